@@ -1,0 +1,52 @@
+import type { Decimal } from './decimal.ts';
+import type { Unit } from './quantity.ts';
+import type { DeviceId, ReadingSource } from './reading.ts';
+import type { Span, UtcMs } from './time.ts';
+
+/** A delivery point's market code: EIC for gas, EAN-18 for electricity. */
+export type PointCode = string;
+export type Commodity = 'gas' | 'electricity';
+
+/** What is published of a point. Gas: base volume in m3 and energy in kWh; electricity: offtake and delivery in kWh. */
+export type Channel = 'volume' | 'energy' | 'import' | 'export';
+
+/** Market unit of each channel. */
+export const CHANNEL_UNIT = { volume: 'm3', energy: 'kWh', import: 'kWh', export: 'kWh' } as const satisfies Record<
+  Channel,
+  Unit
+>;
+
+/**
+ * measured     difference of two indexes the meter froze itself
+ * flagged      measured, but the meter reported trouble in it
+ * computed     a boundary was interpolated between samples
+ * estimated    filled by a rule the site allows, never over an actual value
+ * substituted  a person decided
+ * missing      nothing credible is known
+ */
+export const QUALITIES = ['measured', 'flagged', 'computed', 'estimated', 'substituted', 'missing'] as const;
+export type Quality = (typeof QUALITIES)[number];
+
+/** An index state at an interval's edge and where it came from: the first link of the proof. */
+export interface Boundary {
+  readonly at: UtcMs;
+  readonly index: Decimal;
+  readonly source: ReadingSource | 'interpolated';
+  /** The instants of the readings it rests on: one, or the two it lies between. */
+  readonly readings: readonly UtcMs[];
+}
+
+/** One interval of one channel of one point. Never changed; a correction is a higher version. */
+export interface Interval extends Span {
+  readonly point: PointCode;
+  readonly channel: Channel;
+  /** Absent only when quality is `missing`. */
+  readonly value?: Decimal;
+  readonly unit: Unit;
+  readonly quality: Quality;
+  /** Codes of what validation found, e.g. `rolled-over`, `meter-alarm`. */
+  readonly findings: readonly string[];
+  readonly version: number;
+  readonly madeAt: UtcMs;
+  readonly origin?: { readonly device: DeviceId; readonly from: Boundary; readonly to: Boundary };
+}

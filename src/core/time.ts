@@ -1,0 +1,46 @@
+/**
+ * Time inside the program: instants are UTC epoch milliseconds, spans are half-open.
+ * Local time exists only in calendar.ts and at a driver's edge.
+ */
+
+/** An instant: milliseconds since 1970-01-01T00:00:00Z, as the wall clock tells it. */
+export type UtcMs = number;
+
+/** A length of time in milliseconds. */
+export type Millis = number;
+
+/** A reading of a clock that never steps back; only differences mean anything. */
+export type MonotonicMs = number;
+
+/** A market day as the operator names it, local date `YYYY-MM-DD`. */
+export type MarketDay = string;
+
+/** start <= t < end */
+export interface Span {
+  readonly start: UtcMs;
+  readonly end: UtcMs;
+}
+
+export const SECOND_MS = 1_000;
+export const MINUTE_MS = 60_000;
+export const HOUR_MS = 3_600_000;
+
+/** `2026-03-28T05:00:00Z`; milliseconds are written only when there are any. */
+export function isoUtc(at: UtcMs): string {
+  return new Date(at).toISOString().replace('.000Z', 'Z');
+}
+
+/** Reads what isoUtc writes (any ISO 8601 instant with Z or an offset). Throws RangeError on anything else. */
+export function parseUtc(text: string): UtcMs {
+  const at = /(?:Z|[+-]\d\d:\d\d)$/.test(text) ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(at)) throw new RangeError(`not an instant with Z or offset: "${text}"`);
+  return at;
+}
+
+export function spanMinutes(span: Span): number {
+  return (span.end - span.start) / MINUTE_MS;
+}
+
+export function contains(span: Span, at: UtcMs): boolean {
+  return span.start <= at && at < span.end;
+}

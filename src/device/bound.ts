@@ -1,0 +1,11 @@
+import type { DeviceModel } from './model.ts';
+import type { DeviceConfig, LineConfig } from './site.ts';
+
+/** A device of the site with its model: what a driver gets. Everything in it has been checked. */
+export interface BoundDevice {
+  readonly config: DeviceConfig;
+  readonly model: DeviceModel;
+  readonly framing: LineConfig['framing'];
+  /** Time zone of the site, for meters that show local time. */
+  readonly zone: string;
+}

@@ -1,0 +1,196 @@
+import { z } from 'zod';
+import { QUANTITIES, type Quantity, UNITS, type Unit } from '../core/quantity.ts';
+
+/**
+ * A device file: one model of meter or corrector, as data. This schema is the only description of the format; the JSON Schema
+ * for editors is generated from it. No expressions, no overrides: what a maker leaves to the site is a named block that the
+ * site file places.
+ */
+
+/** Exact decimal text; YAML numbers would pass through binary floats. */
+export const decimalText = z.string().regex(/^-?\d+(\.\d+)?$/, 'a decimal number in quotes, e.g. "0.01"');
+
+const quantity = z.enum(Object.keys(QUANTITIES) as [Quantity, ...Quantity[]]);
+const unit = z.enum(Object.keys(UNITS) as [Unit, ...Unit[]]);
+
+/** What an M-Bus record is of, by the meaning of its VIF whatever its scale. */
+export const MBUS_VALUES = [
+  'energy',
+  'volume',
+  'mass',
+  'power',
+  'volume-flow',
+  'pressure',
+  'temperature',
+  'flow-temperature',
+  'time-point',
+  'date',
+  'voltage',
+  'current',
+  'reactive-energy',
+  'dimensionless',
+] as const;
+
+/** Where a value stands in an M-Bus answer. */
+export const mbusPlace = z.strictObject({
+  value: z.enum(MBUS_VALUES),
+  function: z.enum(['instantaneous', 'maximum', 'minimum', 'error']).default('instantaneous'),
+  /** Storage number: 0 now, 1 usually the last full period. */
+  storage: z.int().min(0).default(0),
+  /** Where the meter keeps a history under consecutive storage numbers: the last of them. */
+  storageTo: z.int().min(0).optional(),
+  tariff: z.int().min(0).default(0),
+  subunit: z.int().min(0).default(0),
+  /** Orthogonal VIFEs that the record must carry, two hex digits each; none means none. */
+  vife: z.array(z.string().regex(/^[0-9a-f]{2}$/, 'two lower-case hex digits in quotes')).default([]),
+});
+
+export const MODBUS_NUMBERS = [
+  'u16',
+  's16',
+  'u32',
+  's32',
+  'u64',
+  's64',
+  'f32',
+  'f64',
+  'bcd16',
+  'bcd32',
+  'bcd64',
+] as const;
+/**
+ * Time formats: unix-u32 seconds since 1970 UTC in two registers; local-words6 year, month, day, hour, minute, second in six
+ * registers; local-bcd3 YYMMDDhhmmss as BCD in three.
+ */
+export const MODBUS_TIMES = ['unix-u32', 'local-words6', 'local-bcd3'] as const;
+
+const wordOrder = z.enum(['high-first', 'low-first']);
+
+/** Where a value stands in a Modbus device: an address on the wire (0-based), or an offset in a block that the site places. */
+export const modbusPlace = z
+  .strictObject({
+    table: z.enum(['holding', 'input']),
+    address: z.int().min(0).max(65535).optional(),
+    block: z.string().optional(),
+    offset: z.int().min(0).optional(),
+    type: z.enum([...MODBUS_NUMBERS, ...MODBUS_TIMES]),
+    words: wordOrder.default('high-first'),
+    /** The register times this is the value in the reading's unit. */
+    factor: decimalText.default('1'),
+    /** Register patterns (hex) that mean "not available". */
+    unavailable: z.array(z.string().regex(/^[0-9a-f]+$/, 'lower-case hex in quotes')).default([]),
+  })
+  .refine((place) => (place.address === undefined) === (place.block !== undefined && place.offset !== undefined), {
+    message: 'either an address, or a block and an offset',
+  });
+
+const place = { mbus: mbusPlace.optional(), modbus: modbusPlace.optional() };
+
+const reading = z.strictObject({
+  quantity,
+  unit,
+  kind: z.enum(['counter', 'instantaneous']),
+  /** Digits before the decimal point, in the reading's unit: the counter rolls over at 10^digits. */
+  digits: z.int().min(1).max(20).optional(),
+  /** The first value it cannot show, where that is no power of ten (binary counters). */
+  rollsOverAt: decimalText.optional(),
+  ...place,
+  /** Present when the meter freezes the value itself at a full hour or quarter: where it writes the time it stands for. */
+  stamp: z.strictObject(place).optional(),
+});
+
+/** Archive of equal records side by side in Modbus registers, the stamp in each. */
+const archive = z.strictObject({
+  pattern: z.enum(['records']),
+  table: z.enum(['holding', 'input']),
+  block: z.string(),
+  /** Registers from one record to the next. */
+  stride: z.int().min(1),
+  records: z.int().min(1),
+  newest: z.enum(['first', 'last']),
+  stamp: z.strictObject({ offset: z.int().min(0), type: z.enum(MODBUS_TIMES), words: wordOrder.default('high-first') }),
+  values: z
+    .array(
+      z.strictObject({
+        quantity,
+        unit,
+        offset: z.int().min(0),
+        type: z.enum(MODBUS_NUMBERS),
+        words: wordOrder.default('high-first'),
+        factor: decimalText.default('1'),
+      }),
+    )
+    .min(1),
+});
+
+export const lineSetting = z.strictObject({
+  baud: z.int().min(300).max(115200),
+  dataBits: z.literal([7, 8]),
+  parity: z.enum(['none', 'even', 'odd']),
+  stopBits: z.literal([1, 2]),
+});
+
+const expected = z.strictObject({
+  quantity,
+  value: decimalText,
+  unit,
+  /** For stored values: the instant, UTC. */
+  at: z.string().optional(),
+});
+
+/** An example that the linter decodes with the real driver. */
+const test = z.strictObject({
+  name: z.string(),
+  /** Where the example comes from: a maker's document, or "made by hand from ...". */
+  source: z.string(),
+  /** M-Bus: the answer telegram in hex. */
+  telegram: z.string().optional(),
+  /** Modbus: registers in hex by table and start address, e.g. "holding:0x1000": "0001 86a0". */
+  registers: z.record(z.string(), z.string()).optional(),
+  /** The blocks as a site would place them. */
+  blocks: z.record(z.string(), z.int()).optional(),
+  zone: z.string().default('Europe/Prague'),
+  now: z.string(),
+  expect: z.array(expected).min(1),
+});
+
+export const deviceModelSchema = z.strictObject({
+  maker: z.string().min(1),
+  model: z.string().min(1),
+  medium: z.enum(['gas', 'electricity']),
+  protocol: z.enum(['mbus', 'modbus']),
+  /** Whether anybody has held this file against the real device. */
+  hardwareTested: z.boolean(),
+  /** Documents behind the addresses. */
+  source: z.string(),
+  line: lineSetting.optional(),
+  /** How the meter's own clock runs. */
+  clock: z.enum(['local', 'winter', 'utc']).default('local'),
+  replyTimeoutMs: z.int().min(50).max(60_000).default(2_000),
+  /** Silence inside an answer that ends it. */
+  gapTimeoutMs: z.int().min(5).max(10_000).default(300),
+  /** Rest between two requests to this device. */
+  pauseMs: z.int().min(0).max(10_000).default(0),
+  modbus: z
+    .strictObject({
+      /** Registers in one request at the most. */
+      registersMax: z.int().min(1).max(125).default(125),
+      /** Unused registers that a request may read across; 0 = never across a hole. */
+      holeMax: z.int().min(0).max(100).default(0),
+    })
+    .default({ registersMax: 125, holeMax: 0 }),
+  /** Blocks whose place the maker leaves to the site, with what they hold. */
+  blocks: z.record(z.string(), z.string()).default({}),
+  readings: z.array(reading).min(1),
+  archive: archive.optional(),
+  /** Where the meter writes its own serial number and clock (M-Bus sends both by itself). */
+  identity: z.strictObject({ modbus: modbusPlace }).optional(),
+  meterClock: z.strictObject(place).optional(),
+  tests: z.array(test).min(1),
+});
+
+export type DeviceModel = z.infer<typeof deviceModelSchema>;
+export type ReadingSpec = DeviceModel['readings'][number];
+export type ArchiveSpec = NonNullable<DeviceModel['archive']>;
+export type MbusPlace = z.infer<typeof mbusPlace>;
+export type ModbusPlace = z.infer<typeof modbusPlace>;

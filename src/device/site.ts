@@ -1,0 +1,131 @@
+import { z } from 'zod';
+import { decimalText, lineSetting } from './model.ts';
+
+/** A site file: what hangs on which line, which market point it measures, and where the days go. */
+
+const id = z.string().regex(/^[a-z0-9][a-z0-9-]{0,39}$/, 'lower-case letters, digits and hyphens, e.g. "boiler-house"');
+const day = z.string().regex(/^\d{4}-\d\d-\d\d$/, 'a date like 2026-03-28');
+const file = z.string().min(1);
+
+const line = z.strictObject({
+  id,
+  /** tcp: a converter or a meter at host:port, raw bytes. */
+  kind: z.enum(['tcp']),
+  host: z.string().min(1),
+  port: z.int().min(1).max(65535),
+  /** How frames stand on this line; only Modbus has a choice. */
+  framing: z.enum(['mbus', 'modbus-rtu', 'modbus-tcp']),
+  connectWithinMs: z.int().min(100).max(60_000).default(5_000),
+  setting: lineSetting.optional(),
+});
+
+const device = z.strictObject({
+  id,
+  /** The device file, `maker/model` below device-config/. */
+  model: z.string().regex(/^[a-z0-9-]+\/[a-z0-9-]+$/, '"maker/model" of a file below device-config/'),
+  line: id,
+  address: z.int().min(0).max(255),
+  /** As printed on the meter; compared at every session where the meter tells its own. */
+  serial: z.string().optional(),
+  /** Current and voltage transformer ratio or pulse value, with the instant from which it holds. */
+  multiplier: z.array(z.strictObject({ from: z.string(), value: decimalText })).default([]),
+  /** Modbus blocks that the maker leaves to the site. */
+  blocks: z.record(z.string(), z.int().min(0).max(65535)).default({}),
+  words: z.enum(['high-first', 'low-first']).optional(),
+  archive: z.strictObject({ stride: z.int().min(1).optional(), records: z.int().min(1).optional() }).optional(),
+  replyTimeoutMs: z.int().min(50).max(60_000).optional(),
+});
+
+const point = z.strictObject({
+  /** EIC (gas) or EAN-18 (electricity). */
+  code: z.string().min(1),
+  name: z.string().default(''),
+  commodity: z.enum(['gas', 'electricity']),
+  metering: z.enum(['A', 'B', 'C']),
+  device: id,
+  /** Gas: which of the corrector's counters the contract bills. */
+  volume: z.enum(['total', 'undisturbed', 'undisturbed-and-disturbed']).default('total'),
+  /** Electricity: which directions are published. */
+  channels: z.array(z.enum(['import', 'export'])).default(['import']),
+  /** Electricity: length of an interval; gas is hourly. */
+  minutes: z.literal([15, 60]).default(15),
+  /** Connected capacity in m3/h or kW: the most an interval may hold, and what explains a rollover. */
+  capacity: decimalText,
+});
+
+const certificate = z.strictObject({
+  certificate: file,
+  key: file,
+  /** A file that holds the key's password, readable by the program only. */
+  passwordFile: file.optional(),
+});
+
+const retry = z
+  .strictObject({
+    firstMs: z.int().min(10).default(5_000),
+    factor: z.number().min(1).max(10).default(2),
+    mostMs: z.int().min(10).default(900_000),
+    jitter: z.number().min(0).max(1).default(0.3),
+  })
+  .default({ firstMs: 5_000, factor: 2, mostMs: 900_000, jitter: 0.3 });
+
+const uplink = z.strictObject({
+  kind: z.enum(['direct']),
+  /** `production` refuses packs that are not verified. */
+  environment: z.enum(['production', 'sandbox']),
+  url: z.string().regex(/^https:\/\//, 'an https:// address'),
+  /** Who we are to the operator's TLS server. */
+  tls: certificate.extend({ trust: z.array(file).min(1) }),
+  /** What our messages are signed with. */
+  seal: certificate,
+  /** Certificates under which the operator's answers may be signed, several at once so that a change needs no release. */
+  operatorCertificates: z.array(file).min(1),
+  answerWithinMs: z.int().min(100).max(600_000).default(60_000),
+  retry,
+});
+
+const participant = z.strictObject({ id: z.string(), codingScheme: z.enum(['14', '15']) });
+
+export const siteSchema = z.strictObject({
+  site: id,
+  zone: z.string().default('Europe/Prague'),
+  lines: z.array(line).min(1),
+  devices: z.array(device).min(1),
+  points: z.array(point).min(1),
+  market: z.strictObject({
+    gas: z.strictObject({ sender: participant, receiver: participant, pack: z.string() }).optional(),
+    electricity: z.strictObject({ sender: participant, receiver: participant, pack: z.string() }).optional(),
+  }),
+  /** Combustion heat by gas day, kWh/m3: from the distributor, never invented. */
+  combustionHeat: z.array(z.strictObject({ day, kWhPerM3: decimalText })).default([]),
+  collect: z
+    .strictObject({
+      /** Samples between the boundaries. */
+      everyMs: z.int().min(100).default(60_000),
+      /** After a boundary: how long to wait before stored values are asked for, so that the meter has frozen them. */
+      settleMs: z.int().min(0).max(600_000).default(5_000),
+      backoff: retry,
+    })
+    .prefault({}),
+  profile: z
+    .strictObject({
+      /** A boundary is interpolated only between samples no further apart than this. */
+      sampleGapMsMax: z.int().min(1_000).default(1_800_000),
+      /** The index is published to this many decimals when it has to be interpolated. */
+      computedDecimals: z.int().min(0).max(6).default(3),
+      /** A meter whose clock is further off than this is not believed. */
+      clockOffMsMax: z.int().min(1_000).default(60_000),
+    })
+    .prefault({}),
+  /** How long after the end of the day the message is made at the earliest. */
+  sendAfterMs: z.int().min(0).default(600_000),
+  uplink,
+  storage: z.strictObject({ folder: file.default('data') }).prefault({}),
+  log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') }).prefault({}),
+});
+
+export type Site = z.infer<typeof siteSchema>;
+export type LineConfig = Site['lines'][number];
+export type DeviceConfig = Site['devices'][number];
+export type PointConfig = Site['points'][number];
+export type UplinkConfig = Site['uplink'];

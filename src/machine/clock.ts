@@ -1,0 +1,14 @@
+import type { Millis, MonotonicMs, UtcMs } from '../core/time.ts';
+
+/**
+ * Two clocks: the wall for stamping, which may step and which a rehearsal may run faster; the monotonic one for waiting,
+ * which always runs at the speed of the wire.
+ */
+export interface Clock {
+  now(): UtcMs;
+  monotonicMs(): MonotonicMs;
+  /** Waits `ms` of monotonic time. Rejects with the signal's reason when aborted; never leaves a timer behind. */
+  sleep(ms: Millis, signal?: AbortSignal): Promise<void>;
+  /** Waits until the wall clock shows `at` or later; notices when the wall steps while waiting (within a second). */
+  sleepUntil(at: UtcMs, signal?: AbortSignal): Promise<void>;
+}

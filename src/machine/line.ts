@@ -1,0 +1,23 @@
+import type { LineSetting } from '../core/driver.ts';
+import type { Millis } from '../core/time.ts';
+
+/**
+ * One physical line: a serial port or a TCP connection to a converter or meter. One user at a time.
+ * Every method rejects with OdecetError `line-unreachable` (open) or `line-lost` (after open), or with the signal's reason.
+ */
+export interface Line {
+  /** Opens or reopens. A line that is open stays open. */
+  open(signal?: AbortSignal): Promise<void>;
+  readonly isOpen: boolean;
+  write(bytes: Uint8Array, signal?: AbortSignal): Promise<void>;
+  /**
+   * The bytes that have come since the last call, waiting at most `withinMs` for the first; empty when none came.
+   * Bytes that came before the call count: nothing is dropped but by drain().
+   */
+  read(withinMs: Millis, signal?: AbortSignal): Promise<Uint8Array>;
+  /** Throws away whatever comes until the line was quiet for `quietMs`, at most `atMostMs`; says how many bytes went. */
+  drain(quietMs: Millis, atMostMs: Millis, signal?: AbortSignal): Promise<number>;
+  /** Serial lines change speed and parity; TCP lines ignore it. */
+  set(setting: LineSetting, signal?: AbortSignal): Promise<void>;
+  close(): Promise<void>;
+}
