@@ -1,5 +1,5 @@
 import type { Decimal } from './decimal.ts';
-import type { Unit } from './quantity.ts';
+import type { Quantity, Unit } from './quantity.ts';
 import type { DeviceId, ReadingSource } from './reading.ts';
 import type { Span, UtcMs } from './time.ts';
 
@@ -48,5 +48,13 @@ export interface Interval extends Span {
   readonly findings: readonly string[];
   readonly version: number;
   readonly madeAt: UtcMs;
-  readonly origin?: { readonly device: DeviceId; readonly from: Boundary; readonly to: Boundary };
+  /** The counters it was computed from: one, or two where undisturbed and disturbed gas are summed. */
+  readonly origins: readonly IntervalOrigin[];
+}
+
+export interface IntervalOrigin {
+  readonly device: DeviceId;
+  readonly quantity: Quantity;
+  readonly from: Boundary;
+  readonly to: Boundary;
 }
