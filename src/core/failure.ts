@@ -37,6 +37,8 @@ export const FAILURES = {
   'counter-reset': { next: 'person', what: 'the index went back and no rollover explains it' },
   'capacity-exceeded': { next: 'person', what: 'the consumption is beyond the connected capacity' },
   'heat-missing': { next: 'person', what: 'no combustion heat is given for the gas day' },
+  // document
+  'document-refused': { next: 'person', what: 'no market document can be made of these intervals' },
   // operator
   'operator-unreachable': { next: 'retry', what: "the operator's service could not be reached; nothing was sent" },
   'operator-no-answer': { next: 'retry', what: 'the message left but no answer came; its outcome is unknown' },
