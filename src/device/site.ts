@@ -43,6 +43,8 @@ const point = z.strictObject({
   commodity: z.enum(['gas', 'electricity']),
   metering: z.enum(['A', 'B', 'C']),
   device: id,
+  /** The first market day that we answer for; nothing before it is sent. */
+  from: day.optional(),
   /** Gas: which of the corrector's counters the contract bills. */
   volume: z.enum(['total', 'undisturbed', 'undisturbed-and-disturbed']).default('total'),
   /** Electricity: which directions are published. */
