@@ -1,0 +1,204 @@
+import type { Channel, Commodity, Interval, PointCode, Quality } from '../core/interval.ts';
+import type { Attempt, Message, MessageId, MessageState, Receipt } from '../core/message.ts';
+import type { Quantity } from '../core/quantity.ts';
+import type { DeviceId, Reading, ReadingSource } from '../core/reading.ts';
+import type { MarketDay, Span, UtcMs } from '../core/time.ts';
+import type { Clock } from '../machine/clock.ts';
+import type { Outbox } from './outbox.ts';
+
+/** One journal each; its entries are numbered from 1 without holes. */
+export const STREAMS = ['readings', 'intervals', 'delivery'] as const;
+export type Stream = (typeof STREAMS)[number];
+
+/** A stored record that is not what was written. Its value is never given out. */
+export interface Damage {
+  readonly key: string;
+  readonly detail: string;
+}
+
+export interface BufferOptions {
+  readonly clock: Pick<Clock, 'now'>;
+  /** Told of every damaged record that a read came upon; the read goes on with the others. */
+  readonly onDamage?: (damage: Damage) => void;
+  /** Told of readings that contradict what the same meter said before about the same instant. */
+  readonly onConflict?: (conflict: Conflict) => void;
+}
+
+/** Two different values for one device, quantity, source and instant; both are kept. */
+export interface Conflict {
+  readonly kept: Reading;
+  readonly contradicts: Reading;
+}
+
+export interface KeptRound {
+  readonly written: number;
+  /** Already there with the same value. */
+  readonly known: number;
+  readonly conflicts: readonly Conflict[];
+}
+
+export interface ReadingRef {
+  readonly device: DeviceId;
+  readonly quantity: Quantity;
+  readonly at: UtcMs;
+  readonly source: ReadingSource;
+}
+
+export interface IntervalRef {
+  readonly point: PointCode;
+  readonly channel: Channel;
+  readonly start: UtcMs;
+  readonly version: number;
+}
+
+export interface DeliveryRef {
+  readonly message: MessageId;
+  readonly what: 'queued' | 'began' | 'ended' | 'receipt' | 'superseded';
+}
+
+export interface ChangeItems {
+  readings: ReadingRef;
+  intervals: IntervalRef;
+  delivery: DeliveryRef;
+}
+
+/** One journal entry. */
+export interface Change<S extends Stream> {
+  readonly sequence: number;
+  readonly items: readonly ChangeItems[S][];
+  /** The entry is damaged or gone: something changed here that the journal cannot name. */
+  readonly lost: boolean;
+}
+
+/** A message that carried an interval. */
+export interface Delivery {
+  readonly message: MessageId;
+  readonly version: number;
+  readonly state: MessageState;
+  /** The operator accepted it, also when it was superseded later. */
+  readonly accepted: boolean;
+}
+
+export interface Expected {
+  readonly point: PointCode;
+  readonly channel: Channel;
+  readonly spans: readonly Span[];
+}
+
+/**
+ * accepted  the latest version is in an accepted message
+ * pending   the latest version waits: for a message, or its message for an answer
+ * rejected  the latest version was only in rejected messages
+ * missing   no interval was made, or nothing credible is known and nobody was told
+ * lost      the records show that it existed, but it cannot be read
+ */
+export type LedgerState = 'accepted' | 'pending' | 'rejected' | 'missing' | 'lost';
+
+export interface LedgerRow extends Span {
+  readonly point: PointCode;
+  readonly channel: Channel;
+  readonly state: LedgerState;
+  /** One version of it is in more than one accepted message. */
+  readonly doubled: boolean;
+  readonly version?: number;
+  readonly quality?: Quality;
+  readonly deliveries: readonly Delivery[];
+}
+
+/** expected = accepted + pending + rejected + missing + lost; doubled counts beside them. */
+export type LedgerCounts = { readonly expected: number; readonly doubled: number } & Readonly<
+  Record<LedgerState, number>
+>;
+
+export interface Ledger {
+  readonly counts: LedgerCounts;
+  readonly rows: readonly LedgerRow[];
+}
+
+export interface Verification {
+  readonly clean: boolean;
+  readonly records: number;
+  readonly entries: number;
+  /** Rows whose bytes do not fit their checksum, key or format. */
+  readonly damaged: readonly Damage[];
+  /** Numbers missing in a journal. */
+  readonly holes: readonly { readonly stream: Stream; readonly sequence: number }[];
+  /** Records that the journal names and that are gone. */
+  readonly lost: readonly string[];
+  /** Rows that no journal entry names, or names with another checksum. */
+  readonly stray: readonly string[];
+  /** Messages whose place in the outbox contradicts their records. */
+  readonly misplaced: readonly MessageId[];
+  /** The walk could not be finished because the store refused to read. */
+  readonly unreadable: readonly string[];
+}
+
+/**
+ * The only memory between the stages. Everything that resolves is on the disk; reads never give a damaged record.
+ * Rejects with OdecetError store-full, store-io or store-damaged; after a rejected write nothing may be assumed,
+ * and the same call may be made again.
+ */
+export interface Buffer {
+  readonly outbox: Outbox;
+
+  /** Idempotent. A value that contradicts an earlier one of the same instant is kept beside it and reported. */
+  keepRound(readings: readonly Reading[]): Promise<KeptRound>;
+  /** By rising time, conflicts left out. */
+  readings(device: DeviceId, quantity: Quantity, span: Span, limit?: number): Promise<Reading[]>;
+  readingAtOrBefore(
+    device: DeviceId,
+    quantity: Quantity,
+    at: UtcMs,
+    source?: ReadingSource,
+  ): Promise<Reading | undefined>;
+  readingAtOrAfter(
+    device: DeviceId,
+    quantity: Quantity,
+    at: UtcMs,
+    source?: ReadingSource,
+  ): Promise<Reading | undefined>;
+  /** The readings of the span that contradict what is served for their instant. */
+  conflicts(device: DeviceId, quantity: Quantity, span: Span): Promise<Reading[]>;
+
+  /**
+   * Append-only: the same content again (whenever made) is no write, other content under a version that exists is refused.
+   * Where the stored version is damaged the interval is kept under the next free one. Gives the intervals as they stand.
+   */
+  keepIntervals(intervals: readonly Interval[]): Promise<Interval[]>;
+  /** The latest version of each, by rising start. One whose latest version is damaged is left out. */
+  intervals(point: PointCode, channel: Channel, span: Span): Promise<Interval[]>;
+  intervalVersions(point: PointCode, channel: Channel, start: UtcMs): Promise<Interval[]>;
+
+  /**
+   * Takes `count` never-used rising ids and stores what `make` gives for them, with the links to the intervals carried,
+   * in one batch. Rejects `already-queued` when a carried version is in another message that may have been taken,
+   * unless that message is superseded by this call.
+   */
+  queueMessages(
+    count: number,
+    make: (ids: readonly MessageId[]) => readonly Message[],
+    supersedes?: readonly MessageId[],
+  ): Promise<Message[]>;
+  queueMessage(make: (id: MessageId) => Message, supersedes?: readonly MessageId[]): Promise<Message>;
+  /** Rejects `store-damaged` when it is there but cannot be trusted. */
+  message(id: MessageId): Promise<Message | undefined>;
+  messageState(id: MessageId): Promise<MessageState | undefined>;
+  /** The attempts that have ended, by number. */
+  attempts(id: MessageId): Promise<Attempt[]>;
+  /** The latest receipt. */
+  receipt(id: MessageId): Promise<Receipt | undefined>;
+  messagesOf(commodity: Commodity, day: MarketDay): Promise<MessageId[]>;
+  deliveryOf(point: PointCode, channel: Channel, start: UtcMs): Promise<Delivery[]>;
+
+  /** Journal entries after a sequence number, by rising number, holes named. */
+  changes<S extends Stream>(stream: S, afterSequence: number, limit: number): Promise<Change<S>[]>;
+  /** Where a following stage stands; 0 when it never said. */
+  cursor(name: string): Promise<number>;
+  setCursor(name: string, sequence: number): Promise<void>;
+  /** Woken after each batch with the streams it wrote. Gives the function that ends it. */
+  onChange(listener: (streams: ReadonlySet<Stream>) => void): () => void;
+
+  ledger(expected: readonly Expected[]): Promise<Ledger>;
+  /** Walks everything: holes, checksums, journal against records both ways. */
+  verify(): Promise<Verification>;
+}
