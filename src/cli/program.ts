@@ -1,0 +1,56 @@
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { exitStatus, FAILURES, OdecetError } from '../core/failure.ts';
+import { checkCommand } from './check.ts';
+import { exportCommand } from './export.ts';
+import { gatewayCommand } from './gateway.ts';
+import { ledgerCommand } from './ledger.ts';
+import { metersCommand } from './meters.ts';
+import { profileCommand } from './profile.ts';
+import { sandboxCommand } from './sandbox.ts';
+import { statusCommand } from './status.ts';
+
+const COMMANDS = [
+  gatewayCommand,
+  checkCommand,
+  statusCommand,
+  profileCommand,
+  ledgerCommand,
+  exportCommand,
+  sandboxCommand,
+  metersCommand,
+];
+
+function version(): string {
+  const file = new URL('../../../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+}
+
+function createProgram(): Command {
+  const program = new Command('odecet')
+    .description('Reads gas correctors and electricity meters and proves to the market operator what was used.')
+    .version(version())
+    .showHelpAfterError('(odecet --help shows what there is)')
+    .exitOverride();
+  for (const command of COMMANDS) program.addCommand(command().exitOverride().copyInheritedSettings(program));
+  return program;
+}
+
+/** Runs one command; whatever stops it is told in one line, with an exit status of its own (docs/failures.md). */
+export async function runCommand(argv: readonly string[]): Promise<void> {
+  try {
+    await createProgram().parseAsync([...argv]);
+  } catch (error) {
+    process.exitCode = explain(error);
+  }
+}
+
+function explain(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : exitStatus('usage');
+  if (error instanceof OdecetError) {
+    process.stderr.write(`odecet: ${error.message} [${error.failure.code}]\n`);
+    return exitStatus(error.failure.code);
+  }
+  process.stderr.write(`odecet: ${FAILURES.unexpected.what}: ${error instanceof Error ? error.stack : String(error)}\n`);
+  return exitStatus('unexpected');
+}
