@@ -64,6 +64,24 @@ export const MODBUS_NUMBERS = [
  */
 export const MODBUS_TIMES = ['unix-u32', 'local-words6', 'local-bcd3'] as const;
 
+/** How many 16-bit registers each type takes. */
+export const MODBUS_REGISTERS = {
+  u16: 1,
+  s16: 1,
+  u32: 2,
+  s32: 2,
+  u64: 4,
+  s64: 4,
+  f32: 2,
+  f64: 4,
+  bcd16: 1,
+  bcd32: 2,
+  bcd64: 4,
+  'unix-u32': 2,
+  'local-words6': 6,
+  'local-bcd3': 3,
+} as const satisfies Record<(typeof MODBUS_NUMBERS)[number] | (typeof MODBUS_TIMES)[number], number>;
+
 const wordOrder = z.enum(['high-first', 'low-first']);
 
 /** Where a value stands in a Modbus device: an address on the wire (0-based), or an offset in a block that the site places. */
@@ -194,3 +212,4 @@ export type ReadingSpec = DeviceModel['readings'][number];
 export type ArchiveSpec = NonNullable<DeviceModel['archive']>;
 export type MbusPlace = z.infer<typeof mbusPlace>;
 export type ModbusPlace = z.infer<typeof modbusPlace>;
+export type ModelTest = DeviceModel['tests'][number];

@@ -7,7 +7,7 @@ const id = z.string().regex(/^[a-z0-9][a-z0-9-]{0,39}$/, 'lower-case letters, di
 const day = z.string().regex(/^\d{4}-\d\d-\d\d$/, 'a date like 2026-03-28');
 const file = z.string().min(1);
 
-const line = z.strictObject({
+export const lineSchema = z.strictObject({
   id,
   /** tcp: a converter or a meter at host:port, raw bytes. */
   kind: z.enum(['tcp']),
@@ -19,7 +19,7 @@ const line = z.strictObject({
   setting: lineSetting.optional(),
 });
 
-const device = z.strictObject({
+export const deviceSchema = z.strictObject({
   id,
   /** The device file, `maker/model` below device-config/. */
   model: z.string().regex(/^[a-z0-9-]+\/[a-z0-9-]+$/, '"maker/model" of a file below device-config/'),
@@ -36,7 +36,7 @@ const device = z.strictObject({
   replyTimeoutMs: z.int().min(50).max(60_000).optional(),
 });
 
-const point = z.strictObject({
+export const pointSchema = z.strictObject({
   /** EIC (gas) or EAN-18 (electricity). */
   code: z.string().min(1),
   name: z.string().default(''),
@@ -86,20 +86,25 @@ const uplink = z.strictObject({
   retry,
 });
 
-const participant = z.strictObject({ id: z.string(), codingScheme: z.enum(['14', '15']) });
+/** 14 is EAN-13 (GLN), 15 is EIC. */
+export const participantSchema = z.strictObject({ id: z.string(), codingScheme: z.enum(['14', '15']) });
+const market = z.strictObject({ sender: participantSchema, receiver: participantSchema, pack: z.string() });
+
+/** Combustion heat of one gas day. */
+export const heatSchema = z.strictObject({ day, kWhPerM3: decimalText });
 
 export const siteSchema = z.strictObject({
   site: id,
   zone: z.string().default('Europe/Prague'),
-  lines: z.array(line).min(1),
-  devices: z.array(device).min(1),
-  points: z.array(point).min(1),
+  lines: z.array(lineSchema).min(1),
+  devices: z.array(deviceSchema).min(1),
+  points: z.array(pointSchema).min(1),
   market: z.strictObject({
-    gas: z.strictObject({ sender: participant, receiver: participant, pack: z.string() }).optional(),
-    electricity: z.strictObject({ sender: participant, receiver: participant, pack: z.string() }).optional(),
+    gas: market.optional(),
+    electricity: market.optional(),
   }),
   /** Combustion heat by gas day, kWh/m3: from the distributor, never invented. */
-  combustionHeat: z.array(z.strictObject({ day, kWhPerM3: decimalText })).default([]),
+  combustionHeat: z.array(heatSchema).default([]),
   collect: z
     .strictObject({
       /** Samples between the boundaries. */
@@ -131,3 +136,5 @@ export type LineConfig = Site['lines'][number];
 export type DeviceConfig = Site['devices'][number];
 export type PointConfig = Site['points'][number];
 export type UplinkConfig = Site['uplink'];
+export type HeatConfig = Site['combustionHeat'][number];
+export type ParticipantConfig = z.infer<typeof participantSchema>;

@@ -1,0 +1,19 @@
+import { choice, nearest } from './guess.ts';
+
+/** Whether the zone is known to the zone data that come with the program's runtime. */
+export function isZone(zone: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: zone });
+    // Offsets such as +01:00 are accepted by Intl but know no summer time.
+    return /^[A-Za-z]/.test(zone);
+  } catch {
+    return false;
+  }
+}
+
+/** What to expect instead of a zone that is none, and what to do. */
+export function zoneAdvice(zone: string): [expected: string, advice: string] {
+  const guess = nearest(zone, Intl.supportedValuesOf('timeZone'));
+  const expected = `a time zone like ${choice(['Europe/Prague'])}`;
+  return [expected, guess === undefined ? '' : `did you mean "${guess}"?`];
+}
