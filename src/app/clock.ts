@@ -25,5 +25,9 @@ export function clockText({ startWall, startedAtEpochMs, scale }: ClockSetting):
 export function parseClockText(text: string): ClockSetting {
   const match = /^(.+)@(\d+)x([\d.]+)$/.exec(text);
   if (!match) throw new OdecetError('usage', `--clock "${text}"; expected INSTANT@EPOCHMSxSCALE`);
-  return clockSettingSchema.parse({ startWall: parseUtc(match[1]!), startedAtEpochMs: Number(match[2]), scale: Number(match[3]) });
+  return clockSettingSchema.parse({
+    startWall: parseUtc(match[1]!),
+    startedAtEpochMs: Number(match[2]),
+    scale: Number(match[3]),
+  });
 }

@@ -31,7 +31,9 @@ export async function startMeterPark(file: unknown): Promise<RunningPark> {
   const servers = await Promise.all(
     lines.map(async ({ id, port }) => {
       const here = park.meters.filter((meter) => meter.device.line === id);
-      const meters = await Promise.all(here.map(async (meter) => parkMeter(park, meter, await loadDeviceModel(meter.device.model))));
+      const meters = await Promise.all(
+        here.map(async (meter) => parkMeter(park, meter, await loadDeviceModel(meter.device.model))),
+      );
       return listen(port, meters, clock, sockets);
     }),
   );
@@ -62,8 +64,13 @@ function listen(port: number, meters: readonly SimulatedMeter[], clock: Clock, s
   });
 }
 
-async function writeTruth(park: Park, { day, speed, file }: { day: string; speed: number; file: string }): Promise<void> {
-  const rows = parkTruth(park, day, speed).sort((a, b) => compareText(`${a.point} ${a.start}`, `${b.point} ${b.start}`));
+async function writeTruth(
+  park: Park,
+  { day, speed, file }: { day: string; speed: number; file: string },
+): Promise<void> {
+  const rows = parkTruth(park, day, speed).sort((a, b) =>
+    compareText(`${a.point} ${a.start}`, `${b.point} ${b.start}`),
+  );
   const columns = ['point', 'commodity', 'start', 'minutes', 'value', 'unit', 'tolerance'];
   await writeFile(file, stringify(rows, { header: true, columns }));
 }

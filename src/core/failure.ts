@@ -22,6 +22,7 @@ export const FAILURES = {
   'wrong-function': { next: 'retry', what: 'the answer is to another kind of request' },
   'foreign-answer': { next: 'retry', what: 'the answer belongs to an earlier request' },
   'device-exception': { next: 'retry', what: 'the device refused the request' },
+  'dialogue-too-long': { next: 'retry', what: 'the device kept the line longer than it may' },
   'device-busy': { next: 'retry', what: 'the device said it is busy' },
   'frame-unsupported': {
     next: 'person',
@@ -36,6 +37,7 @@ export const FAILURES = {
   // profile
   'counter-reset': { next: 'person', what: 'the index went back and no rollover explains it' },
   'capacity-exceeded': { next: 'person', what: 'the consumption is beyond the connected capacity' },
+  'day-incomplete': { next: 'person', what: 'a market day is over and intervals of it are missing' },
   'heat-missing': { next: 'person', what: 'no combustion heat is given for the gas day' },
   // document
   'document-refused': { next: 'person', what: 'no market document can be made of these intervals' },

@@ -1,0 +1,241 @@
+import type { Buffer, LedgerRow } from '../buffer/index.ts';
+import { marketDayOf, marketDaySpan, shiftDay } from '../core/calendar.ts';
+import { type Failure, failure } from '../core/failure.ts';
+import type { Channel, Commodity, Interval } from '../core/interval.ts';
+import type { MessageId } from '../core/message.ts';
+import { cut } from '../core/schedule.ts';
+import type { MarketDay, Span, UtcMs } from '../core/time.ts';
+import type { Site } from '../device/site.ts';
+import type { Clock } from '../machine/clock.ts';
+import type { Log } from '../machine/log.ts';
+import { makeDocument, type PointIntervals, splitPoints } from '../message/document.ts';
+import { type FormatPack, packId } from '../message/pack.ts';
+import type { PointPlan } from './plan.ts';
+import type { Profiler } from './profiler.ts';
+
+export interface CloserParts {
+  readonly site: Site;
+  readonly points: readonly PointPlan[];
+  readonly packs: ReadonlyMap<Commodity, FormatPack>;
+  readonly buffer: Buffer;
+  readonly profiler: Profiler;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** When this gateway was installed: days that began before it are not answered for unless the site file says so. */
+  readonly installedAt: UtcMs;
+}
+
+/** Makes the messages of days that are over. Reads everything from the buffer, so a restart is the same as a pause. */
+export interface Closer {
+  /** Makes what can be made now; gives the number of messages queued. */
+  closeDays(): Promise<number>;
+}
+
+/** A point's day that is over and looked through. */
+interface PointDay {
+  readonly plan: PointPlan;
+  readonly intervals: Readonly<Partial<Record<Channel, readonly Interval[]>>>;
+  readonly rows: readonly LedgerRow[];
+}
+
+/** Days further back are history: they are closed by a person, not by a loop. */
+const DAYS_BACK_MAX = 45;
+
+export function createCloser(parts: CloserParts): Closer {
+  const { site, points, packs, buffer, profiler, clock, log, installedAt } = parts;
+  const told = new Map<string, string>();
+
+  function firstDayOf(point: PointPlan): MarketDay {
+    if (point.from) return point.from;
+    const day = marketDayOf(point.commodity, installedAt, site.zone);
+    return marketDaySpan(point.commodity, day, site.zone).start === installedAt ? day : shiftDay(day, 1);
+  }
+
+  /** The days of a commodity that are over and may still want something, oldest first. */
+  async function openDays(commodity: Commodity): Promise<MarketDay[]> {
+    const first = points
+      .filter((point) => point.commodity === commodity)
+      .map(firstDayOf)
+      .sort()[0];
+    const today = marketDayOf(commodity, clock.now() - site.sendAfterMs, site.zone);
+    if (!first) return [];
+    const done = await buffer.cursor(cursorName(commodity));
+    const earliest = [
+      first,
+      shiftDay(today, -DAYS_BACK_MAX),
+      ...(done > 0 ? [marketDayOf(commodity, done, site.zone)] : []),
+    ];
+    const days: MarketDay[] = [];
+    for (let day = earliest.sort().at(-1)!; day < today; day = shiftDay(day, 1)) days.push(day);
+    return days;
+  }
+
+  async function pointDay(plan: PointPlan, day: Span): Promise<PointDay> {
+    const channels = await Promise.all(
+      plan.published.map(async (channel) => [channel, await buffer.intervals(plan.code, channel, day)] as const),
+    );
+    const spans = cut(day, plan.minutes);
+    const { rows } = await buffer.ledger(plan.published.map((channel) => ({ point: plan.code, channel, spans })));
+    return { plan, intervals: Object.fromEntries(channels), rows };
+  }
+
+  /** A failure is told once for each point and day, and again when it changes. */
+  function tell(point: PointPlan, day: MarketDay, found: Failure | undefined): void {
+    const key = `${point.code}/${day}`;
+    if (told.get(key) === (found?.detail ?? '')) return;
+    told.set(key, found?.detail ?? '');
+    if (found) log.warn('day-not-complete', { point: point.code, day, ...found });
+  }
+
+  async function queue(
+    commodity: Commodity,
+    day: MarketDay,
+    days: readonly PointDay[],
+    corrects?: MessageId,
+  ): Promise<number> {
+    const pack = packs.get(commodity)!;
+    const { sender, receiver } = site.market[commodity]!;
+    let queued = 0;
+    for (const group of splitPoints(pack, days)) {
+      const pointIntervals: PointIntervals[] = group.map(({ plan, intervals }) => ({
+        code: plan.code,
+        channels: intervals,
+      }));
+      const madeAt = clock.now();
+      const request = {
+        madeAt,
+        sender,
+        receiver,
+        zone: site.zone,
+        commodity,
+        day,
+        points: pointIntervals,
+        ...(corrects && { corrects }),
+      };
+      const trial = makeDocument(pack, { ...request, id: TRIAL_ID });
+      if (trial.kind === 'refused') {
+        for (const { plan } of group) tell(plan, day, trial.failure);
+        continue;
+      }
+      const message = await buffer.queueMessage((id) => {
+        const made = makeDocument(pack, { ...request, id });
+        if (made.kind === 'refused') throw new Error(`refused what was accepted a moment ago: ${made.failure.detail}`);
+        return {
+          id,
+          commodity,
+          day,
+          pack: packId(pack),
+          madeAt,
+          xml: made.xml,
+          carried: made.carried,
+          ...(corrects && { corrects }),
+        };
+      });
+      log.info('message-queued', {
+        message: message.id,
+        commodity,
+        day,
+        points: group.length,
+        intervals: message.carried.length,
+      });
+      queued++;
+    }
+    return queued;
+  }
+
+  /** Everything the day's points want now, whole days only; a point that is not complete does not hold the others. */
+  async function closeDay(commodity: Commodity, day: MarketDay): Promise<{ queued: number; done: boolean }> {
+    const span = marketDaySpan(commodity, day, site.zone);
+    const plans = points.filter((point) => point.commodity === commodity && firstDayOf(point) <= day);
+    const fresh: PointDay[] = [];
+    const corrections = new Map<MessageId, PointDay[]>();
+    let done = true;
+    for (const plan of plans) {
+      let found = await pointDay(plan, span);
+      if (isSettled(found)) continue;
+      await profiler.finish(plan, span);
+      found = await pointDay(plan, span);
+      done &&= isSettled(found);
+      const wish = wishOf(found, site);
+      tell(plan, day, wish.kind === 'incomplete' ? wish.failure : undefined);
+      if (wish.kind === 'send') fresh.push(found);
+      if (wish.kind === 'correct') corrections.set(wish.message, [...(corrections.get(wish.message) ?? []), found]);
+    }
+    let queued = fresh.length > 0 ? await queue(commodity, day, fresh) : 0;
+    for (const [message, days] of corrections) queued += await queue(commodity, day, days, message);
+    return { queued, done };
+  }
+
+  return {
+    async closeDays() {
+      let queued = 0;
+      for (const commodity of packs.keys()) {
+        let allDone = true;
+        for (const day of await openDays(commodity)) {
+          const result = await closeDay(commodity, day);
+          queued += result.queued;
+          allDone &&= result.done;
+          if (allDone) await buffer.setCursor(cursorName(commodity), marketDaySpan(commodity, day, site.zone).end);
+        }
+      }
+      return queued;
+    },
+  };
+}
+
+/** An id that is never sent: the document is tried before an id is spent on it. */
+const TRIAL_ID = '0'.repeat(13) + '1';
+
+function cursorName(commodity: Commodity): string {
+  return `closer/${commodity}`;
+}
+
+function isSettled({ rows }: PointDay): boolean {
+  return rows.every((row) => row.state === 'accepted');
+}
+
+type Wish =
+  | { readonly kind: 'nothing' }
+  | { readonly kind: 'send' }
+  | { readonly kind: 'correct'; readonly message: MessageId }
+  | { readonly kind: 'incomplete'; readonly failure: Failure };
+
+/** What a finished point-day wants: nothing while an answer is awaited or a person must decide on a rejection. */
+function wishOf({ plan, rows, intervals }: PointDay, site: Site): Wish {
+  const incomplete = incompleteness(plan, rows, intervals, site);
+  if (incomplete) return { kind: 'incomplete', failure: incomplete };
+  const told = rows.flatMap((row) => row.deliveries.filter((delivery) => delivery.state !== 'superseded'));
+  const isNews = rows.some((row) => !row.deliveries.some((delivery) => delivery.version === row.version));
+  if (!isNews || told.some(({ state }) => state === 'prepared' || state === 'sent' || state === 'unknown'))
+    return { kind: 'nothing' };
+  const accepted = told
+    .filter((delivery) => delivery.accepted)
+    .map((delivery) => delivery.message)
+    .sort()
+    .at(-1);
+  return accepted ? { kind: 'correct', message: accepted } : { kind: 'send' };
+}
+
+function incompleteness(
+  plan: PointPlan,
+  rows: readonly LedgerRow[],
+  intervals: PointDay['intervals'],
+  site: Site,
+): Failure | undefined {
+  for (const channel of plan.published) {
+    const valued = (intervals[channel] ?? []).filter((interval) => interval.value).length;
+    const expected = rows.filter((row) => row.channel === channel).length;
+    if (valued === expected) continue;
+    if (channel === 'energy') {
+      const detail = `point ${plan.code}: ${expected - valued} of ${expected} hours have no energy; give the gas day's combustionHeat in the site file of ${site.site}`;
+      return failure('heat-missing', detail);
+    }
+    const found = new Set((intervals[channel] ?? []).flatMap((interval) => (interval.value ? [] : interval.findings)));
+    const reasons = [...found].join(', ') || 'no reading';
+    return failure(
+      'day-incomplete',
+      `point ${plan.code}, ${channel}: ${expected - valued} of ${expected} intervals are missing (${reasons})`,
+    );
+  }
+  return undefined;
+}
