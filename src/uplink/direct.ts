@@ -1,0 +1,124 @@
+import { type Failure, failure, OdecetError } from '../core/failure.ts';
+import type { AttemptOutcome, Message, Receipt } from '../core/message.ts';
+import type { Millis, UtcMs } from '../core/time.ts';
+import type { Clock } from '../machine/clock.ts';
+import type { Entropy } from '../machine/entropy.ts';
+import type { Http, HttpOutcome } from '../machine/http.ts';
+import { openBody, openEnvelope } from './soap.ts';
+import { verifyEnvelope } from './verify.ts';
+import { type Seal, sealEnvelope } from './ws-security.ts';
+
+/** An answer to one message is short; a longer one is not from this service. */
+const ANSWER_BYTES_MAX = 100_000;
+
+export interface DirectDeps {
+  readonly http: Http;
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly url: string;
+  /** Empty where the operator's WSDL names none. */
+  readonly soapAction: string;
+  readonly seal: Seal;
+  /** The operator's certificates, PEM texts. */
+  readonly operatorCertificates: readonly string[];
+  readonly answerWithinMs: Millis;
+  /** How far the operator's clock may be from ours, and how long our own message counts as fresh. */
+  readonly timestampWindowMs: Millis;
+  /** Classifies a business answer by the format pack's table. */
+  readonly readAnswer: (xml: string, message: Message, receivedAt: UtcMs) => Receipt;
+}
+
+/** How one try ended. A receipt comes with `answered` only; `failure` with everything but an accepted answer. */
+export interface Delivery {
+  readonly outcome: AttemptOutcome;
+  readonly detail: string;
+  readonly receipt?: Receipt;
+  readonly failure?: Failure;
+}
+
+/** One try to hand one message to the operator. Never throws for what the network or the operator does. */
+export async function deliver(message: Message, deps: DirectDeps, signal?: AbortSignal): Promise<Delivery> {
+  const sealed = seal(message, deps);
+  if (typeof sealed !== 'string') return failed('not-sent', sealed);
+  const outcome = await deps.http.send(
+    {
+      method: 'POST',
+      url: deps.url,
+      headers: { 'content-type': 'text/xml; charset=utf-8', soapaction: `"${deps.soapAction}"` },
+      body: new TextEncoder().encode(sealed),
+      withinMs: deps.answerWithinMs,
+      answerBytesMax: ANSWER_BYTES_MAX,
+    },
+    signal,
+  );
+  if (outcome.kind !== 'answer') return failed(outcome.kind, outcome.failure);
+  return judge(outcome, message, deps);
+}
+
+function seal(message: Message, { seal, entropy, clock, timestampWindowMs }: DirectDeps): string | Failure {
+  try {
+    return sealEnvelope(message.xml, seal, entropy, { now: clock.now(), validMs: timestampWindowMs });
+  } catch (error) {
+    if (error instanceof OdecetError) return error.failure;
+    throw error;
+  }
+}
+
+type HttpAnswer = Extract<HttpOutcome, { kind: 'answer' }>;
+
+/** A fault needs no signature: all it can do is to make the same message go again. Everything else must be signed. */
+function judge(answer: HttpAnswer, message: Message, deps: DirectDeps): Delivery {
+  const text = new TextDecoder().decode(answer.body);
+  const opened = openEnvelope(text);
+  if (opened.kind === 'fault')
+    return failed(
+      'fault',
+      failure('operator-fault', `SOAP fault ${opened.code}: ${opened.text} (HTTP ${answer.status})`),
+    );
+  if (opened.kind === 'none' && answer.status !== 200)
+    return failed('fault', failure('operator-fault', `HTTP ${answer.status} without a SOAP answer: ${opened.why}`));
+  const receivedAt = deps.clock.now();
+  const trust = { trusted: deps.operatorCertificates, now: receivedAt, windowMs: deps.timestampWindowMs };
+  const verified = verifyEnvelope(text, trust);
+  if (!verified.ok) return answered(unknownReceipt(message, verified.failure, receivedAt, text), verified.failure);
+  const signed = openBody(verified.body);
+  if (signed.kind !== 'document') {
+    const odd = failure('operator-answer-unknown', 'the signed answer holds no document');
+    return answered(unknownReceipt(message, odd, receivedAt, text), odd);
+  }
+  const receipt = deps.readAnswer(signed.xml, message, receivedAt);
+  return answered(receipt, failureOf(receipt));
+}
+
+/** An answer that must not be believed is kept word for word, as unknown. */
+function unknownReceipt(message: Message, why: Failure, receivedAt: UtcMs, xml: string): Receipt {
+  return {
+    message: message.id,
+    verdict: 'unknown',
+    reasons: [{ code: why.code, type: 'odecet', text: why.detail }],
+    receivedAt,
+    xml,
+  };
+}
+
+function failureOf(receipt: Receipt): Failure | undefined {
+  if (receipt.verdict === 'accepted') return undefined;
+  const code = receipt.verdict === 'rejected' ? 'operator-rejected' : 'operator-answer-unknown';
+  return failure(code, `message ${receipt.message}: ${reasonsText(receipt)}`);
+}
+
+function answered(receipt: Receipt, problem: Failure | undefined): Delivery {
+  const detail = `${receipt.verdict}: ${reasonsText(receipt)}`;
+  return { outcome: 'answered', detail, receipt, ...(problem && { failure: problem }) };
+}
+
+function failed(outcome: 'not-sent' | 'no-answer' | 'fault', problem: Failure): Delivery {
+  return { outcome, detail: `${problem.code}: ${problem.detail}`, failure: problem };
+}
+
+function reasonsText(receipt: Receipt): string {
+  if (receipt.reasons.length === 0) return 'the answer gives no reason';
+  return receipt.reasons
+    .map(({ code, type, resultCode, text }) => [code, type, resultCode, text].filter(Boolean).join(' '))
+    .join('; ');
+}

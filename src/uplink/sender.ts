@@ -1,0 +1,170 @@
+import type { Outbox, QueuedMessage } from '../buffer/outbox.ts';
+import { type BackoffRule, backoffMs } from '../core/backoff.ts';
+import { type Failure, failure, OdecetError } from '../core/failure.ts';
+import type { Message, MessageId, Receipt } from '../core/message.ts';
+import type { MonotonicMs } from '../core/time.ts';
+import type { Clock } from '../machine/clock.ts';
+import type { Entropy } from '../machine/entropy.ts';
+import type { Log } from '../machine/log.ts';
+import type { Delivery } from './direct.ts';
+
+/** A look at the outbox even if nobody rang: a lost wake-up costs a minute, never a day. */
+const IDLE_LOOK_MS = 60_000;
+
+/** What a person should hear about: once for each message and cause. */
+export interface UplinkAlert {
+  readonly message: MessageId;
+  readonly failure: Failure;
+  readonly receipt?: Receipt;
+}
+
+export interface SenderDeps {
+  readonly outbox: Outbox;
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly log: Log;
+  readonly retry: BackoffRule;
+  readonly deliver: (message: Message, signal: AbortSignal) => Promise<Delivery>;
+  /** What holds a message back for now, e.g. an unverified pack. */
+  readonly hold?: (message: Message) => Failure | undefined;
+  /** Which message goes first; oldest id when absent. */
+  readonly order?: (a: QueuedMessage, b: QueuedMessage) => number;
+  readonly alert: (alert: UplinkAlert) => void;
+}
+
+export interface Sender {
+  /** Sends until the signal aborts; then resolves. A try that was cut off is found as `sent` at the next start. */
+  run(signal: AbortSignal): Promise<void>;
+  /** The outbox has grown. */
+  wake(): void;
+}
+
+/** A row of failures and the moment before which nothing is tried. */
+interface Pause {
+  failures: number;
+  until: MonotonicMs;
+}
+
+const NO_PAUSE: Readonly<Pause> = { failures: 0, until: Number.NEGATIVE_INFINITY };
+
+export function oldestFirst(a: QueuedMessage, b: QueuedMessage): number {
+  return a.message.id < b.message.id ? -1 : a.message.id > b.message.id ? 1 : 0;
+}
+
+/** The loop from outbox to operator: one try at a time, back-off per message and, when the operator is away, for all. */
+export function createSender(deps: SenderDeps): Sender {
+  const { outbox, clock, entropy, log, retry } = deps;
+  const order = deps.order ?? oldestFirst;
+  const pauses = new Map<MessageId, Pause>();
+  const alerted = new Map<MessageId, string>();
+  const common: Pause = { ...NO_PAUSE };
+  let bell = new AbortController();
+
+  function backOff(pause: Pause): void {
+    pause.failures += 1;
+    pause.until = clock.monotonicMs() + backoffMs(retry, pause.failures, entropy.fraction());
+  }
+
+  function pauseOf(id: MessageId): Pause {
+    const pause = pauses.get(id) ?? { ...NO_PAUSE };
+    pauses.set(id, pause);
+    return pause;
+  }
+
+  function alertOnce(alert: UplinkAlert): void {
+    if (alerted.get(alert.message) === alert.failure.code) return;
+    alerted.set(alert.message, alert.failure.code);
+    log.warn('message-needs-attention', { message: alert.message, ...alert.failure });
+    deps.alert(alert);
+  }
+
+  function forgetAllBut(waiting: readonly QueuedMessage[]): void {
+    const ids = new Set(waiting.map(({ message }) => message.id));
+    for (const map of [pauses, alerted]) for (const id of map.keys()) if (!ids.has(id)) map.delete(id);
+  }
+
+  /**
+   * The message that may go now, or how long to wait for one. Those that failed least go first: a message at which the
+   * operator's service breaks must not keep the others from it.
+   */
+  function next(waiting: readonly QueuedMessage[]): QueuedMessage | number {
+    const now = clock.monotonicMs();
+    let earliest = now + IDLE_LOOK_MS;
+    let chosen: { readonly queued: QueuedMessage; readonly failures: number } | undefined;
+    for (const queued of waiting) {
+      const held = deps.hold?.(queued.message);
+      if (held) {
+        alertOnce({ message: queued.message.id, failure: held });
+        continue;
+      }
+      const { failures, until } = pauses.get(queued.message.id) ?? NO_PAUSE;
+      const due = Math.max(common.until, until);
+      if (due > now) earliest = Math.min(earliest, due);
+      else if (!chosen || failures < chosen.failures) chosen = { queued, failures };
+    }
+    return chosen?.queued ?? earliest - now;
+  }
+
+  async function attempt(message: Message, signal: AbortSignal): Promise<void> {
+    const startedAt = clock.now();
+    const number = await outbox.beginAttempt(message.id, startedAt);
+    const { outcome, detail, receipt, failure: problem } = await deps.deliver(message, signal);
+    if (signal.aborted && outcome !== 'answered') return;
+    await outbox.endAttempt({ message: message.id, number, startedAt, endedAt: clock.now(), outcome, detail }, receipt);
+    log.info('message-tried', { message: message.id, number, outcome, detail });
+    settle(message.id, outcome, problem, receipt);
+  }
+
+  /** What waited for the operator need not wait longer; how often each message failed is not forgotten. */
+  function operatorIsBack(): void {
+    for (const pause of [common, ...pauses.values()]) pause.until = clock.monotonicMs();
+    common.failures = 0;
+  }
+
+  /** Who has to wait after this: the message, everybody, or nobody. */
+  function settle(id: MessageId, outcome: Delivery['outcome'], problem: Failure | undefined, receipt?: Receipt): void {
+    const away = outcome === 'no-answer' || problem?.code === 'operator-unreachable';
+    if (away) backOff(common);
+    else if (common.failures > 0) operatorIsBack();
+    const unsettled = !receipt || receipt.verdict === 'unknown';
+    if (unsettled && problem?.code !== 'operator-unreachable') backOff(pauseOf(id));
+    const forPerson = receipt !== undefined || (outcome === 'not-sent' && !away);
+    if (problem && forPerson) alertOnce({ message: id, failure: problem, ...(receipt && { receipt }) });
+  }
+
+  /** Waits, but no longer than until somebody rings or the signal aborts. */
+  async function rest(ms: number, rung: AbortSignal, signal: AbortSignal): Promise<void> {
+    const either = AbortSignal.any([rung, signal]);
+    await clock.sleep(ms, either).catch((reason: unknown) => {
+      if (!either.aborted) throw reason;
+    });
+  }
+
+  async function step(signal: AbortSignal): Promise<void> {
+    bell = new AbortController();
+    const rung = bell.signal;
+    const waiting = [...(await outbox.waiting())].sort(order);
+    forgetAllBut(waiting);
+    const found = next(waiting);
+    if (typeof found === 'number') await rest(found, rung, signal);
+    else await attempt(found.message, signal);
+  }
+
+  return {
+    async run(signal) {
+      while (!signal.aborted) {
+        try {
+          await step(signal);
+        } catch (error) {
+          if (signal.aborted) return;
+          // The disk may be full, or this program wrong: either way nothing is lost by waiting, and stopping would not help.
+          const problem = error instanceof OdecetError ? error.failure : failure('unexpected', String(error));
+          log.error('uplink-stumbled', { ...problem });
+          backOff(common);
+          await rest(common.until - clock.monotonicMs(), new AbortController().signal, signal);
+        }
+      }
+    },
+    wake: () => bell.abort(),
+  };
+}

@@ -1,0 +1,77 @@
+import { children, elements, elementText, isElement, onlyChild, parseXml } from './xml.ts';
+
+/** SOAP 1.1: the only version seen at the operator's public services. */
+export const SOAP = 'http://schemas.xmlsoap.org/soap/envelope/';
+
+const DECLARATION = /^\uFEFF?\s*<\?xml[^>]*\?>\s*/;
+
+/**
+ * Wraps a market document, byte for byte as it was made, into an envelope.
+ * @param document one XML document; its declaration is dropped, the rest is not touched
+ * @param header the content of the SOAP header, XML text
+ * @param bodyAttributes attributes of the Body as XML text, e.g. the id that a signature refers to
+ * Throws Error when the document has a document type: it cannot stand inside another document.
+ */
+export function wrap(document: string, header = '', bodyAttributes = ''): string {
+  const element = document.replace(DECLARATION, '').trimEnd();
+  if (/<!DOCTYPE/i.test(element)) throw new Error('a document with a document type cannot be wrapped');
+  const body = bodyAttributes === '' ? '<soap:Body>' : `<soap:Body ${bodyAttributes}>`;
+  const head = header === '' ? '' : `<soap:Header>${header}</soap:Header>`;
+  return `<?xml version="1.0" encoding="UTF-8"?>\n<soap:Envelope xmlns:soap="${SOAP}">${head}${body}${element}</soap:Body></soap:Envelope>`;
+}
+
+/** What stands in a Body. */
+export type Opened =
+  | { readonly kind: 'document'; readonly namespace: string; readonly name: string; readonly xml: string }
+  | { readonly kind: 'fault'; readonly code: string; readonly text: string }
+  | { readonly kind: 'none'; readonly why: string };
+
+/** Opens an answer without asking who signed it: good for recognising a fault, never for believing an answer. */
+export function openEnvelope(text: string): Opened {
+  try {
+    const root = parseXml(text).documentElement;
+    if (!isElement(root, SOAP, 'Envelope'))
+      return { kind: 'none', why: `the root is ${root.localName}, not a SOAP 1.1 Envelope` };
+    return openBodyElement(onlyChild(root, SOAP, 'Body'));
+  } catch (error) {
+    return { kind: 'none', why: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+/** Opens a Body given as text: the canonical text that a verified signature covered. */
+export function openBody(text: string): Opened {
+  return openBodyElement(parseXml(text).documentElement);
+}
+
+function openBodyElement(body: Element): Opened {
+  const [first, second] = elements(body);
+  if (!first || second) return { kind: 'none', why: 'the Body must hold exactly one element' };
+  if (isElement(first, SOAP, 'Fault')) return openFault(first);
+  return { kind: 'document', namespace: first.namespaceURI ?? '', name: first.localName, xml: elementText(first) };
+}
+
+/** faultcode and faultstring stand in no namespace (SOAP 1.1, 4.4). */
+function openFault(fault: Element): Opened {
+  const child = (name: string): string =>
+    elements(fault)
+      .find((element) => element.localName === name)
+      ?.textContent?.trim() ?? '';
+  return { kind: 'fault', code: child('faultcode'), text: child('faultstring') };
+}
+
+/** A fault envelope, for the sandbox. */
+export function faultEnvelope(code: 'Client' | 'Server', text: string): string {
+  const escaped = text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
+  return wrap(`<soap:Fault><faultcode>soap:${code}</faultcode><faultstring>${escaped}</faultstring></soap:Fault>`);
+}
+
+/** The Envelope's Header and Body. Throws Error when the text is no SOAP 1.1 envelope with exactly one of each. */
+export function envelopeParts(root: Element): { header: Element; body: Element } {
+  if (!isElement(root, SOAP, 'Envelope')) throw new Error('the root is not a SOAP 1.1 Envelope');
+  const parts = elements(root);
+  const header = onlyChild(root, SOAP, 'Header');
+  const body = onlyChild(root, SOAP, 'Body');
+  if (parts.length !== children(root, SOAP, 'Header').length + 1)
+    throw new Error('the Envelope holds more than Header and Body');
+  return { header, body };
+}

@@ -1,0 +1,82 @@
+import type { Outbox, QueuedMessage } from '../buffer/outbox.ts';
+import type { Attempt, Message, MessageId, Receipt, Verdict } from '../core/message.ts';
+import type { Clock } from '../machine/clock.ts';
+import type { Entropy } from '../machine/entropy.ts';
+import type { Log } from '../machine/log.ts';
+import { issue, makeAuthority } from '../sandbox/certificates.ts';
+import type { Seal } from './ws-security.ts';
+
+export const NOW = Date.UTC(2026, 2, 29, 5, 10);
+
+export async function makeSeal(commonName: string): Promise<Seal> {
+  return issue(await makeAuthority(`${commonName} authority`), { commonName, usage: 'seal' });
+}
+
+export function countingEntropy(): Entropy {
+  let next = 0;
+  return { fraction: () => 0, bytes: (count) => Uint8Array.from({ length: count }, () => (next = (next + 1) % 256)) };
+}
+
+/** Sleeping takes no time; both clocks move by what was slept. */
+export function jumpingClock(): Clock & { slept: number[] } {
+  let elapsed = 0;
+  const slept: number[] = [];
+  const clock = {
+    slept,
+    now: () => NOW + elapsed,
+    monotonicMs: () => elapsed,
+    async sleep(ms: number, signal?: AbortSignal): Promise<void> {
+      signal?.throwIfAborted();
+      slept.push(ms);
+      elapsed += ms;
+    },
+    sleepUntil: async (at: number): Promise<void> => clock.sleep(Math.max(0, at - clock.now())),
+  };
+  return clock;
+}
+
+export const quietLog: Log = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+  child: () => quietLog,
+};
+
+export function message(id: MessageId): Message {
+  return {
+    id,
+    commodity: 'gas',
+    day: '2026-03-28',
+    pack: 'test@1',
+    madeAt: NOW,
+    xml: `<?xml version="1.0" encoding="UTF-8"?>\n<DATA xmlns="urn:test" id="${id}"><Row  v='1'/></DATA>\n`,
+    carried: [],
+  };
+}
+
+export function receiptOf(verdict: Verdict, { id }: Message): Receipt {
+  return { message: id, verdict, reasons: [{ code: '1', type: 'A', text: verdict }], receivedAt: NOW, xml: '<r/>' };
+}
+
+/** An outbox in memory that keeps the contract: what is accepted or rejected no longer waits. */
+export function memoryOutbox(ids: readonly MessageId[]): Outbox & { ended: Attempt[]; add(id: MessageId): void } {
+  const queue = new Map<MessageId, QueuedMessage>();
+  const ended: Attempt[] = [];
+  const add = (id: MessageId): void => void queue.set(id, { message: message(id), state: 'prepared', attempts: 0 });
+  for (const id of ids) add(id);
+  return {
+    ended,
+    add,
+    waiting: async () => [...queue.values()],
+    async beginAttempt(id) {
+      const queued = queue.get(id)!;
+      queue.set(id, { ...queued, state: 'sent', attempts: queued.attempts + 1 });
+      return queued.attempts + 1;
+    },
+    async endAttempt(attempt, receipt) {
+      ended.push(attempt);
+      if (receipt && receipt.verdict !== 'unknown') queue.delete(attempt.message);
+    },
+  };
+}

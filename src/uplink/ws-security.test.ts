@@ -1,0 +1,105 @@
+import { beforeAll, expect, test } from 'vitest';
+import { openBody } from './soap.ts';
+import { countingEntropy, makeSeal, message, NOW } from './uplink.testkit.ts';
+import { type Verified, verifyEnvelope } from './verify.ts';
+import { type Seal, SIGNED_CHARACTERS_MAX, sealEnvelope } from './ws-security.ts';
+
+let operator: Seal;
+let other: Seal;
+let signed: string;
+
+beforeAll(async () => {
+  [operator, other] = await Promise.all([makeSeal('CS OTE auth'), makeSeal('somebody else')]);
+  signed = sealEnvelope(message('1').xml, operator, countingEntropy(), { now: NOW, validMs: 300_000 });
+});
+
+function verify(text: string, trusted: readonly string[] = [operator.certificatePem], now = NOW): Verified {
+  return verifyEnvelope(text, { trusted, now, windowMs: 300_000 });
+}
+
+function refusal(verified: Verified): string {
+  return verified.ok ? 'accepted' : `${verified.failure.code}: ${verified.failure.detail}`;
+}
+
+test('a signed envelope verifies and gives back its document', () => {
+  const verified = verify(signed);
+  if (!verified.ok) throw new Error(refusal(verified));
+  expect(openBody(verified.body)).toMatchObject({ kind: 'document', namespace: 'urn:test', name: 'DATA' });
+});
+
+test('several trusted certificates at once, in one file or more', () => {
+  expect(verify(signed, [`${other.certificatePem}${operator.certificatePem}`]).ok).toBe(true);
+  expect(verify(signed, [other.certificatePem, operator.certificatePem]).ok).toBe(true);
+});
+
+test('a certificate that is not trusted is refused, also when it signs correctly', () => {
+  expect(refusal(verify(signed, [other.certificatePem]))).toContain('none of the operator');
+});
+
+test('the trusted certificate with a signature of another key is refused', () => {
+  const forged = sealEnvelope(
+    message('1').xml,
+    { certificatePem: operator.certificatePem, keyPem: other.keyPem },
+    countingEntropy(),
+    { now: NOW, validMs: 300_000 },
+  );
+  expect(refusal(verify(forged))).toContain('invalid signature');
+});
+
+test.each([
+  ['a changed value', (text: string) => text.replace("v='1'", "v='2'").replace('v="1"', 'v="2"')],
+  ['a changed time', (text: string) => text.replace(/(<wsu:Created>\d{4}-\d\d-)\d\d/, '$130')],
+  ['no signature', (text: string) => text.replace(/<ds:Signature.*<\/ds:Signature>/s, '')],
+  ['a weaker digest', (text: string) => text.replace('2001/04/xmlenc#sha256', '2000/09/xmldsig#sha1')],
+  [
+    'another transform',
+    (text: string) =>
+      text.replace(/(<ds:Transform Algorithm=")[^"]+/, '$1http://www.w3.org/2000/09/xmldsig#enveloped-signature'),
+  ],
+])('%s is refused', (_name, change) => {
+  const changed = change(signed);
+  expect(changed).not.toBe(signed);
+  expect(verify(changed).ok).toBe(false);
+});
+
+test('wrapping: the signed Body set aside in the header, another one in its place', () => {
+  const body = /<soap:Body.*<\/soap:Body>/s.exec(signed)![0];
+  const evil = body.replace(/wsu:Id="body-[^"]+"/, 'wsu:Id="other"').replace(/id="1"/, 'id="2"');
+  const moved = signed.replace(body, evil).replace('</soap:Header>', `<x>${body}</x></soap:Header>`);
+  expect(refusal(verify(moved))).toContain('does not cover Body');
+});
+
+test('wrapping: two elements with the id that is signed', () => {
+  const body = /<soap:Body.*<\/soap:Body>/s.exec(signed)![0];
+  const evil = body.replace(/id="1"/, 'id="2"');
+  for (const doubled of [
+    signed.replace(body, evil).replace('</soap:Header>', `<x>${body}</x></soap:Header>`),
+    signed.replace('</soap:Header>', `<x Id="${/body-[0-9a-f]+/.exec(signed)![0]}"/></soap:Header>`),
+  ])
+    expect(refusal(verify(doubled))).toContain('not the only one');
+});
+
+test('a second Body, or a stranger beside Header and Body, is refused', () => {
+  expect(verify(signed.replace('</soap:Envelope>', '<soap:Body/></soap:Envelope>')).ok).toBe(false);
+  expect(verify(signed.replace('</soap:Envelope>', '<x/></soap:Envelope>')).ok).toBe(false);
+});
+
+test('an answer from another time is refused, both ways', () => {
+  expect(verify(signed, undefined, NOW + 299_000).ok).toBe(true);
+  expect(refusal(verify(signed, undefined, NOW + 301_000))).toContain('our clock shows');
+  expect(refusal(verify(signed, undefined, NOW - 301_000))).toContain('our clock shows');
+});
+
+test('more than can be handled without blocking is refused, to sign and to verify', () => {
+  const long = `<a>${'x'.repeat(SIGNED_CHARACTERS_MAX)}</a>`;
+  expect(() => sealEnvelope(long, operator, countingEntropy(), { now: NOW, validMs: 1 })).toThrow(
+    'larger than can be signed',
+  );
+  expect(refusal(verify(long))).toContain('at most');
+});
+
+test('files that are no certificate and no key are told apart', () => {
+  const attempt = (seal: Seal) => () => sealEnvelope('<a/>', seal, countingEntropy(), { now: NOW, validMs: 1 });
+  expect(attempt({ ...operator, certificatePem: 'x' })).toThrow('certificate cannot be read');
+  expect(attempt({ ...operator, keyPem: 'x' })).toThrow('private key cannot be read');
+});
