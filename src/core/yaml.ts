@@ -75,7 +75,7 @@ function complaints(issue: z.core.$ZodIssue, input: unknown, schema: z.ZodType):
   if (issue.code === 'invalid_value') {
     const found = valueAt(input, issue.path);
     const known = issue.values.map(String);
-    const complaint = found === undefined ? 'is missing' : `"${String(found)}" is not allowed`;
+    const complaint = found === undefined ? 'is missing' : `${JSON.stringify(found)} is not allowed`;
     const hint = typeof found === 'string' ? didYouMean(found, known) : '';
     return [{ path: issue.path, what: `${complaint}, expected ${known.join(' | ')}${hint}` }];
   }
