@@ -20,7 +20,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'src/host': ['src/core', 'src/machine'],
   // Simulated meters are laid out by device files, as real ones are described by them.
   'src/sim': ['src/core', 'src/machine', 'src/device'],
-  'src/sandbox': ['src/core', 'src/machine', 'src/message', 'src/host'],
+  // The operator's side speaks the same SOAP; its signature check is its own.
+  'src/sandbox': ['src/core', 'src/machine', 'src/message', 'src/uplink', 'src/host'],
   'drivers/mbus': ['src/core', 'src/device'],
   'drivers/modbus': ['src/core', 'src/device'],
 };

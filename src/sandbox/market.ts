@@ -1,0 +1,92 @@
+import { marketIntervals } from '../core/calendar.ts';
+import type { Commodity, PointCode } from '../core/interval.ts';
+import type { MessageId } from '../core/message.ts';
+import { isoUtc } from '../core/time.ts';
+import type { DocumentRow, ReadDocument } from '../message/read.ts';
+
+/**
+ * The sandbox's own reasons for a rejection; the operator's are not public. The packs know these words, and no answer of the
+ * operator can look like them.
+ */
+export const PROBLEM_CODES = [
+  'SANDBOX-SCHEMA',
+  'SANDBOX-POINT',
+  'SANDBOX-COUNT',
+  'SANDBOX-DOUBLE',
+  'SANDBOX-VALUE',
+] as const;
+
+/** Why a message is rejected; the text is Czech, as the operator's are. */
+export interface Problem {
+  readonly code: (typeof PROBLEM_CODES)[number];
+  readonly text: string;
+}
+
+export interface KnownPoint {
+  readonly code: PointCode;
+  readonly commodity: Commodity;
+  readonly minutes: number;
+}
+
+export interface Market {
+  readonly zone: string;
+  readonly points: readonly KnownPoint[];
+  /** The accepted message that an interval stands in, if any. */
+  readonly holder: (key: string) => MessageId | undefined;
+}
+
+/** Everything the operator would complain about in a well-formed document; empty means that it is accepted. */
+export function problemsOf(document: ReadDocument, commodity: Commodity, market: Market): Problem[] {
+  return profilesOf(document.rows).flatMap((rows) => profileProblems(document, commodity, rows, market));
+}
+
+/** The rows of each channel of each point; never empty ones. */
+function profilesOf(rows: readonly DocumentRow[]): (readonly [DocumentRow, ...DocumentRow[]])[] {
+  const profiles = new Map<string, [DocumentRow, ...DocumentRow[]]>();
+  for (const row of rows) {
+    const name = `${row.point} ${row.channel}`;
+    const profile = profiles.get(name);
+    if (profile) profile.push(row);
+    else profiles.set(name, [row]);
+  }
+  return [...profiles.values()];
+}
+
+function profileProblems(
+  document: ReadDocument,
+  commodity: Commodity,
+  rows: readonly [DocumentRow, ...DocumentRow[]],
+  market: Market,
+): Problem[] {
+  const { point, channel, minutes } = rows[0];
+  const known = market.points.find(({ code }) => code === point);
+  if (known?.commodity !== commodity)
+    return [{ code: 'SANDBOX-POINT', text: `Odběrné místo ${point} není registrováno` }];
+  if (known.minutes !== minutes)
+    return [
+      {
+        code: 'SANDBOX-COUNT',
+        text: `Odběrné místo ${point}: interval ${minutes} min, očekáváno ${known.minutes} min`,
+      },
+    ];
+  const places = marketIntervals(commodity, document.day, market.zone, minutes);
+  const starts = new Set(rows.map(({ start }) => start));
+  const problems: Problem[] = [];
+  if (rows.length !== places.length || !places.every(({ start }) => starts.has(start))) {
+    const what = `${rows.length} intervalů, den ${document.day} jich má ${places.length}`;
+    problems.push({ code: 'SANDBOX-COUNT', text: `Odběrné místo ${point}, ${channel}: ${what}` });
+  }
+  const doubled = rows
+    .map((row) => market.holder(intervalKey({ ...row, start: isoUtc(row.start) })))
+    .find((id) => id && id !== document.corrects);
+  if (doubled !== undefined) {
+    const what = `hodnoty dne ${document.day} již obsahuje zpráva č. ${doubled}`;
+    problems.push({ code: 'SANDBOX-DOUBLE', text: `Odběrné místo ${point}, ${channel}: ${what}` });
+  }
+  return problems;
+}
+
+/** One interval of one channel of one point; start in UTC, ISO 8601. */
+export function intervalKey(row: { readonly point: string; readonly channel: string; readonly start: string }): string {
+  return `${row.point} ${row.channel} ${row.start}`;
+}
