@@ -53,6 +53,10 @@ export const FAILURES = {
     what: 'the format pack is not verified against official schemas; automatic sending is held',
   },
   'message-too-large': { next: 'person', what: 'the message is larger than can be signed safely' },
+  'already-queued': {
+    next: 'give-up',
+    what: 'an interval of the message is in another message that may have been taken',
+  },
   // machine
   'store-full': { next: 'retry', what: 'the disk is full' },
   'store-io': { next: 'retry', what: 'the disk refused to read or write' },

@@ -1,0 +1,81 @@
+import type { FieldDriver } from '../core/driver.ts';
+import type { Span } from '../core/time.ts';
+import type { BoundDevice } from '../device/bound.ts';
+import type { Clock } from '../machine/clock.ts';
+import type { Entropy } from '../machine/entropy.ts';
+import type { Line } from '../machine/line.ts';
+import type { Log } from '../machine/log.ts';
+import { type CollectSettings, createLineCollector } from './line-collector.ts';
+import { createOuttray } from './outtray.ts';
+import type { CollectorStatus, Sink } from './round.ts';
+
+/** Rounds kept in memory while the sink fails: some megabytes; at one round a second half an hour. */
+const ROUNDS_MAX = 2_000;
+
+export interface CollectorParts {
+  readonly lines: readonly { readonly id: string; readonly line: Line; readonly devices: readonly BoundDevice[] }[];
+  /** By protocol. */
+  readonly drivers: ReadonlyMap<string, FieldDriver<BoundDevice>>;
+  readonly settings: CollectSettings;
+  /** Length of the market intervals a device measures, in minutes; undefined for a device that only informs. */
+  readonly boundaryMinutes: (device: BoundDevice) => 15 | 60 | undefined;
+  /** What is missing of a device that has an archive, as spans from boundary to boundary. */
+  readonly gaps: (device: BoundDevice) => Promise<readonly Span[]>;
+  readonly sink: Sink;
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly log: Log;
+  readonly roundsMax?: number;
+}
+
+export interface Collector {
+  /** Collects until aborted, then hands over what is left and closes the lines. Never rejects. To be called once. */
+  run(signal: AbortSignal): Promise<void>;
+  status(): CollectorStatus;
+}
+
+/** All lines side by side: they share the sink and nothing else. Throws RangeError when a device's protocol has no driver. */
+export function createCollector(parts: CollectorParts): Collector {
+  const { clock, entropy, log, settings, boundaryMinutes, gaps } = parts;
+  const outtray = createOuttray(parts.sink, clock, entropy, log, parts.roundsMax ?? ROUNDS_MAX);
+  const { put } = outtray;
+  const lines = parts.lines.map(({ id, line, devices }) => {
+    const driven = devices.map((device) => ({ device, driver: driverOf(device, parts.drivers) }));
+    return createLineCollector({
+      id,
+      line,
+      devices: driven,
+      settings,
+      boundaryMinutes,
+      gaps,
+      put,
+      clock,
+      entropy,
+      log,
+    });
+  });
+  return {
+    async run(signal) {
+      // The tray closes after the last line has stopped, so that no round is left behind.
+      const closing = new AbortController();
+      const handingOver = outtray.run(closing.signal);
+      await Promise.all(lines.map((line) => line.run(signal)));
+      closing.abort();
+      await handingOver;
+    },
+    status() {
+      const all = lines.map((line) => line.status());
+      return {
+        lines: all.map((one) => one.line),
+        devices: all.flatMap((one) => one.devices),
+        roundsWaiting: outtray.waiting,
+      };
+    },
+  };
+}
+
+function driverOf(device: BoundDevice, drivers: CollectorParts['drivers']): FieldDriver<BoundDevice> {
+  const driver = drivers.get(device.model.protocol);
+  if (!driver) throw new RangeError(`no driver speaks ${device.model.protocol}, which ${device.config.id} needs`);
+  return driver;
+}

@@ -1,0 +1,259 @@
+import { type BackoffRule, backoffMs } from '../core/backoff.ts';
+import type { FieldDriver, ReadRequest } from '../core/driver.ts';
+import { FAILURES, type Failure, type FailureCode, failure, OdecetError } from '../core/failure.ts';
+import { isoUtc, type Millis, type Span } from '../core/time.ts';
+import type { BoundDevice } from '../device/bound.ts';
+import type { Clock } from '../machine/clock.ts';
+import type { Entropy } from '../machine/entropy.ts';
+import type { Line } from '../machine/line.ts';
+import type { Log } from '../machine/log.ts';
+import { choose, type Work } from './agenda.ts';
+import { countedLine } from './counted-line.ts';
+import {
+  type Cost,
+  createPlan,
+  type DevicePlan,
+  failed,
+  forgetFuture,
+  served,
+  statusOf,
+  storedTried,
+  succeeded,
+} from './device-plan.ts';
+import { isAnswer, runDialogue } from './dialogue.ts';
+import { roundOf } from './readings.ts';
+import { restUntilNextPass, withGaps, withoutNewest } from './refill.ts';
+import type { DeviceStatus, LineStatus, Round } from './round.ts';
+import { waitUntil } from './wait.ts';
+
+/** A dialogue may hold its line so long, or three reply time-outs where that is more. */
+const DIALOGUE_LIMIT_MS: Millis = 30_000;
+/** A line that is away is looked for at least so often, whatever the back-off of devices: a connect costs nothing. */
+const REOPEN_MOST_MS: Millis = 30_000;
+/** The wait for the next work is looked at afresh after this or one sample period: the wall may have stepped back. */
+const WAIT_MOST_MS: Millis = 1_000;
+
+export interface CollectSettings {
+  /** Samples between the boundaries, by the wall. */
+  readonly everyMs: Millis;
+  /** After a boundary, by the wall: how long meters may take to freeze their values. */
+  readonly settleMs: Millis;
+  readonly backoff: BackoffRule;
+  readonly clockOffMsMax: Millis;
+}
+
+export interface LineCollectorParts {
+  readonly id: string;
+  readonly line: Line;
+  readonly devices: readonly { readonly device: BoundDevice; readonly driver: FieldDriver<BoundDevice> }[];
+  readonly settings: CollectSettings;
+  /** Length of the market intervals a device measures, in minutes; undefined for a device that only informs. */
+  readonly boundaryMinutes: (device: BoundDevice) => 15 | 60 | undefined;
+  /** What is missing of a device, as spans from boundary to boundary. */
+  readonly gaps: (device: BoundDevice) => Promise<readonly Span[]>;
+  readonly put: (round: Round, signal: AbortSignal) => Promise<void>;
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly log: Log;
+}
+
+export interface LineCollector {
+  /** Collects until aborted, then closes the line. Never rejects. To be called once. */
+  run(signal: AbortSignal): Promise<void>;
+  status(): { readonly line: LineStatus; readonly devices: readonly DeviceStatus[] };
+}
+
+/** The owner of one physical line: one loop, one dialogue at a time. */
+export function createLineCollector(parts: LineCollectorParts): LineCollector {
+  const { id, settings, clock, entropy } = parts;
+  const log = parts.log.child({ line: id });
+  const count = { opens: 0, bytesSent: 0, bytesReceived: 0, strayBytes: 0, dialogues: 0, busyMs: 0 };
+  const errors: Partial<Record<FailureCode, number>> = {};
+  const line = countedLine(parts.line, count);
+  const plans = parts.devices.map(({ device }) => createPlan(device, parts.boundaryMinutes(device), clock.now()));
+  const drivers = new Map(parts.devices.map(({ device, driver }) => [device.config.id, driver]));
+  /** The line's own troubles since a device last answered. */
+  let lineFailures = 0;
+
+  async function run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await turn(signal);
+      } catch (error) {
+        if (signal.aborted) break;
+        log.error('line-collector-fault', { detail: error instanceof Error ? (error.stack ?? error.message) : error });
+        await clock.sleep(settings.backoff.firstMs, signal).catch(() => undefined);
+      }
+    }
+    await line.close().catch(() => undefined);
+  }
+
+  async function turn(signal: AbortSignal): Promise<void> {
+    if (!line.isOpen) return await reopen(signal);
+    const now = clock.now();
+    for (const plan of plans) forgetFuture(plan, now);
+    const choice = choose(plans, now, clock.monotonicMs(), settings);
+    if (choice.kind === 'do') return await perform(choice.work, signal);
+    await waitUntil(clock, choice, Math.max(WAIT_MOST_MS, settings.everyMs), signal);
+  }
+
+  /** The first try after a loss is immediate, the next ones further and further apart. */
+  async function reopen(signal: AbortSignal): Promise<void> {
+    if (lineFailures > 1) {
+      const rule = { ...settings.backoff, mostMs: Math.min(settings.backoff.mostMs, REOPEN_MOST_MS) };
+      await clock.sleep(backoffMs(rule, lineFailures - 1, entropy.fraction()), signal);
+    }
+    try {
+      await line.open(signal);
+      if (lineFailures > 1) log.info('line-back', { failures: lineFailures });
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!(error instanceof OdecetError)) throw error;
+      countError(error.failure);
+      lineFailed(error.failure);
+    }
+  }
+
+  function countError({ code }: Failure): void {
+    errors[code] = (errors[code] ?? 0) + 1;
+  }
+
+  function lineFailed(what: Failure): void {
+    lineFailures += 1;
+    if (lineFailures === 1) log.warn('line-failing', { ...what });
+  }
+
+  async function perform(work: Work, signal: AbortSignal): Promise<void> {
+    if (work.kind === 'refill') return await refill(work.plan, signal);
+    const { plan, boundary } = work;
+    await readNow(work, signal);
+    if (boundary === undefined) return;
+    if (work.kind === 'after') plan.readAfter = boundary;
+    if (work.kind === 'before') plan.readBefore = boundary;
+    if (work.kind === 'stored') {
+      const lost = storedTried(plan, boundary);
+      if (lost !== undefined) log.warn('stored-value-missed', { device: deviceId(plan), boundary: isoUtc(lost) });
+    }
+  }
+
+  /** A reading of the present state, with one more try at once where a device that was well until now stumbles. */
+  async function readNow({ plan, kind }: Work, signal: AbortSignal): Promise<void> {
+    const wasWell = plan.failuresInRow === 0;
+    const request = (): ReadRequest => ({ want: 'current', now: clock.now() });
+    let end = await converse(plan, request(), signal);
+    // A time-out is dear: at a boundary it is worth a second one, for a sample it is not.
+    const again = !end.ok && end.failure.code !== 'identity-mismatch' && (kind !== 'sample' || !end.timedOut);
+    if (wasWell && again) {
+      if (!line.isOpen) await reopen(signal);
+      if (line.isOpen) end = joined(end, await converse(plan, request(), signal));
+    }
+    if (end.ok) await good(plan, end.round, signal);
+    else bad(plan, end.failure, end.cost);
+  }
+
+  async function refill(plan: DevicePlan, signal: AbortSignal): Promise<void> {
+    const minutes = plan.minutes ?? 60;
+    const rest = () => restUntilNextPass(plan.refill, minutes, clock.now(), settings.settleMs);
+    const chunk = plan.refill.chunks.at(-1);
+    if (!chunk) {
+      plan.refill = withGaps(plan.refill, await gapsOf(plan), minutes);
+      if (plan.refill.chunks.length === 0) plan.refill = rest();
+      return;
+    }
+    const request: ReadRequest = { want: 'archive', now: clock.now(), from: chunk.start, to: chunk.end };
+    const end = await converse(plan, request, signal);
+    const isWanted = (at: number) => at >= chunk.start && at <= chunk.end;
+    const gained = end.ok && end.round.readings.some((reading) => isWanted(reading.at));
+    plan.refill = withoutNewest(plan.refill, gained);
+    if (plan.refill.chunks.length === 0 || !end.ok) plan.refill = rest();
+    log.info('refilled', { device: deviceId(plan), from: isoUtc(chunk.start), to: isoUtc(chunk.end), gained });
+    if (end.ok) await parts.put(end.round, signal);
+    // An archive that refuses says nothing against the meter's present readings.
+    else if (!isAnswer(end.failure)) bad(plan, end.failure, end.cost);
+  }
+
+  async function gapsOf(plan: DevicePlan): Promise<readonly Span[]> {
+    try {
+      return await parts.gaps(plan.device);
+    } catch (error) {
+      log.warn('gaps-unknown', { device: deviceId(plan), detail: String(error) });
+      return [];
+    }
+  }
+
+  /** One dialogue and what the line learns from it. */
+  async function converse(plan: DevicePlan, request: ReadRequest, signal: AbortSignal): Promise<Conversation> {
+    const { device } = plan;
+    const startedAt = clock.monotonicMs();
+    const startedWall = clock.now();
+    const end = await dialogue(device, request, signal);
+    const endedAt = clock.monotonicMs();
+    const cost: Cost = { endedAt, tookMs: endedAt - startedAt, tookWallMs: clock.now() - startedWall };
+    served(plan, cost);
+    count.dialogues += 1;
+    count.busyMs += cost.tookMs;
+    count.strayBytes += end.strayBytes;
+    if (end.strayBytes > 0) log.warn('stray-bytes', { device: device.config.id, bytes: end.strayBytes });
+    if (end.ok || isAnswer(end.failure)) lineFailures = 0;
+    else if (end.failure.code === 'line-lost' || end.failure.code === 'line-unreachable') lineFailed(end.failure);
+    const made = end.ok ? roundOf(device, end.result, end, settings.clockOffMsMax) : end;
+    if (made.ok) return { ...made, cost };
+    countError(made.failure);
+    return { ok: false, failure: made.failure, timedOut: !end.ok && end.timedOut, cost };
+  }
+
+  async function dialogue(device: BoundDevice, request: ReadRequest, signal: AbortSignal) {
+    const driver = drivers.get(device.config.id);
+    const { gapTimeoutMs, pauseMs } = device.model;
+    const replyTimeoutMs = device.config.replyTimeoutMs ?? device.model.replyTimeoutMs;
+    try {
+      if (!driver) throw new RangeError(`no driver speaks ${device.model.protocol}`);
+      const rules = {
+        gapTimeoutMs,
+        pauseMs,
+        dialogueLimitMs: Math.max(DIALOGUE_LIMIT_MS, 3 * replyTimeoutMs),
+        lateAnswerMs: replyTimeoutMs,
+        reopenAfterTimeout: driver.reopenAfterTimeout(device),
+      };
+      return await runDialogue(line, clock, driver.session(device, request), rules, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      const detail = error instanceof Error ? error.message : String(error);
+      return { ok: false, failure: failure('unexpected', detail), timedOut: false, strayBytes: 0 } as const;
+    }
+  }
+
+  async function good(plan: DevicePlan, round: Round, signal: AbortSignal): Promise<void> {
+    if (plan.failuresInRow > 0) log.info('device-back', { device: deviceId(plan), failures: plan.failuresInRow });
+    await parts.put(succeeded(plan, round), signal);
+  }
+
+  function bad(plan: DevicePlan, what: Failure, cost: Cost): void {
+    failed(plan, what, clock.now(), cost, settings.backoff, entropy.fraction());
+    const fields = { device: deviceId(plan), ...what, failures: plan.failuresInRow };
+    if (plan.failuresInRow > 1) log.debug('device-failing', fields);
+    else if (FAILURES[what.code].next === 'person') log.error('device-failing', fields);
+    else log.warn('device-failing', fields);
+  }
+
+  return {
+    run,
+    status: () => ({
+      line: { line: id, isOpen: line.isOpen, ...count, errors: { ...errors } },
+      devices: plans.map((plan) => statusOf(plan, id, clock.now(), clock.monotonicMs())),
+    }),
+  };
+}
+
+type Conversation =
+  | { readonly ok: true; readonly round: Round; readonly cost: Cost }
+  | { readonly ok: false; readonly failure: Failure; readonly timedOut: boolean; readonly cost: Cost };
+
+/** Two tries count as one: the device's budget pays for both. */
+function joined(first: Conversation, second: Conversation): Conversation {
+  return { ...second, cost: { ...second.cost, tookMs: first.cost.tookMs + second.cost.tookMs } };
+}
+
+function deviceId(plan: DevicePlan): string {
+  return plan.device.config.id;
+}

@@ -1,0 +1,95 @@
+import type { MeterValue, ReadResult } from '../core/driver.ts';
+import { type Failure, failure } from '../core/failure.ts';
+import type { MeterFlag, Reading } from '../core/reading.ts';
+import type { Millis, UtcMs } from '../core/time.ts';
+import type { BoundDevice } from '../device/bound.ts';
+import type { Round } from './round.ts';
+
+/** When a dialogue was, by the wall: from the first request to the last byte of the last answer. */
+export interface DialogueTime {
+  readonly startedWall: UtcMs;
+  readonly endedWall: UtcMs;
+}
+
+/**
+ * What a dialogue brought, as the round to be kept; or a failure, and then nothing of it may be kept.
+ *
+ * A sampled value was taken somewhere between the first request and the last answer, and the contract does not say in which
+ * exchange: so `at` is the middle of it all and `uncertaintyMs` half of it. For one exchange that is its middle.
+ *
+ * @param clockOffMsMax a meter whose clock is further off is not believed: its stored values are flagged, not dropped
+ */
+export function roundOf(
+  device: BoundDevice,
+  result: ReadResult,
+  time: DialogueTime,
+  clockOffMsMax: Millis,
+): { readonly ok: true; readonly round: Round } | { readonly ok: false; readonly failure: Failure } {
+  const mismatch = identityMismatch(device.config.serial, result.identity.serial);
+  if (mismatch) return { ok: false, failure: mismatch };
+  // A wall clock that stepped back meanwhile ends before it starts; what is certain is only the span of both.
+  const from = Math.min(time.startedWall, time.endedWall);
+  const to = Math.max(time.startedWall, time.endedWall);
+  const at = Math.round((from + to) / 2);
+  const uncertaintyMs = Math.ceil((to - from) / 2);
+  const clockOffsetMs = result.clock === undefined ? undefined : result.clock - at;
+  // Only what the clock is off for certain counts: the exchange itself took time.
+  const clockInvalid = clockOffsetMs !== undefined && Math.abs(clockOffsetMs) > clockOffMsMax + uncertaintyMs;
+  const sampled = { at, uncertaintyMs, readAt: time.endedWall, clockInvalid };
+  return {
+    ok: true,
+    round: {
+      device: device.config.id,
+      readings: result.values.map((value) => reading(device.config.id, value, sampled)),
+      identity: result.identity,
+      ...(clockOffsetMs === undefined ? {} : { clockOffsetMs }),
+      unusable: result.unusable,
+      startedAt: from,
+      endedAt: to,
+    },
+  };
+}
+
+interface SampledAt {
+  readonly at: UtcMs;
+  readonly uncertaintyMs: Millis;
+  readonly readAt: UtcMs;
+  readonly clockInvalid: boolean;
+}
+
+function reading(device: string, value: MeterValue, { at, uncertaintyMs, readAt, clockInvalid }: SampledAt): Reading {
+  const { quantity, kind, unit, flags, raw } = value;
+  const common = { device, quantity, kind, value: value.value, unit, readAt, raw };
+  if (value.storedAt === undefined) return { ...common, at, source: 'sampled', uncertaintyMs, flags };
+  return {
+    ...common,
+    at: value.storedAt,
+    source: 'stored',
+    uncertaintyMs: 0,
+    flags: clockInvalid ? withFlag(flags, 'clock-invalid') : flags,
+  };
+}
+
+function withFlag(flags: readonly MeterFlag[], flag: MeterFlag): readonly MeterFlag[] {
+  return flags.includes(flag) ? flags : [...flags, flag];
+}
+
+function identityMismatch(expected: string | undefined, found: string | undefined): Failure | undefined {
+  if (expected === undefined || found === undefined) return undefined;
+  if (normalSerial(expected) === normalSerial(found)) return undefined;
+  return failure(
+    'identity-mismatch',
+    `the site file says serial "${expected}", the meter says "${found}"; check the wiring and the address, or correct the serial`,
+  );
+}
+
+/**
+ * A serial as it is compared. An M-Bus identification always shows eight digits, a register shows the bare number, and people
+ * copy either from the plate: among numbers of one width leading zeros never tell two meters apart. Case and spacing do not either.
+ */
+export function normalSerial(serial: string): string {
+  return serial
+    .replace(/[\s.-]/g, '')
+    .toUpperCase()
+    .replace(/^0+(?=.)/, '');
+}

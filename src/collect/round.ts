@@ -1,0 +1,56 @@
+import type { ReadResult } from '../core/driver.ts';
+import type { Failure, FailureCode } from '../core/failure.ts';
+import type { DeviceId, Reading } from '../core/reading.ts';
+import type { Millis, UtcMs } from '../core/time.ts';
+
+/** What one good dialogue with one device brought. The stages behind keep a round whole or not at all. */
+export interface Round {
+  readonly device: DeviceId;
+  readonly readings: readonly Reading[];
+  readonly identity?: ReadResult['identity'];
+  /** The meter's clock minus the wall; positive when the meter is ahead. */
+  readonly clockOffsetMs?: Millis;
+  /** Values that were there but could not be used. */
+  readonly unusable: readonly Failure[];
+  readonly startedAt: UtcMs;
+  readonly endedAt: UtcMs;
+}
+
+/** Where rounds go. Resolves when the round would survive a power cut; a round may come again after a failure. */
+export interface Sink {
+  keep(round: Round): Promise<void>;
+}
+
+/** For people. */
+export interface DeviceStatus {
+  readonly device: DeviceId;
+  readonly line: string;
+  readonly lastGoodAt?: UtcMs;
+  readonly lastFailure?: Failure & { readonly at: UtcMs };
+  /** 0 when the last dialogue was good. */
+  readonly failuresInRow: number;
+  readonly clockOffsetMs?: Millis;
+  /** Present while the device is backed off; by the wall clock of now. */
+  readonly nextTryAt?: UtcMs;
+}
+
+export interface LineStatus {
+  readonly line: string;
+  readonly isOpen: boolean;
+  readonly opens: number;
+  readonly bytesSent: number;
+  readonly bytesReceived: number;
+  /** Bytes that nobody had asked for: late answers, noise. */
+  readonly strayBytes: number;
+  readonly dialogues: number;
+  readonly errors: Readonly<Partial<Record<FailureCode, number>>>;
+  /** Monotonic time in which a dialogue held the line, with the silence after it. */
+  readonly busyMs: Millis;
+}
+
+export interface CollectorStatus {
+  readonly devices: readonly DeviceStatus[];
+  readonly lines: readonly LineStatus[];
+  /** Rounds in memory that the sink has not taken yet. */
+  readonly roundsWaiting: number;
+}
