@@ -1,0 +1,215 @@
+import { OdecetError } from '../core/failure.ts';
+import type { MessageId } from '../core/message.ts';
+import type { UtcMs } from '../core/time.ts';
+import type { Store, StoreOp } from '../machine/store.ts';
+import type { Damage, Stream } from './api.ts';
+import { checksumOf, crcText, openRow, type Row, sealRow } from './frame.ts';
+import { cloneHeads, encodeHeads, type Heads, loadHeads } from './heads.ts';
+import { digits, HEADS_KEY, journalKey, type KeyRange } from './keys.ts';
+import { walk } from './rows.ts';
+
+/** So many waiting calls at most share one synced batch: a burst of rounds costs one flush, not one each. */
+const GROUP_MAX = 64;
+
+/** What one call wants written. It sees what the calls before it in the same batch have written. */
+export interface Draft {
+  /** Fetches rows ahead of `get`, in one go. */
+  load(keys: readonly string[]): Promise<void>;
+  get(key: string): Promise<Row | Damage | undefined>;
+  /** A new record, written once and named in the journal of its stream. */
+  add(stream: Stream, key: string, payload: unknown): void;
+  /** A row that is rewritten in place; no journal names it. */
+  set(key: string, payload: unknown): void;
+  remove(key: string): void;
+  /** Everything in a range, also what the calls before it have written. */
+  list(range: KeyRange): Promise<(Row | Damage)[]>;
+  takeId(): MessageId;
+  /** The outbox grows or shrinks by so many messages. */
+  countWaiting(change: number): void;
+}
+
+export type Plan<T> = (draft: Draft) => Promise<T>;
+
+/** The one writer of the store. */
+export interface Journal {
+  /** Resolves when everything that the plan wrote is on the disk. A plan that throws writes nothing. */
+  write<T>(plan: Plan<T>): Promise<T>;
+  /** The number of the last entry on the disk. */
+  head(stream: Stream): number;
+  readonly onChange: (listener: (streams: ReadonlySet<Stream>) => void) => () => void;
+}
+
+interface Job {
+  /** Plans into the group; gives what is to be called when the group is on the disk. */
+  plan(group: Group): Promise<() => void>;
+  reject(error: unknown): void;
+}
+
+/** What several calls write together. */
+interface Group {
+  readonly heads: Heads;
+  /** Undefined: known to be absent, or removed. */
+  readonly rows: Map<string, Uint8Array | undefined>;
+  readonly ops: StoreOp[];
+  readonly streams: Set<Stream>;
+}
+
+export function openJournal(store: Store, found: Heads, now: () => UtcMs): Journal {
+  const queue: Job[] = [];
+  const listeners = new Set<(streams: ReadonlySet<Stream>) => void>();
+  let heads = found;
+  let headsKnown = true;
+  let running = false;
+
+  /** An id once given out is never given out again, even when its batch fails. */
+  let lastId = found.lastId;
+  const takeId = (): MessageId => {
+    lastId = Math.max(lastId + 1, now());
+    return digits(lastId, 14);
+  };
+
+  async function writeGroup(jobs: readonly Job[]): Promise<void> {
+    if (!headsKnown) heads = (await loadHeads(store)).heads;
+    headsKnown = true;
+    const group: Group = { heads: cloneHeads(heads), rows: new Map(), ops: [], streams: new Set() };
+    const planned: { job: Job; done: () => void }[] = [];
+    for (const job of jobs) {
+      try {
+        planned.push({ job, done: await job.plan(group) });
+      } catch (error) {
+        job.reject(error);
+      }
+    }
+    try {
+      await commit(group);
+    } catch (error) {
+      for (const { job } of planned) job.reject(error);
+      return;
+    }
+    for (const { done } of planned) done();
+    if (group.streams.size > 0) for (const listener of listeners) listener(group.streams);
+  }
+
+  async function commit(group: Group): Promise<void> {
+    if (group.ops.length === 0) return;
+    group.heads.lastId = lastId;
+    try {
+      await store.batch([...group.ops, { kind: 'put', key: HEADS_KEY, value: encodeHeads(group.heads) }]);
+    } catch (error) {
+      // Whether a refused batch reached the disk is not known: ask the disk before the next one.
+      headsKnown = false;
+      throw error;
+    }
+    heads = group.heads;
+  }
+
+  async function run(): Promise<void> {
+    running = true;
+    while (queue.length > 0) {
+      const jobs = queue.splice(0, GROUP_MAX);
+      try {
+        await writeGroup(jobs);
+      } catch (error) {
+        for (const job of jobs) job.reject(error);
+      }
+    }
+    running = false;
+  }
+
+  return {
+    head: (stream) => heads[stream],
+    onChange(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    write: (plan) =>
+      new Promise((resolve, reject) => {
+        queue.push({
+          reject,
+          async plan(group) {
+            const draft = openDraft(store, group, takeId);
+            const result = await plan(draft);
+            draft.seal();
+            return () => resolve(result);
+          },
+        });
+        if (!running) void run();
+      }),
+  };
+}
+
+/** Collects one plan's rows and hands them to the group only when the whole plan has succeeded. */
+function openDraft(store: Store, group: Group, takeId: () => MessageId): Draft & { seal(): void } {
+  const added = new Map<Stream, Map<string, unknown>>();
+  const rewritten = new Map<string, unknown>();
+  const removed = new Set<string>();
+  let waitingChange = 0;
+
+  const pending = (key: string): Row | undefined => {
+    for (const rows of [...added.values(), rewritten])
+      if (rows.has(key)) return { key, sequence: 0, checksum: 0, payload: rows.get(key) };
+    return undefined;
+  };
+  const load = async (keys: readonly string[]): Promise<void> => {
+    const wanted = keys.filter((key) => !group.rows.has(key));
+    const found = await store.getMany(wanted);
+    wanted.forEach((key, n) => {
+      group.rows.set(key, found[n]);
+    });
+  };
+
+  return {
+    load,
+    takeId,
+    async get(key) {
+      if (removed.has(key)) return undefined;
+      const own = pending(key);
+      if (own) return own;
+      await load([key]);
+      const bytes = group.rows.get(key);
+      return bytes && openRow(key, bytes);
+    },
+    add(stream, key, payload) {
+      const rows = added.get(stream) ?? new Map<string, unknown>();
+      if (rows.has(key)) throw new OdecetError('unexpected', `record ${key} was to be written twice in one batch`);
+      added.set(stream, rows.set(key, payload));
+    },
+    set(key, payload) {
+      removed.delete(key);
+      rewritten.set(key, payload);
+    },
+    remove(key) {
+      rewritten.delete(key);
+      removed.add(key);
+    },
+    async list(range) {
+      const found = new Map<string, Uint8Array | undefined>();
+      for await (const [key, bytes] of walk(store, range)) found.set(key, bytes);
+      for (const [key, bytes] of group.rows) if (range.gte <= key && key < range.lt) found.set(key, bytes);
+      return [...found].flatMap(([key, bytes]) => (bytes ? [openRow(key, bytes)] : []));
+    },
+    countWaiting(change) {
+      waitingChange += change;
+    },
+    seal() {
+      const put = (key: string, sequence: number, payload: unknown): Uint8Array => {
+        const value = sealRow(key, sequence, payload);
+        group.rows.set(key, value);
+        group.ops.push({ kind: 'put', key, value });
+        return value;
+      };
+      for (const [stream, rows] of added) {
+        const sequence = ++group.heads[stream];
+        const entry = [...rows].map(([key, payload]) => [key, crcText(checksumOf(put(key, sequence, payload)))]);
+        put(journalKey(stream, sequence), sequence, entry);
+        group.streams.add(stream);
+      }
+      for (const [key, payload] of rewritten) put(key, 0, payload);
+      for (const key of removed) {
+        group.rows.set(key, undefined);
+        group.ops.push({ kind: 'delete', key });
+      }
+      group.heads.waiting += waitingChange;
+    },
+  };
+}

@@ -1,0 +1,140 @@
+import type { Channel, Commodity, PointCode } from '../core/interval.ts';
+import type { MessageId } from '../core/message.ts';
+import type { Quantity } from '../core/quantity.ts';
+import type { DeviceId, ReadingSource } from '../core/reading.ts';
+import type { MarketDay, UtcMs } from '../core/time.ts';
+import type { IntervalRef, Stream } from './api.ts';
+
+/**
+ * The key space. Parts are ASCII, separated by `/`, so that text order is byte order is time order.
+ *
+ *   r/<device>/<quantity>/<at>/<source>         a reading; a later one for the same instant gets ~2, ~3, ...
+ *   i/<point>/<channel>/<start>/<version>       an interval
+ *   l/<point>/<channel>/<start>/<version>/<id>  link: which message carries the interval
+ *   m/<id>                                      a message, verbatim
+ *   e/<id>/<attempt>/began|ended|receipt        its life
+ *   e/<id>/superseded
+ *   n/<commodity>/<day>/<id>                    index of messages by market day
+ *   j/<stream>/<sequence>                       journal entry
+ *   w/<id>                                      outbox: the message waits (rewritten, no journal names it)
+ *   c/<name>                                    cursor (rewritten)
+ *   v/heads                                     the vital record (rewritten)
+ */
+export const HEADS_KEY = 'v/heads';
+
+export interface KeyRange {
+  readonly gte: string;
+  readonly lt: string;
+}
+
+/** Everything below `prefix`, which ends in a slash: '0' is the byte after '/'. */
+export function below(prefix: string): KeyRange {
+  return { gte: prefix, lt: `${prefix.slice(0, -1)}0` };
+}
+
+export function readingsPrefix(device: DeviceId, quantity: Quantity): string {
+  return `r/${part(device)}/${quantity}/`;
+}
+
+/** @param copy 1 for the first reading of the instant */
+export function readingKey(
+  device: DeviceId,
+  quantity: Quantity,
+  at: UtcMs,
+  source: ReadingSource,
+  copy: number,
+): string {
+  return `${readingsPrefix(device, quantity)}${timeText(at)}/${source}${copy === 1 ? '' : `~${copy}`}`;
+}
+
+export function intervalsPrefix(point: PointCode, channel: Channel): string {
+  return `i/${part(point)}/${channel}/`;
+}
+
+export function intervalPrefix(point: PointCode, channel: Channel, start: UtcMs): string {
+  return `${intervalsPrefix(point, channel)}${timeText(start)}/`;
+}
+
+export function intervalKey({ point, channel, start, version }: IntervalRef): string {
+  return `${intervalPrefix(point, channel, start)}${digits(version, 6)}`;
+}
+
+export function linkPrefix(point: PointCode, channel: Channel, start: UtcMs): string {
+  return `l/${part(point)}/${channel}/${timeText(start)}/`;
+}
+
+export function linkVersionPrefix({ point, channel, start, version }: IntervalRef): string {
+  return `${linkPrefix(point, channel, start)}${digits(version, 6)}/`;
+}
+
+export function linkKey(carried: IntervalRef, id: MessageId): string {
+  return `${linkVersionPrefix(carried)}${id}`;
+}
+
+export function messageKey(id: MessageId): string {
+  return `m/${id}`;
+}
+
+export function eventsPrefix(id: MessageId): string {
+  return `e/${id}/`;
+}
+
+export function eventKey(id: MessageId, attempt: number, what: 'began' | 'ended' | 'receipt'): string {
+  return `e/${id}/${digits(attempt, 6)}/${what}`;
+}
+
+export function supersededKey(id: MessageId): string {
+  return `e/${id}/superseded`;
+}
+
+export function dayPrefix(commodity: Commodity, day: MarketDay): string {
+  return `n/${commodity}/${part(day)}/`;
+}
+
+export function dayKey(commodity: Commodity, day: MarketDay, id: MessageId): string {
+  return `${dayPrefix(commodity, day)}${id}`;
+}
+
+export function journalPrefix(stream: Stream): string {
+  return `j/${stream}/`;
+}
+
+export function journalKey(stream: Stream, sequence: number): string {
+  return `${journalPrefix(stream)}${digits(sequence, 15)}`;
+}
+
+export function waitingKey(id: MessageId): string {
+  return `w/${id}`;
+}
+
+export function cursorKey(name: string): string {
+  return `c/${part(name)}`;
+}
+
+/** The parts of a key, decoded. */
+export function keyParts(key: string): string[] {
+  return key.split('/').map(unpart);
+}
+
+/** `2026-03-28T05:00:00.000Z`: always the same length, so that it sorts. */
+export function timeText(at: UtcMs): string {
+  return new Date(at).toISOString();
+}
+
+export function digits(value: number, width: number): string {
+  if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`not a whole number from 0: ${value}`);
+  return String(value).padStart(width, '0');
+}
+
+function part(text: string): string {
+  return encodeURIComponent(text);
+}
+
+/** A key that a flipped bit has made undecodable is still a key: it is shown as it stands. */
+function unpart(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,78 @@
+import { OdecetError } from '../core/failure.ts';
+import type { Store, StoreRange } from '../machine/store.ts';
+import type { Damage } from './api.ts';
+import { isDamage, openRow, type Row } from './frame.ts';
+import type { KeyRange } from './keys.ts';
+
+/** Rows fetched at once: a day of quarter-hours and some. */
+const PAGE_ROWS = 128;
+
+export type Decode<T extends object> = (row: Row) => T | Damage;
+
+/** Reading through the checksums. */
+export interface Rows {
+  /** Undefined when it was never written. Throws `store-damaged` when it is there but damaged. */
+  get<T extends object>(key: string, decode: Decode<T>): Promise<T | undefined>;
+  /** The intact rows; damaged ones are reported and left out. */
+  each<T extends object>(range: KeyRange, decode: Decode<T>, reverse?: boolean): AsyncGenerator<T>;
+  /** The same, and the damaged ones as they are. */
+  eachOrDamage<T extends object>(range: KeyRange, decode: Decode<T>, reverse?: boolean): AsyncGenerator<T | Damage>;
+  keys(range: KeyRange): Promise<string[]>;
+  onDamage(damage: Damage): void;
+}
+
+export function readRows(store: Store, onDamage: (damage: Damage) => void): Rows {
+  async function* eachOrDamage<T extends object>(range: KeyRange, decode: Decode<T>, reverse = false) {
+    for await (const [key, bytes] of walk(store, range, reverse)) {
+      const value = decodeRow(key, bytes, decode);
+      if (isDamage(value)) onDamage(value);
+      yield value;
+    }
+  }
+  return {
+    onDamage,
+    eachOrDamage,
+    async get(key, decode) {
+      const bytes = await store.get(key);
+      if (bytes === undefined) return undefined;
+      const value = decodeRow(key, bytes, decode);
+      if (!isDamage(value)) return value;
+      onDamage(value);
+      throw damaged(value);
+    },
+    async *each(range, decode, reverse) {
+      for await (const value of eachOrDamage(range, decode, reverse)) if (!isDamage(value)) yield value;
+    },
+    async keys(range) {
+      const keys: string[] = [];
+      for await (const [key] of walk(store, range)) keys.push(key);
+      return keys;
+    },
+  };
+}
+
+export function decodeRow<T extends object>(key: string, bytes: Uint8Array, decode: Decode<T>): T | Damage {
+  const row = openRow(key, bytes);
+  return isDamage(row) ? row : decode(row);
+}
+
+export function damaged({ key, detail }: Damage): OdecetError {
+  return new OdecetError('store-damaged', `record ${key}: ${detail}`);
+}
+
+/** Page by page, so that memory does not grow with the range. */
+export async function* walk(
+  store: Store,
+  range: KeyRange,
+  reverse = false,
+  pageRows = PAGE_ROWS,
+): AsyncGenerator<[key: string, bytes: Uint8Array]> {
+  let rest: StoreRange = { ...range, reverse, limit: pageRows };
+  for (;;) {
+    const page = await store.range(rest);
+    yield* page;
+    const last = page.at(-1);
+    if (!last || page.length < pageRows) return;
+    rest = reverse ? { ...rest, lt: last[0] } : { ...rest, gte: `${last[0]}\u0000` };
+  }
+}

@@ -1,0 +1,145 @@
+import { OdecetError } from '../core/failure.ts';
+import type { MessageId } from '../core/message.ts';
+import type { Store } from '../machine/store.ts';
+import { STREAMS, type Stream, type Verification } from './api.ts';
+import { decodeEntry, decodeLife } from './codec.ts';
+import { crcText, isDamage, openRow, type Row } from './frame.ts';
+import type { Draft, Journal } from './journal.ts';
+import { below, journalKey, messageKey, waitingKey } from './keys.ts';
+import { stateOf, waitingState } from './life.ts';
+import { decodeRow, type Rows, walk } from './rows.ts';
+import { lifeFromEvents } from './waiting.ts';
+
+const PAGE_ROWS = 256;
+const EVERYTHING = { gte: '', lt: '\u{10ffff}' };
+
+/** Which journal names the records of a kind; rows of the other kinds are rewritten in place. */
+const STREAM_OF: Readonly<Record<string, Stream>> = {
+  r: 'readings',
+  i: 'intervals',
+  l: 'delivery',
+  m: 'delivery',
+  e: 'delivery',
+  n: 'delivery',
+};
+const REWRITTEN = new Set(['w', 'c', 'v']);
+
+type Findings = {
+  -readonly [K in keyof Verification]: Verification[K] extends readonly (infer T)[] ? T[] : Verification[K];
+};
+
+export async function verify(store: Store, journal: Journal, rows: Rows): Promise<Verification> {
+  const found: Findings = {
+    clean: true,
+    records: 0,
+    entries: 0,
+    damaged: [],
+    holes: [],
+    lost: [],
+    stray: [],
+    misplaced: [],
+    unreadable: [],
+  };
+  const guarded = async (walked: Promise<void>): Promise<void> => {
+    try {
+      await walked;
+    } catch (error) {
+      if (!(error instanceof OdecetError)) throw error;
+      found.unreadable.push(error.message);
+    }
+  };
+  for (const stream of STREAMS) await guarded(checkJournal(store, journal, stream, found));
+  await guarded(checkRows(store, found));
+  await guarded(checkOutbox(journal, rows, found));
+  const { damaged, holes, lost, stray, misplaced, unreadable } = found;
+  return { ...found, clean: [damaged, holes, lost, stray, misplaced, unreadable].every(({ length }) => length === 0) };
+}
+
+/** Journal to records: no number missing, every record named is there with the checksum named. */
+async function checkJournal(store: Store, journal: Journal, stream: Stream, found: Findings): Promise<void> {
+  const head = journal.head(stream);
+  for (let next = 1; next <= head; next += PAGE_ROWS) {
+    const numbers = Array.from({ length: Math.min(PAGE_ROWS, head - next + 1) }, (_, n) => next + n);
+    const keys = numbers.map((number) => journalKey(stream, number));
+    const entries = await store.getMany(keys);
+    for (const [n, key] of keys.entries()) {
+      const bytes = entries[n];
+      const entry = bytes && decodeRow(key, bytes, decodeEntry);
+      if (!entry) found.holes.push({ stream, sequence: numbers[n]! });
+      else if (!isDamage(entry)) await checkNamed(store, entry, found);
+    }
+  }
+}
+
+async function checkNamed(store: Store, entry: readonly (readonly [string, string])[], found: Findings): Promise<void> {
+  found.entries++;
+  const rows = await store.getMany(entry.map(([key]) => key));
+  for (const [n, [key, checksum]] of entry.entries()) {
+    const bytes = rows[n];
+    const row = bytes && openRow(key, bytes);
+    if (!row) found.lost.push(key);
+    else if (!isDamage(row) && crcText(row.checksum) !== checksum) found.stray.push(key);
+  }
+}
+
+/** Records to journal: every row of the store is intact, of a known kind, and named by the entry it says. */
+async function checkRows(store: Store, found: Findings): Promise<void> {
+  let page: Row[] = [];
+  for await (const [key, bytes] of walk(store, EVERYTHING, false, PAGE_ROWS)) {
+    const row = openRow(key, bytes);
+    if (isDamage(row)) {
+      found.damaged.push(row);
+      continue;
+    }
+    found.records++;
+    page.push(row);
+    if (page.length === PAGE_ROWS) {
+      await checkPage(store, page, found);
+      page = [];
+    }
+  }
+  await checkPage(store, page, found);
+}
+
+async function checkPage(store: Store, page: readonly Row[], found: Findings): Promise<void> {
+  const entryKeys = new Set(page.flatMap((row) => entryKeyOf(row) ?? []));
+  const keys = [...entryKeys];
+  const bytes = await store.getMany(keys);
+  const named = new Set<string>();
+  for (const [n, key] of keys.entries()) {
+    const entry = bytes[n] && decodeRow(key, bytes[n], decodeEntry);
+    if (entry && !isDamage(entry)) for (const [written] of entry) named.add(`${key} ${written}`);
+  }
+  for (const row of page) {
+    const kind = row.key.split('/')[0] ?? '';
+    const entryKey = entryKeyOf(row);
+    const known = entryKey ? named.has(`${entryKey} ${row.key}`) : REWRITTEN.has(kind) || isEntry(row);
+    if (!known) found.stray.push(row.key);
+  }
+}
+
+function entryKeyOf(row: Row): string | undefined {
+  const stream = STREAM_OF[row.key.split('/')[0] ?? ''];
+  return stream && journalKey(stream, row.sequence);
+}
+
+function isEntry(row: Row): boolean {
+  return STREAMS.some((stream) => row.key === journalKey(stream, row.sequence));
+}
+
+/** The outbox holds exactly the messages whose records say that they wait, with the state that they say. */
+async function checkOutbox(journal: Journal, rows: Rows, found: Findings): Promise<void> {
+  const ids = new Set<MessageId>();
+  for (const prefix of ['m/', 'w/'])
+    for (const key of await rows.keys(below(prefix))) ids.add(key.slice(prefix.length));
+  // As a plan of the one writer, so that no batch lands between the looks; it writes nothing.
+  for (const id of ids) if (await journal.write((draft) => isMisplaced(draft, id))) found.misplaced.push(id);
+}
+
+async function isMisplaced(draft: Draft, id: MessageId): Promise<boolean> {
+  const row = await draft.get(waitingKey(id));
+  if (!row) return waitingState(await lifeFromEvents(draft, id)) !== undefined;
+  if (!(await draft.get(messageKey(id)))) return true;
+  const listed = isDamage(row) ? row : decodeLife(row);
+  return !isDamage(listed) && stateOf(listed) !== stateOf(await lifeFromEvents(draft, id));
+}
