@@ -30,11 +30,20 @@ export function isoUtc(at: UtcMs): string {
   return new Date(at).toISOString().replace('.000Z', 'Z');
 }
 
+const INSTANT = /^(\d{4}-\d\d-\d\d)T\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?(?:Z|[+-]\d\d:\d\d)$/;
+
 /** Reads what isoUtc writes (any ISO 8601 instant with Z or an offset). Throws RangeError on anything else. */
 export function parseUtc(text: string): UtcMs {
-  const at = /(?:Z|[+-]\d\d:\d\d)$/.test(text) ? Date.parse(text) : Number.NaN;
+  const day = INSTANT.exec(text)?.[1];
+  const at = day !== undefined && dayExists(day) ? Date.parse(text) : Number.NaN;
   if (Number.isNaN(at)) throw new RangeError(`not an instant with Z or offset: "${text}"`);
   return at;
+}
+
+/** Date.parse takes 31 June for 1 July. */
+function dayExists(day: string): boolean {
+  const start = Date.parse(`${day}T00:00:00Z`);
+  return !Number.isNaN(start) && isoUtc(start).startsWith(day);
 }
 
 export function spanMinutes(span: Span): number {

@@ -108,7 +108,7 @@ function judgePoint({ path, value }: Entry<PointConfig>, model: DeviceModel, doc
       document.problem(
         [...path, document.has([...path, key]) ? key : 'device'],
         `the device "${value.device}" without a counter ${quantity}`,
-        `one of its counters: ${choice([...new Set(counters)])}`,
+        `one of its counters: ${choice(counters)}`,
         `change "${key}:" or the device file`,
       ),
     );

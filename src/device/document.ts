@@ -128,7 +128,7 @@ function firstLine(text: string): string {
 
 function yamlAdvice(code: string, text: string, offset: number): string {
   if (code === 'TAB_AS_INDENT' || text[offset] === '\t') return 'indent with spaces, not with tabs';
-  if (code === 'BAD_INDENT') return 'let keys of one section begin in the same column';
+  if (code === 'BAD_INDENT') return 'let keys of one section begin in the same column, and close every bracket';
   if (code === 'MISSING_CHAR') return 'check the quotes, brackets and the colon on this line and the one before';
   if (code === 'TAG_RESOLVE_FAILED') return 'put text that begins with "!" in quotes';
   return 'check indentation, quotes and colons here and on the line before';

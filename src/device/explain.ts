@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Path, SourceDocument } from './document.ts';
-import { choice, didYouMean } from './guess.ts';
+import { choice, didYouMean, nearest } from './guess.ts';
 import type { Problem } from './problem.ts';
 
 /** The part of JSON Schema that zod writes for our files. */
@@ -25,7 +25,25 @@ export function holdAgainst<Schema extends z.ZodType>(
   const result = schema.safeParse(document.value);
   if (result.success) return { value: result.data, problems: [] };
   const root = editorSchema(schema);
-  return { problems: result.error.issues.flatMap((issue) => explain(issue, document, root)) };
+  const { issues } = result.error;
+  const misspelt = new Set(issues.flatMap((issue) => intended(issue, root)));
+  // A misspelt key is told once, not again as missing under its right name.
+  const told = issues.filter(
+    ({ path }) => valueAt(document.value, plain(path)) !== undefined || !misspelt.has(plain(path).join('.')),
+  );
+  return { problems: told.flatMap((issue) => explain(issue, document, root)) };
+}
+
+/** The paths that somebody meant who wrote unknown keys near them. */
+function intended(issue: Issue, root: SchemaNode): string[] {
+  if (issue.code !== 'unrecognized_keys') return [];
+  const path = plain(issue.path);
+  const known = Object.keys(nodeAt(root, path)?.properties ?? {});
+  return issue.keys.map((key) => [...path, nearest(key, known) ?? key].join('.'));
+}
+
+function plain(path: readonly PropertyKey[]): Path {
+  return path.map((step) => (typeof step === 'symbol' ? String(step) : step));
 }
 
 /** The schema as editors read it: what a file may say, before defaults are filled in. */
@@ -34,7 +52,7 @@ export function editorSchema(schema: z.ZodType): SchemaNode & Record<string, unk
 }
 
 function explain(issue: Issue, document: SourceDocument, root: SchemaNode): Problem[] {
-  const path = issue.path.map((step) => (typeof step === 'symbol' ? String(step) : step));
+  const path = plain(issue.path);
   if (issue.code === 'unrecognized_keys') return unknownKeys(path, issue.keys, document, root);
   const node = nodeAt(root, path);
   const value = valueAt(document.value, path);
@@ -42,7 +60,7 @@ function explain(issue: Issue, document: SourceDocument, root: SchemaNode): Prob
   const expected = expectation(issue, node);
   if (value === undefined && issue.code !== 'custom')
     return [document.problem(path, 'nothing', expected, `add "${path.at(-1)}:" here`)];
-  return [document.problem(path, describe(value, written), expected, advice(issue, node, value, written))];
+  return [document.problem(path, describe(value, written), expected, advice(node, value, written))];
 }
 
 function unknownKeys(path: Path, keys: readonly string[], document: SourceDocument, root: SchemaNode): Problem[] {
@@ -96,7 +114,7 @@ function describe(value: unknown, written: string | undefined): string {
   return Array.isArray(value) ? 'a list' : 'a section';
 }
 
-function advice(issue: Issue, node: SchemaNode | undefined, value: unknown, written: string | undefined): string {
+function advice(node: SchemaNode | undefined, value: unknown, written: string | undefined): string {
   const wantsText = node?.type === 'string';
   if (wantsText && (typeof value === 'number' || typeof value === 'boolean')) return `put it in quotes: "${written}"`;
   if (typeof value === 'string') {
@@ -107,7 +125,7 @@ function advice(issue: Issue, node: SchemaNode | undefined, value: unknown, writ
     if (/^-?\d+,\d+$/.test(value)) return `write a decimal point: "${value.replace(',', '.')}"`;
   }
   if (node?.type === 'array') return 'begin each entry on its own line with "- "';
-  return issue.code === 'too_small' && issue.origin === 'string' ? 'fill it in or remove the key' : '';
+  return value === null || value === '' ? 'fill it in or remove the key' : '';
 }
 
 function nodeAt(root: SchemaNode, path: Path): SchemaNode | undefined {

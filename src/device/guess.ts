@@ -2,10 +2,10 @@ import leven from 'leven';
 
 /**
  * The known word that somebody who wrote `word` most likely meant, or undefined when none is near.
- * Near: at most a third of the letters differ, never more than three; capitals do not count.
+ * Near: at most a third of the letters differ (two swapped letters count as two), never more than three; capitals do not count.
  */
 export function nearest(word: string, known: readonly string[]): string | undefined {
-  const limit = Math.min(3, Math.max(1, Math.floor(word.length / 3)));
+  const limit = Math.min(3, Math.ceil(word.length / 3));
   let best: { readonly word: string; readonly distance: number } | undefined;
   for (const candidate of known) {
     const distance = leven(word.toLowerCase(), candidate.toLowerCase());
@@ -21,7 +21,8 @@ export function didYouMean(word: string, known: readonly string[], otherwise = '
 }
 
 /** `"a", "b" or "c"`; a long list is cut, because the editor's schema knows the rest. */
-export function choice(words: readonly (string | number)[], most = 12): string {
+export function choice(given: readonly (string | number)[], most = 12): string {
+  const words = [...new Set(given)];
   const shown = words.slice(0, most).map((word) => (typeof word === 'string' ? `"${word}"` : String(word)));
   if (words.length > most) return `${shown.join(', ')} or ${words.length - most} more`;
   return shown.length < 2 ? shown.join('') : `${shown.slice(0, -1).join(', ')} or ${shown.at(-1)}`;
