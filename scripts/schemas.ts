@@ -1,0 +1,6 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { EDITOR_SCHEMAS } from '../src/device/schemas.ts';
+
+// Run by `npm run schemas` in the project's root: writes the JSON Schemas that editors use for device and site files.
+for (const [name, text] of Object.entries(EDITOR_SCHEMAS)) writeFileSync(join('device-config', name), text);

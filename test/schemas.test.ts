@@ -1,0 +1,8 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { EDITOR_SCHEMAS } from '../src/device/schemas.ts';
+
+test.each(Object.entries(EDITOR_SCHEMAS))('device-config/%s is what the program checks against', (name, text) => {
+  const kept = readFileSync(new URL(`../device-config/${name}`, import.meta.url), 'utf8');
+  expect(kept === text, `device-config/${name} is stale: run "npm run schemas" and commit the result`).toBe(true);
+});
