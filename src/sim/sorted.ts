@@ -1,0 +1,26 @@
+import btree from 'sorted-btree';
+
+/** Rows in key order. */
+export type SortedRows = InstanceType<typeof btree.default<string, Uint8Array>>;
+
+export function sortedRows(): SortedRows {
+  return new btree.default<string, Uint8Array>(undefined, compareUtf8);
+}
+
+/**
+ * Orders as the UTF-8 bytes do. JavaScript orders by UTF-16 units, which differs only where one of two units is a
+ * surrogate (a character beyond U+FFFF) and the other lies above the surrogates.
+ */
+export function compareUtf8(a: string, b: string): number {
+  const shorter = Math.min(a.length, b.length);
+  for (let i = 0; i < shorter; i++) {
+    const [x, y] = [a.charCodeAt(i), b.charCodeAt(i)];
+    if (x !== y) return rank(x) - rank(y);
+  }
+  return a.length - b.length;
+}
+
+function rank(unit: number): number {
+  const isSurrogate = unit >= 0xd800 && unit <= 0xdfff;
+  return isSurrogate ? unit + 0x10000 : unit;
+}

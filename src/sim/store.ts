@@ -1,0 +1,213 @@
+import { type FailureCode, OdecetError } from '../core/failure.ts';
+import type { Millis } from '../core/time.ts';
+import type { Store, StoreOp, StoreRange } from '../machine/store.ts';
+import type { Timers } from '../machine/timers.ts';
+import type { Random } from './random.ts';
+import { compareUtf8, type SortedRows, sortedRows } from './sorted.ts';
+
+export interface SimDiskOptions {
+  readonly random: Random;
+  /** How long a batch is under way; 0 (default) writes at once, so that a power cut never meets one. */
+  readonly latencyMs?: Millis;
+}
+
+/** A disk with a store on it: what outlives the program. */
+export interface SimDisk {
+  /** Opens the store. Throws store-missing or store-locked, as the real one. @param create only at the first install */
+  open(create?: boolean): Promise<Store>;
+  /** The next batches fail; nothing of them is kept. */
+  failNext(code: WriteFailure, times?: number): void;
+  /** From now on the disk takes no more than this; undefined = no limit. */
+  limit(bytesMax: number | undefined): void;
+  /**
+   * The power goes. Of the batches under way the first few are on the disk, the others not (chance decides how many); the
+   * program's calls never settle. The store can be opened again.
+   */
+  powerCut(): void;
+  /** Turns one bit of one value over; says of which. Undefined when there is nothing to damage. */
+  flipBit(key?: string): string | undefined;
+}
+
+type WriteFailure = Extract<FailureCode, 'store-full' | 'store-io'>;
+
+interface Write {
+  readonly ops: readonly StoreOp[];
+  readonly done: () => void;
+}
+
+/** @param timers those of the machine the disk is in */
+export function simDisk(timers: Timers, options: SimDiskOptions): SimDisk {
+  return new ImaginedDisk(timers, options);
+}
+
+class ImaginedDisk implements SimDisk {
+  readonly #timers: Timers;
+  readonly #random: Random;
+  readonly #latencyMs: Millis;
+  #rows: SortedRows | undefined;
+  #bytes = 0;
+  #bytesMax: number | undefined;
+  readonly #failures: WriteFailure[] = [];
+  #underWay: Write[] = [];
+  #user: ImaginedStore | undefined;
+
+  constructor(timers: Timers, { random, latencyMs = 0 }: SimDiskOptions) {
+    this.#timers = timers;
+    this.#random = random;
+    this.#latencyMs = latencyMs;
+  }
+
+  async open(create = false): Promise<Store> {
+    if (this.#user) throw new OdecetError('store-locked', 'simulated disk: another has the store open');
+    if (!this.#rows && !create) throw new OdecetError('store-missing', 'simulated disk: no store here');
+    this.#rows ??= sortedRows();
+    this.#user = new ImaginedStore(this, this.#rows);
+    return this.#user;
+  }
+
+  failNext(code: WriteFailure, times = 1): void {
+    for (let n = 0; n < times; n++) this.#failures.push(code);
+  }
+
+  limit(bytesMax: number | undefined): void {
+    this.#bytesMax = bytesMax;
+  }
+
+  powerCut(): void {
+    this.#user?.die();
+    this.#user = undefined;
+    const kept = this.#random.below(this.#underWay.length + 1);
+    for (const { ops } of this.#underWay.slice(0, kept)) this.#apply(ops);
+    this.#underWay = [];
+  }
+
+  flipBit(key?: string): string | undefined {
+    const keys = this.#rows?.keysArray() ?? [];
+    const damaged = key ?? keys[this.#random.below(keys.length)];
+    const value = damaged === undefined ? undefined : this.#rows?.get(damaged)?.slice();
+    if (damaged === undefined || !value || value.length === 0) return undefined;
+    const place = this.#random.below(value.length);
+    value[place] = value[place]! ^ (1 << this.#random.below(8));
+    this.#rows?.set(damaged, value);
+    return damaged;
+  }
+
+  size(): number {
+    return this.#bytes;
+  }
+
+  /** Resolves when the batch is on the disk; never when the power goes before. */
+  write(ops: readonly StoreOp[]): Promise<void> {
+    const failure = this.#failures.shift() ?? (this.#hasRoom(ops) ? undefined : 'store-full');
+    if (failure) return Promise.reject(new OdecetError(failure, 'simulated disk'));
+    if (this.#latencyMs === 0) {
+      this.#apply(ops);
+      return Promise.resolve();
+    }
+    return new Promise((resolve) => {
+      const write = { ops, done: resolve };
+      this.#underWay.push(write);
+      this.#timers.after(this.#latencyMs, () => this.#finish(write));
+    });
+  }
+
+  leave(): void {
+    this.#user = undefined;
+  }
+
+  /** All batches take equally long, so they end in the order in which they began. */
+  #finish(write: Write): void {
+    if (this.#underWay[0] !== write) return;
+    this.#underWay.shift();
+    this.#apply(write.ops);
+    write.done();
+  }
+
+  #apply(ops: readonly StoreOp[]): void {
+    for (const op of ops) {
+      this.#bytes += growth(this.#rows, op);
+      if (op.kind === 'put') this.#rows?.set(op.key, op.value);
+      else this.#rows?.delete(op.key);
+    }
+  }
+
+  #hasRoom(ops: readonly StoreOp[]): boolean {
+    if (this.#bytesMax === undefined) return true;
+    return ops.reduce((sum, op) => sum + growth(this.#rows, op), this.#bytes) <= this.#bytesMax;
+  }
+}
+
+function growth(rows: SortedRows | undefined, op: StoreOp): number {
+  const before = rows?.get(op.key);
+  const freed = before ? op.key.length + before.length : 0;
+  return op.kind === 'put' ? op.key.length + op.value.length - freed : -freed;
+}
+
+/** The program's hold on the store. */
+class ImaginedStore implements Store {
+  readonly #disk: ImaginedDisk;
+  readonly #rows: SortedRows;
+  #lastWrite: Promise<unknown> = Promise.resolve();
+  #state: 'open' | 'closed' | 'dead' = 'open';
+
+  constructor(disk: ImaginedDisk, rows: SortedRows) {
+    this.#disk = disk;
+    this.#rows = rows;
+  }
+
+  get(key: string): Promise<Uint8Array | undefined> {
+    return this.#whileOpen(() => this.#rows.get(key)?.slice());
+  }
+
+  getMany(keys: readonly string[]): Promise<(Uint8Array | undefined)[]> {
+    return this.#whileOpen(() => keys.map((key) => this.#rows.get(key)?.slice()));
+  }
+
+  range(range: StoreRange): Promise<[string, Uint8Array][]> {
+    return this.#whileOpen(() => page(this.#rows, range).map(([key, value]) => [key, value.slice()]));
+  }
+
+  batch(ops: readonly StoreOp[]): Promise<void> {
+    return this.#whileOpen(() => {
+      // A copy now: what the caller does with its bytes afterwards is its own business.
+      const copies = ops.map((op) => (op.kind === 'put' ? { ...op, value: op.value.slice() } : op));
+      const write = this.#disk.write(copies);
+      this.#lastWrite = write.catch(() => undefined);
+      return write;
+    });
+  }
+
+  size(): Promise<number> {
+    return this.#whileOpen(() => this.#disk.size());
+  }
+
+  async close(): Promise<void> {
+    if (this.#state !== 'open') return;
+    await this.#lastWrite;
+    this.#state = 'closed';
+    this.#disk.leave();
+  }
+
+  die(): void {
+    this.#state = 'dead';
+  }
+
+  async #whileOpen<T>(work: () => T | Promise<T>): Promise<T> {
+    if (this.#state === 'dead') return new Promise<never>(() => undefined);
+    if (this.#state === 'closed') throw new OdecetError('store-io', 'simulated disk: the store is closed');
+    return work();
+  }
+}
+
+function page(
+  rows: SortedRows,
+  { gte, lt, reverse = false, limit = Number.POSITIVE_INFINITY }: StoreRange,
+): [string, Uint8Array][] {
+  if (!reverse) return rows.getRange(gte, lt, false, limit);
+  const found: [string, Uint8Array][] = [];
+  for (let row = rows.nextLowerPair(lt); row && compareUtf8(row[0], gte) >= 0; row = rows.nextLowerPair(row[0])) {
+    if (found.length >= limit) break;
+    found.push(row);
+  }
+  return found;
+}
