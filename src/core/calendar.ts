@@ -67,8 +67,9 @@ export type MeterClockMode = 'local' | 'winter' | 'utc';
 /**
  * A meter's wall time as an instant, or undefined when no such time exists (spring gap, 31 February).
  *
- * @param hint resolves the autumn hour that happens twice: the meter's own summer bit if it sends one,
- *   else the candidate that is nearest to `near` and not after it by more than an hour
+ * @param hint resolves the autumn hour that happens twice: by the meter's own summer bit if it sends one, else the later
+ *   candidate unless that lies after `near`. For a stamp that was just read `near` is now plus what the meter's clock may be
+ *   ahead; a stamp out of an archive needs an instant shortly after the one that is meant, which its neighbours tell.
  */
 export function meterTimeToUtc(
   local: LocalTime,
@@ -85,9 +86,7 @@ export function meterTimeToUtc(
   const later = plain.toZonedDateTime(zone, { disambiguation: 'later' });
   if (earlier.epochMilliseconds === later.epochMilliseconds) return earlier.epochMilliseconds;
   if (hint.summer !== undefined) return (hint.summer ? earlier : later).epochMilliseconds;
-  const fromEarlier = Math.abs(hint.near - earlier.epochMilliseconds);
-  const fromLater = Math.abs(hint.near - later.epochMilliseconds);
-  return (fromEarlier <= fromLater || later.epochMilliseconds > hint.near ? earlier : later).epochMilliseconds;
+  return (later.epochMilliseconds <= hint.near ? later : earlier).epochMilliseconds;
 }
 
 function plainDateTime(local: LocalTime): Temporal.PlainDateTime | undefined {

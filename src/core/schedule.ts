@@ -1,8 +1,8 @@
-import { MINUTE_MS, type Millis, type Span, type UtcMs } from './time.ts';
+import { isoUtc, MINUTE_MS, type Millis, type Span, type UtcMs } from './time.ts';
 
 /**
  * The first boundary of `minutes`-long market intervals strictly after `at`.
- * Boundaries are UTC-aligned: every zone this product serves has an offset of whole quarter-hours.
+ * Boundaries are UTC-aligned: every zone this product serves is whole hours from UTC (the site file's check sees to it).
  */
 export function nextBoundary(at: UtcMs, minutes: number): UtcMs {
   const length = minutes * MINUTE_MS;
@@ -15,12 +15,12 @@ export function lastBoundary(at: UtcMs, minutes: number): UtcMs {
   return Math.floor(at / length) * length;
 }
 
-/** Cuts a span into equal intervals; the span's edges must lie on boundaries. */
+/** Cuts a span into equal intervals. Throws RangeError unless both edges lie on boundaries, the end not before the start. */
 export function cut(span: Span, minutes: number): Span[] {
   const length = minutes * MINUTE_MS;
   const count = (span.end - span.start) / length;
-  if (!Number.isInteger(count))
-    throw new RangeError(`span of ${span.end - span.start} ms is not whole intervals of ${minutes} min`);
+  if (lastBoundary(span.start, minutes) !== span.start || !Number.isInteger(count) || count < 0)
+    throw new RangeError(`${isoUtc(span.start)} to ${isoUtc(span.end)} is not whole intervals of ${minutes} min`);
   return Array.from({ length: count }, (_, n) => ({
     start: span.start + n * length,
     end: span.start + (n + 1) * length,

@@ -138,6 +138,11 @@ describe('what the schema cannot say', () => {
       '2:7: zone: found "Europe/Parague", expected a time zone like "Europe/Prague"; did you mean "Europe/Prague"?',
     ],
     [
+      'a zone whose hours are not those of UTC',
+      ['site: park', 'site: park\nzone: Asia/Kathmandu'],
+      '2:7: zone: found "Asia/Kathmandu", expected a zone that is whole hours from UTC',
+    ],
+    [
       'a day that does not exist',
       ['day: 2026-07-01', 'day: 2026-06-31'],
       '49:12: combustionHeat.0.day: found "2026-06-31", expected a day that exists',

@@ -8,7 +8,7 @@ import { judgeInstant } from './model-checks.ts';
 import type { Entry, SiteParts } from './parts.ts';
 import type { Problem } from './problem.ts';
 import type { DeviceConfig, PointConfig } from './site.ts';
-import { isZone, zoneAdvice } from './zone.ts';
+import { isWholeHoursFromUtc, isZone, zoneAdvice } from './zone.ts';
 
 export interface Verdict {
   readonly problems: readonly Problem[];
@@ -53,9 +53,10 @@ function judgeTwice(names: readonly Entry<string>[], expected: string, document:
 }
 
 function judgeZone({ zone }: SiteParts, document: SourceDocument): Problem[] {
-  return zone === undefined || isZone(zone.value)
-    ? []
-    : [document.problem(zone.path, `"${zone.value}"`, ...zoneAdvice(zone.value))];
+  if (zone === undefined) return [];
+  if (!isZone(zone.value)) return [document.problem(zone.path, `"${zone.value}"`, ...zoneAdvice(zone.value))];
+  if (isWholeHoursFromUtc(zone.value)) return [];
+  return [document.problem(zone.path, `"${zone.value}"`, 'a zone that is whole hours from UTC')];
 }
 
 /** Two lines to one host and port would be two queues on one wire, and their dialogues would collide. */

@@ -83,6 +83,8 @@ const uplink = z.strictObject({
   /** Certificates under which the operator's answers may be signed, several at once so that a change needs no release. */
   operatorCertificates: z.array(file).min(1),
   answerWithinMs: z.int().min(100).max(600_000).default(60_000),
+  /** How far the operator's clock may be from ours for an answer to be fresh, and how long our message claims to be. */
+  timestampWindowMs: z.int().min(1_000).default(300_000),
   retry,
 });
 

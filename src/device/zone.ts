@@ -1,3 +1,4 @@
+import { offsetMinutes } from '../core/calendar.ts';
 import { choice, nearest } from './guess.ts';
 
 /** Whether the zone is known to the zone data that come with the program's runtime. */
@@ -16,4 +17,9 @@ export function zoneAdvice(zone: string): [expected: string, advice: string] {
   const guess = nearest(zone, Intl.supportedValuesOf('timeZone'));
   const expected = `a time zone like ${choice(['Europe/Prague'])}`;
   return [expected, guess === undefined ? '' : `did you mean "${guess}"?`];
+}
+
+/** Market hours are hours of UTC: a zone half an hour off would have hours that no boundary fits. */
+export function isWholeHoursFromUtc(zone: string): boolean {
+  return ['2026-01-01T00:00:00Z', '2026-07-01T00:00:00Z'].every((at) => offsetMinutes(Date.parse(at), zone) % 60 === 0);
 }
