@@ -4,7 +4,7 @@ import { shiftDay } from '../core/calendar.ts';
 import { decimal, equal, parseDecimal } from '../core/decimal.ts';
 import type { Channel, Quality } from '../core/interval.ts';
 import { spanMinutes } from '../core/time.ts';
-import { makeDocument, messageId, splitPoints, withoutDeclaration } from './document.ts';
+import { makeDocument, messageId, splitPoints } from './document.ts';
 import {
   dayOf,
   ELECTRICITY_POINT,
@@ -208,8 +208,4 @@ test('message ids have 14 digits', () => {
   expect(messageId(173)).toBe('00000000000173');
   expect(messageId(99_999_999_999_999)).toBe('99999999999999');
   for (const wrong of [0, -1, 1.5, 100_000_000_000_000]) expect(() => messageId(wrong)).toThrow(RangeError);
-});
-
-test('a document goes into another one without its declaration', () => {
-  expect(withoutDeclaration('<?xml version="1.0" encoding="UTF-8"?>\n<A x="?>"/>')).toBe('<A x="?>"/>');
 });

@@ -47,11 +47,6 @@ export function makeDocument(pack: FormatPack, request: DocumentRequest): Made {
   return { kind: 'document', xml, carried: points.flatMap(carriedBy) };
 }
 
-/** The document without its XML declaration, to stand inside another one (a SOAP body). */
-export function withoutDeclaration(xml: string): string {
-  return xml.replace(/^<\?xml[^>]*\?>\s*/, '');
-}
-
 function refused(code: 'document-refused' | 'message-too-large', pack: FormatPack, at: DocumentRequest, why: string) {
   return { kind: 'refused' as const, failure: failure(code, `${packId(pack)}, ${at.commodity} day ${at.day}: ${why}`) };
 }

@@ -12,7 +12,7 @@ export const ZONE = 'Europe/Prague';
 
 /** Codes made up for tests; their check digits are right. */
 export const GAS_POINTS = ['27ZG700-805Q001B', '27ZG200Z1100012P'] as const;
-export const ELECTRICITY_POINT = '859182400000000017';
+export const ELECTRICITY_POINT = '859182400000000012';
 
 export function packText(name: 'gasdat' | 'cdsdata'): string {
   return formatFile(`${name}.yaml`);
