@@ -1,4 +1,4 @@
-import type { Buffer, LedgerRow } from '../buffer/index.ts';
+import type { Buffer, ChangeItems, LedgerRow } from '../buffer/index.ts';
 import { marketDayOf, marketDaySpan, shiftDay } from '../core/calendar.ts';
 import { type Failure, failure } from '../core/failure.ts';
 import type { Channel, Commodity, Interval } from '../core/interval.ts';
@@ -8,8 +8,9 @@ import type { MarketDay, Span, UtcMs } from '../core/time.ts';
 import type { Site } from '../device/site.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { Log } from '../machine/log.ts';
-import { makeDocument, type PointIntervals, splitPoints } from '../message/document.ts';
+import { makeDocument, splitPoints } from '../message/document.ts';
 import { type FormatPack, packId } from '../message/pack.ts';
+import type { PointIntervals } from '../message/request.ts';
 import type { PointPlan } from './plan.ts';
 import type { Profiler } from './profiler.ts';
 
@@ -44,18 +45,14 @@ const DAYS_BACK_MAX = 45;
 export function createCloser(parts: CloserParts): Closer {
   const { site, points, packs, buffer, profiler, clock, log, installedAt } = parts;
   const told = new Map<string, string>();
-
-  function firstDayOf(point: PointPlan): MarketDay {
-    if (point.from) return point.from;
-    const day = marketDayOf(point.commodity, installedAt, site.zone);
-    return marketDaySpan(point.commodity, day, site.zone).start === installedAt ? day : shiftDay(day, 1);
-  }
+  /** Days that were looked through and about which nothing has changed since. */
+  const quiet = new Set<string>();
 
   /** The days of a commodity that are over and may still want something, oldest first. */
   async function openDays(commodity: Commodity): Promise<MarketDay[]> {
     const first = points
       .filter((point) => point.commodity === commodity)
-      .map(firstDayOf)
+      .map((point) => firstDayOf(point, installedAt, site.zone))
       .sort()[0];
     const today = marketDayOf(commodity, clock.now() - site.sendAfterMs, site.zone);
     if (!first) return [];
@@ -146,7 +143,9 @@ export function createCloser(parts: CloserParts): Closer {
   /** Everything the day's points want now, whole days only; a point that is not complete does not hold the others. */
   async function closeDay(commodity: Commodity, day: MarketDay): Promise<{ queued: number; done: boolean }> {
     const span = marketDaySpan(commodity, day, site.zone);
-    const plans = points.filter((point) => point.commodity === commodity && firstDayOf(point) <= day);
+    const plans = points.filter(
+      (point) => point.commodity === commodity && firstDayOf(point, installedAt, site.zone) <= day,
+    );
     const fresh: PointDay[] = [];
     const corrections = new Map<MessageId, PointDay[]>();
     let done = true;
@@ -166,13 +165,38 @@ export function createCloser(parts: CloserParts): Closer {
     return { queued, done };
   }
 
+  /** Forgets the quiet of every day that something has happened to since the last pass. */
+  async function listen(): Promise<void> {
+    const delivered = await newItems('delivery');
+    if (delivered.length > 0) quiet.clear();
+    for (const { point, start } of await newItems('intervals')) {
+      const commodity = points.find(({ code }) => code === point)?.commodity;
+      if (commodity) quiet.delete(dayKey(commodity, marketDayOf(commodity, start, site.zone)));
+    }
+  }
+
+  async function newItems<S extends 'intervals' | 'delivery'>(stream: S): Promise<ChangeItems[S][]> {
+    const cursor = `closer/${stream}`;
+    const items: ChangeItems[S][] = [];
+    for (;;) {
+      const changes = await buffer.changes(stream, await buffer.cursor(cursor), CHANGES_AT_ONCE);
+      const last = changes.at(-1);
+      if (!last) return items;
+      items.push(...changes.flatMap((change) => change.items));
+      await buffer.setCursor(cursor, last.sequence);
+    }
+  }
+
   return {
     async closeDays() {
+      await listen();
       let queued = 0;
       for (const commodity of packs.keys()) {
         let allDone = true;
         for (const day of await openDays(commodity)) {
-          const result = await closeDay(commodity, day);
+          const key = dayKey(commodity, day);
+          const result = quiet.has(key) ? NOTHING_NEW : await closeDay(commodity, day);
+          quiet.add(key);
           queued += result.queued;
           allDone &&= result.done;
           if (allDone) await buffer.setCursor(cursorName(commodity), marketDaySpan(commodity, day, site.zone).end);
@@ -183,8 +207,22 @@ export function createCloser(parts: CloserParts): Closer {
   };
 }
 
+const NOTHING_NEW = { queued: 0, done: false };
+const CHANGES_AT_ONCE = 500;
+
+function dayKey(commodity: Commodity, day: MarketDay): string {
+  return `${commodity}/${day}`;
+}
+
+/** The first market day that is answered for: as the site file says, else the first whole day after the installation. */
+export function firstDayOf(point: PointPlan, installedAt: UtcMs, zone: string): MarketDay {
+  if (point.from) return point.from;
+  const day = marketDayOf(point.commodity, installedAt, zone);
+  return marketDaySpan(point.commodity, day, zone).start === installedAt ? day : shiftDay(day, 1);
+}
+
 /** An id that is never sent: the document is tried before an id is spent on it. */
-const TRIAL_ID = '0'.repeat(13) + '1';
+const TRIAL_ID = `${'0'.repeat(13)}1`;
 
 function cursorName(commodity: Commodity): string {
   return `closer/${commodity}`;

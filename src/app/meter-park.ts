@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
+import { join } from 'node:path';
 import { stringify } from 'csv-stringify/sync';
 import { z } from 'zod';
 import { OdecetError } from '../core/failure.ts';
@@ -7,7 +8,8 @@ import type { Clock } from '../machine/clock.ts';
 import type { SimulatedMeter } from '../sim/meter/mbus-meter.ts';
 import { type Park, parkMeter, parkTruth } from '../sim/meter/park.ts';
 import { clockFrom, clockSettingSchema } from './clock.ts';
-import { loadDeviceModel } from './device-files.ts';
+import { deviceLibrary, loadDeviceModel } from './device-files.ts';
+import { PROJECT_FOLDER } from './project.ts';
 
 /** The file that the demo writes: the park, its sockets, and the clock that all its processes share. */
 export const parkFileSchema = z.strictObject({
@@ -28,12 +30,11 @@ export async function startMeterPark(file: unknown): Promise<RunningPark> {
   if (truth) await writeTruth(park, truth);
   const clock = clockFrom(setting);
   const sockets = new Set<Socket>();
+  const library = deviceLibrary([join(PROJECT_FOLDER, 'device-config')]);
   const servers = await Promise.all(
-    lines.map(async ({ id, port }) => {
+    lines.map(({ id, port }) => {
       const here = park.meters.filter((meter) => meter.device.line === id);
-      const meters = await Promise.all(
-        here.map(async (meter) => parkMeter(park, meter, await loadDeviceModel(meter.device.model))),
-      );
+      const meters = here.map((meter) => parkMeter(park, meter, loadDeviceModel(meter.device.model, library)));
       return listen(port, meters, clock, sockets);
     }),
   );

@@ -51,6 +51,8 @@ function explain(error: unknown): number {
     process.stderr.write(`odecet: ${error.message} [${error.failure.code}]\n`);
     return exitStatus(error.failure.code);
   }
-  process.stderr.write(`odecet: ${FAILURES.unexpected.what}: ${error instanceof Error ? error.stack : String(error)}\n`);
+  process.stderr.write(
+    `odecet: ${FAILURES.unexpected.what}: ${error instanceof Error ? error.stack : String(error)}\n`,
+  );
   return exitStatus('unexpected');
 }

@@ -42,6 +42,7 @@ const COUNTER: Record<Commodity, { readonly quantities: readonly Quantity[]; rea
 /** What a corrector shows beside its counters. */
 const STEADY: Partial<Record<Quantity, { readonly value: Decimal; readonly unit: Unit }>> = {
   'volume.base.disturbed': { value: decimal(0), unit: 'm3' },
+  'volume.operating.total': { value: decimal(411_522), unit: 'm3' },
   'energy.active.export': { value: decimal(0), unit: 'kWh' },
   pressure: { value: decimal(4012, -3), unit: 'bar' },
   temperature: { value: decimal(114, -1), unit: '°C' },

@@ -1,0 +1,74 @@
+import { Command, InvalidArgumentError, Option } from 'commander';
+
+export interface DemoOptions {
+  readonly once: boolean;
+  readonly day: string;
+  readonly seed: number;
+  readonly out: string;
+  readonly speed: number;
+  /** Processes to kill (SIGKILL), by the local time of the electricity day at which it happens. */
+  readonly kill: readonly Kill[];
+}
+
+export interface Kill {
+  readonly who: 'gateway' | 'sandbox';
+  /** Minutes after the local midnight that starts the day. */
+  readonly minute: number;
+}
+
+const ORDINARY_DAY = '2026-03-11';
+
+export function readOptions(argv: readonly string[]): DemoOptions {
+  const program = new Command('scripts/demo')
+    .description(
+      'Runs a whole site on this machine: simulated meters, the gateway, and a stand-in for the market operator.',
+    )
+    .option('--once', 'run the one gas day and electricity day, check every interval, then stop', false)
+    .addOption(
+      new Option('--day <date>', 'the gas day (from 06:00) and electricity day (from 00:00)')
+        .default(ORDINARY_DAY)
+        .argParser(parseDay),
+    )
+    .addOption(new Option('--seed <n>', "the seed of the meters' loads").default(1).argParser(parseCount))
+    .option('--out <dir>', 'where everything is left; must be new or empty', `demo-out/${stamp()}`)
+    .addOption(
+      new Option('--speed <n>', 'how many times faster than real time the wall clock runs')
+        .default(1000)
+        .argParser(parseCount),
+    )
+    .addOption(
+      new Option(
+        '--kill <who@hh:mm>',
+        'kill -9 "gateway" or "sandbox" at that time of the day; may be given several times',
+      )
+        .default([] as Kill[])
+        .argParser((text: string, earlier: Kill[]) => [...earlier, parseKill(text)]),
+    )
+    .addHelpText(
+      'after',
+      '\nThe days of the switch: 2026-03-28 (gas) and 2026-03-29 (electricity), 2026-10-24 and 2026-10-25.',
+    );
+  return program.parse([...argv]).opts<DemoOptions>();
+}
+
+function parseDay(text: string): string {
+  const isDay = /^\d{4}-\d\d-\d\d$/.test(text) && new Date(`${text}T00:00:00Z`).toISOString().startsWith(text);
+  if (!isDay) throw new InvalidArgumentError('give a date like 2026-03-28.');
+  return text;
+}
+
+function parseCount(text: string): number {
+  const count = Number(text);
+  if (!Number.isInteger(count) || count < 1) throw new InvalidArgumentError('give a whole number from 1.');
+  return count;
+}
+
+function parseKill(text: string): Kill {
+  const match = /^(gateway|sandbox)@(\d\d):(\d\d)$/.exec(text);
+  if (!match) throw new InvalidArgumentError('give it like gateway@10:30.');
+  return { who: match[1] as Kill['who'], minute: Number(match[2]) * 60 + Number(match[3]) };
+}
+
+function stamp(): string {
+  return new Date().toISOString().slice(0, 19).replaceAll(':', '-');
+}

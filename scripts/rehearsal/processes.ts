@@ -1,0 +1,93 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createWriteStream, type WriteStream } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { PROJECT_FOLDER } from '../../src/app/project.ts';
+
+/** What a program of the demo says on its log: JSON lines with an `event`. */
+export type Heard = (line: Record<string, unknown>) => void;
+
+/** Starts a command again whenever it ends, as systemd does with the real gateway. */
+export interface Supervised {
+  /** SIGKILL, as a power cut would. */
+  kill(): void;
+  /** SIGTERM, no restart; resolves when it has ended. */
+  stop(): Promise<void>;
+  /** Rejects when the command does not stay up. */
+  readonly gaveUp: Promise<never>;
+}
+
+const RESTART_AFTER_MS = 300;
+/** So many ends by itself (not by our kill) and the demo has failed. */
+const ENDS_MAX = 5;
+
+/** @param name of the process; its output goes to `<logFolder>/<name>.log` */
+export function supervise(name: string, args: readonly string[], logFolder: string, heard: Heard): Supervised {
+  const log = createWriteStream(join(logFolder, `${name}.log`), { flags: 'a' });
+  let child: ChildProcess;
+  let stopping = false;
+  let killed = false;
+  let ends = 0;
+  let giveUp: (reason: Error) => void;
+  const gaveUp = new Promise<never>((_, reject) => {
+    giveUp = reject;
+  });
+  gaveUp.catch(() => {});
+  const start = () => {
+    child = spawn(process.execPath, [join(PROJECT_FOLDER, 'dist/src/main.js'), ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    listen(child, log, heard);
+    child.once('exit', (code, signal) => {
+      if (stopping) return;
+      if (!killed) ends += 1;
+      killed = false;
+      if (ends >= ENDS_MAX)
+        giveUp(new Error(`${name} does not stay up (exit ${code ?? signal}); see ${join(logFolder, `${name}.log`)}`));
+      else setTimeout(start, RESTART_AFTER_MS);
+    });
+  };
+  start();
+  return {
+    gaveUp,
+    kill() {
+      killed = true;
+      child.kill('SIGKILL');
+    },
+    async stop() {
+      stopping = true;
+      const ended = new Promise((resolve) =>
+        child.exitCode !== null ? resolve(undefined) : child.once('exit', resolve),
+      );
+      child.kill('SIGTERM');
+      await ended;
+      log.end();
+    },
+  };
+}
+
+function listen(child: ChildProcess, log: WriteStream, heard: Heard): void {
+  for (const stream of [child.stdout!, child.stderr!]) {
+    createInterface({ input: stream }).on('line', (line) => {
+      log.write(`${line}\n`);
+      if (line.startsWith('{')) heard(JSON.parse(line) as Record<string, unknown>);
+    });
+  }
+}
+
+/** Ports on the loopback that nobody uses now. */
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, () => {
+      const server = createServer();
+      return new Promise<typeof server>((resolve, reject) => {
+        server.once('error', reject);
+        server.listen(0, '127.0.0.1', () => resolve(server));
+      });
+    }),
+  );
+  const ports = servers.map((server) => (server.address() as { port: number }).port);
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}

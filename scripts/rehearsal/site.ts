@@ -1,0 +1,233 @@
+import { marketDaySpan, shiftDay } from '../../src/core/calendar.ts';
+import { eicCheckCharacter, gs1CheckDigit } from '../../src/core/identifier.ts';
+import type { Commodity } from '../../src/core/interval.ts';
+import { HOUR_MS, MINUTE_MS, type UtcMs } from '../../src/core/time.ts';
+import type { Park, ParkMeter } from '../../src/sim/meter/park.ts';
+
+/** The demo's imagined site: three gas correctors and three electricity meters on three lines, every protocol once. */
+export const ZONE = 'Europe/Prague';
+
+export interface DemoLine {
+  readonly id: string;
+  readonly framing: 'mbus' | 'modbus-rtu' | 'modbus-tcp';
+  readonly port: number;
+}
+
+export interface DemoSite {
+  readonly lines: readonly DemoLine[];
+  readonly park: Park;
+  /** The rehearsed stretch of time: a little before midnight to a little after the gas day's end. */
+  readonly start: UtcMs;
+  readonly end: UtcMs;
+}
+
+interface MeterPlan {
+  readonly id: string;
+  readonly name: string;
+  readonly commodity: Commodity;
+  readonly line: 'mbus' | 'rs485' | 'boiler-house';
+  readonly model: string;
+  readonly address: number;
+  readonly serial?: string;
+  readonly fullPerHour: number;
+  readonly startIndex: number;
+  readonly stores: boolean;
+  /** Blocks of a Modbus map that the site loaded into the device. */
+  readonly blocks?: Record<string, number>;
+  readonly archive?: { readonly records: number };
+}
+
+/** Full loads in litres or watt-hours an hour. */
+const METERS: readonly MeterPlan[] = [
+  {
+    id: 'corrector-main',
+    name: 'Main gas supply',
+    commodity: 'gas',
+    line: 'mbus',
+    model: 'generic/mbus-gas-corrector',
+    address: 1,
+    serial: '00417321',
+    fullPerHour: 320_000,
+    startIndex: 81_234_567,
+    stores: true,
+  },
+  {
+    id: 'corrector-paint-shop',
+    name: 'Paint shop',
+    commodity: 'gas',
+    line: 'mbus',
+    model: 'generic/mbus-gas-corrector',
+    address: 2,
+    serial: '00417322',
+    fullPerHour: 90_000,
+    startIndex: 12_000_003,
+    stores: true,
+  },
+  {
+    id: 'corrector-boilers',
+    name: 'Boiler house',
+    commodity: 'gas',
+    line: 'rs485',
+    model: 'generic/modbus-gas-corrector',
+    address: 5,
+    fullPerHour: 210_000,
+    startIndex: 987_654_321,
+    stores: true,
+    blocks: { current: 100, 'last-hour': 200, archive: 1000 },
+    archive: { records: 48 },
+  },
+  {
+    id: 'meter-hall-1',
+    name: 'Hall 1',
+    commodity: 'electricity',
+    line: 'mbus',
+    model: 'generic/mbus-electricity-meter',
+    address: 3,
+    serial: '12082058',
+    fullPerHour: 240_000,
+    startIndex: 98_765_432,
+    stores: true,
+  },
+  {
+    id: 'meter-hall-2',
+    name: 'Hall 2',
+    commodity: 'electricity',
+    line: 'rs485',
+    model: 'eastron/sdm630',
+    address: 6,
+    fullPerHour: 160_000,
+    startIndex: 5_123_456,
+    stores: false,
+  },
+  {
+    id: 'meter-offices',
+    name: 'Offices',
+    commodity: 'electricity',
+    line: 'boiler-house',
+    model: 'abb/b23',
+    address: 1,
+    fullPerHour: 45_000,
+    startIndex: 44_010_990,
+    stores: false,
+  },
+];
+
+const FRAMINGS = { mbus: 'mbus', rs485: 'modbus-rtu', 'boiler-house': 'modbus-tcp' } as const;
+export const LINE_IDS = Object.keys(FRAMINGS) as (keyof typeof FRAMINGS)[];
+
+const LEAD_MS = 30 * MINUTE_MS;
+const TAIL_MS = 20 * MINUTE_MS;
+/** Frozen values and archives reach back before the first reading. */
+const HISTORY_MS = 72 * HOUR_MS;
+
+export function demoSite(day: string, seed: number, ports: readonly number[]): DemoSite {
+  const electricity = marketDaySpan('electricity', day, ZONE);
+  const gas = marketDaySpan('gas', day, ZONE);
+  const lines = LINE_IDS.map((id, n) => ({ id, framing: FRAMINGS[id], port: ports[n]! }));
+  const park: Park = { seed, zone: ZONE, start: electricity.start - HISTORY_MS, meters: METERS.map(parkMeterOf) };
+  return { lines, park, start: electricity.start - LEAD_MS, end: gas.end + TAIL_MS };
+}
+
+function parkMeterOf(plan: MeterPlan, n: number): ParkMeter {
+  const { id, model, line, address, serial, commodity, fullPerHour, startIndex, stores } = plan;
+  return {
+    device: {
+      id,
+      model,
+      line,
+      address,
+      ...(serial ? { serial } : {}),
+      multiplier: [],
+      blocks: plan.blocks ?? {},
+      ...(plan.archive ? { archive: plan.archive } : {}),
+    },
+    framing: FRAMINGS[line],
+    point: pointCode(commodity, n),
+    commodity,
+    serial: serial ?? '0',
+    fullPerHour,
+    startIndex,
+    stores,
+    minutes: commodity === 'gas' ? 60 : 15,
+  };
+}
+
+/** Codes with a right check digit in the form of real ones; no such points exist. */
+function pointCode(commodity: Commodity, n: number): string {
+  return commodity === 'gas' ? eic(`27ZG500DEMO000${n}`) : gs1(`8591824009900000${n}`);
+}
+
+function eic(payload: string): string {
+  return payload + eicCheckCharacter(payload);
+}
+
+function gs1(payload: string): string {
+  return payload + gs1CheckDigit(payload);
+}
+
+/** The gateway's site file. Files are named relative to it. */
+export function siteFile({ lines, park }: DemoSite, day: string, sandboxPort: number): object {
+  return {
+    site: 'demo-park',
+    zone: ZONE,
+    lines: lines.map(({ id, framing, port }) => ({ id, kind: 'tcp', host: '127.0.0.1', port, framing })),
+    devices: park.meters.map(({ device: { multiplier: _, blocks, ...device } }) => ({
+      ...device,
+      ...(Object.keys(blocks).length > 0 ? { blocks } : {}),
+    })),
+    points: park.meters.map(({ point, commodity, device }) => ({
+      code: point,
+      name: METERS.find(({ id }) => id === device.id)!.name,
+      commodity,
+      metering: 'A',
+      device: device.id,
+      from: day,
+      capacity: '500',
+    })),
+    market: {
+      gas: {
+        sender: { id: eic('27XODECET-DEMO0'), codingScheme: '15' },
+        receiver: { id: '27XGOTE-CZ-GAS-R', codingScheme: '15' },
+        pack: 'ote/gasdat',
+      },
+      electricity: {
+        sender: { id: gs1('859182409900'), codingScheme: '14' },
+        receiver: { id: '8591824000007', codingScheme: '14' },
+        pack: 'ote/cdsdata',
+      },
+    },
+    combustionHeat: [-1, 0, 1].map((days) => ({ day: shiftDay(day, days), kWhPerM3: '10.6649' })),
+    // The wall runs a thousand times faster here, so a blink of the machine looks like minutes.
+    collect: { everyMs: 5 * MINUTE_MS, backoff: { firstMs: 100, mostMs: 1_000 } },
+    profile: { clockOffMsMax: 2 * HOUR_MS, sampleGapMsMax: 3 * HOUR_MS },
+    uplink: {
+      kind: 'direct',
+      environment: 'sandbox',
+      url: `https://127.0.0.1:${sandboxPort}/CDSService`,
+      tls: { certificate: 'keys/gateway-tls.crt', key: 'keys/gateway-tls.key', trust: ['keys/authority.crt'] },
+      seal: { certificate: 'keys/gateway-seal.crt', key: 'keys/gateway-seal.key' },
+      operatorCertificates: ['keys/operator-seal.crt'],
+      answerWithinMs: 10_000,
+      retry: { firstMs: 200, mostMs: 2_000 },
+    },
+    storage: { folder: 'state' },
+  };
+}
+
+/** The operator's stand-in. */
+export function sandboxFile({ park }: DemoSite, port: number, packs: string): object {
+  return {
+    port,
+    folder: 'sandbox',
+    zone: ZONE,
+    tls: {
+      certificate: 'keys/operator-tls.crt',
+      key: 'keys/operator-tls.key',
+      clientAuthorities: ['keys/authority.crt'],
+    },
+    seal: { certificate: 'keys/operator-seal.crt', key: 'keys/operator-seal.key' },
+    trustedSeals: ['keys/gateway-seal.crt'],
+    packs,
+    points: park.meters.map(({ point, commodity, minutes }) => ({ code: point, commodity, minutes })),
+  };
+}

@@ -1,0 +1,59 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { OdecetError } from '../core/failure.ts';
+import type { Commodity } from '../core/interval.ts';
+import { type CheckedSite, checkSite } from '../device/parse.ts';
+import { type Problem, problemText } from '../device/problem.ts';
+import { type FormatPack, loadPack, packProblemText } from '../message/pack.ts';
+import { deviceLibrary } from './device-files.ts';
+import { searchFolders } from './project.ts';
+
+/** A site file with everything it names, checked. Relative paths in it start at `folder`. */
+export interface LoadedSite extends CheckedSite {
+  readonly file: string;
+  readonly folder: string;
+  readonly packs: ReadonlyMap<Commodity, FormatPack>;
+  readonly warnings: readonly Problem[];
+}
+
+const COMMODITIES = ['gas', 'electricity'] as const;
+
+/**
+ * Reads and checks a site file, its device files and its format packs. Throws OdecetError site-unreadable, site-invalid,
+ * device-file-missing, device-file-invalid or pack-invalid; the detail has one line for each problem.
+ */
+export function loadSite(path: string): LoadedSite {
+  const folder = dirname(resolve(path));
+  const checked = checkSite(readSiteText(path), path, deviceLibrary(searchFolders(folder, 'device-config')));
+  if (!checked.ok) throw new OdecetError(checked.code, lines(checked.problems.map(problemText)));
+  const { site } = checked.value;
+  const packs = new Map<Commodity, FormatPack>();
+  for (const commodity of COMMODITIES) {
+    const market = site.market[commodity];
+    if (market) packs.set(commodity, loadPackFile(market.pack, folder));
+  }
+  return { ...checked.value, file: path, folder, packs, warnings: checked.warnings };
+}
+
+function readSiteText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new OdecetError('site-unreadable', `${path}: ${why}; give the path of a site file`, { cause });
+  }
+}
+
+function loadPackFile(name: string, siteFolder: string): FormatPack {
+  const folders = searchFolders(siteFolder, 'format-packs');
+  const file = folders.map((folder) => join(folder, `${name}.yaml`)).find((path) => existsSync(path));
+  if (file === undefined)
+    throw new OdecetError('pack-invalid', `no format pack "${name}" below ${folders.join(' or ')}`);
+  const loaded = loadPack(readFileSync(file, 'utf8'), file);
+  if (loaded.kind === 'pack') return loaded.pack;
+  throw new OdecetError('pack-invalid', packProblemText(loaded.problems));
+}
+
+function lines(problems: readonly string[]): string {
+  return problems.length === 1 ? problems[0]! : `${problems.length} problems\n${problems.join('\n')}`;
+}

@@ -1,0 +1,54 @@
+import type { Bell } from '../collect/bell.ts';
+import { type BackoffRule, backoffMs } from '../core/backoff.ts';
+import { FAILURES, OdecetError } from '../core/failure.ts';
+import type { UtcMs } from '../core/time.ts';
+import type { Clock } from '../machine/clock.ts';
+import type { Entropy } from '../machine/entropy.ts';
+import type { Log } from '../machine/log.ts';
+
+export interface StageParts {
+  readonly name: string;
+  /** One pass over what there is to do; gives when to look again even if nobody rings (wall time), undefined = only when rung. */
+  readonly pass: () => Promise<UtcMs | undefined>;
+  readonly bell: Bell;
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly log: Log;
+}
+
+const STORE_RETRY: BackoffRule = { firstMs: 1_000, factor: 2, mostMs: 60_000, jitter: 0.3 };
+
+/**
+ * Runs a stage that follows the journal until the signal aborts. A disk that is full or fails is waited for; a fault in this
+ * program ends the process, which the supervisor starts again on the same records.
+ */
+export async function runStage(parts: StageParts, signal: AbortSignal): Promise<void> {
+  const { name, pass, bell, clock, entropy, log } = parts;
+  let failures = 0;
+  while (!signal.aborted) {
+    // Listening starts before the pass, so that a ring during it is not missed.
+    const pause = new AbortController();
+    const either = AbortSignal.any([signal, pause.signal]);
+    const rung = bell.heard(either);
+    try {
+      const until = await pass();
+      failures = 0;
+      const waits = [rung, ...(until === undefined ? [] : [quiet(clock.sleepUntil(until, either), either)])];
+      await Promise.race(waits);
+    } catch (error) {
+      if (!(error instanceof OdecetError) || FAILURES[error.failure.code].next !== 'retry') throw error;
+      failures += 1;
+      log.error('stage-waits', { stage: name, ...error.failure, failures });
+      await quiet(clock.sleep(backoffMs(STORE_RETRY, failures, entropy.fraction()), signal), signal);
+    } finally {
+      pause.abort();
+    }
+  }
+}
+
+/** A wait that ends when aborted, instead of rejecting. */
+async function quiet(wait: Promise<void>, signal: AbortSignal): Promise<void> {
+  await wait.catch((reason: unknown) => {
+    if (!signal.aborted) throw reason;
+  });
+}

@@ -1,0 +1,47 @@
+import { Command } from 'commander';
+import pc from 'picocolors';
+import { loadSite } from '../app/site-files.ts';
+import { loadUplinkCredentials } from '../app/uplink.ts';
+import { problemText } from '../device/problem.ts';
+import { printTable } from './table.ts';
+
+interface CheckOptions {
+  readonly json?: true;
+  readonly files?: false;
+}
+
+/** `odecet check site.yaml`: everything that can be known to be wrong before the gateway starts. */
+export function checkCommand(): Command {
+  return new Command('check')
+    .description('check a site file, its device files, format packs and certificates')
+    .argument('<site.yaml>', 'the site file')
+    .option('--no-files', 'leave out keys and certificates, which may be only on the gateway')
+    .option('--json', 'print JSON')
+    .action(async (path: string, options: CheckOptions) => {
+      const loaded = loadSite(path);
+      if (options.files !== false) await loadUplinkCredentials(loaded);
+      const { site, devices } = loaded;
+      const rows = site.points.map((point) => {
+        const device = devices.get(point.device)!;
+        return {
+          point: point.code,
+          name: point.name,
+          commodity: point.commodity,
+          device: point.device,
+          model: device.config.model,
+          line: device.config.line,
+        };
+      });
+      if (options.json) {
+        process.stdout.write(
+          `${JSON.stringify({ site: site.site, ok: true, points: rows, warnings: loaded.warnings })}\n`,
+        );
+        return;
+      }
+      for (const warning of loaded.warnings) process.stdout.write(`${pc.yellow('warning')} ${problemText(warning)}\n`);
+      printTable(rows);
+      process.stdout.write(
+        `${pc.green('good')} ${path}: ${site.lines.length} lines, ${devices.size} devices, ${site.points.length} points\n`,
+      );
+    });
+}

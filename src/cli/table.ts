@@ -1,0 +1,16 @@
+import Table from 'cli-table3';
+
+type Row = Readonly<Record<string, string | number | undefined>>;
+
+/** Prints rows of equal form with their field names as the heading; a word instead of an empty table. */
+export function printTable(rows: readonly Row[]): void {
+  const [first] = rows;
+  if (!first) {
+    process.stdout.write('nothing to show\n');
+    return;
+  }
+  const fields = Object.keys(first);
+  const table = new Table({ head: fields, style: { head: [], border: [] } });
+  for (const row of rows) table.push(fields.map((field) => String(row[field] ?? '')));
+  process.stdout.write(`${table.toString()}\n`);
+}
