@@ -170,6 +170,17 @@ describe('refused rather than bent', () => {
     expect([...xml.matchAll(/period="(\d+)"/g)].map(([, number]) => number).slice(0, 3)).toEqual(['1', '3', '4']);
   });
 
+  test('a correction that the pack could not mark as one', () => {
+    const silent = packFrom(packText('gasdat').replace(/ {4}Corrects:\n.*\n.*\n/, ''));
+    expect(makeDocument(silent, ask(whole)).kind).toBe('document');
+    expect(whyRefused(silent, { ...ask(whole), corrects: messageId(7) })).toMatch(/cannot say that it corrects 0+7/);
+  });
+
+  test('a long list of reasons is cut', () => {
+    const nothing = dayOf({ ...shape, quality: () => 'missing' }, GAS_POINTS[0], 'volume');
+    expect(whyRefused(gasPack, ask(nothing))).toMatch(/2026-03-28T12:00:00Z has no value; and 15 more$/);
+  });
+
   test('a quality without a status is not sent', () => {
     const strict = packFrom(packText('gasdat').replace('  estimated: ESTIMATED\n', ''));
     const guessed = dayOf({ ...shape, quality: (n) => (n === 0 ? 'estimated' : 'measured') }, GAS_POINTS[0], 'volume');
