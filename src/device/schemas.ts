@@ -10,5 +10,5 @@ export const EDITOR_SCHEMAS: Readonly<Record<string, string>> = {
 };
 
 function schemaText(schema: z.ZodType, title: string): string {
-  return `${JSON.stringify({ title, ...editorSchema(schema) }, null, 1)}\n`;
+  return `${JSON.stringify({ title, ...editorSchema(schema) }, null, 2)}\n`;
 }
