@@ -1,5 +1,5 @@
 import { type Failure, failure } from '../core/failure.ts';
-import type { Carried, MessageId } from '../core/message.ts';
+import type { Carried } from '../core/message.ts';
 import { type FormatPack, packId } from './pack.ts';
 import { type PreparedPoint, preparePoint } from './prepare.ts';
 import type { DocumentRequest } from './request.ts';
@@ -9,15 +9,6 @@ import { writeDocument } from './write.ts';
 export type Made =
   | { readonly kind: 'document'; readonly xml: string; readonly carried: readonly Carried[] }
   | { readonly kind: 'refused'; readonly failure: Failure };
-
-const MESSAGE_ID_MAX = 99_999_999_999_999;
-
-/** 14 digits. Throws RangeError outside 1 .. 10^14 - 1. */
-export function messageId(number: number): MessageId {
-  if (!Number.isInteger(number) || number < 1 || number > MESSAGE_ID_MAX)
-    throw new RangeError(`a message number is 1 to ${MESSAGE_ID_MAX}, not ${number}`);
-  return String(number).padStart(14, '0');
-}
 
 /** Splits points over as many messages as the pack's pointsPerMessageMax asks, in their order. */
 export function splitPoints<T>(pack: FormatPack, points: readonly T[]): T[][] {
