@@ -1,0 +1,166 @@
+import { describe, expect, test } from 'vitest';
+import { decimalText, parseDecimal } from '../../src/core/decimal.ts';
+import type { ReadResult } from '../../src/core/driver.ts';
+import { HOUR_MS, isoUtc, parseUtc } from '../../src/core/time.ts';
+import type { BoundDevice } from '../../src/device/bound.ts';
+import { modbusDriver } from './index.ts';
+import { converse, encodeNumber, encodeTime, modbusDevice, RegisterMeter } from './meter.testkit.ts';
+
+const NOW = parseUtc('2026-11-21T12:00:20Z');
+const HOUR = parseUtc('2026-11-21T12:00:00Z');
+
+/** A corrector that shows its index, and the one of the last full hour with its stamp, in a block that the site places. */
+const MODEL = {
+  blocks: { live: 'present values' },
+  identity: { modbus: { table: 'holding', block: 'live', offset: 20, type: 'u32' } },
+  meterClock: { modbus: { table: 'holding', block: 'live', offset: 0, type: 'local-bcd3' } },
+  readings: [
+    {
+      quantity: 'volume.base',
+      unit: 'm3',
+      kind: 'counter',
+      modbus: { table: 'holding', block: 'live', offset: 3, type: 'f64', unavailable: ['ffffffffffffffff'] },
+    },
+    {
+      quantity: 'volume.base.total',
+      unit: 'm3',
+      kind: 'counter',
+      modbus: { table: 'holding', block: 'live', offset: 10, type: 'u32', factor: '0.01' },
+      stamp: { modbus: { table: 'holding', block: 'live', offset: 7, type: 'local-bcd3' } },
+    },
+  ],
+};
+const BASE = 4000;
+
+function corrector(): RegisterMeter {
+  const meter = new RegisterMeter();
+  meter.write('holding', BASE, encodeTime(NOW - 5_000, 'local-bcd3'));
+  meter.write('holding', BASE + 3, encodeNumber(parseDecimal('1234.5'), 'f64'));
+  meter.write('holding', BASE + 7, encodeTime(HOUR, 'local-bcd3'));
+  meter.write('holding', BASE + 10, encodeNumber(parseDecimal('123407'), 'u32'));
+  meter.write('holding', BASE + 20, encodeNumber(parseDecimal('12003456'), 'u32'));
+  return meter;
+}
+
+function read(
+  device: BoundDevice,
+  meter: RegisterMeter,
+  now = NOW,
+): { result: ReadResult; requests: readonly string[] } {
+  const tcp = device.framing === 'modbus-tcp';
+  const { end, requests } = converse(modbusDriver.session(device, { want: 'current', now }), (frame) =>
+    tcp ? meter.tcp(frame) : meter.rtu(frame),
+  );
+  if (end.kind !== 'read') throw new Error(JSON.stringify(end));
+  return { result: end.result, requests };
+}
+const told = ({ values }: ReadResult): string[] =>
+  values.map(
+    (one) => `${one.quantity} ${decimalText(one.value)} ${one.unit} ${one.storedAt ? isoUtc(one.storedAt) : 'now'}`,
+  );
+const codes = ({ unusable }: ReadResult): string[] => unusable.map(({ code }) => code);
+
+describe('current reading', () => {
+  test.each(['modbus-rtu', 'modbus-tcp'] as const)('%s: values, serial and clock in two requests', (framing) => {
+    const { result, requests } = read(modbusDevice(MODEL, { blocks: { live: BASE } }, framing), corrector());
+    expect(requests).toEqual(['holding 4000+12', 'holding 4020+2']);
+    expect(told(result)).toEqual(['volume.base 1234.5 m3 now', 'volume.base.total 1234.07 m3 2026-11-21T12:00:00Z']);
+    expect(result.identity).toEqual({ serial: '12003456' });
+    expect(result.clock).toBe(NOW - 5_000);
+    expect(result.unusable).toEqual([]);
+    expect(result.values.map(({ raw }) => raw)).toEqual(['40934a0000000000', '0001e20f261121130000']);
+  });
+
+  test('holeMax from the device file makes it one request', () => {
+    const meter = corrector();
+    meter.write('holding', BASE + 12, Array<number>(8).fill(0));
+    const device = modbusDevice({ ...MODEL, modbus: { holeMax: 8 } }, { blocks: { live: BASE } });
+    expect(read(device, meter).requests).toEqual(['holding 4000+22']);
+  });
+
+  test("the site's word order holds for every number of the device", () => {
+    const meter = corrector();
+    meter.write('holding', BASE + 3, encodeNumber(parseDecimal('1234.5'), 'f64', 'low-first'));
+    meter.write('holding', BASE + 7, encodeTime(HOUR, 'local-bcd3').reverse());
+    meter.write('holding', BASE + 10, encodeNumber(parseDecimal('123407'), 'u32', 'low-first'));
+    const { result } = read(modbusDevice(MODEL, { blocks: { live: BASE }, words: 'low-first' }), meter);
+    expect(told(result)).toEqual(['volume.base 1234.5 m3 now', 'volume.base.total 1234.07 m3 2026-11-21T12:00:00Z']);
+  });
+
+  test.each([
+    ['in the future', encodeTime(HOUR + 2 * HOUR_MS, 'local-bcd3')],
+    ['off the quarter', encodeTime(HOUR - 60_000, 'local-bcd3')],
+    ['no time at all', [0xffff, 0xffff, 0xffff]],
+  ])('a frozen index with a stamp %s is told, not used', (_what, words) => {
+    const meter = corrector();
+    meter.write('holding', BASE + 7, words);
+    const { result } = read(modbusDevice(MODEL, { blocks: { live: BASE } }), meter);
+    expect(told(result)).toEqual(['volume.base 1234.5 m3 now']);
+    expect(codes(result)).toEqual(['clock-not-credible']);
+  });
+
+  test('"not available", NaN, and a clock and serial that cannot be are told', () => {
+    const meter = corrector();
+    meter.write('holding', BASE, [0xffff, 0xffff, 0xffff]);
+    meter.write('holding', BASE + 3, [0xffff, 0xffff, 0xffff, 0xffff]);
+    const model = { ...MODEL, identity: { modbus: { ...MODEL.identity.modbus, type: 'bcd32' } } };
+    const { result } = read(modbusDevice(model, { blocks: { live: BASE } }), meter);
+    expect(told(result)).toEqual(['volume.base.total 1234.07 m3 2026-11-21T12:00:00Z']);
+    expect(codes(result)).toEqual(['value-invalid', 'value-invalid', 'clock-not-credible']);
+    expect(result.identity).toEqual({});
+    expect(result.clock).toBeUndefined();
+  });
+
+  test('an index whose stamp stands too far away is used only while the stamp stays', () => {
+    const far = { ...MODEL.readings[1]!, stamp: { modbus: { table: 'holding', address: 100, type: 'local-bcd3' } } };
+    const device = modbusDevice({ readings: [far] }, { blocks: { live: BASE } });
+    const meter = corrector();
+    meter.write('holding', 100, encodeTime(HOUR, 'local-bcd3'));
+    expect(told(read(device, meter).result)).toEqual(['volume.base.total 1234.07 m3 2026-11-21T12:00:00Z']);
+
+    const session = modbusDriver.session(device, { want: 'current', now: NOW });
+    let asked = 0;
+    const { end } = converse(session, (frame) => {
+      if (++asked === 2) meter.write('holding', 100, encodeTime(HOUR + HOUR_MS, 'local-bcd3'));
+      return meter.rtu(frame);
+    });
+    expect(end).toMatchObject({ kind: 'read', result: { values: [], unusable: [{ code: 'value-invalid' }] } });
+  });
+});
+
+describe('what cannot be asked is refused before a byte is sent', () => {
+  const value = { quantity: 'pressure', unit: 'bar', kind: 'instantaneous' };
+  const place = { table: 'input', address: 0, type: 'f32' };
+  test.each([
+    ['a block the site did not place', MODEL, {}, 'modbus-rtu'],
+    ['no archive', MODEL, { blocks: { live: BASE } }, 'archive'],
+    ['a line for M-Bus', MODEL, { blocks: { live: BASE } }, 'mbus'],
+    ['the broadcast address', MODEL, { blocks: { live: BASE }, address: 0 }, 'modbus-rtu'],
+    ['a reading without a place', { readings: [value] }, {}, 'modbus-rtu'],
+    [
+      'a reading that is a time',
+      { readings: [{ ...value, modbus: { ...place, type: 'unix-u32' } }] },
+      {},
+      'modbus-rtu',
+    ],
+    [
+      'a stamp that is a number',
+      { readings: [{ ...value, modbus: place, stamp: { modbus: place } }] },
+      {},
+      'modbus-rtu',
+    ],
+    ['a stamp without a place', { readings: [{ ...value, modbus: place, stamp: {} }] }, {}, 'modbus-rtu'],
+    [
+      'a pattern of the wrong length',
+      { readings: [{ ...value, modbus: { ...place, unavailable: ['ffff'] } }] },
+      {},
+      'modbus-rtu',
+    ],
+    ['registers beyond the last', { readings: [{ ...value, modbus: { ...place, address: 65535 } }] }, {}, 'modbus-rtu'],
+  ] as const)('%s', (_what, model, config, how) => {
+    const device = modbusDevice(model, config, how === 'mbus' ? 'mbus' : 'modbus-rtu');
+    const request =
+      how === 'archive' ? { want: 'archive' as const, from: HOUR, to: HOUR } : { want: 'current' as const };
+    expect(() => modbusDriver.session(device, { ...request, now: NOW })).toThrow(RangeError);
+  });
+});

@@ -1,0 +1,100 @@
+import type { MeterClockMode } from '../../src/core/calendar.ts';
+import type { MeterValue, ReadResult } from '../../src/core/driver.ts';
+import { type Failure, failure } from '../../src/core/failure.ts';
+import { isoUtc, type UtcMs } from '../../src/core/time.ts';
+import type { BoundDevice } from '../../src/device/bound.ts';
+import type { ReadingSpec } from '../../src/device/model.ts';
+import { identityPlace, readIdentity } from './identity.ts';
+import type { Inquiry } from './inquiry.ts';
+import { decodeNumber } from './numbers.ts';
+import { type PlacedNumber, type PlacedTime, placeNumber, placeTime } from './places.ts';
+import { pick, planRequests, type Wanted } from './plan.ts';
+import { type Answer, hexText, rangeText } from './registers.ts';
+import { type ClockSetting, decodeTime, stampFault } from './times.ts';
+
+/** Everything the device file names, as it is now, incl. the indexes that the meter froze at the last full period. */
+
+interface PlacedReading {
+  readonly spec: ReadingSpec;
+  readonly value: PlacedNumber;
+  readonly stamp?: PlacedTime;
+}
+
+export function currentInquiry(device: BoundDevice, now: UtcMs): Inquiry {
+  const clock = clockOf(device);
+  const readings = device.model.readings.map((spec) => placeReading(device, spec));
+  const identity = identityPlace(device);
+  const meterClock = device.model.meterClock?.modbus && placeTime(device, device.model.meterClock.modbus);
+  const wanted: Wanted[] = readings.map(wantedOf);
+  if (identity) wanted.push({ value: identity.range });
+  if (meterClock) wanted.push({ value: meterClock.range });
+  const requests = planRequests(wanted, device.model.modbus);
+
+  return {
+    next: (answers) => (answers.length === 0 ? requests : []),
+    result(answers): ReadResult {
+      const known = readIdentity(identity, answers);
+      const outcomes = readings.map((reading) => readOne(reading, answers, clock, now));
+      const shown = meterClock && readClock(meterClock, answers, clock, now);
+      const unusable = [...known.unusable, ...outcomes.flatMap((outcome) => outcome.unusable)];
+      if (typeof shown === 'object') unusable.push(shown);
+      return {
+        values: outcomes.flatMap((outcome) => outcome.values),
+        identity: known.identity,
+        ...(typeof shown === 'number' && { clock: shown }),
+        unusable,
+      };
+    },
+  };
+}
+
+export function clockOf(device: BoundDevice): ClockSetting {
+  const mode: MeterClockMode = device.model.clock;
+  return { zone: device.zone, mode };
+}
+
+function placeReading(device: BoundDevice, spec: ReadingSpec): PlacedReading {
+  if (!spec.modbus) throw new RangeError(`the reading ${spec.quantity} has no Modbus place`);
+  const value = placeNumber(device, spec.modbus);
+  if (!spec.stamp) return { spec, value };
+  if (!spec.stamp.modbus) throw new RangeError(`the stamp of ${spec.quantity} has no Modbus place`);
+  return { spec, value, stamp: placeTime(device, spec.stamp.modbus) };
+}
+
+function wantedOf({ value, stamp }: PlacedReading): Wanted {
+  return { value: value.range, ...(stamp && { stamp: stamp.range }) };
+}
+
+interface Outcome {
+  readonly values: readonly MeterValue[];
+  readonly unusable: readonly Failure[];
+}
+
+function readOne(reading: PlacedReading, answers: readonly Answer[], clock: ClockSetting, now: UtcMs): Outcome {
+  const { spec, value: place } = reading;
+  const picked = pick(wantedOf(reading), answers);
+  const refuse = (code: Failure['code'], why: string): Outcome => ({
+    values: [],
+    unusable: [failure(code, `${spec.quantity}, ${rangeText(place.range)}: ${why}`)],
+  });
+
+  const number = decodeNumber(picked.value, place);
+  if (number.kind === 'invalid') return refuse('value-invalid', number.why);
+  const base = { quantity: spec.quantity, kind: spec.kind, value: number.value, unit: spec.unit, flags: [] };
+  if (!reading.stamp || !picked.stamp) return { values: [{ ...base, raw: hexText(picked.value) }], unusable: [] };
+
+  if (picked.torn) return refuse('value-invalid', 'its stamp changed while it was read; the next reading will do');
+  const stamp = decodeTime(picked.stamp, reading.stamp, clock, now);
+  if (stamp.kind === 'invalid') return refuse('clock-not-credible', `stamp ${stamp.why}`);
+  const fault = stampFault(stamp.value, now);
+  if (fault) return refuse('clock-not-credible', `stamp ${fault}`);
+  const raw = hexText(picked.value) + hexText(picked.stamp);
+  return { values: [{ ...base, storedAt: stamp.value, raw }], unusable: [] };
+}
+
+/** The instant, or why there is none. Whether the clock is right is for the collector to judge. */
+function readClock(place: PlacedTime, answers: readonly Answer[], clock: ClockSetting, now: UtcMs): UtcMs | Failure {
+  const shown = decodeTime(pick({ value: place.range }, answers).value, place, clock, now);
+  if (shown.kind === 'value') return shown.value;
+  return failure('clock-not-credible', `meter clock, ${rangeText(place.range)}: ${shown.why} (now ${isoUtc(now)})`);
+}

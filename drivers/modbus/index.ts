@@ -1,0 +1,52 @@
+import type { FieldDriver, ReadRequest, Session } from '../../src/core/driver.ts';
+import type { BoundDevice } from '../../src/device/bound.ts';
+import { archiveInquiry } from './archive.ts';
+import { currentInquiry } from './current.ts';
+import type { Framing } from './framing.ts';
+import { rtuFraming } from './rtu.ts';
+import { ModbusSession } from './session.ts';
+import { tcpFraming } from './tcp.ts';
+
+export { exceptionFailure } from './pdu.ts';
+export { crc16, parseRtuAnswer, type RtuParsed, rtuFrame } from './rtu.ts';
+export { parseTcpFrame, type TcpParsed, tcpFrame } from './tcp.ts';
+
+/** The Modbus driver with transaction ids that begin at 1; a process needs one, a replayed run makes its own. */
+export function createModbusDriver(): FieldDriver<BoundDevice> {
+  let transaction = 0;
+  const tcp = tcpFraming(() => {
+    transaction = (transaction + 1) & 0xffff;
+    return transaction;
+  });
+  return {
+    protocol: 'modbus',
+    reopenAfterTimeout: ({ framing }) => framing !== 'modbus-tcp',
+    session: (device, request) => openSession(device, request, tcp),
+  };
+}
+
+export const modbusDriver: FieldDriver<BoundDevice> = createModbusDriver();
+
+function openSession(device: BoundDevice, request: ReadRequest, tcp: Framing): Session {
+  const { config, model } = device;
+  const link = {
+    framing: framingOf(device, tcp),
+    unit: config.address,
+    replyWithinMs: config.replyTimeoutMs ?? model.replyTimeoutMs,
+    gapMs: model.gapTimeoutMs,
+  };
+  const inquiry = request.want === 'current' ? currentInquiry(device, request.now) : archiveInquiry(device, request);
+  return new ModbusSession(link, inquiry);
+}
+
+function framingOf({ framing, config }: BoundDevice, tcp: Framing): Framing {
+  switch (framing) {
+    case 'modbus-tcp':
+      return tcp;
+    case 'modbus-rtu':
+      if (config.address === 0) throw new RangeError(`device ${config.id}: address 0 is broadcast, no unit answers it`);
+      return rtuFraming;
+    case 'mbus':
+      throw new RangeError(`device ${config.id}: a Modbus device cannot hang on a line with framing "mbus"`);
+  }
+}

@@ -1,0 +1,46 @@
+import type { ModbusPlace } from '../../src/device/model.ts';
+
+export type Table = ModbusPlace['table'];
+
+/** Registers side by side: `address` is what goes on the wire (0-based), `count` at least 1. */
+export interface RegisterRange {
+  readonly table: Table;
+  readonly address: number;
+  readonly count: number;
+}
+
+/** What one request brought: two bytes for each register, high byte first, as the wire had them. */
+export interface Answer {
+  readonly range: RegisterRange;
+  readonly bytes: Uint8Array;
+}
+
+export function endOf(range: RegisterRange): number {
+  return range.address + range.count;
+}
+
+/** True when all of `range` is in `whole`. */
+export function within(range: RegisterRange, whole: RegisterRange): boolean {
+  return range.table === whole.table && range.address >= whole.address && endOf(range) <= endOf(whole);
+}
+
+/** The bytes of `range` within an answer, or undefined when that answer does not hold all of it. */
+export function bytesIn(answer: Answer, range: RegisterRange): Uint8Array | undefined {
+  const { range: held, bytes } = answer;
+  if (!within(range, held)) return undefined;
+  const start = 2 * (range.address - held.address);
+  return bytes.subarray(start, start + 2 * range.count);
+}
+
+/** `input 0x0048 to 0x0049`, for failures. */
+export function rangeText({ table, address, count }: RegisterRange): string {
+  return `${table} ${hex16(address)}${count === 1 ? '' : ` to ${hex16(address + count - 1)}`}`;
+}
+
+export function hexText(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+function hex16(value: number): string {
+  return `0x${value.toString(16).padStart(4, '0')}`;
+}

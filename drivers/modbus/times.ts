@@ -1,0 +1,77 @@
+import { type LocalTime, type MeterClockMode, meterTimeToUtc } from '../../src/core/calendar.ts';
+import { HOUR_MS, isoUtc, MINUTE_MS, type Millis, parseUtc, SECOND_MS, type UtcMs } from '../../src/core/time.ts';
+import { MODBUS_TIMES } from '../../src/device/model.ts';
+import { type Decoded, highWordFirst, type WordOrder } from './numbers.ts';
+import { hexText } from './registers.ts';
+
+/** A meter's time registers -> UTC, and whether a stamp can be believed. */
+
+export type ModbusTime = (typeof MODBUS_TIMES)[number];
+
+export interface TimeFormat {
+  readonly type: ModbusTime;
+  readonly words: WordOrder;
+}
+
+/** How the meter's clock runs and where it hangs. */
+export interface ClockSetting {
+  readonly zone: string;
+  readonly mode: MeterClockMode;
+}
+
+export const TIME_REGISTERS: Record<ModbusTime, number> = { 'unix-u32': 2, 'local-words6': 6, 'local-bcd3': 3 };
+
+export const QUARTER_MS: Millis = 15 * MINUTE_MS;
+/** A meter's clock may be ahead of ours; a stamp further ahead than this is not a clock's error of running but nonsense. */
+const AHEAD_MS_MAX: Millis = HOUR_MS;
+/** Clocks that were never set start at 1970, 1990 or 2000-01-01; nothing was stored for the market before this. */
+const EARLIEST: UtcMs = parseUtc('2000-01-02T00:00:00Z');
+
+export function isModbusTime(type: string): type is ModbusTime {
+  return MODBUS_TIMES.some((time) => time === type);
+}
+
+/** @param near resolves the autumn hour that happens twice, see meterTimeToUtc */
+export function decodeTime(bytes: Uint8Array, format: TimeFormat, clock: ClockSetting, near: UtcMs): Decoded<UtcMs> {
+  const hex = hexText(highWordFirst(bytes, format.type === 'local-words6' ? 'high-first' : format.words));
+  if (format.type === 'unix-u32') return { kind: 'value', value: Number(`0x${hex}`) * SECOND_MS };
+  const local = format.type === 'local-words6' ? localFromWords(bytes) : localFromBcd(hex);
+  const at = local && meterTimeToUtc(local, clock.zone, clock.mode, { near });
+  return at === undefined
+    ? { kind: 'invalid', why: `${hex} is no time in ${clock.zone}` }
+    : { kind: 'value', value: at };
+}
+
+/** True when the meter shows this local time twice, in the autumn hour, and does not say which one it means. */
+export function happensTwice(bytes: Uint8Array, format: TimeFormat, clock: ClockSetting): boolean {
+  const [early, late] = [0, Number.MAX_SAFE_INTEGER].map((near) => decodeTime(bytes, format, clock, near));
+  return early?.kind === 'value' && late?.kind === 'value' && early.value !== late.value;
+}
+
+/** Why an instant cannot be the stamp of a frozen index, or undefined when it can. */
+export function stampFault(at: UtcMs, now: UtcMs): string | undefined {
+  if (at % QUARTER_MS !== 0) return `${isoUtc(at)} is not a full quarter-hour`;
+  if (at > now + AHEAD_MS_MAX) return `${isoUtc(at)} lies in the future (now ${isoUtc(now)})`;
+  return at < EARLIEST ? `${isoUtc(at)} is from a clock that was never set` : undefined;
+}
+
+function localFromWords(bytes: Uint8Array): LocalTime {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return fields((index) => view.getUint16(2 * index), 0);
+}
+
+/** YYMMDDhhmmss; two-digit years are of this century. */
+function localFromBcd(hex: string): LocalTime | undefined {
+  return /^\d{12}$/.test(hex) ? fields((index) => Number(hex.slice(2 * index, 2 * index + 2)), 2000) : undefined;
+}
+
+function fields(field: (index: number) => number, century: number): LocalTime {
+  return {
+    year: century + field(0),
+    month: field(1),
+    day: field(2),
+    hour: field(3),
+    minute: field(4),
+    second: field(5),
+  };
+}
