@@ -9,7 +9,7 @@ import { isoUtc, parseUtc } from '../src/core/time.ts';
 import type { BoundDevice } from '../src/device/bound.ts';
 import type { DeviceModel, ModelTest } from '../src/device/model.ts';
 import { checkDeviceFile, checkSite, type ModelLibrary } from '../src/device/parse.ts';
-import { problemText } from '../src/device/problem.ts';
+import { problemText } from '../src/core/problem.ts';
 
 /** Every device file, and every example in it decoded by the real driver. A new file is found by itself. */
 const FOLDER = new URL('../device-config/', import.meta.url);

@@ -1,9 +1,9 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { OdecetError } from '../core/failure.ts';
+import { problemText } from '../core/problem.ts';
 import type { DeviceModel } from '../device/model.ts';
 import { checkDeviceFile, type ModelLibrary } from '../device/parse.ts';
-import { problemText } from '../device/problem.ts';
 
 /** The device files below these folders; the first folder that has a name wins. */
 export function deviceLibrary(folders: readonly string[]): ModelLibrary {

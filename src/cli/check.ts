@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import pc from 'picocolors';
 import { loadSite } from '../app/site-files.ts';
 import { loadUplinkCredentials } from '../app/uplink.ts';
-import { problemText } from '../device/problem.ts';
+import { problemText } from '../core/problem.ts';
 import { printTable } from './table.ts';
 
 interface CheckOptions {

@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { clockFrom, parseClockText } from '../app/clock.ts';
 import { runGateway } from '../app/gateway.ts';
 import { loadSite } from '../app/site-files.ts';
-import { problemText } from '../device/problem.ts';
+import { problemText } from '../core/problem.ts';
 import { hostLog } from '../host/log.ts';
 import { stopSignal } from './signal.ts';
 

@@ -1,9 +1,9 @@
+import { choice, didYouMean } from '../core/guess.ts';
+import type { Problem } from '../core/problem.ts';
 import type { Quantity } from '../core/quantity.ts';
-import type { Path, SourceDocument } from './document.ts';
-import { choice, didYouMean } from './guess.ts';
+import type { Path, SourceDocument } from '../core/source.ts';
 import type { DeviceModel } from './model.ts';
 import type { Entry, SiteParts } from './parts.ts';
-import type { Problem } from './problem.ts';
 import type { DeviceConfig, PointConfig } from './site.ts';
 
 /** Whether the devices of a site and their points fit the device files. Unknown and broken models are passed over here. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { problemText } from '../core/problem.ts';
 import { checkDeviceFile } from './parse.ts';
-import { problemText } from './problem.ts';
 import { changed, GAS_MODEL, POWER_MODEL } from './site.testkit.ts';
 
 type Change = readonly [from: string, to: string];

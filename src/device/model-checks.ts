@@ -1,7 +1,8 @@
+import { choice, didYouMean } from '../core/guess.ts';
+import type { Problem } from '../core/problem.ts';
 import { QUANTITIES, UNITS } from '../core/quantity.ts';
+import type { Path, SourceDocument } from '../core/source.ts';
 import { parseUtc } from '../core/time.ts';
-import type { Path, SourceDocument } from './document.ts';
-import { choice, didYouMean } from './guess.ts';
 import {
   type DeviceModel,
   MODBUS_REGISTERS,
@@ -10,7 +11,6 @@ import {
   type ModelTest,
   type ReadingSpec,
 } from './model.ts';
-import type { Problem } from './problem.ts';
 import { isZone, zoneAdvice } from './zone.ts';
 
 /** What the schema cannot say about a device file: whether its parts fit each other. */

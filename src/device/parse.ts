@@ -1,14 +1,14 @@
+import { holdAgainst } from '../core/explain.ts';
 import type { FailureCode } from '../core/failure.ts';
+import { choice, didYouMean } from '../core/guess.ts';
+import { type Problem, sorted } from '../core/problem.ts';
 import type { DeviceId } from '../core/reading.ts';
+import { parseSource, type SourceDocument } from '../core/source.ts';
 import { judgeBinding } from './bind-checks.ts';
 import type { BoundDevice } from './bound.ts';
-import { parseSource, type SourceDocument } from './document.ts';
-import { holdAgainst } from './explain.ts';
-import { choice, didYouMean } from './guess.ts';
 import { type DeviceModel, deviceModelSchema } from './model.ts';
 import { judgeModel } from './model-checks.ts';
 import { partsOf, type SiteParts } from './parts.ts';
-import { type Problem, sorted } from './problem.ts';
 import { type Site, siteSchema } from './site.ts';
 import { judgeSite } from './site-checks.ts';
 

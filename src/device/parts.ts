@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { Path, SourceDocument } from './document.ts';
+import type { Path, SourceDocument } from '../core/source.ts';
 import {
   type DeviceConfig,
   deviceSchema,

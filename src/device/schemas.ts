@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { editorSchema } from './explain.ts';
+import { editorSchema } from '../core/explain.ts';
 import { deviceModelSchema } from './model.ts';
 import { siteSchema } from './site.ts';
 

@@ -1,12 +1,12 @@
 import { Temporal } from 'temporal-polyfill';
 import { compare, type Decimal, parseDecimal, ZERO } from '../core/decimal.ts';
+import { choice, didYouMean } from '../core/guess.ts';
 import { eicCheckCharacter, gs1CheckDigit } from '../core/identifier.ts';
+import type { Problem } from '../core/problem.ts';
+import type { Path, SourceDocument } from '../core/source.ts';
 import { parseUtc } from '../core/time.ts';
-import type { Path, SourceDocument } from './document.ts';
-import { choice, didYouMean } from './guess.ts';
 import { judgeInstant } from './model-checks.ts';
 import type { Entry, SiteParts } from './parts.ts';
-import type { Problem } from './problem.ts';
 import type { DeviceConfig, PointConfig } from './site.ts';
 import { isWholeHoursFromUtc, isZone, zoneAdvice } from './zone.ts';
 

@@ -1,5 +1,5 @@
 import { offsetMinutes } from '../core/calendar.ts';
-import { choice, nearest } from './guess.ts';
+import { choice, nearest } from '../core/guess.ts';
 
 /** Whether the zone is known to the zone data that come with the program's runtime. */
 export function isZone(zone: string): boolean {

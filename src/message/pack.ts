@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import type { Channel, Commodity } from '../core/interval.ts';
-import { type FileProblem, problemText, readYaml } from '../core/yaml.ts';
+import { type FileProblem, problemText } from '../core/problem.ts';
+import type { Path } from '../core/source.ts';
+import { readYaml } from '../core/yaml.ts';
 import { compileTemplate, type ElementTemplate, localName, type Placeholder, placeholdersIn } from './template.ts';
 
 /**
@@ -116,7 +118,7 @@ export function packProblemText(problems: readonly FileProblem[]): string {
 }
 
 interface Contradiction {
-  readonly path: readonly PropertyKey[];
+  readonly path: Path;
   readonly what: string;
 }
 

@@ -1,4 +1,5 @@
-import { didYouMean } from '../core/yaml.ts';
+import { hint } from '../core/guess.ts';
+import type { Path } from '../core/source.ts';
 
 /**
  * A document's shape, read from the pack's `document:` block, which mirrors the XML element by element:
@@ -56,7 +57,7 @@ export type Placeholder = keyof typeof PLACEHOLDERS;
 
 /** What is wrong with a template, and where below `document:`. */
 export interface TemplateProblem {
-  readonly path: readonly PropertyKey[];
+  readonly path: Path;
   readonly what: string;
 }
 
@@ -77,7 +78,7 @@ export function compileTemplate(block: Readonly<Record<string, unknown>>): {
 }
 
 interface Place {
-  readonly path: readonly PropertyKey[];
+  readonly path: Path;
   readonly scopes: readonly Scope[];
   readonly problems: TemplateProblem[];
 }
@@ -99,7 +100,7 @@ function element(name: string, body: unknown, place: Place): ElementTemplate {
     .flatMap(([key, value]) => childrenOf(key, value, inside(inner, key)));
   for (const key of Object.keys(body)) {
     if (/^[#$]/.test(key) && key !== '#' && key !== '$each')
-      complain(inside(inner, key), `unknown word "${key}"${didYouMean(key, ['#', '$each'])}`);
+      complain(inside(inner, key), `unknown word "${key}"${hint(key, ['#', '$each'])}`);
   }
   const own = body['#'] === undefined ? undefined : text(body['#'], inside(inner, '#'));
   return { name, attributes, children, ...(each && { each }), ...(own && { text: own }) };
@@ -114,7 +115,7 @@ function repeat(word: unknown, place: Place): Repeat | undefined {
   if (word === undefined) return undefined;
   if (typeof word !== 'string' || !isRepeat(word)) {
     const known = Object.keys(REPEATS);
-    complain(place, `expected ${known.join(' | ')}${typeof word === 'string' ? didYouMean(word, known) : ''}`);
+    complain(place, `expected ${known.join(' | ')}${typeof word === 'string' ? hint(word, known) : ''}`);
     return undefined;
   }
   const around = place.scopes.at(-1);
@@ -139,7 +140,7 @@ function text(value: unknown, place: Place): TextTemplate {
 
 function placeholder(word: string, place: Place): TextPart[] {
   if (!isPlaceholder(word)) {
-    complain(place, `unknown placeholder {${word}}${didYouMean(word, Object.keys(PLACEHOLDERS))}`);
+    complain(place, `unknown placeholder {${word}}${hint(word, Object.keys(PLACEHOLDERS))}`);
     return [];
   }
   const scope = PLACEHOLDERS[word];
@@ -170,7 +171,7 @@ function isBlock(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function inside(place: Place, key: PropertyKey): Place {
+function inside(place: Place, key: string | number): Place {
   return { ...place, path: [...place.path, key] };
 }
 

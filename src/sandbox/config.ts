@@ -2,7 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { OdecetError } from '../core/failure.ts';
-import { problemText, readYaml } from '../core/yaml.ts';
+import { problemText } from '../core/problem.ts';
+import { readYaml } from '../core/yaml.ts';
 import { faultSchema } from './faults.ts';
 
 /** What the stand-in for the operator's service is told. File names are relative to the configuration file. */

@@ -20,6 +20,12 @@ export function didYouMean(word: string, known: readonly string[], otherwise = '
   return guess === undefined ? otherwise : `did you mean "${guess}"?`;
 }
 
+/** ` (did you mean "port"?)` to end a sentence with; empty when no known word is near. */
+export function hint(word: string, known: readonly string[]): string {
+  const guess = didYouMean(word, known);
+  return guess === '' ? '' : ` (${guess})`;
+}
+
 /** `"a", "b" or "c"`; a long list is cut, because the editor's schema knows the rest. */
 export function choice(given: readonly (string | number)[], most = 12): string {
   const words = [...new Set(given)];

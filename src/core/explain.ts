@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import type { Path, SourceDocument } from './document.ts';
 import { choice, didYouMean, nearest } from './guess.ts';
 import type { Problem } from './problem.ts';
+import type { Path, SourceDocument } from './source.ts';
 
 /** The part of JSON Schema that zod writes for our files. */
 interface SchemaNode {
@@ -66,12 +66,7 @@ function explain(issue: Issue, document: SourceDocument, root: SchemaNode): Prob
 function unknownKeys(path: Path, keys: readonly string[], document: SourceDocument, root: SchemaNode): Problem[] {
   const known = Object.keys(nodeAt(root, path)?.properties ?? {});
   return keys.map((key) =>
-    document.keyProblem(
-      [...path, key],
-      `the unknown key "${key}"`,
-      choice(known, 20),
-      didYouMean(key, known, 'remove it'),
-    ),
+    document.keyProblem([...path, key], `the unknown key "${key}"`, choice(known), didYouMean(key, known, 'remove it')),
   );
 }
 
@@ -96,8 +91,9 @@ function nodeText(node: SchemaNode | undefined): string | undefined {
 }
 
 function range({ minimum, maximum }: SchemaNode): string {
+  // zod writes the safe integers where a file's own limits are not given.
   const bounded = maximum !== undefined && maximum < Number.MAX_SAFE_INTEGER;
-  if (minimum === undefined) return bounded ? ` up to ${maximum}` : '';
+  if (minimum === undefined || minimum <= Number.MIN_SAFE_INTEGER) return bounded ? ` up to ${maximum}` : '';
   return bounded ? ` from ${minimum} to ${maximum}` : ` of ${minimum} or more`;
 }
 

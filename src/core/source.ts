@@ -1,5 +1,5 @@
 import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, visit } from 'yaml';
-import type { Problem } from './problem.ts';
+import { type FileProblem, type Place, type Problem, problem } from './problem.ts';
 
 export type Path = readonly (string | number)[];
 
@@ -10,7 +10,9 @@ export interface SourceDocument {
   readonly value: unknown;
   /** A problem with the value at `path`, or with the nearest thing above it that exists. */
   problem(path: Path, found: string, expected: string, advice?: string): Problem;
-  /** The same, pointing at the key instead of its value. */
+  /** The same with one phrase instead of three, for what is not simply one thing in another's place. */
+  remark(path: Path, what: string): FileProblem;
+  /** The same as problem, pointing at the key instead of its value. */
   keyProblem(path: Path, found: string, expected: string, advice?: string): Problem;
   /** A scalar as somebody typed it (`1.10` where the value is the number 1.1); undefined where no scalar stands. */
   written(path: Path): string | undefined;
@@ -28,7 +30,7 @@ export function parseSource(text: string, file: string): { document?: SourceDocu
   const doc = parseDocument(text, { lineCounter: lines, prettyErrors: false, strict: true, uniqueKeys: true });
   const problems: Problem[] = [];
   const tell = (offset: number, found: string, expected: string, advice: string): void => {
-    problems.push({ file, ...position(lines, offset), path: '', found, expected, advice });
+    problems.push(problem({ file, ...position(lines, offset), path: '' }, found, expected, advice));
   };
   let broken = false;
   for (const { code, message, pos } of [...doc.errors, ...doc.warnings]) {
@@ -61,21 +63,13 @@ export function parseSource(text: string, file: string): { document?: SourceDocu
 }
 
 function sourceDocument(doc: Document, lines: LineCounter, file: string): SourceDocument {
-  const problemAt = (offset: number, path: Path, found: string, expected: string, advice: string): Problem => ({
-    file,
-    ...position(lines, offset),
-    path: path.join('.'),
-    found,
-    expected,
-    advice,
-  });
+  const place = (offset: number, path: Path): Place => ({ file, ...position(lines, offset), path: path.join('.') });
   return {
     file,
     value: doc.toJS(),
-    problem: (path, found, expected, advice = '') =>
-      problemAt(walk(doc, path).valueOffset, path, found, expected, advice),
-    keyProblem: (path, found, expected, advice = '') =>
-      problemAt(walk(doc, path).keyOffset, path, found, expected, advice),
+    problem: (path, ...words) => problem(place(walk(doc, path).valueOffset, path), ...words),
+    keyProblem: (path, ...words) => problem(place(walk(doc, path).keyOffset, path), ...words),
+    remark: (path, what) => ({ ...place(walk(doc, path).keyOffset, path), what }),
     has: (path) => walk(doc, path).node !== undefined,
     written: (path) => {
       const { node } = walk(doc, path);
@@ -84,14 +78,14 @@ function sourceDocument(doc: Document, lines: LineCounter, file: string): Source
   };
 }
 
-interface Place {
+interface Found {
   /** The node at the path's end; undefined when the path leads to nothing. */
   readonly node: Node | undefined;
   readonly keyOffset: number;
   readonly valueOffset: number;
 }
 
-function walk(doc: Document, path: Path): Place {
+function walk(doc: Document, path: Path): Found {
   let node: unknown = doc.contents;
   let valueOffset = offsetOf(node, 0);
   let keyOffset = valueOffset;
