@@ -106,18 +106,27 @@ describe('a meter that stores', () => {
     one.lastReadAt = T + 100_000;
     expect(kindAt([one], T + 4_999)).toBe('sample m1');
     expect(kindAt([one], T + 5_000)).toBe('stored m1');
-    expect(storedTried(one, T)).toBeUndefined();
+    expect(storedTried(one, T, T + 5_020, 5_000)).toBeUndefined();
     good(one, T + 5_020, 0, [T - 15 * MINUTE_MS]);
-    expect(choose([one], T + 5_040, 0, times)).toMatchObject({ kind: 'wait', wallAt: T + 10_000 });
+    expect(choose([one], T + 5_040, 0, times)).toMatchObject({ kind: 'wait', wallAt: T + 10_020 });
     good(one, T + 10_020, 0, [T]);
     expect(choose([one], T + 11_000, 0, times)).toMatchObject({ kind: 'wait', wallAt: T + MINUTE_MS });
   });
 
   test('is given up after eight tries, and the value is named that the meter has overwritten', () => {
     const one = plan(1, T - MINUTE_MS, { stored: true });
-    expect(Array.from({ length: 8 }, () => storedTried(one, T))).toEqual([...Array(7).fill(undefined), T]);
-    expect(storedTried(one, T + 15 * MINUTE_MS)).toBeUndefined();
-    expect(storedTried(one, T + 30 * MINUTE_MS)).toBe(T + 15 * MINUTE_MS);
+    expect(Array.from({ length: 8 }, () => storedTried(one, T, T, 5_000))).toEqual([...Array(7).fill(undefined), T]);
+    expect(storedTried(one, T + 15 * MINUTE_MS, T, 5_000)).toBeUndefined();
+    expect(storedTried(one, T + 30 * MINUTE_MS, T, 5_000)).toBe(T + 15 * MINUTE_MS);
+  });
+
+  test('is not asked eight times in a row by a gateway that starts long after the boundary', () => {
+    const late = T + 14 * MINUTE_MS;
+    const one = plan(1, late, { stored: true });
+    expect(kindAt([one], late)).toBe('stored m1');
+    good(one, late + 20, 0, [T - 15 * MINUTE_MS]);
+    storedTried(one, T, late + 20, 5_000);
+    expect(choose([one], late + 21, 0, times)).toMatchObject({ kind: 'wait', wallAt: late + 5_020 });
   });
 
   test('hands over each stored value once', () => {

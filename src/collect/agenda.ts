@@ -29,8 +29,6 @@ export interface Times {
   readonly settleMs: Millis;
 }
 
-/** Tries for a frozen value do not come closer than this by the wall even where nothing has to settle. */
-const SETTLE_LEAST_MS: Millis = 1_000;
 /** The readings just before a boundary take this much longer than the last ones did, to be surely over by then. */
 const LEAD_MARGIN = 1.25;
 
@@ -117,12 +115,9 @@ function edges(plan: DevicePlan, minutes: number, now: UtcMs, leadMs: Millis, fr
 }
 
 function stored(plan: DevicePlan, minutes: number, now: UtcMs, settleMs: Millis, from: MonotonicMs): Work {
-  const settle = Math.max(settleMs, SETTLE_LEAST_MS);
   const last = lastBoundary(now, minutes);
-  if (plan.storedFor >= last || holdsStored(plan, last)) {
-    const boundary = last + minutes * MINUTE_MS;
-    return { kind: 'stored', plan, boundary, wallAt: boundary + settle, monotonicAt: from };
-  }
-  const tries = plan.storedTriesFor === last ? plan.storedTries : 0;
-  return { kind: 'stored', plan, boundary: last, wallAt: last + settle * 2 ** tries, monotonicAt: from };
+  const isDone = plan.storedFor >= last || holdsStored(plan, last);
+  const boundary = isDone ? last + minutes * MINUTE_MS : last;
+  const wallAt = plan.storedTriesFor === boundary ? plan.storedNextAt : boundary + settleMs;
+  return { kind: 'stored', plan, boundary, wallAt, monotonicAt: from };
 }

@@ -38,7 +38,6 @@ export interface Collector {
 export function createCollector(parts: CollectorParts): Collector {
   const { clock, entropy, log, settings, boundaryMinutes, gaps } = parts;
   const outtray = createOuttray(parts.sink, clock, entropy, log, parts.roundsMax ?? ROUNDS_MAX);
-  const { put } = outtray;
   const lines = parts.lines.map(({ id, line, devices }) => {
     const driven = devices.map((device) => ({ device, driver: driverOf(device, parts.drivers) }));
     return createLineCollector({
@@ -48,7 +47,7 @@ export function createCollector(parts: CollectorParts): Collector {
       settings,
       boundaryMinutes,
       gaps,
-      put,
+      put: (round, signal) => outtray.put(round, signal),
       clock,
       entropy,
       log,

@@ -52,6 +52,7 @@ export interface DevicePlan {
   storedFor: UtcMs;
   storedTriesFor: UtcMs;
   storedTries: number;
+  storedNextAt: UtcMs;
   /** Stored values of the last reading, quantity and instant -> value and flags: told once, not every minute. */
   lastStored: ReadonlyMap<string, string>;
   refill: Refill;
@@ -84,6 +85,7 @@ export function createPlan(device: BoundDevice, minutes: 15 | 60 | undefined, no
     storedFor: Number.NEGATIVE_INFINITY,
     storedTriesFor: Number.NEGATIVE_INFINITY,
     storedTries: 0,
+    storedNextAt: Number.NEGATIVE_INFINITY,
     lastStored: new Map(),
     refill: firstRefill(now),
     expectedMs: 0,
@@ -105,6 +107,7 @@ export function forgetFuture(plan: DevicePlan, now: UtcMs): void {
   const interval = plan.minutes * MINUTE_MS;
   if (plan.readAfter > now) plan.readAfter = last;
   if (plan.storedFor > now) plan.storedFor = last;
+  if (plan.storedTriesFor > now) plan.storedTriesFor = Number.NEGATIVE_INFINITY;
   // The reading before is always of a boundary still to come.
   if (plan.readBefore > last + interval) plan.readBefore = last;
   if (isFarOff(plan.refill, plan.minutes, now)) plan.refill = firstRefill(now);
@@ -150,17 +153,21 @@ export function holdsStored(plan: DevicePlan, boundary: UtcMs): boolean {
 }
 
 /** A frozen value is asked for at most so often, at doubling distances from the boundary: 5, 10, 20 ... 640 s. */
-export const STORED_TRIES_MAX = 8;
+const STORED_TRIES_MAX = 8;
+/** ... but not more often than this by the wall, even where nothing has to settle. */
+const STORED_PAUSE_LEAST_MS: Millis = 1_000;
 
 /**
  * A try to fetch the value frozen at a boundary is over. Gives the boundary whose value is now given up, if one is:
  * this one after the last try, or an earlier one that the meter has overwritten meanwhile.
  */
-export function storedTried(plan: DevicePlan, boundary: UtcMs): UtcMs | undefined {
+export function storedTried(plan: DevicePlan, boundary: UtcMs, now: UtcMs, settleMs: Millis): UtcMs | undefined {
   const earlier = plan.storedTriesFor;
   const overwritten = earlier > plan.storedFor && earlier < boundary ? earlier : undefined;
   plan.storedTries = earlier === boundary ? plan.storedTries + 1 : 1;
   plan.storedTriesFor = boundary;
+  const pauseMs = Math.max(settleMs, STORED_PAUSE_LEAST_MS);
+  plan.storedNextAt = Math.max(boundary + pauseMs * 2 ** plan.storedTries, now + pauseMs);
   if (plan.storedFor >= boundary || plan.storedTries < STORED_TRIES_MAX) return overwritten;
   plan.storedFor = boundary;
   return boundary;

@@ -58,6 +58,8 @@ interface Talk {
   readonly deadline: MonotonicMs;
   startedWall: UtcMs | undefined;
   endedWall: UtcMs | undefined;
+  /** A request has left. */
+  isAsked: boolean;
   /** Since the last request; a resend must not meet the late answer to it. */
   timedOut: boolean;
   strayBytes: number;
@@ -84,6 +86,7 @@ export async function runDialogue(
     deadline: clock.monotonicMs() + rules.dialogueLimitMs,
     startedWall: undefined,
     endedWall: undefined,
+    isAsked: false,
     timedOut: false,
     strayBytes: 0,
   };
@@ -95,6 +98,8 @@ export async function runDialogue(
   } catch (error) {
     signal.throwIfAborted();
     await line.close();
+    // Behind a converter the bus outlives the connection, and the answer may still be on its way.
+    if (talk.isAsked) await clock.sleep(rules.lateAnswerMs, signal);
     return { ok: false, failure: failureOf(error), timedOut: talk.timedOut, strayBytes: talk.strayBytes };
   }
 }
@@ -130,7 +135,8 @@ async function request(talk: Talk, session: Session, bytes: Uint8Array, replyWit
   talk.startedWall ??= talk.clock.now();
   talk.timedOut = false;
   await talk.line.write(bytes, talk.signal);
-  return await answer(talk, session, replyWithinMs);
+  talk.isAsked = true;
+  return answer(talk, session, replyWithinMs);
 }
 
 /** Within a dialogue, bytes after an answer mean that it is not known which of them was the answer: nothing is believed. */
@@ -159,11 +165,11 @@ async function answer(talk: Talk, session: Session, withinMs: Millis): Promise<S
   return session.silent();
 }
 
-/** Takes from the line what nobody asked for. Costs no time when there is nothing. */
+/** Takes from the line what nobody asked for. Costs no time when nothing is there. */
 async function emptied({ line, rules, signal }: Talk): Promise<number> {
-  const found = await line.read(0, signal);
-  if (found.length === 0) return 0;
-  return found.length + (await line.drain(rules.gapTimeoutMs, rules.lateAnswerMs, signal));
+  const found = await line.drain(0, 0, signal);
+  if (found === 0) return 0;
+  return found + (await line.drain(rules.gapTimeoutMs, rules.lateAnswerMs, signal));
 }
 
 /**

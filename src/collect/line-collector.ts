@@ -89,11 +89,11 @@ export function createLineCollector(parts: LineCollectorParts): LineCollector {
   }
 
   async function turn(signal: AbortSignal): Promise<void> {
-    if (!line.isOpen) return await reopen(signal);
+    if (!line.isOpen) return reopen(signal);
     const now = clock.now();
     for (const plan of plans) forgetFuture(plan, now);
     const choice = choose(plans, now, clock.monotonicMs(), settings);
-    if (choice.kind === 'do') return await perform(choice.work, signal);
+    if (choice.kind === 'do') return perform(choice.work, signal);
     await waitUntil(clock, choice, Math.max(WAIT_MOST_MS, settings.everyMs), signal);
   }
 
@@ -105,7 +105,7 @@ export function createLineCollector(parts: LineCollectorParts): LineCollector {
     }
     try {
       await line.open(signal);
-      if (lineFailures > 1) log.info('line-back', { failures: lineFailures });
+      if (lineFailures > 0) log.info('line-back', { failures: lineFailures });
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof OdecetError)) throw error;
@@ -124,14 +124,14 @@ export function createLineCollector(parts: LineCollectorParts): LineCollector {
   }
 
   async function perform(work: Work, signal: AbortSignal): Promise<void> {
-    if (work.kind === 'refill') return await refill(work.plan, signal);
+    if (work.kind === 'refill') return refill(work.plan, signal);
     const { plan, boundary } = work;
     await readNow(work, signal);
     if (boundary === undefined) return;
     if (work.kind === 'after') plan.readAfter = boundary;
     if (work.kind === 'before') plan.readBefore = boundary;
     if (work.kind === 'stored') {
-      const lost = storedTried(plan, boundary);
+      const lost = storedTried(plan, boundary, clock.now(), settings.settleMs);
       if (lost !== undefined) log.warn('stored-value-missed', { device: deviceId(plan), boundary: isoUtc(lost) });
     }
   }

@@ -10,7 +10,7 @@ import type { Round, Sink } from './round.ts';
 const RETRY: BackoffRule = { firstMs: 500, factor: 2, mostMs: 15_000, jitter: 0.2 };
 
 export interface Outtray {
-  /** Takes a round; waits while the tray is full. Rejects only with the signal's reason. */
+  /** Takes a round; waits while the tray is full, but no longer than until aborted: what was read is not thrown away. */
   put(round: Round, signal: AbortSignal): Promise<void>;
   /** Hands rounds to the sink in their order until aborted, then tries each that is left once more. */
   run(signal: AbortSignal): Promise<void>;
@@ -65,10 +65,7 @@ export function createOuttray(sink: Sink, clock: Clock, entropy: Entropy, log: L
 
   return {
     async put(round, signal) {
-      while (rounds.length >= roundsMax) {
-        await emptied.heard(signal);
-        signal.throwIfAborted();
-      }
+      while (rounds.length >= roundsMax && !signal.aborted) await emptied.heard(signal);
       rounds.push(round);
       filled.ring();
     },
