@@ -62,7 +62,7 @@ async function layOut(out: string, options: DemoOptions, site: DemoSite, sandbox
   await mkdir(join(out, 'logs'), { recursive: true });
   await makeKeys(join(out, 'keys'));
   await writeFile(join(out, 'site.yaml'), stringify(siteFile(site, options.day, sandboxPort)));
-  const packs = join(PROJECT_FOLDER, 'format-packs');
+  const packs = join(PROJECT_FOLDER, 'format-packs', 'ote');
   await writeFile(join(out, 'sandbox.yaml'), stringify(sandboxFile(site, sandboxPort, relative(out, packs))));
 }
 

@@ -99,13 +99,17 @@ async function ask(client: Client, url: URL, request: HttpRequest, signal: Abort
   return { kind: 'answer', status: answer.statusCode, headers: joined(answer.headers), body };
 }
 
-/** A second connection would be a second try of the same request, which is not for this layer to decide. */
+/**
+ * A second connection would be a second try of the same request, which is not for this layer to decide.
+ * undici 7.30 resumes its queue only when the connection comes after its connector has returned, so it is handed over a tick later.
+ */
 function handOverOnce(socket: Socket): buildConnector.connector {
   let handedOver = false;
   return (_, callback) => {
     if (handedOver) return callback(new Error('the connection was lost'), null);
     handedOver = true;
-    callback(null, socket);
+    // Not at once: undici 7 is still inside its own loop and would never start the request.
+    queueMicrotask(() => callback(null, socket));
   };
 }
 

@@ -1,5 +1,5 @@
 import { localTime } from '../../core/calendar.ts';
-import { type Decimal, decimal, decimalText, divide, parseDecimal } from '../../core/decimal.ts';
+import { type Decimal, decimal, decimalText, divide, parseDecimal, ZERO } from '../../core/decimal.ts';
 import { convert, type Quantity, type Unit } from '../../core/quantity.ts';
 import { lastBoundary } from '../../core/schedule.ts';
 import { MINUTE_MS, type UtcMs } from '../../core/time.ts';
@@ -96,8 +96,8 @@ function putValue(
   unit: Unit,
   at: UtcMs,
 ): void {
-  const shown = config.shown(quantity, at);
-  if (!shown) return;
+  // A register of something that is not measured here is there all the same, and holds nothing.
+  const shown = config.shown(quantity, at) ?? { value: ZERO, unit };
   const inUnit = convert(shown.value, shown.unit, unit);
   put(cells, config, place, encodeNumber(divide(inUnit, parseDecimal(place.factor), 9, 'floor'), place.type));
 }
