@@ -28,7 +28,7 @@ describe('EIC', () => {
       fc.property(
         fc.constantFrom(...PUBLISHED_EIC),
         fc.nat(15),
-        fc.constantFrom(...characters),
+        fc.constantFrom(...characters.split('')),
         (code, position, character) => {
           fc.pre(code[position] !== character);
           expect(isEic(code.slice(0, position) + character + code.slice(position + 1))).toBe(false);

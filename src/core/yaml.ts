@@ -17,5 +17,5 @@ export function readYaml<S extends z.ZodType>(text: string, file: string, schema
   const held = holdAgainst(document, schema);
   if (problems.length > 0 || held.value === undefined)
     return { kind: 'problems', problems: sorted([...problems, ...held.problems]) };
-  return { kind: 'value', value: held.value, problemAt: document.remark };
+  return { kind: 'value', value: held.value, problemAt: (path, what) => document.remark(path, what) };
 }

@@ -1,4 +1,4 @@
-import { choice, didYouMean } from '../core/guess.ts';
+import { choice, didYouMean, nearest } from '../core/guess.ts';
 import type { Problem } from '../core/problem.ts';
 import type { Quantity } from '../core/quantity.ts';
 import type { Path, SourceDocument } from '../core/source.ts';
@@ -56,8 +56,10 @@ function judgeDevice(
 
 function judgeBlocks(device: DeviceConfig, model: DeviceModel, path: Path, document: SourceDocument): Problem[] {
   const wanted = Object.keys(model.blocks);
-  const missing = wanted.filter((block) => !Object.hasOwn(device.blocks, block));
   const unknown = Object.keys(device.blocks).filter((block) => !wanted.includes(block));
+  // A misspelt block is told once, not again as missing under its right name.
+  const misspelt = unknown.map((block) => nearest(block, wanted));
+  const missing = wanted.filter((block) => !Object.hasOwn(device.blocks, block) && !misspelt.includes(block));
   return [
     ...missing.map((block) =>
       document.problem(

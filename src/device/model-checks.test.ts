@@ -60,6 +60,11 @@ describe('a Modbus device file', () => {
       '12:13: readings.0.modbus: found a section, expected either an address, or a block and an offset',
     ],
     [
+      'a value that ends beyond the last register',
+      ['block: current, offset: 0', 'address: 65535'],
+      '12:40: readings.0.modbus.address: found 65535, expected room for 2 registers',
+    ],
+    [
       'a pattern that is too short',
       ['type: u32', 'type: u32, unavailable: ["ffff"]'],
       '12:83: readings.0.modbus.unavailable.0: found "ffff" (4 digits), expected 8 hex digits (u32 takes 2 registers)',
@@ -132,6 +137,19 @@ describe('an M-Bus device file', () => {
       'an archive, which M-Bus has not',
       ['tests:', ARCHIVE],
       '12:1: archive: found an archive over mbus, expected protocol "modbus"',
+    ],
+    [
+      'a history that ends before it begins',
+      [
+        'mbus: { value: energy }',
+        'mbus: { value: energy, storage: 2, storageTo: 1 }\n    stamp: { mbus: { value: time-point, storage: 2, storageTo: 1 } }',
+      ],
+      '11:51: readings.0.mbus.storageTo: found 1, expected 2 (storage) or more',
+    ],
+    [
+      'an identity, which M-Bus sends by itself',
+      ['tests:', 'identity: { modbus: { table: holding, address: 0, type: u32 } }\ntests:'],
+      '12:1: identity: found an identity, expected none: an M-Bus meter sends its own; remove "identity:"',
     ],
     [
       'a telegram that is not hex',

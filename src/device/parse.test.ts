@@ -176,9 +176,8 @@ describe('what the schema cannot say', () => {
     expect(problems(change)).toEqual([`site.yaml:${expected}`]);
   });
 
-  test('an unknown block is told with the one that is missing', () => {
+  test('a misspelt block is told once', () => {
     expect(problems(['current: 100', 'curent: 100'])).toEqual([
-      'site.yaml:18:13: devices.0.blocks: found no address for the block "current", expected "current:" with the address of: the counters; take it from the site\'s register map',
       'site.yaml:18:15: devices.0.blocks.curent: found the unknown block "curent", expected "current"; did you mean "current"?',
     ]);
   });
@@ -250,6 +249,41 @@ describe('warnings do not stop the start', () => {
     const spare = '  - { id: spare, model: test/meter, line: power-line, address: 6 }\npoints:';
     expect(warnings(['points:', spare])[0]).toContain('found the device "spare" that measures no point');
   });
+});
+
+test('what hangs on a wrong entry is not told as idle', () => {
+  expect(warnings(['channels: [import]', 'channels: [in]'], ['address: 5', 'address: five'])).toEqual([]);
+});
+
+describe('keys for what a device does not have', () => {
+  test.each<[string, string]>([
+    [
+      'words: low-first',
+      '20:5: devices.1.words: found "words:", expected none: only Modbus has a word order; remove it',
+    ],
+    [
+      'archive: { records: 5 }',
+      '20:5: devices.1.archive: found "archive:", expected none: test/meter names no archive; remove it',
+    ],
+    [
+      'blocks: { extra: 1 }',
+      '20:15: devices.1.blocks.extra: found the unknown block "extra", expected no blocks: test/meter has fixed addresses; remove it',
+    ],
+  ])('%s', (key, expected) => {
+    expect(problems(['    model: test/meter', `    ${key}\n    model: test/meter`])).toEqual([`site.yaml:${expected}`]);
+  });
+});
+
+test('a point of one commodity on a device of another', () => {
+  expect(problems(['device: meter\n', 'device: corrector\n'])).toEqual([
+    'site.yaml:36:13: points.1.device: found the device "corrector", which measures gas, expected a device that measures electricity',
+  ]);
+});
+
+test('a contract that bills both counters needs both', () => {
+  const [first, second] = problems(['device: corrector', 'volume: undisturbed-and-disturbed\n    device: corrector']);
+  expect(first).toContain('points.0.volume: found the device "corrector" without a counter volume.base,');
+  expect(second).toContain('without a counter volume.base.disturbed,');
 });
 
 describe('device files', () => {

@@ -37,6 +37,9 @@ export interface SiteParts {
   readonly deviceIds: readonly Entry<string>[];
   readonly pointCodes: readonly Entry<string>[];
   readonly heatDays: readonly Entry<string>[];
+  /** What devices say of their line and points of their device. */
+  readonly linesUsed: readonly Entry<string>[];
+  readonly devicesUsed: readonly Entry<string>[];
 }
 
 export function partsOf({ value }: SourceDocument): SiteParts {
@@ -60,6 +63,8 @@ export function partsOf({ value }: SourceDocument): SiteParts {
     deviceIds: names(value, 'devices', 'id'),
     pointCodes: names(value, 'points', 'code'),
     heatDays: names(value, 'combustionHeat', 'day'),
+    linesUsed: names(value, 'devices', 'line'),
+    devicesUsed: names(value, 'points', 'device'),
   };
 }
 

@@ -226,9 +226,9 @@ function judgeIdleKeys({ path, value }: Entry<PointConfig>, document: SourceDocu
     .map((at) => document.keyProblem(at, `"${at.at(-1)}:" on a ${value.commodity} point`, 'no such key', why));
 }
 
-function judgeIdle({ lines, devices, points }: SiteParts, document: SourceDocument): Problem[] {
-  const idleLines = lines.filter(({ value }) => !devices.some((device) => device.value.line === value.id));
-  const idleDevices = devices.filter(({ value }) => !points.some((point) => point.value.device === value.id));
+function judgeIdle(parts: SiteParts, document: SourceDocument): Problem[] {
+  const idleLines = parts.lines.filter(({ value }) => !parts.linesUsed.some((line) => line.value === value.id));
+  const idleDevices = parts.devices.filter(({ value }) => !parts.devicesUsed.some((used) => used.value === value.id));
   return [
     ...idleLines.map(({ path, value }) =>
       document.problem([...path, 'id'], `the line "${value.id}" without devices`, 'a device on every line'),
