@@ -1,7 +1,6 @@
-import { decimalText, parseDecimal } from '../core/decimal.ts';
+import { parseDecimal } from '../core/decimal.ts';
 import type { FieldDriver, ReadRequest, Session, Step } from '../core/driver.ts';
 import { failure } from '../core/failure.ts';
-import type { Reading } from '../core/reading.ts';
 import type { BoundDevice } from '../device/bound.ts';
 import { deviceModelSchema } from '../device/model.ts';
 import { deviceSchema } from '../device/site.ts';
@@ -150,8 +149,4 @@ export function toyDevice({ address, serial, replyTimeoutMs = 200, stored, archi
     ...(serial === undefined ? {} : { serial }),
   });
   return { config, model, framing: 'modbus-rtu', zone: 'Europe/Prague' };
-}
-
-export function textOf({ value }: Reading): string {
-  return decimalText(value);
 }

@@ -236,3 +236,15 @@ test('gaps are refilled from the archive, newest first, and looked for again aft
     expect(lookedFor).toBe(2);
   });
 });
+
+test('an archive that cannot be asked is no fault of the present readings', async () => {
+  const gaps = async () => [{ start: T - HOUR_MS, end: T - 30 * MINUTE_MS }];
+  const weather = (request: Uint8Array) =>
+    request.length > 2 ? ({ kind: 'foreign', bytes: Uint8Array.of(9) } as const) : undefined;
+  await inPark({ lines: [[{ address: 1, stored: true, archive: true }]], gaps, weather }, async (park) => {
+    await park.clock.sleepUntil(T - 1_000);
+    expect(park.log.lines.filter(({ event }) => event === 'refill-failed')).toHaveLength(1);
+    expect(park.collector.status().devices[0]).toMatchObject({ failuresInRow: 0 });
+    expect(park.rounds).toHaveLength(8);
+  });
+});

@@ -142,8 +142,8 @@ export function createLineCollector(parts: LineCollectorParts): LineCollector {
     const request = (): ReadRequest => ({ want: 'current', now: clock.now() });
     let end = await converse(plan, request(), signal);
     // A time-out is dear: at a boundary it is worth a second one, for a sample it is not.
-    const again = !end.ok && end.failure.code !== 'identity-mismatch' && (kind !== 'sample' || !end.timedOut);
-    if (wasWell && again) {
+    const mayHelp = !end.ok && FAILURES[end.failure.code].next === 'retry' && (kind !== 'sample' || !end.timedOut);
+    if (wasWell && mayHelp) {
       if (!line.isOpen) await reopen(signal);
       if (line.isOpen) end = joined(end, await converse(plan, request(), signal));
     }
@@ -166,10 +166,15 @@ export function createLineCollector(parts: LineCollectorParts): LineCollector {
     const gained = end.ok && end.round.readings.some((reading) => isWanted(reading.at));
     plan.refill = withoutNewest(plan.refill, gained);
     if (plan.refill.chunks.length === 0 || !end.ok) plan.refill = rest();
-    log.info('refilled', { device: deviceId(plan), from: isoUtc(chunk.start), to: isoUtc(chunk.end), gained });
-    if (end.ok) await parts.put(end.round, signal);
-    // An archive that refuses says nothing against the meter's present readings.
-    else if (!isAnswer(end.failure)) bad(plan, end.failure, end.cost);
+    const fields = { device: deviceId(plan), from: isoUtc(chunk.start), to: isoUtc(chunk.end) };
+    if (end.ok) {
+      log.info('refilled', { ...fields, gained });
+      await parts.put(end.round, signal);
+    } else {
+      log.warn('refill-failed', { ...fields, ...end.failure });
+      // An archive that refuses says nothing against the meter's present readings; one that is silent does.
+      if (end.timedOut) bad(plan, end.failure, end.cost);
+    }
   }
 
   async function gapsOf(plan: DevicePlan): Promise<readonly Span[]> {

@@ -58,15 +58,19 @@ interface SampledAt {
 }
 
 function reading(device: string, value: MeterValue, { at, uncertaintyMs, readAt, clockInvalid }: SampledAt): Reading {
-  const { quantity, kind, unit, flags, raw } = value;
-  const common = { device, quantity, kind, value: value.value, unit, readAt, raw };
-  if (value.storedAt === undefined) return { ...common, at, source: 'sampled', uncertaintyMs, flags };
+  const isStored = value.storedAt !== undefined;
   return {
-    ...common,
-    at: value.storedAt,
-    source: 'stored',
-    uncertaintyMs: 0,
-    flags: clockInvalid ? withFlag(flags, 'clock-invalid') : flags,
+    device,
+    quantity: value.quantity,
+    kind: value.kind,
+    value: value.value,
+    unit: value.unit,
+    at: value.storedAt ?? at,
+    source: isStored ? 'stored' : 'sampled',
+    uncertaintyMs: isStored ? 0 : uncertaintyMs,
+    readAt,
+    flags: isStored && clockInvalid ? withFlag(value.flags, 'clock-invalid') : value.flags,
+    raw: value.raw,
   };
 }
 

@@ -1,6 +1,9 @@
 import type { Millis, MonotonicMs, UtcMs } from '../core/time.ts';
 import type { Clock } from '../machine/clock.ts';
 
+/** Without a reason every abort would make an error with a stack. */
+const DONE = 'the other clock came first';
+
 /**
  * Waits until either clock has come so far, at most `mostMs` of monotonic time. Infinity for a clock that does not matter.
  * Rejects with the signal's reason.
@@ -22,6 +25,6 @@ export async function waitUntil(
     await Promise.race(waits);
   } finally {
     signal.removeEventListener('abort', stop);
-    over.abort();
+    over.abort(DONE);
   }
 }
