@@ -2,9 +2,9 @@ import { z } from 'zod';
 import type { Store } from '../machine/store.ts';
 import { type Damage, STREAMS, type Stream } from './api.ts';
 import { decoding } from './codec.ts';
-import { isDamage, sealRow } from './frame.ts';
+import { isDamage, openRow, sealRow } from './frame.ts';
 import { below, HEADS_KEY, journalPrefix } from './keys.ts';
-import { decodeRow } from './rows.ts';
+import { decodeRow, walk } from './rows.ts';
 
 /** The vital record: written with every batch, so that a journal that lost its end is noticed. */
 export interface Heads extends Record<Stream, number> {
@@ -41,7 +41,7 @@ export async function loadHeads(store: Store): Promise<FoundHeads> {
     stored && !isDamage(stored) ? { ...stored } : { readings: 0, intervals: 0, delivery: 0, lastId: 0, waiting: 0 };
 
   for (const stream of STREAMS) {
-    const end = await lastNumber(store, journalPrefix(stream));
+    const end = await lastNumber(store, journalPrefix(stream), damage);
     if (end < heads[stream])
       damage.push({ key: journalPrefix(stream), detail: `ends at ${end}, was written up to ${heads[stream]}` });
     if (end > heads[stream]) {
@@ -49,7 +49,7 @@ export async function loadHeads(store: Store): Promise<FoundHeads> {
       heads[stream] = end;
     }
   }
-  const lastMessage = await lastNumber(store, 'm/');
+  const lastMessage = await lastNumber(store, 'm/', damage);
   if (lastMessage > heads.lastId) {
     damage.push({ key: HEADS_KEY, detail: `says the last message id is ${heads.lastId}, there is ${lastMessage}` });
     heads.lastId = lastMessage;
@@ -57,9 +57,15 @@ export async function loadHeads(store: Store): Promise<FoundHeads> {
   return { heads, damage };
 }
 
-/** The number at the end of the last key below a prefix; 0 when there is none. */
-async function lastNumber(store: Store, prefix: string): Promise<number> {
-  const [last] = await store.range({ ...below(prefix), reverse: true, limit: 1 });
-  const number = Number(last?.[0].slice(prefix.length) ?? 0);
-  return Number.isSafeInteger(number) ? number : 0;
+/**
+ * The number at the end of the last intact key below a prefix; 0 when there is none. A key that a flipped bit has made is
+ * passed over: believed, it would leave a gap of millions.
+ */
+async function lastNumber(store: Store, prefix: string, damage: Damage[]): Promise<number> {
+  for await (const [key, bytes] of walk(store, below(prefix), true, 1)) {
+    const row = openRow(key, bytes);
+    if (!isDamage(row)) return Number(key.slice(prefix.length));
+    damage.push(row);
+  }
+  return 0;
 }

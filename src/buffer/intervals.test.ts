@@ -1,0 +1,55 @@
+import { describe, expect, it } from 'vitest';
+import { parseDecimal } from '../core/decimal.ts';
+import { HOUR_MS } from '../core/time.ts';
+import { anInterval, DAY_START, memoryStore, POINT, standingClock } from './buffer.testkit.ts';
+import { openBuffer } from './index.ts';
+
+const SPAN = { start: DAY_START, end: DAY_START + 2 * HOUR_MS };
+const KEY = `i/${POINT}/volume/2026-03-28T05:00:00.000Z`;
+
+async function open() {
+  const store = memoryStore();
+  const buffer = await openBuffer(store, { clock: standingClock() });
+  return { store, buffer };
+}
+
+describe('intervals', () => {
+  it('come back as they were made, the latest version of each', async () => {
+    const { buffer } = await open();
+    const { value: _, ...rest } = anInterval({ start: DAY_START + HOUR_MS, quality: 'missing', origins: [] });
+    const corrected = anInterval({ version: 2, value: parseDecimal('17.300'), findings: ['archive-differs'] });
+    await buffer.keepIntervals([anInterval(), rest]);
+    await buffer.keepIntervals([corrected]);
+    expect(await buffer.intervals(POINT, 'volume', SPAN)).toEqual([corrected, rest]);
+    expect(await buffer.intervals(POINT, 'energy', SPAN)).toEqual([]);
+    expect(await buffer.intervalVersions(POINT, 'volume', DAY_START)).toEqual([anInterval(), corrected]);
+    expect((await buffer.changes('intervals', 1, 10))[0]?.items).toEqual([
+      { point: POINT, channel: 'volume', start: DAY_START, version: 2 },
+    ]);
+  });
+
+  it('made again with the same content are no write; other content under the same version is refused whole', async () => {
+    const { buffer, store } = await open();
+    await buffer.keepIntervals([anInterval()]);
+    const before = store.batches;
+    expect(await buffer.keepIntervals([anInterval({ madeAt: DAY_START + 9 * HOUR_MS })])).toEqual([anInterval()]);
+    expect(store.batches).toBe(before);
+    const other = anInterval({ value: parseDecimal('1') });
+    await expect(buffer.keepIntervals([anInterval({ start: DAY_START + HOUR_MS }), other])).rejects.toThrow(
+      /version 1/,
+    );
+    expect(await buffer.intervals(POINT, 'volume', SPAN)).toEqual([anInterval()]);
+  });
+
+  it('whose latest version is damaged are not served in an older one; the same content goes under a new number', async () => {
+    const { buffer, store } = await open();
+    const corrected = anInterval({ version: 2, value: parseDecimal('17.300') });
+    await buffer.keepIntervals([anInterval(), corrected]);
+    store.rows.get(`${KEY}/000002`)![30]! ^= 1;
+    expect(await buffer.intervals(POINT, 'volume', SPAN)).toEqual([]);
+    const [kept] = await buffer.keepIntervals([corrected]);
+    expect(kept).toEqual({ ...corrected, version: 3 });
+    expect(await buffer.intervals(POINT, 'volume', SPAN)).toEqual([kept]);
+    expect(await buffer.keepIntervals([corrected])).toEqual([kept]);
+  });
+});

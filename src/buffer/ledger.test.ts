@@ -1,0 +1,92 @@
+import { describe, expect, it } from 'vitest';
+import { HOUR_MS } from '../core/time.ts';
+import {
+  aMessage,
+  anAttempt,
+  anInterval,
+  aReceipt,
+  DAY_START,
+  memoryStore,
+  POINT,
+  standingClock,
+} from './buffer.testkit.ts';
+import { type Buffer, openBuffer } from './index.ts';
+
+const START = (hour: number) => DAY_START + hour * HOUR_MS;
+const SPANS = Array.from({ length: 6 }, (_, hour) => ({ start: START(hour), end: START(hour + 1) }));
+const EXPECTED = [{ point: POINT, channel: 'volume' as const, spans: SPANS }];
+
+async function open() {
+  const store = memoryStore();
+  return { store, buffer: await openBuffer(store, { clock: standingClock() }) };
+}
+
+async function send(buffer: Buffer, hours: readonly number[], verdict: 'accepted' | 'rejected', version = 1) {
+  const message = await buffer.queueMessage((id) =>
+    aMessage(
+      id,
+      hours.map((hour) => anInterval({ start: START(hour), version })),
+    ),
+  );
+  const number = await buffer.outbox.beginAttempt(message.id, DAY_START);
+  await buffer.outbox.endAttempt(anAttempt(message.id, number, 'answered'), aReceipt(message.id, verdict));
+  return message.id;
+}
+
+describe('the ledger', () => {
+  it('tells accepted, pending, rejected, missing and lost apart', async () => {
+    const { store, buffer } = await open();
+    await buffer.keepIntervals([0, 1, 2, 3, 4].map((hour) => anInterval({ start: START(hour) })));
+    await send(buffer, [0], 'accepted');
+    await send(buffer, [1], 'rejected');
+    await buffer.queueMessage((id) => aMessage(id, [anInterval({ start: START(2) })]));
+    store.rows.delete(`i/${POINT}/volume/${new Date(START(4)).toISOString()}/000001`);
+    const { counts, rows } = await buffer.ledger(EXPECTED);
+    expect(rows.map(({ state }) => state)).toEqual(['accepted', 'rejected', 'pending', 'pending', 'lost', 'missing']);
+    expect(counts).toEqual({ expected: 6, accepted: 1, pending: 2, rejected: 1, missing: 1, lost: 1, doubled: 0 });
+    expect(rows[0]).toMatchObject({ version: 1, quality: 'measured', deliveries: [{ state: 'accepted' }] });
+  });
+
+  it('counts a damaged interval as lost, also when it was accepted', async () => {
+    const { store, buffer } = await open();
+    await buffer.keepIntervals([anInterval()]);
+    await send(buffer, [0], 'accepted');
+    store.rows.get(`i/${POINT}/volume/2026-03-28T05:00:00.000Z/000001`)![50]! ^= 1;
+    expect((await buffer.ledger(EXPECTED)).counts).toMatchObject({ accepted: 0, lost: 1, missing: 5 });
+  });
+
+  it('sees a correction that is not accepted yet, and one that is', async () => {
+    const { buffer } = await open();
+    await buffer.keepIntervals([anInterval(), anInterval({ start: START(1) })]);
+    const first = await send(buffer, [0, 1], 'accepted');
+    const corrected = anInterval({ version: 2, findings: ['archive-differs'] });
+    await buffer.keepIntervals([corrected]);
+    expect((await buffer.ledger(EXPECTED)).counts).toMatchObject({ accepted: 1, pending: 1 });
+    const second = await buffer.queueMessage((id) =>
+      aMessage(id, [corrected, anInterval({ start: START(1) })], { corrects: first }),
+    );
+    await buffer.outbox.beginAttempt(second.id, DAY_START);
+    await buffer.outbox.endAttempt(anAttempt(second.id, 1, 'answered'), aReceipt(second.id, 'accepted'));
+    expect((await buffer.ledger(EXPECTED)).counts).toMatchObject({ accepted: 2, pending: 0, doubled: 0 });
+  });
+
+  it('finds a double that got past the guard', async () => {
+    const { store, buffer } = await open();
+    await buffer.keepIntervals([anInterval()]);
+    await send(buffer, [0], 'accepted');
+    const links = [...store.rows].filter(([key]) => key.startsWith('l/'));
+    for (const [key] of links) store.rows.delete(key);
+    await send(buffer, [0], 'accepted');
+    for (const [key, bytes] of links) store.rows.set(key, bytes);
+    expect((await buffer.ledger(EXPECTED)).counts).toMatchObject({ accepted: 1, doubled: 1 });
+  });
+
+  it('counts an interval of which nothing is known as missing until the operator was told', async () => {
+    const { buffer } = await open();
+    const { value: _, ...unknown } = anInterval({ quality: 'missing', origins: [] });
+    await buffer.keepIntervals([unknown]);
+    expect((await buffer.ledger(EXPECTED)).counts).toMatchObject({ missing: 6, pending: 0 });
+    await send(buffer, [0], 'accepted');
+    expect((await buffer.ledger(EXPECTED)).counts).toMatchObject({ missing: 5, accepted: 1 });
+  });
+});
