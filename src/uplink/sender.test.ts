@@ -3,7 +3,7 @@ import { failure, OdecetError } from '../core/failure.ts';
 import type { Message } from '../core/message.ts';
 import type { Delivery } from './direct.ts';
 import { createSender, type SenderDeps, type UplinkAlert } from './sender.ts';
-import { countingEntropy, jumpingClock, memoryOutbox, quietLog, receiptOf } from './uplink.testkit.ts';
+import { countingEntropy, jumpingClock, memoryOutbox, message, quietLog, receiptOf } from './uplink.testkit.ts';
 
 const RETRY = { firstMs: 1_000, factor: 2, mostMs: 60_000, jitter: 0 };
 const UNREACHABLE: Delivery = { outcome: 'not-sent', detail: '', failure: failure('operator-unreachable', '') };
@@ -23,7 +23,7 @@ interface Trial {
 }
 
 async function trial({ ids, deliver, more, triesMax }: Trial) {
-  const outbox = memoryOutbox(ids);
+  const outbox = memoryOutbox(ids.map(message));
   const clock = jumpingClock();
   const stop = new AbortController();
   const alerts: UplinkAlert[] = [];
@@ -124,7 +124,7 @@ test('a message that is held is never tried and told once', async () => {
 
 test('a store that refuses does not stop the sending', async () => {
   let refusals = 2;
-  const outbox = memoryOutbox(['1']);
+  const outbox = memoryOutbox([message('1')]);
   const stop = new AbortController();
   const beginAttempt: typeof outbox.beginAttempt = async (id, at) => {
     if (refusals-- > 0) throw new OdecetError('store-full', 'no room');
@@ -175,7 +175,7 @@ test('wake ends the rest at once, and a try cut off by the signal is not recorde
   });
   const running = sender.run(stop.signal);
   await sleeps;
-  outbox.add('1');
+  outbox.add(message('1'));
   sender.wake();
   await running;
   expect(outbox.ended).toEqual([]);

@@ -60,11 +60,11 @@ export function receiptOf(verdict: Verdict, { id }: Message): Receipt {
 }
 
 /** An outbox in memory that keeps the contract: what is accepted or rejected no longer waits. */
-export function memoryOutbox(ids: readonly MessageId[]): Outbox & { ended: Attempt[]; add(id: MessageId): void } {
+export function memoryOutbox(messages: readonly Message[]): Outbox & { ended: Attempt[]; add(message: Message): void } {
   const queue = new Map<MessageId, QueuedMessage>();
   const ended: Attempt[] = [];
-  const add = (id: MessageId): void => void queue.set(id, { message: message(id), state: 'prepared', attempts: 0 });
-  for (const id of ids) add(id);
+  const add = (message: Message): void => void queue.set(message.id, { message, state: 'prepared', attempts: 0 });
+  for (const message of messages) add(message);
   return {
     ended,
     add,
