@@ -81,7 +81,6 @@ describe('current reading', () => {
   test("the site's word order holds for every number of the device", () => {
     const meter = corrector();
     meter.write('holding', BASE + 3, encodeNumber(parseDecimal('1234.5'), 'f64', 'low-first'));
-    meter.write('holding', BASE + 7, encodeTime(HOUR, 'local-bcd3').reverse());
     meter.write('holding', BASE + 10, encodeNumber(parseDecimal('123407'), 'u32', 'low-first'));
     const { result } = read(modbusDevice(MODEL, { blocks: { live: BASE }, words: 'low-first' }), meter);
     expect(told(result)).toEqual(['volume.base 1234.5 m3 now', 'volume.base.total 1234.07 m3 2026-11-21T12:00:00Z']);

@@ -59,6 +59,7 @@ describe('RTU framing', () => {
     ['busy', framed('84 06'), 'device-busy'],
     ['one byte too many', Uint8Array.of(...GOOD, 0), 'frame-trailing'],
     ['two answers run together', Uint8Array.of(...GOOD, ...GOOD), 'frame-trailing'],
+    ['an exception and the late answer after it', Uint8Array.of(...framed('84 06'), ...GOOD), 'frame-trailing'],
     ['an answer of another unit before ours', Uint8Array.of(...framed('04 04 00000000', 9), ...GOOD), 'wrong-address'],
     ['the request echoed before the answer', Uint8Array.of(...exchange.frame, ...GOOD), 'frame-length'],
   ])('%s', (_what, bytes, code) => {

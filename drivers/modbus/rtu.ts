@@ -71,8 +71,8 @@ function judge(received: Uint8Array, unit: number, range: RegisterRange): Judged
   if (parsed.unit !== unit) {
     return { kind: 'broken', failure: failure('wrong-address', `unit ${parsed.unit} answered`) };
   }
-  const judged = judgeAnswerPdu(parsed.pdu, range);
+  // Before the PDU: an exception with bytes after it must not count as an answer that leaves the line clean.
   const over = received.length - parsed.length;
-  if (judged.kind === 'broken' || over === 0) return judged;
-  return { kind: 'broken', failure: failure('frame-trailing', `${over} bytes after the answer`) };
+  if (over > 0) return { kind: 'broken', failure: failure('frame-trailing', `${over} bytes after the answer`) };
+  return judgeAnswerPdu(parsed.pdu, range);
 }

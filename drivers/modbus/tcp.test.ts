@@ -8,14 +8,12 @@ const PDU = fromHex('03 06 022b 0000 0064');
 
 function asking(transaction: number) {
   const exchange = tcpFraming(() => transaction).ask(0x11, RANGE);
-  return {
-    frame: exchange.frame,
-    judged(bytes: Uint8Array): string {
-      const { kind, ...rest } = exchange.judge(bytes);
-      return 'failure' in rest ? rest.failure.code : kind;
-    },
-    judge: exchange.judge,
+  const judge = (bytes: Uint8Array) => exchange.judge(bytes);
+  const judged = (bytes: Uint8Array): string => {
+    const { kind, ...rest } = judge(bytes);
+    return 'failure' in rest ? rest.failure.code : kind;
   };
+  return { frame: exchange.frame, judge, judged };
 }
 const answer = (transaction: number, unit = 0x11, pdu = PDU): Uint8Array => tcpFrame(transaction, unit, pdu);
 
@@ -52,6 +50,7 @@ describe('TCP framing', () => {
     ['an exception', answer(7, 0x11, fromHex('83 04')), 'device-exception'],
     ['busy', answer(7, 0x11, fromHex('83 06')), 'device-busy'],
     ['the same answer twice', Uint8Array.of(...answer(7), ...answer(7)), 'frame-trailing'],
+    ['an exception and an answer', Uint8Array.of(...answer(7, 0x11, fromHex('83 06')), ...answer(7)), 'frame-trailing'],
     ['our answer and then a late one', Uint8Array.of(...answer(7), ...answer(6)), 'frame-trailing'],
   ])('%s', (_what, bytes, code) => {
     expect(asking(7).judged(bytes)).toBe(code);

@@ -76,10 +76,9 @@ function judge(received: Uint8Array, transaction: number, unit: number, range: R
     return broken('foreign-answer', `transaction ${parsed.transaction}, expected ${transaction}`);
   }
   if (parsed.unit !== unit) return broken('wrong-address', `unit ${parsed.unit} answered`);
-  const judged = judgeAnswerPdu(parsed.pdu, range);
   const over = received.length - parsed.length;
-  if (judged.kind === 'broken' || over === 0) return judged;
-  return broken('frame-trailing', `${over} bytes after the answer`);
+  if (over > 0) return broken('frame-trailing', `${over} bytes after the answer`);
+  return judgeAnswerPdu(parsed.pdu, range);
 }
 
 /** Ids wrap at 65536; the half that lies behind is older. */

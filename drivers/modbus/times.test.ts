@@ -33,15 +33,14 @@ describe('times', () => {
     expect(decoded('260701 120000', 'local-bcd3', { ...LOCAL, mode: 'utc' })).toBe('2026-07-01T12:00:00Z');
   });
 
-  test('the word order turns one number, not six', () => {
+  test('the word order turns a number, not a row of fields', () => {
     const low = { words: 'low-first' } as const;
     const unix = decodeTime(fromHex('5e80 6a45'), { type: 'unix-u32', ...low }, LOCAL, NOW);
     expect(unix).toEqual({ kind: 'value', value: 0x6a455e80 * 1000 });
+    const noon = { kind: 'value', value: parseUtc('2026-07-01T10:00:00Z') };
     const words = fromHex('07ea 0007 0001 000c 0000 0000');
-    expect(decodeTime(words, { type: 'local-words6', ...low }, LOCAL, NOW)).toEqual({
-      kind: 'value',
-      value: parseUtc('2026-07-01T10:00:00Z'),
-    });
+    expect(decodeTime(words, { type: 'local-words6', ...low }, LOCAL, NOW)).toEqual(noon);
+    expect(decodeTime(fromHex('2607 0112 0000'), { type: 'local-bcd3', ...low }, LOCAL, NOW)).toEqual(noon);
   });
 
   test.each([

@@ -33,8 +33,11 @@ export function isModbusTime(type: string): type is ModbusTime {
 
 /** @param near resolves the autumn hour that happens twice, see meterTimeToUtc */
 export function decodeTime(bytes: Uint8Array, format: TimeFormat, clock: ClockSetting, near: UtcMs): Decoded<UtcMs> {
-  const hex = hexText(highWordFirst(bytes, format.type === 'local-words6' ? 'high-first' : format.words));
-  if (format.type === 'unix-u32') return { kind: 'value', value: Number(`0x${hex}`) * SECOND_MS };
+  if (format.type === 'unix-u32') {
+    return { kind: 'value', value: Number(`0x${hexText(highWordFirst(bytes, format.words))}`) * SECOND_MS };
+  }
+  // The local formats are rows of fields, not one number: the word order does not turn them.
+  const hex = hexText(bytes);
   const local = format.type === 'local-words6' ? localFromWords(bytes) : localFromBcd(hex);
   const at = local && meterTimeToUtc(local, clock.zone, clock.mode, { near });
   return at === undefined
