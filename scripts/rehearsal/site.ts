@@ -208,6 +208,7 @@ export function siteFile({ lines, park }: DemoSite, day: string, sandboxPort: nu
       seal: { certificate: 'keys/gateway-seal.crt', key: 'keys/gateway-seal.key' },
       operatorCertificates: ['keys/operator-seal.crt'],
       answerWithinMs: 10_000,
+      timestampWindowMs: 2 * HOUR_MS,
       retry: { firstMs: 200, mostMs: 2_000 },
     },
     storage: { folder: 'state' },
@@ -228,6 +229,7 @@ export function sandboxFile({ park }: DemoSite, port: number, packs: string): ob
     seal: { certificate: 'keys/operator-seal.crt', key: 'keys/operator-seal.key' },
     trustedSeals: ['keys/gateway-seal.crt'],
     packs,
+    timestampWindowMs: 2 * HOUR_MS,
     points: park.meters.map(({ point, commodity, minutes }) => ({ code: point, commodity, minutes })),
   };
 }
