@@ -62,7 +62,7 @@ export async function loadHeads(store: Store): Promise<FoundHeads> {
  * passed over: believed, it would leave a gap of millions.
  */
 async function lastNumber(store: Store, prefix: string, damage: Damage[]): Promise<number> {
-  for await (const [key, bytes] of walk(store, below(prefix), true, 1)) {
+  for await (const [key, bytes] of walk(store, below(prefix), true)) {
     const row = openRow(key, bytes);
     if (!isDamage(row)) return Number(key.slice(prefix.length));
     damage.push(row);

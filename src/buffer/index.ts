@@ -7,7 +7,7 @@ import { isDamage } from './frame.ts';
 import { type FoundHeads, loadHeads } from './heads.ts';
 import { intervalVersions, keepIntervals, latestIntervals } from './intervals.ts';
 import { type Journal, openJournal } from './journal.ts';
-import { below, cursorKey, waitingKey } from './keys.ts';
+import { below, cursorKey, lastPart, waitingKey } from './keys.ts';
 import { makeLedger } from './ledger.ts';
 import { waitingState } from './life.ts';
 import { readMessages } from './messages.ts';
@@ -105,7 +105,7 @@ async function mendOutbox(journal: Journal, rows: Rows, found: FoundHeads): Prom
   if (listed.length === found.heads.waiting && found.damage.length === 0) return;
   rows.onDamage({ key: 'w/', detail: `the outbox has ${listed.length} rows, ${found.heads.waiting} were written` });
   const known = new Set(listed);
-  const ids: MessageId[] = (await rows.keys(below('m/'))).map((key) => key.slice('m/'.length));
+  const ids: MessageId[] = (await rows.keys(below('n/'))).map(lastPart);
   await journal.write(async (draft) => {
     let waiting = listed.length;
     for (const id of ids) {

@@ -116,6 +116,11 @@ export function keyParts(key: string): string[] {
   return key.split('/').map(unpart);
 }
 
+/** The message id in the keys that end with one. */
+export function lastPart(key: string): string {
+  return key.slice(key.lastIndexOf('/') + 1);
+}
+
 /** `2026-03-28T05:00:00.000Z`: always the same length, so that it sorts. */
 export function timeText(at: UtcMs): string {
   return new Date(at).toISOString();

@@ -2,9 +2,9 @@ import type { Channel, Commodity, PointCode } from '../core/interval.ts';
 import type { Attempt, Message, MessageId, MessageState, Receipt } from '../core/message.ts';
 import type { MarketDay, UtcMs } from '../core/time.ts';
 import type { Damage, Delivery } from './api.ts';
-import { decodeEvent, decodeLink, decodeMessage, type Link, type StoredEvent } from './codec.ts';
+import { decodeEvent, decodeLink, decodeMessage, type Link, type StoredEvent } from './codec-delivery.ts';
 import { isDamage, type Row } from './frame.ts';
-import { below, dayPrefix, eventsPrefix, type KeyRange, keyParts, linkPrefix, messageKey } from './keys.ts';
+import { below, dayPrefix, eventsPrefix, type KeyRange, keyParts, lastPart, linkPrefix, messageKey } from './keys.ts';
 import { advance, type Life, type LifeEvent, NEW_LIFE, stateOf } from './life.ts';
 import type { Rows } from './rows.ts';
 
@@ -88,5 +88,5 @@ export function readMessages(rows: Rows): MessageReader {
 }
 
 function idOfRow(row: Row): { id: MessageId } {
-  return { id: keyParts(row.key).at(-1) ?? '' };
+  return { id: lastPart(row.key) };
 }

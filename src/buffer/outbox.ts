@@ -1,7 +1,7 @@
 import { OdecetError } from '../core/failure.ts';
 import type { Attempt, Message, MessageId, Receipt } from '../core/message.ts';
 import type { UtcMs } from '../core/time.ts';
-import { decodeEvent, decodeLife, encodeEnded, encodeReceipt } from './codec.ts';
+import { decodeEvent, decodeLife, encodeEnded, encodeReceipt } from './codec-delivery.ts';
 import { isDamage } from './frame.ts';
 import type { Draft, Journal } from './journal.ts';
 import { below, eventKey, messageKey } from './keys.ts';

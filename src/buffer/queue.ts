@@ -1,13 +1,13 @@
 import { OdecetError } from '../core/failure.ts';
 import type { Carried, Message, MessageId } from '../core/message.ts';
 import { isoUtc } from '../core/time.ts';
-import { encodeMessage } from './codec.ts';
+import { encodeMessage } from './codec-delivery.ts';
 import type { Draft, Journal } from './journal.ts';
 import {
   below,
   dayKey,
   type KeyRange,
-  keyParts,
+  lastPart,
   linkKey,
   linkPrefix,
   messageKey,
@@ -58,7 +58,7 @@ async function refuseDoubles(
   for (const range of linkRanges(message.carried)) for (const { key } of await draft.list(range)) links.add(key);
   const carriers = new Map<string, MessageId[]>();
   for (const key of links) {
-    const id = keyParts(key).at(-1) ?? '';
+    const id = lastPart(key);
     const interval = key.slice(0, -id.length);
     carriers.set(interval, [...(carriers.get(interval) ?? []), id]);
   }

@@ -4,8 +4,10 @@ import type { Damage } from './api.ts';
 import { isDamage, openRow, type Row } from './frame.ts';
 import type { KeyRange } from './keys.ts';
 
-/** Rows fetched at once: a day of quarter-hours and some. */
-const PAGE_ROWS = 128;
+/** Rows fetched at once: few at first, since many look only for the next one, then more, since the others want them all. */
+const PAGE_ROWS_FIRST = 16;
+const PAGE_ROWS_MAX = 512;
+const PAGE_BYTES = 1_000_000;
 
 export type Decode<T extends object> = (row: Row) => T | Damage;
 
@@ -65,14 +67,16 @@ export async function* walk(
   store: Store,
   range: KeyRange,
   reverse = false,
-  pageRows = PAGE_ROWS,
 ): AsyncGenerator<[key: string, bytes: Uint8Array]> {
-  let rest: StoreRange = { ...range, reverse, limit: pageRows };
+  let rest: StoreRange = { ...range, reverse };
+  let limit = PAGE_ROWS_FIRST;
   for (;;) {
-    const page = await store.range(rest);
+    const page = await store.range({ ...rest, limit });
     yield* page;
     const last = page.at(-1);
-    if (!last || page.length < pageRows) return;
+    if (!last || page.length < limit) return;
+    const bytes = page.reduce((sum, [, value]) => sum + value.length, 0);
+    if (bytes * 4 < PAGE_BYTES) limit = Math.min(limit * 4, PAGE_ROWS_MAX);
     rest = reverse ? { ...rest, lt: last[0] } : { ...rest, gte: `${last[0]}\u0000` };
   }
 }

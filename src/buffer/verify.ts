@@ -2,16 +2,18 @@ import { OdecetError } from '../core/failure.ts';
 import type { MessageId } from '../core/message.ts';
 import type { Store } from '../machine/store.ts';
 import { STREAMS, type Stream, type Verification } from './api.ts';
-import { decodeEntry, decodeLife } from './codec.ts';
+import { decodeEntry } from './codec.ts';
+import { decodeLife } from './codec-delivery.ts';
 import { crcText, isDamage, openRow, type Row } from './frame.ts';
 import type { Draft, Journal } from './journal.ts';
-import { below, journalKey, messageKey, waitingKey } from './keys.ts';
+import { below, journalKey, lastPart, messageKey, waitingKey } from './keys.ts';
 import { stateOf, waitingState } from './life.ts';
 import { decodeRow, type Rows, walk } from './rows.ts';
 import { lifeFromEvents } from './waiting.ts';
 
 const PAGE_ROWS = 256;
-const EVERYTHING = { gte: '', lt: '\u{10ffff}' };
+/** The whole store; messages are large, so that they are walked apart in small pages. */
+const EVERYTHING = [{ gte: '', lt: 'm/' }, below('m/'), { gte: 'm0', lt: '\u{10ffff}' }];
 
 /** Which journal names the records of a kind; rows of the other kinds are rewritten in place. */
 const STREAM_OF: Readonly<Record<string, Stream>> = {
@@ -24,6 +26,7 @@ const STREAM_OF: Readonly<Record<string, Stream>> = {
 };
 const REWRITTEN = new Set(['w', 'c', 'v']);
 
+type RowHead = Pick<Row, 'key' | 'sequence'>;
 type Findings = {
   -readonly [K in keyof Verification]: Verification[K] extends readonly (infer T)[] ? T[] : Verification[K];
 };
@@ -84,24 +87,25 @@ async function checkNamed(store: Store, entry: readonly (readonly [string, strin
 
 /** Records to journal: every row of the store is intact, of a known kind, and named by the entry it says. */
 async function checkRows(store: Store, found: Findings): Promise<void> {
-  let page: Row[] = [];
-  for await (const [key, bytes] of walk(store, EVERYTHING, false, PAGE_ROWS)) {
-    const row = openRow(key, bytes);
-    if (isDamage(row)) {
-      found.damaged.push(row);
-      continue;
+  let page: RowHead[] = [];
+  for (const range of EVERYTHING)
+    for await (const [key, bytes] of walk(store, range)) {
+      const row = openRow(key, bytes);
+      if (isDamage(row)) {
+        found.damaged.push(row);
+        continue;
+      }
+      found.records++;
+      page.push({ key, sequence: row.sequence });
+      if (page.length === PAGE_ROWS) {
+        await checkPage(store, page, found);
+        page = [];
+      }
     }
-    found.records++;
-    page.push(row);
-    if (page.length === PAGE_ROWS) {
-      await checkPage(store, page, found);
-      page = [];
-    }
-  }
   await checkPage(store, page, found);
 }
 
-async function checkPage(store: Store, page: readonly Row[], found: Findings): Promise<void> {
+async function checkPage(store: Store, page: readonly RowHead[], found: Findings): Promise<void> {
   const entryKeys = new Set(page.flatMap((row) => entryKeyOf(row) ?? []));
   const keys = [...entryKeys];
   const bytes = await store.getMany(keys);
@@ -118,20 +122,19 @@ async function checkPage(store: Store, page: readonly Row[], found: Findings): P
   }
 }
 
-function entryKeyOf(row: Row): string | undefined {
+function entryKeyOf(row: RowHead): string | undefined {
   const stream = STREAM_OF[row.key.split('/')[0] ?? ''];
   return stream && journalKey(stream, row.sequence);
 }
 
-function isEntry(row: Row): boolean {
+function isEntry(row: RowHead): boolean {
   return STREAMS.some((stream) => row.key === journalKey(stream, row.sequence));
 }
 
 /** The outbox holds exactly the messages whose records say that they wait, with the state that they say. */
 async function checkOutbox(journal: Journal, rows: Rows, found: Findings): Promise<void> {
   const ids = new Set<MessageId>();
-  for (const prefix of ['m/', 'w/'])
-    for (const key of await rows.keys(below(prefix))) ids.add(key.slice(prefix.length));
+  for (const prefix of ['n/', 'w/']) for (const key of await rows.keys(below(prefix))) ids.add(lastPart(key));
   // As a plan of the one writer, so that no batch lands between the looks; it writes nothing.
   for (const id of ids) if (await journal.write((draft) => isMisplaced(draft, id))) found.misplaced.push(id);
 }

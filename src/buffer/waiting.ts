@@ -1,6 +1,6 @@
 import { OdecetError } from '../core/failure.ts';
 import type { MessageId } from '../core/message.ts';
-import { decodeEvent, decodeLife } from './codec.ts';
+import { decodeEvent, decodeLife } from './codec-delivery.ts';
 import { isDamage } from './frame.ts';
 import type { Draft } from './journal.ts';
 import { below, eventsPrefix, waitingKey } from './keys.ts';
