@@ -98,6 +98,22 @@ describe('current reading', () => {
     expect(codes(result)).toEqual(['clock-not-credible']);
   });
 
+  test.each([
+    ['2026-10-25T00:00:20Z', '2026-10-25T00:00:00Z'],
+    ['2026-10-25T00:49:59Z', '2026-10-25T00:00:00Z'],
+    ['2026-10-25T00:59:59Z', undefined],
+    ['2026-10-25T01:00:20Z', undefined],
+    ['2026-10-25T01:02:00Z', '2026-10-25T01:00:00Z'],
+    ['2026-10-25T01:59:59Z', '2026-10-25T01:00:00Z'],
+  ])('the doubled autumn hour read at %s is %s', (now, at) => {
+    const meter = corrector();
+    meter.write('holding', BASE + 7, encodeTime(parseUtc('2026-10-25T01:00:00Z'), 'local-bcd3'));
+    const { result } = read(modbusDevice(MODEL, { blocks: { live: BASE } }), meter, parseUtc(now));
+    const frozen = result.values.find(({ storedAt }) => storedAt !== undefined);
+    expect(frozen?.storedAt).toBe(at && parseUtc(at));
+    expect(codes(result)).toEqual(at === undefined ? ['clock-not-credible'] : []);
+  });
+
   test('"not available", NaN, and a clock and serial that cannot be are told', () => {
     const meter = corrector();
     meter.write('holding', BASE, [0xffff, 0xffff, 0xffff]);

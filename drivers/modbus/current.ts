@@ -10,7 +10,7 @@ import { decodeNumber } from './numbers.ts';
 import { type PlacedNumber, type PlacedTime, placeNumber, placeTime } from './places.ts';
 import { pick, planRequests, type Wanted } from './plan.ts';
 import { type Answer, hexText, rangeText } from './registers.ts';
-import { type ClockSetting, decodeTime, stampFault } from './times.ts';
+import { type ClockSetting, decodeTime, doubledHourFault, stampFault } from './times.ts';
 
 /** Everything the device file names, as it is now, incl. the indexes that the meter froze at the last full period. */
 
@@ -86,7 +86,7 @@ function readOne(reading: PlacedReading, answers: readonly Answer[], clock: Cloc
   if (picked.torn) return refuse('value-invalid', 'its stamp changed while it was read; the next reading will do');
   const stamp = decodeTime(picked.stamp, reading.stamp, clock, now);
   if (stamp.kind === 'invalid') return refuse('clock-not-credible', `stamp ${stamp.why}`);
-  const fault = stampFault(stamp.value, now);
+  const fault = stampFault(stamp.value, now) ?? doubledHourFault(picked.stamp, reading.stamp, clock, now);
   if (fault) return refuse('clock-not-credible', `stamp ${fault}`);
   const raw = hexText(picked.value) + hexText(picked.stamp);
   return { values: [{ ...base, storedAt: stamp.value, raw }], unusable: [] };

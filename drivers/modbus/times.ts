@@ -24,6 +24,9 @@ export const TIME_REGISTERS: Record<ModbusTime, number> = { 'unix-u32': 2, 'loca
 export const QUARTER_MS: Millis = 15 * MINUTE_MS;
 /** A meter's clock may be ahead of ours; a stamp further ahead than this is not a clock's error of running but nonsense. */
 const AHEAD_MS_MAX: Millis = HOUR_MS;
+/** Dialogues take time and meters' clocks are off by up to a minute, so near the moment itself a doubled stamp says nothing. */
+const DOUBT_BEFORE_MS: Millis = 10 * MINUTE_MS;
+const DOUBT_AFTER_MS: Millis = 2 * MINUTE_MS;
 /** Clocks that were never set start at 1970, 1990 or 2000-01-01; nothing was stored for the market before this. */
 const EARLIEST: UtcMs = parseUtc('2000-01-02T00:00:00Z');
 
@@ -47,8 +50,27 @@ export function decodeTime(bytes: Uint8Array, format: TimeFormat, clock: ClockSe
 
 /** True when the meter shows this local time twice, in the autumn hour, and does not say which one it means. */
 export function happensTwice(bytes: Uint8Array, format: TimeFormat, clock: ClockSetting): boolean {
+  return laterMeaning(bytes, format, clock) !== undefined;
+}
+
+/**
+ * Why the stamp of a value frozen last cannot be told from the same local time an hour off: the second of the two hours is about
+ * to end or has just ended, so the meter may or may not have frozen the next value under the very same stamp.
+ */
+export function doubledHourFault(
+  bytes: Uint8Array,
+  format: TimeFormat,
+  clock: ClockSetting,
+  now: UtcMs,
+): string | undefined {
+  const later = laterMeaning(bytes, format, clock);
+  if (later === undefined || now < later - DOUBT_BEFORE_MS || now >= later + DOUBT_AFTER_MS) return undefined;
+  return `${isoUtc(later)} or the same local time an hour before; it can be told from ${isoUtc(later + DOUBT_AFTER_MS)} on`;
+}
+
+function laterMeaning(bytes: Uint8Array, format: TimeFormat, clock: ClockSetting): UtcMs | undefined {
   const [early, late] = [0, Number.MAX_SAFE_INTEGER].map((near) => decodeTime(bytes, format, clock, near));
-  return early?.kind === 'value' && late?.kind === 'value' && early.value !== late.value;
+  return early?.kind === 'value' && late?.kind === 'value' && early.value !== late.value ? late.value : undefined;
 }
 
 /** Why an instant cannot be the stamp of a frozen index, or undefined when it can. */
