@@ -12,14 +12,14 @@ import type { Clock } from '../../src/machine/clock.ts';
 import { acceptedCsv } from '../../src/sandbox/accepted.ts';
 import { makeKeys } from './keys.ts';
 import { type DemoOptions, readOptions } from './options.ts';
-import { freePorts, type Supervised, supervise } from './processes.ts';
+import { freePorts, type Heard, type Supervised, supervise } from './processes.ts';
 import { createProgress, type Progress } from './progress.ts';
 import { type DemoSite, demoSite, LINE_IDS, sandboxFile, siteFile, ZONE } from './site.ts';
 import { type AcceptedLine, type Comparison, compareDays, readCsv, type TruthLine } from './summary.ts';
 
 const HEAT = '10.6649';
 /** The rehearsed clock starts when all processes are up. */
-const START_AFTER_MS = 2_000;
+const START_AFTER_MS = 3_000;
 /** After the day's end (real time): what is not accepted by then has failed. */
 const PATIENCE_MS = 25_000;
 const LOOK_EVERY_MS = 250;
@@ -87,13 +87,15 @@ async function start(
   await writeFile(join(out, 'park.json'), JSON.stringify(park, null, 1));
   const logs = join(out, 'logs');
   const clockArgs = ['--clock', clockText(clock)];
-  const meters = supervise('meters', ['meters', '--park', join(out, 'park.json')], logs, () => {});
+  const up = [waitFor('meters-ready'), waitFor('sandbox-ready')] as const;
+  const meters = supervise('meters', ['meters', '--park', join(out, 'park.json')], logs, up[0].hear);
   const sandbox = supervise(
     'sandbox',
     ['sandbox', '--config', join(out, 'sandbox.yaml'), ...clockArgs],
     logs,
-    () => {},
+    up[1].hear,
   );
+  await Promise.race([Promise.all(up.map(({ heard }) => heard)), meters.gaveUp, sandbox.gaveUp]);
   const gateway = supervise(
     'gateway',
     ['gateway', '--config', join(out, 'site.yaml'), ...clockArgs],
@@ -101,6 +103,15 @@ async function start(
     progress.hear,
   );
   return { meters, sandbox, gateway };
+}
+
+/** Resolves when the event is heard for the first time. */
+function waitFor(event: string): { readonly hear: Heard; readonly heard: Promise<void> } {
+  let resolve: () => void;
+  const heard = new Promise<void>((done) => {
+    resolve = done;
+  });
+  return { heard, hear: (line) => line.event === event && resolve() };
 }
 
 function gaveUp({ meters, sandbox, gateway }: Running): Promise<never> {

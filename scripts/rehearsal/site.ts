@@ -115,7 +115,8 @@ const METERS: readonly MeterPlan[] = [
 const FRAMINGS = { mbus: 'mbus', rs485: 'modbus-rtu', 'boiler-house': 'modbus-tcp' } as const;
 export const LINE_IDS = Object.keys(FRAMINGS) as (keyof typeof FRAMINGS)[];
 
-const LEAD_MS = 30 * MINUTE_MS;
+/** Long enough that every meter has been read before midnight even on a slow machine. */
+const LEAD_MS = 60 * MINUTE_MS;
 const TAIL_MS = 20 * MINUTE_MS;
 /** Frozen values and archives reach back before the first reading. */
 const HISTORY_MS = 72 * HOUR_MS;

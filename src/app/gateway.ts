@@ -1,175 +1,144 @@
 import { mbusDriver } from '../../drivers/mbus/index.ts';
 import { modbusDriver } from '../../drivers/modbus/index.ts';
-import { type Bell, createBell } from '../collect/bell.ts';
+import type { Buffer } from '../buffer/index.ts';
+import { createBell } from '../collect/bell.ts';
 import { type Collector, createCollector } from '../collect/collector.ts';
-import { marketDayOf, marketDaySpan } from '../core/calendar.ts';
-import type { Commodity } from '../core/interval.ts';
-import { SECOND_MS, type UtcMs } from '../core/time.ts';
-import { hostEntropy } from '../host/entropy.ts';
-import { hostFolder } from '../host/folder.ts';
-import { tcpLine } from '../host/line-tcp.ts';
+import type { CollectorStatus } from '../collect/round.ts';
+import { marketDaySpan } from '../core/calendar.ts';
+import type { Message } from '../core/message.ts';
+import type { UtcMs } from '../core/time.ts';
+import type { BoundDevice } from '../device/bound.ts';
+import type { LineConfig } from '../device/site.ts';
 import type { Clock } from '../machine/clock.ts';
+import type { Entropy } from '../machine/entropy.ts';
+import type { Line } from '../machine/line.ts';
 import type { Log } from '../machine/log.ts';
+import type { Delivery } from '../uplink/direct.ts';
+import { createSender, type UplinkAlert } from '../uplink/sender.ts';
 import { createCloser, firstDayOf } from './closer.ts';
 import { gapsOf } from './gaps.ts';
+import { holdOf } from './hold.ts';
 import { type PointPlan, planPoints } from './plan.ts';
 import { createProfiler } from './profiler.ts';
 import type { LoadedSite } from './site-files.ts';
-import { runStage } from './stage.ts';
-import { openState, type State, stateFolder } from './state.ts';
-import { writeStatus } from './status.ts';
-import { createUplink, loadUplinkCredentials } from './uplink.ts';
+import { type Pass, passesOf, runStage } from './stage.ts';
 
 const DRIVERS = new Map([mbusDriver, modbusDriver].map((driver) => [driver.protocol, driver]));
-const COMMODITIES: readonly Commodity[] = ['gas', 'electricity'];
-/** Real time between two writings of the status file. */
-const STATUS_EVERY_MS = 2 * SECOND_MS;
 
-/**
- * The gateway: every stage on one buffer, until the signal aborts. Stages do not know each other; each is woken when the
- * journal it follows grows. Rejects when something is wrong that waiting cannot mend.
- */
-export async function runGateway(loaded: LoadedSite, clock: Clock, log: Log, signal: AbortSignal): Promise<void> {
-  const credentials = await loadUplinkCredentials(loaded);
-  const state = await openState(loaded, clock, log, true);
-  const entropy = hostEntropy();
-  const points = planPoints(loaded.site, loaded.devices);
-  const bells = { readings: createBell(), intervals: createBell() };
-  const collector = assembleCollector(loaded, points, state, clock, log);
-  const sender = createUplink(
-    { loaded, outbox: state.buffer.outbox, clock, entropy, log, alert: () => {} },
-    credentials,
-  );
-  const stopListening = state.buffer.onChange((streams) => {
-    if (streams.has('readings')) bells.readings.ring();
-    if (streams.has('intervals') || streams.has('delivery')) bells.intervals.ring();
-    if (streams.has('delivery')) sender.wake();
+/** What a gateway runs on: the real machine or the imagined one. */
+export interface GatewayParts {
+  readonly loaded: Pick<LoadedSite, 'site' | 'devices' | 'packs'>;
+  readonly buffer: Buffer;
+  /** When the gateway was installed: days that began before it are not answered for unless the site file says so. */
+  readonly installedAt: UtcMs;
+  readonly lineOf: (line: LineConfig) => Line;
+  /** One try to hand a message to the operator. */
+  readonly deliver: (message: Message, signal: AbortSignal) => Promise<Delivery>;
+  readonly alert: (alert: UplinkAlert) => void;
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly log: Log;
+}
+
+export interface Gateway {
+  /** Runs every stage until the signal aborts. Rejects when something is wrong that waiting cannot mend. To be called once. */
+  run(signal: AbortSignal): Promise<void>;
+  status(): CollectorStatus;
+}
+
+/** Every stage on one buffer. Stages do not know each other; each is woken when the journal it follows grows. */
+export function createGateway(parts: GatewayParts): Gateway {
+  const { loaded, buffer, clock, entropy, log } = parts;
+  const { site, packs } = loaded;
+  const points = planPoints(site, loaded.devices);
+  const collector = assembleCollector(parts, points);
+  const profiler = createProfiler({ site, points, buffer, clock });
+  const closer = createCloser({ ...parts, site, points, packs, profiler });
+  const sender = createSender({
+    outbox: buffer.outbox,
+    clock,
+    entropy,
+    log,
+    retry: site.uplink.retry,
+    deliver: parts.deliver,
+    hold: holdOf(site.uplink.environment, packs),
+    alert: parts.alert,
   });
-  // One stage that fails for good stops the others, so that the store is closed before the process ends.
+  const bells = { readings: createBell(), intervals: createBell() };
+  const passes = passesOf({ site, profiler, closer, bells, clock, log });
+  return {
+    status: collector.status,
+    async run(signal) {
+      const stopListening = buffer.onChange((streams) => {
+        if (streams.has('readings')) bells.readings.ring();
+        if (streams.has('intervals') || streams.has('delivery')) bells.intervals.ring();
+        if (streams.has('delivery')) sender.wake();
+      });
+      const stage = (pass: Pass) => (either: AbortSignal) => runStage({ ...pass, clock, entropy, log }, either);
+      try {
+        await runTogether([collector.run, ...passes.map(stage), sender.run], signal);
+      } finally {
+        stopListening();
+      }
+    },
+  };
+}
+
+/** Runs all until the signal aborts. One that fails stops the others first, so that the store can be closed behind them. */
+async function runTogether(
+  stages: readonly ((signal: AbortSignal) => Promise<void>)[],
+  signal: AbortSignal,
+): Promise<void> {
   const failed = new AbortController();
   const either = AbortSignal.any([signal, failed.signal]);
-  const stage = (work: Promise<void>) =>
-    work.catch((error: unknown) => {
+  const running = stages.map(async (stage) => {
+    try {
+      await stage(either);
+    } catch (error) {
       failed.abort(error);
       throw error;
-    });
-  const stages = [
-    stage(collector.run(either)),
-    ...profileStages(loaded, points, state, bells, clock, log).map(({ name, bell, pass }) =>
-      stage(runStage({ name, pass, bell, clock, entropy, log }, either)),
-    ),
-    stage(sender.run(either)),
-    stage(keepStatus(loaded, collector, state, clock, either)),
-  ];
-  log.info('gateway-ready', { site: loaded.site.site, points: points.length, devices: loaded.devices.size });
-  try {
-    await Promise.all(stages);
-  } finally {
-    await Promise.allSettled(stages);
-    stopListening();
-    await state.close();
-    log.info('gateway-stopped', {});
-  }
+    }
+  });
+  await Promise.allSettled(running);
+  await Promise.all(running);
 }
 
 function assembleCollector(
-  loaded: LoadedSite,
+  { loaded, buffer, installedAt, lineOf, clock, entropy, log }: GatewayParts,
   points: readonly PointPlan[],
-  state: State,
-  clock: Clock,
-  log: Log,
 ): Collector {
   const { site, devices } = loaded;
-  const plansOf = (device: string) =>
-    points.filter((point) => point.counted.some((plan) => plan.counters.some((counter) => counter.device === device)));
+  const pointsOf = ({ config }: BoundDevice) =>
+    points.filter((point) =>
+      point.counted.some((plan) => plan.counters.some((counter) => counter.device === config.id)),
+    );
   return createCollector({
-    lines: site.lines.map(({ id, host, port, connectWithinMs }) => ({
-      id,
-      line: tcpLine({ host, port, connectWithinMs }),
-      devices: [...devices.values()].filter((device) => device.config.line === id),
+    lines: site.lines.map((line) => ({
+      id: line.id,
+      line: lineOf(line),
+      devices: [...devices.values()].filter((device) => device.config.line === line.id),
     })),
     drivers: DRIVERS,
     settings: { ...site.collect, clockOffMsMax: site.profile.clockOffMsMax },
-    boundaryMinutes: (device) => {
-      const minutes = plansOf(device.config.id).map((point) => point.minutes);
-      return minutes.length === 0 ? undefined : Math.min(...minutes) === 15 ? 15 : 60;
+    boundaryMinutes(device) {
+      const minutes = pointsOf(device).map((point) => point.minutes);
+      return minutes.length === 0 ? undefined : minutes.includes(15) ? 15 : 60;
     },
-    gaps: async (device) => {
-      const plans = plansOf(device.config.id);
-      const starts = plans.map(
-        (point) => marketDaySpan(point.commodity, firstDayOf(point, state.installedAt, site.zone), site.zone).start,
+    async gaps(device) {
+      const here = pointsOf(device);
+      const starts = here.map(
+        (point) => marketDaySpan(point.commodity, firstDayOf(point, installedAt, site.zone), site.zone).start,
       );
-      return gapsOf(device, plans, state.buffer, Math.min(...starts), clock.now());
+      return gapsOf(device, here, buffer, Math.min(...starts), clock.now());
     },
     sink: {
       async keep(round) {
-        const { written } = await state.buffer.keepRound(round.readings);
+        const { written } = await buffer.keepRound(round.readings);
         log.info('round-kept', { device: round.device, readings: written });
       },
     },
     clock,
-    entropy: hostEntropy(),
+    entropy,
     log,
   });
-}
-
-interface Stage {
-  readonly name: string;
-  readonly bell: Bell;
-  readonly pass: () => Promise<UtcMs | undefined>;
-}
-
-function profileStages(
-  loaded: LoadedSite,
-  points: readonly PointPlan[],
-  state: State,
-  bells: { readonly readings: Bell; readonly intervals: Bell },
-  clock: Clock,
-  log: Log,
-): Stage[] {
-  const { site, packs } = loaded;
-  const { buffer, installedAt } = state;
-  const profiler = createProfiler({ site, points, buffer, clock });
-  const closer = createCloser({ site, points, packs, buffer, profiler, clock, log, installedAt });
-  return [
-    {
-      name: 'profile',
-      bell: bells.readings,
-      async pass() {
-        const count = await profiler.follow();
-        if (count > 0) log.info('intervals-made', { count });
-        return undefined;
-      },
-    },
-    {
-      name: 'close',
-      bell: bells.intervals,
-      async pass() {
-        await closer.closeDays();
-        return nextClose(site.zone, site.sendAfterMs, clock.now());
-      },
-    },
-  ];
-}
-
-/** When the next market day of either commodity is to be closed. */
-function nextClose(zone: string, sendAfterMs: number, now: UtcMs): UtcMs {
-  const ends = COMMODITIES.map(
-    (commodity) => marketDaySpan(commodity, marketDayOf(commodity, now - sendAfterMs, zone), zone).end,
-  );
-  return Math.min(...ends) + sendAfterMs;
-}
-
-async function keepStatus(
-  loaded: LoadedSite,
-  collector: Collector,
-  state: State,
-  clock: Clock,
-  signal: AbortSignal,
-): Promise<void> {
-  const folder = hostFolder(stateFolder(loaded));
-  while (!signal.aborted) {
-    await writeStatus(folder, loaded, collector.status(), state, clock.now());
-    await clock.sleep(STATUS_EVERY_MS, signal).catch(() => {});
-  }
 }

@@ -1,16 +1,25 @@
 import type { Bell } from '../collect/bell.ts';
 import { type BackoffRule, backoffMs } from '../core/backoff.ts';
+import { marketDayOf, marketDaySpan } from '../core/calendar.ts';
 import { FAILURES, OdecetError } from '../core/failure.ts';
+import type { Commodity } from '../core/interval.ts';
 import type { UtcMs } from '../core/time.ts';
+import type { Site } from '../device/site.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { Entropy } from '../machine/entropy.ts';
 import type { Log } from '../machine/log.ts';
+import type { Closer } from './closer.ts';
+import type { Profiler } from './profiler.ts';
 
-export interface StageParts {
+/** The work of a stage. */
+export interface Pass {
   readonly name: string;
-  /** One pass over what there is to do; gives when to look again even if nobody rings (wall time), undefined = only when rung. */
+  /** Goes once over what there is to do; gives when to look again even if nobody rings (wall time), undefined = only when rung. */
   readonly pass: () => Promise<UtcMs | undefined>;
   readonly bell: Bell;
+}
+
+export interface StageParts extends Pass {
   readonly clock: Clock;
   readonly entropy: Entropy;
   readonly log: Log;
@@ -51,4 +60,43 @@ async function quiet(wait: Promise<void>, signal: AbortSignal): Promise<void> {
   await wait.catch((reason: unknown) => {
     if (!signal.aborted) throw reason;
   });
+}
+
+export interface PassParts {
+  readonly site: Site;
+  readonly profiler: Profiler;
+  readonly closer: Closer;
+  readonly bells: { readonly readings: Bell; readonly intervals: Bell };
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Between the readings and the outbox: intervals from readings, messages from finished days. */
+export function passesOf({ site, profiler, closer, bells, clock, log }: PassParts): Pass[] {
+  return [
+    {
+      name: 'profile',
+      bell: bells.readings,
+      async pass() {
+        const count = await profiler.follow();
+        if (count > 0) log.info('intervals-made', { count });
+        return undefined;
+      },
+    },
+    {
+      name: 'close',
+      bell: bells.intervals,
+      async pass() {
+        await closer.closeDays();
+        return nextClose(site, clock.now());
+      },
+    },
+  ];
+}
+
+/** When the next market day of either commodity is to be closed. */
+function nextClose({ zone, sendAfterMs }: Site, now: UtcMs): UtcMs {
+  const today = (commodity: Commodity) =>
+    marketDaySpan(commodity, marketDayOf(commodity, now - sendAfterMs, zone), zone);
+  return Math.min(today('gas').end, today('electricity').end) + sendAfterMs;
 }

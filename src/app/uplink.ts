@@ -1,25 +1,19 @@
 import { resolve } from 'node:path';
-import type { Outbox } from '../buffer/index.ts';
-import type { Commodity } from '../core/interval.ts';
+import type { Message } from '../core/message.ts';
+import type { UtcMs } from '../core/time.ts';
 import { loadCertificates, loadCredential } from '../host/credentials.ts';
 import { hostHttp } from '../host/http.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { Entropy } from '../machine/entropy.ts';
-import type { Log } from '../machine/log.ts';
 import { readAnswer } from '../message/answer.ts';
 import { type FormatPack, packId } from '../message/pack.ts';
-import { deliver } from '../uplink/direct.ts';
-import { heldByPack } from '../uplink/guard.ts';
-import { createSender, type Sender, type UplinkAlert } from '../uplink/sender.ts';
+import { type Delivery, deliver } from '../uplink/direct.ts';
 import type { LoadedSite } from './site-files.ts';
 
 export interface UplinkParts {
   readonly loaded: LoadedSite;
-  readonly outbox: Outbox;
   readonly clock: Clock;
   readonly entropy: Entropy;
-  readonly log: Log;
-  readonly alert: (alert: UplinkAlert) => void;
 }
 
 /** Everything the direct uplink needs from files, checked before anything starts. */
@@ -57,14 +51,17 @@ export async function loadUplinkCredentials({ site, folder }: LoadedSite): Promi
   };
 }
 
-export function createUplink(parts: UplinkParts, credentials: UplinkCredentials): Sender {
-  const { loaded, outbox, clock, entropy, log, alert } = parts;
+/** One try to hand a message to the operator's service, under the site's certificates. */
+export function directDelivery(
+  { loaded, clock, entropy }: UplinkParts,
+  credentials: UplinkCredentials,
+): (message: Message, signal: AbortSignal) => Promise<Delivery> {
   const { uplink } = loaded.site;
   const packs = new Map([...loaded.packs.values()].map((pack) => [packId(pack), pack]));
-  // A message made with an earlier version of a pack is answered in the form of the one that is in use now.
-  const packOf = (made: string, commodity: Commodity): FormatPack => packs.get(made) ?? loaded.packs.get(commodity)!;
+  // The answer to a message made with an earlier version of a pack is read by the one that is in use now.
+  const packOf = ({ pack, commodity }: Message): FormatPack => packs.get(pack) ?? loaded.packs.get(commodity)!;
   const { certificatePem, keyPem } = credentials.tls;
-  const direct = {
+  const deps = {
     http: hostHttp({ trustPem: credentials.trustPem, certificatePem, keyPem }),
     clock,
     entropy,
@@ -74,27 +71,7 @@ export function createUplink(parts: UplinkParts, credentials: UplinkCredentials)
     operatorCertificates: credentials.operatorCertificates,
     answerWithinMs: uplink.answerWithinMs,
     timestampWindowMs: uplink.timestampWindowMs,
+    readAnswer: (xml: string, sent: Message, receivedAt: UtcMs) => readAnswer(packOf(sent), xml, sent.id, receivedAt),
   };
-  return createSender({
-    outbox,
-    clock,
-    entropy,
-    log,
-    retry: uplink.retry,
-    deliver: (message, signal) =>
-      deliver(
-        message,
-        {
-          ...direct,
-          readAnswer: (xml, sent, receivedAt) =>
-            readAnswer(packOf(sent.pack, sent.commodity), xml, sent.id, receivedAt),
-        },
-        signal,
-      ),
-    hold: (message) => {
-      const pack = packOf(message.pack, message.commodity);
-      return heldByPack(uplink.environment, { id: message.pack, status: pack.status });
-    },
-    alert,
-  });
+  return (message, signal) => deliver(message, deps, signal);
 }

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { clockFrom, parseClockText } from '../app/clock.ts';
-import { runGateway } from '../app/gateway.ts';
+import { runGateway } from '../app/run-gateway.ts';
 import { loadSite } from '../app/site-files.ts';
 import { problemText } from '../core/problem.ts';
 import { hostLog } from '../host/log.ts';

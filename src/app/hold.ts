@@ -1,0 +1,14 @@
+import type { Failure } from '../core/failure.ts';
+import type { Commodity } from '../core/interval.ts';
+import type { Message } from '../core/message.ts';
+import { type FormatPack, packId } from '../message/pack.ts';
+import { heldByPack } from '../uplink/guard.ts';
+
+/** Holds what was made with a pack that is not verified; a pack that is no longer here counts as such. */
+export function holdOf(
+  environment: 'production' | 'sandbox',
+  packs: ReadonlyMap<Commodity, FormatPack>,
+): (message: Message) => Failure | undefined {
+  const statusOf = new Map([...packs.values()].map((pack) => [packId(pack), pack.status]));
+  return ({ pack }) => heldByPack(environment, { id: pack, status: statusOf.get(pack) ?? 'unverified' });
+}
