@@ -66,6 +66,7 @@ async function exchange(context: SecureContext, request: HttpRequest, signal: Ab
   let socket: Socket;
   try {
     socket = await openConnection(url, context, signal);
+    signal.throwIfAborted();
   } catch (error) {
     return { kind: 'not-sent', failure: failure('operator-unreachable', `${url.origin}: ${reasonOf(error)}`) };
   }
@@ -77,23 +78,26 @@ async function exchange(context: SecureContext, request: HttpRequest, signal: Ab
     maxHeaderSize: HEADER_BYTES_MAX,
     maxResponseSize: request.answerBytesMax,
   });
+  // Unlike a signal given to undici, this ends a request in whatever state it is.
+  const abort = () => void client.destroy(new Error(reasonOf(signal.reason)));
+  signal.addEventListener('abort', abort, { once: true });
   try {
-    return await ask(client, url, request, signal);
+    return await ask(client, url, request);
   } catch (error) {
     return { kind: 'no-answer', failure: failure('operator-no-answer', `${url.origin}: ${reasonOf(error)}`) };
   } finally {
+    signal.removeEventListener('abort', abort);
     await client.destroy();
     socket.destroy();
   }
 }
 
-async function ask(client: Client, url: URL, request: HttpRequest, signal: AbortSignal): Promise<HttpOutcome> {
+async function ask(client: Client, url: URL, request: HttpRequest): Promise<HttpOutcome> {
   const answer = await client.request({
     path: url.pathname + url.search,
     method: request.method,
     headers: { ...request.headers },
     body: request.body ?? null,
-    signal,
   });
   const body = await answer.body.bytes();
   return { kind: 'answer', status: answer.statusCode, headers: joined(answer.headers), body };

@@ -1,10 +1,14 @@
-import btree from 'sorted-btree';
+import { createRequire } from 'node:module';
+import type btree from 'sorted-btree';
+
+// The package is CommonJS with a default export, which Node and bundling loaders hand to an import in two different ways.
+const { default: BTree }: typeof btree = createRequire(import.meta.url)('sorted-btree');
 
 /** Rows in key order. */
-export type SortedRows = InstanceType<typeof btree.default<string, Uint8Array>>;
+export type SortedRows = InstanceType<typeof BTree<string, Uint8Array>>;
 
 export function sortedRows(): SortedRows {
-  return new btree.default<string, Uint8Array>(undefined, compareUtf8);
+  return new BTree<string, Uint8Array>(undefined, compareUtf8);
 }
 
 /**

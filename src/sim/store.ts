@@ -199,14 +199,11 @@ class ImaginedStore implements Store {
   }
 }
 
-function page(
-  rows: SortedRows,
-  { gte, lt, reverse = false, limit = Number.POSITIVE_INFINITY }: StoreRange,
-): [string, Uint8Array][] {
-  if (!reverse) return rows.getRange(gte, lt, false, limit);
+function page(rows: SortedRows, { gte, lt, reverse = false, limit }: StoreRange): [string, Uint8Array][] {
   const found: [string, Uint8Array][] = [];
-  for (let row = rows.nextLowerPair(lt); row && compareUtf8(row[0], gte) >= 0; row = rows.nextLowerPair(row[0])) {
-    if (found.length >= limit) break;
+  const isBeyond = (key: string) => (reverse ? compareUtf8(key, gte) < 0 : compareUtf8(key, lt) >= 0);
+  for (const row of reverse ? rows.entriesReversed(lt, undefined, true) : rows.entries(gte)) {
+    if (isBeyond(row[0]) || found.length === limit) break;
     found.push(row);
   }
   return found;
