@@ -13,6 +13,7 @@ import {
   POINT,
   standingClock,
 } from './buffer.testkit.ts';
+import { sealRow } from './frame.ts';
 import { type Buffer, openBuffer } from './index.ts';
 
 const HOURS = [0, 1, 2, 3];
@@ -182,16 +183,24 @@ describe('damage', () => {
     expect((await buffer.changes('readings', 4, 10)).map(({ sequence }) => sequence)).toEqual([5]);
   });
 
-  it('a record put back from an older copy does not pass', async () => {
+  it('a record put back from an older copy, or one that no journal names, does not pass', async () => {
     const { store, buffer } = await finished();
-    const other = await open();
+    const foreign = memoryStore();
+    const other = await openBuffer(foreign, { clock: standingClock() });
     await other.keepRound([aReading({ value: { coefficient: 1n, exponent: 0 } })]);
     const key = 'r/boiler-house/volume.base/2026-03-28T05:00:00.000Z/stored';
-    const foreign = memoryStore();
-    await (await openBuffer(foreign, { clock: standingClock() })).keepRound([
-      aReading({ value: { coefficient: 1n, exponent: 0 } }),
-    ]);
+    const unnamed = 'r/mill/pressure/2026-03-28T05:00:00.000Z/stored';
+    const unknown = 'z/unknown';
     store.rows.set(key, foreign.rows.get(key)!);
-    expect((await buffer.verify()).stray).toContain(key);
+    for (const name of [unnamed, unknown]) store.rows.set(name, sealRow(name, 1, []));
+    expect((await buffer.verify()).stray).toEqual(expect.arrayContaining([key, unnamed, unknown]));
+  });
+
+  it('is not seen where there is none: a buffer that is opened again has nothing to tell', async () => {
+    const { store } = await finished();
+    const told: unknown[] = [];
+    const buffer = await openBuffer(store, { clock: standingClock(), onDamage: (damage) => told.push(damage) });
+    expect(await buffer.verify()).toMatchObject({ clean: true, lost: [], stray: [] });
+    expect(told).toEqual([]);
   });
 });

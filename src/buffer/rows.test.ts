@@ -1,0 +1,38 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { memoryStore } from './buffer.testkit.ts';
+import { walk } from './rows.ts';
+
+describe('walking a range page by page', () => {
+  it('meets every row once, in order, both ways', async () => {
+    const keys = fc.uniqueArray(fc.string({ unit: fc.constantFrom('a', '0', '1', '~', '\u0000'), maxLength: 6 }), {
+      minLength: 17,
+      maxLength: 90,
+    });
+    await fc.assert(
+      fc.asyncProperty(keys, fc.boolean(), async (names, reverse) => {
+        const store = memoryStore(new Map(names.map((name) => [`r/${name}`, new Uint8Array()])));
+        const met: string[] = [];
+        for await (const [key] of walk(store, { gte: 'r/', lt: 'r0' }, reverse)) met.push(key);
+        const sorted = names.map((name) => `r/${name}`).sort();
+        expect(met).toEqual(reverse ? sorted.reverse() : sorted);
+      }),
+    );
+  });
+
+  it('takes heavy rows in small pages', async () => {
+    const store = memoryStore(new Map(Array.from({ length: 300 }, (_, n) => [`m/${n}`, new Uint8Array(100_000)])));
+    const limits: (number | undefined)[] = [];
+    const watched = {
+      ...store,
+      range: (range: Parameters<typeof store.range>[0]) => {
+        limits.push(range.limit);
+        return store.range(range);
+      },
+    };
+    let met = 0;
+    for await (const _ of walk(watched, { gte: 'm/', lt: 'm0' })) met++;
+    expect(met).toBe(300);
+    expect(new Set(limits)).toEqual(new Set([16]));
+  });
+});
