@@ -3,19 +3,23 @@ import { isoUtc, parseUtc } from '../../src/core/time.ts';
 import { anchorAges, type Dated, dateRecords, type RecordStamp, refuseDoubtful } from './archive-stamps.ts';
 import { encodeLocal, wordBytes } from './meter.testkit.ts';
 import { hexText } from './registers.ts';
+import { meaningsOf } from './times.ts';
+
+const FORMAT = { type: 'local-bcd3', words: 'high-first' } as const;
+const CLOCK = { zone: 'Europe/Prague', mode: 'local' } as const;
 
 /** Local hours of 2026-10-25 in Prague, newest first; 2 happens twice, from 00:00Z and from 01:00Z. */
 function records(...hours: readonly number[]): RecordStamp[] {
   return hours.map((hour, age) => {
     const local = { year: 2026, month: 10, day: 25, hour, minute: 0, second: 0 };
     const stamp = wordBytes(encodeLocal(local, 'local-bcd3'));
-    return { age, stamp, raw: `${hexText(stamp)}${age}`, torn: false };
+    const meanings = meaningsOf(stamp, FORMAT, CLOCK);
+    return { age, stamp, meanings, raw: `${hexText(stamp)}${age}`, torn: false };
   });
 }
 
 function dated(list: readonly RecordStamp[], now = '2026-10-25T12:00:00Z'): Dated[] {
-  const clock = { zone: 'Europe/Prague', mode: 'local' } as const;
-  return dateRecords(list, { type: 'local-bcd3', words: 'high-first' }, clock, parseUtc(now));
+  return dateRecords(list, FORMAT, CLOCK, parseUtc(now));
 }
 const hoursOf = (list: readonly Dated[]): (string | undefined)[] =>
   list.map(({ at }) => (at === undefined ? undefined : isoUtc(at).slice(11, 16)));
@@ -38,6 +42,7 @@ describe('the doubled hour', () => {
       records(5, 4, 2, 1),
       ['04:00', '03:00', undefined, '23:00'],
     ],
+    ['the record after the doubled hour lost', records(4, 2, 2, 1), ['03:00', undefined, undefined, '23:00']],
     ['nothing older read', records(4, 3, 2, 2), ['03:00', '02:00', undefined, undefined]],
     [
       'a torn record in the row',

@@ -1,15 +1,17 @@
 import { HOUR_MS, isoUtc, type Millis, type UtcMs } from '../../src/core/time.ts';
-import { type ClockSetting, decodeTime, happensTwice, QUARTER_MS, stampFault, type TimeFormat } from './times.ts';
+import type { Decoded } from './numbers.ts';
+import { type ClockSetting, decodeTime, type Meanings, QUARTER_MS, stampFault, type TimeFormat } from './times.ts';
 
 /**
  * Which instant each archive record stands for, and which records cannot be believed. A stamp is never taken alone: it must be
  * on the grid of its neighbours and in their order.
  */
 
-/** A record as read: its stamp's bytes, all its bytes as hex, and whether the stamp changed while it was read. */
+/** A record as read: its stamp and what it can mean, all its bytes as hex, and whether the stamp changed while it was read. */
 export interface RecordStamp {
   readonly age: number;
   readonly stamp: Uint8Array;
+  readonly meanings: Decoded<Meanings>;
   readonly raw: string;
   readonly torn: boolean;
 }
@@ -44,15 +46,18 @@ export function dateRecords(
     const { age } = record;
     const previous = records[index - 1];
     if (record.torn) return { age, refused: 'its stamp changed while it was read' };
-    const at = decodeTime(record.stamp, format, clock, expectedAt(newer, age, spacing) ?? now);
-    if (at.kind === 'invalid') return { age, refused: at.why };
-    const fault = stampFault(at.value, now);
+    if (record.meanings.kind === 'invalid') return { age, refused: record.meanings.why };
+    const { early, late } = record.meanings.value;
+    const twice = early !== late;
+    const at = twice ? decodeTime(record.stamp, format, clock, expectedAt(newer, age, spacing) ?? now) : undefined;
+    const chosen = at?.kind === 'value' ? at.value : early;
+    const fault = stampFault(chosen, now);
     if (fault) return { age, refused: fault };
     // The archive moved on by one between two requests: this is the record read before, now one older.
     if (previous && previous.age + 1 === age && previous.raw === record.raw) return { age };
-    if (newer && newer.age + 1 === age) spacing = smaller(spacing, newer.at - at.value);
-    newer = { age, at: at.value };
-    return { ...newer, twice: happensTwice(record.stamp, format, clock) };
+    if (newer && newer.age + 1 === age) spacing = smaller(spacing, newer.at - chosen);
+    newer = { age, at: chosen };
+    return { ...newer, twice };
   });
 }
 

@@ -11,6 +11,7 @@ import type { Inquiry } from './inquiry.ts';
 import { decodeNumber } from './numbers.ts';
 import { type Picked, pick, planRequests, type Wanted } from './plan.ts';
 import { type Answer, hexText, type RegisterRange, rangeText } from './registers.ts';
+import { type ClockSetting, meaningsOf } from './times.ts';
 
 /** What the meter's archive of equal records holds of a span. Records are named by age: 0 is the newest. */
 
@@ -25,20 +26,24 @@ export function archiveInquiry(device: BoundDevice, span: ArchiveSpan): Inquiry 
   const layout = archiveLayout(device);
   const limits = device.model.modbus;
   const identity = identityPlace(device);
+  const clock = clockOf(device);
   const asked: number[] = [];
+  const stamps = new Map<number, RecordStamp>();
 
   const plan = (ages: readonly number[]): RegisterRange[] => {
     const wanted: Wanted[] = ages.flatMap((age) => recordWanted(layout, age));
     if (asked.length === 0 && identity) wanted.push({ value: identity.range });
     return planRequests(wanted, limits);
   };
-  const dated = (answers: readonly Answer[]): Dated[] =>
-    dateRecords(
-      asked.map((age) => recordStamp(layout, age, answers)),
-      layout.stampFormat,
-      clockOf(device),
-      span.now,
-    );
+  const stampOf = (age: number, answers: readonly Answer[]): RecordStamp => {
+    const stamp = stamps.get(age) ?? recordStamp(layout, age, clock, answers);
+    stamps.set(age, stamp);
+    return stamp;
+  };
+  const dated = (answers: readonly Answer[]): Dated[] => {
+    const records = asked.map((age) => stampOf(age, answers));
+    return dateRecords(records, layout.stampFormat, clock, span.now);
+  };
 
   return {
     next(answers): readonly RegisterRange[] {
@@ -72,12 +77,14 @@ function furtherAges(records: readonly Dated[], count: number, span: ArchiveSpan
   return ages.length > 0 ? ages : anchorAges(records, count);
 }
 
-function recordStamp(layout: ArchiveLayout, age: number, answers: readonly Answer[]): RecordStamp {
+function recordStamp(layout: ArchiveLayout, age: number, clock: ClockSetting, answers: readonly Answer[]): RecordStamp {
   const picked = recordWanted(layout, age).map((wanted) => pick(wanted, answers));
   const stamps = picked.map(({ stamp }) => (stamp ? hexText(stamp) : ''));
   const torn = picked.some((one) => one.torn) || stamps.some((stamp) => stamp !== stamps[0]);
   const raw = picked.map(({ value }) => hexText(value)).join('');
-  return { age, stamp: picked[0]?.stamp ?? new Uint8Array(), raw: `${stamps[0]}${raw}`, torn };
+  const stamp = picked[0]?.stamp ?? new Uint8Array();
+  const meanings = meaningsOf(stamp, layout.stampFormat, clock);
+  return { age, stamp, meanings, raw: `${stamps[0]}${raw}`, torn };
 }
 
 function readRecord(layout: ArchiveLayout, record: Dated, answers: readonly Answer[]): (MeterValue | Failure)[] {

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { isoUtc, parseUtc } from '../../src/core/time.ts';
 import { encodeTime, fromHex, wordBytes } from './meter.testkit.ts';
-import { type ClockSetting, decodeTime, happensTwice, type ModbusTime, stampFault } from './times.ts';
+import { type ClockSetting, decodeTime, type ModbusTime, meaningsOf, stampFault } from './times.ts';
 
 const LOCAL: ClockSetting = { zone: 'Europe/Prague', mode: 'local' };
 const NOW = parseUtc('2026-11-21T12:00:00Z');
@@ -59,9 +59,11 @@ describe('times', () => {
     expect(decoded(twice, 'local-bcd3', LOCAL, parseUtc('2026-10-25T00:05:00Z'))).toBe('2026-10-25T00:00:00Z');
     expect(decoded(twice, 'local-bcd3', LOCAL, parseUtc('2026-10-25T01:05:00Z'))).toBe('2026-10-25T01:00:00Z');
     const format = { type: 'local-bcd3', words: 'high-first' } as const;
-    expect(happensTwice(fromHex(twice), format, LOCAL)).toBe(true);
-    expect(happensTwice(fromHex(twice), format, { ...LOCAL, mode: 'utc' })).toBe(false);
-    expect(happensTwice(fromHex('261025 030000'), format, LOCAL)).toBe(false);
+    const meanings = (hex: string, clock = LOCAL) => meaningsOf(fromHex(hex), format, clock);
+    const [early, late] = [parseUtc('2026-10-25T00:00:00Z'), parseUtc('2026-10-25T01:00:00Z')];
+    expect(meanings(twice)).toEqual({ kind: 'value', value: { early, late } });
+    expect(meanings(twice, { ...LOCAL, mode: 'winter' })).toEqual({ kind: 'value', value: { early: late, late } });
+    expect(meanings('ffffff ffffff')).toMatchObject({ kind: 'invalid' });
   });
 });
 

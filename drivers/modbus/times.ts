@@ -48,9 +48,17 @@ export function decodeTime(bytes: Uint8Array, format: TimeFormat, clock: ClockSe
     : { kind: 'value', value: at };
 }
 
-/** True when the meter shows this local time twice, in the autumn hour, and does not say which one it means. */
-export function happensTwice(bytes: Uint8Array, format: TimeFormat, clock: ClockSetting): boolean {
-  return laterMeaning(bytes, format, clock) !== undefined;
+/** The instants a stamp can mean: two in the autumn hour that happens twice, else `early` and `late` are the same. */
+export interface Meanings {
+  readonly early: UtcMs;
+  readonly late: UtcMs;
+}
+
+export function meaningsOf(bytes: Uint8Array, format: TimeFormat, clock: ClockSetting): Decoded<Meanings> {
+  const early = decodeTime(bytes, format, clock, 0);
+  if (early.kind === 'invalid') return early;
+  const late = decodeTime(bytes, format, clock, Number.MAX_SAFE_INTEGER);
+  return late.kind === 'invalid' ? late : { kind: 'value', value: { early: early.value, late: late.value } };
 }
 
 /**
@@ -63,14 +71,11 @@ export function doubledHourFault(
   clock: ClockSetting,
   now: UtcMs,
 ): string | undefined {
-  const later = laterMeaning(bytes, format, clock);
-  if (later === undefined || now < later - DOUBT_BEFORE_MS || now >= later + DOUBT_AFTER_MS) return undefined;
-  return `${isoUtc(later)} or the same local time an hour before; it can be told from ${isoUtc(later + DOUBT_AFTER_MS)} on`;
-}
-
-function laterMeaning(bytes: Uint8Array, format: TimeFormat, clock: ClockSetting): UtcMs | undefined {
-  const [early, late] = [0, Number.MAX_SAFE_INTEGER].map((near) => decodeTime(bytes, format, clock, near));
-  return early?.kind === 'value' && late?.kind === 'value' && early.value !== late.value ? late.value : undefined;
+  const meanings = meaningsOf(bytes, format, clock);
+  if (meanings.kind === 'invalid' || meanings.value.early === meanings.value.late) return undefined;
+  const { late } = meanings.value;
+  if (now < late - DOUBT_BEFORE_MS || now >= late + DOUBT_AFTER_MS) return undefined;
+  return `${isoUtc(late)} or the same local time an hour before; it can be told from ${isoUtc(late + DOUBT_AFTER_MS)} on`;
 }
 
 /** Why an instant cannot be the stamp of a frozen index, or undefined when it can. */
