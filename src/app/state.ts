@@ -47,7 +47,7 @@ export async function openState(loaded: LoadedSite, clock: Clock, log: Log, inst
 async function openChecked(store: Store, clock: Clock, log: Log): Promise<Buffer> {
   return openBuffer(store, {
     clock,
-    onDamage: (damage) => log.error('record-damaged', { ...damage }),
+    onDamage: (damage) => log.error('record-damaged', { record: damage.key, detail: damage.detail }),
     onConflict: ({ kept, contradicts }) =>
       log.error('readings-contradict', {
         device: kept.device,

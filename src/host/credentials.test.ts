@@ -184,4 +184,15 @@ describe('a certificate and its key', () => {
       other.certificatePem,
     ]);
   });
+
+  it('an expired certificate in the list is left out while another is valid, and refused when it is alone', async () => {
+    const old = await issue(authority, { commonName: 'old', usage: 'seal', validTo: new Date(NOW - 1000) });
+    const next = await issue(authority, { commonName: 'next', usage: 'seal', validFrom: new Date(NOW + 86_400_000) });
+    const files = [old, next].map(({ certificatePem }) => file(certificatePem));
+    expect(await loadCertificates([...files, file(authority.certificatePem)], NOW)).toEqual([
+      next.certificatePem,
+      authority.certificatePem,
+    ]);
+    await expect(loadCertificates(files, NOW)).rejects.toMatchObject({ failure: { code: 'certificate-invalid' } });
+  });
 });

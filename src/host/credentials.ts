@@ -26,7 +26,8 @@ export interface Credential {
  * file and what to do.
  */
 export async function loadCredential(files: CredentialFiles, now: UtcMs): Promise<Credential> {
-  const { pem, first } = await readCertificates(files.certificate, now);
+  const { pem, first } = await readCertificates(files.certificate);
+  checkDates(files.certificate, first, now);
   const key = await readKey(files);
   if (!first.checkPrivateKey(key)) {
     const detail = `${files.key} is not the key of ${files.certificate} (${first.subject}); use the pair that was issued together`;
@@ -40,12 +41,21 @@ export async function loadCredential(files: CredentialFiles, now: UtcMs): Promis
   };
 }
 
-/** Certificates that are trusted: each file's PEM text. Throws certificate-unreadable or certificate-invalid. */
+/**
+ * Certificates that are trusted: each file's PEM text. The list may hold one that has expired and one that is valid from next
+ * month on, so that a change at the operator needs nobody on the day; expired ones are left out.
+ * Throws certificate-unreadable, or certificate-invalid when none of them is valid now.
+ */
 export async function loadCertificates(files: readonly string[], now: UtcMs): Promise<string[]> {
-  return Promise.all(files.map(async (file) => (await readCertificates(file, now)).pem));
+  const all = await Promise.all(files.map(async (file) => ({ file, ...(await readCertificates(file)) })));
+  const [only] = all;
+  const isValid = ({ first }: { first: X509Certificate }) =>
+    Date.parse(first.validFrom) <= now && !isExpired(first, now);
+  if (only && !all.some(isValid)) checkDates(only.file, only.first, now);
+  return all.filter(({ first }) => !isExpired(first, now)).map(({ pem }) => pem);
 }
 
-async function readCertificates(file: string, now: UtcMs): Promise<{ pem: string; first: X509Certificate }> {
+async function readCertificates(file: string): Promise<{ pem: string; first: X509Certificate }> {
   const pem = await readText(file, 'certificate-unreadable');
   const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
   const all = blocks.map((block) => parseCertificate(file, block));
@@ -54,7 +64,6 @@ async function readCertificates(file: string, now: UtcMs): Promise<{ pem: string
     const detail = `${file}: no PEM certificate in it; for a .p12 or .pfx file: openssl pkcs12 -in FILE -clcerts -nokeys -out ${file}`;
     throw new OdecetError('certificate-unreadable', detail);
   }
-  for (const certificate of all) checkDates(file, certificate, now);
   return { pem, first };
 }
 
@@ -64,6 +73,10 @@ function parseCertificate(file: string, pem: string): X509Certificate {
   } catch (cause) {
     throw new OdecetError('certificate-unreadable', `${file}: its PEM is broken; copy it again`, { cause });
   }
+}
+
+function isExpired({ validTo }: X509Certificate, now: UtcMs): boolean {
+  return now > Date.parse(validTo);
 }
 
 function checkDates(file: string, { subject, validFrom, validTo }: X509Certificate, now: UtcMs): void {
@@ -82,7 +95,8 @@ async function readKey({ key: file, passwordFile }: CredentialFiles): Promise<Ke
   const pem = await readText(file, 'key-unreadable');
   // Editors end a file with a newline that is not part of the password.
   const password = passwordFile && (await readText(passwordFile, 'password-wrong')).replace(/\r?\n$/, '');
-  const isEncrypted = /-----BEGIN [^]*ENCRYPTED[^]*-----END /.test(pem);
+  // A key that was cut off is unreadable, whatever its password.
+  const isEncrypted = /-----BEGIN [\s\S]*ENCRYPTED[\s\S]*-----END /.test(pem);
   if (isEncrypted && password === undefined)
     throw new OdecetError('password-wrong', `${file} is encrypted; name the file with its password as passwordFile`);
   try {
