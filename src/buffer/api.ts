@@ -7,7 +7,7 @@ import type { Clock } from '../machine/clock.ts';
 import type { Outbox } from './outbox.ts';
 
 /** One journal each; its entries are numbered from 1 without holes. */
-export const STREAMS = ['readings', 'intervals', 'delivery'] as const;
+export const STREAMS = ['readings', 'intervals', 'delivery', 'audit'] as const;
 export type Stream = (typeof STREAMS)[number];
 
 /** A stored record that is not what was written. Its value is never given out. */
@@ -56,10 +56,23 @@ export interface DeliveryRef {
   readonly what: 'queued' | 'began' | 'ended' | 'receipt' | 'superseded';
 }
 
+/** What a person did, as text that only its writer reads, and the hash that chains it to the entry before. */
+export interface AuditEntry {
+  /** From 1 without holes. */
+  readonly number: number;
+  readonly text: string;
+  readonly hash: string;
+}
+
+export interface AuditRef {
+  readonly number: number;
+}
+
 export interface ChangeItems {
   readings: ReadingRef;
   intervals: IntervalRef;
   delivery: DeliveryRef;
+  audit: AuditRef;
 }
 
 /** One journal entry. */
@@ -168,6 +181,17 @@ export interface Buffer {
   /** The latest version of each, by rising start. One whose latest version is damaged is left out. */
   intervals(point: PointCode, channel: Channel, span: Span): Promise<Interval[]>;
   intervalVersions(point: PointCode, channel: Channel, start: UtcMs): Promise<Interval[]>;
+
+  /**
+   * Keeps intervals that a person decided on together with the entry of the audit log, in one batch. `make` is given the
+   * last entry (undefined: there is none; its hash is empty where it is damaged) and the intervals as they will stand.
+   */
+  keepAudited(
+    intervals: readonly Interval[],
+    make: (last: AuditEntry | undefined, kept: readonly Interval[]) => Pick<AuditEntry, 'text' | 'hash'>,
+  ): Promise<{ readonly entry: AuditEntry; readonly kept: readonly Interval[] }>;
+  /** The audit log by rising number; a damaged entry is there with empty text and hash. */
+  auditLog(): Promise<AuditEntry[]>;
 
   /**
    * Takes `count` never-used rising ids and stores what `make` gives for them, with the links to the intervals carried,

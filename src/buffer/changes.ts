@@ -1,6 +1,6 @@
 import { parseUtc } from '../core/time.ts';
 import type { Store } from '../machine/store.ts';
-import type { Change, ChangeItems, DeliveryRef, IntervalRef, ReadingRef, Stream } from './api.ts';
+import type { AuditRef, Change, ChangeItems, DeliveryRef, IntervalRef, ReadingRef, Stream } from './api.ts';
 import { decodeEntry, isChannel, isQuantity, isSource } from './codec.ts';
 import { isDamage } from './frame.ts';
 import type { Journal } from './journal.ts';
@@ -12,6 +12,7 @@ const ITEM: { readonly [S in Stream]: (key: string) => ChangeItems[S] | undefine
   readings: readingRef,
   intervals: intervalRef,
   delivery: deliveryRef,
+  audit: auditRef,
 };
 
 export async function readChanges<S extends Stream>(
@@ -53,6 +54,11 @@ function intervalRef(key: string): IntervalRef | undefined {
   const [kind, point, channel, start, version] = keyParts(key);
   if (kind !== 'i' || point === undefined || start === undefined || !isChannel(channel)) return undefined;
   return { point, channel, start: parseUtc(start), version: Number(version) };
+}
+
+function auditRef(key: string): AuditRef | undefined {
+  const [kind, number] = keyParts(key);
+  return kind === 'a' ? { number: Number(number) } : undefined;
 }
 
 function deliveryRef(key: string): DeliveryRef | undefined {

@@ -15,7 +15,14 @@ export interface Heads extends Record<Stream, number> {
 }
 
 const count = z.int().min(0);
-const headsPayload = z.object({ readings: count, intervals: count, delivery: count, lastId: count, waiting: count });
+const headsPayload = z.object({
+  readings: count,
+  intervals: count,
+  delivery: count,
+  audit: count.default(0),
+  lastId: count,
+  waiting: count,
+});
 
 export function cloneHeads(heads: Heads): Heads {
   return { ...heads };
@@ -38,7 +45,9 @@ export async function loadHeads(store: Store): Promise<FoundHeads> {
   const stored = bytes && decodeRow(HEADS_KEY, bytes, (row) => decoding(row, () => headsPayload.parse(row.payload)));
   if (stored && isDamage(stored)) damage.push(stored);
   const heads: Heads =
-    stored && !isDamage(stored) ? { ...stored } : { readings: 0, intervals: 0, delivery: 0, lastId: 0, waiting: 0 };
+    stored && !isDamage(stored)
+      ? { ...stored }
+      : { readings: 0, intervals: 0, delivery: 0, audit: 0, lastId: 0, waiting: 0 };
 
   for (const stream of STREAMS) {
     const end = await lastNumber(store, journalPrefix(stream), damage);

@@ -1,6 +1,7 @@
 import type { MessageId } from '../core/message.ts';
 import type { Store } from '../machine/store.ts';
 import type { Buffer, BufferOptions } from './api.ts';
+import { keepAudited, readAuditLog } from './audit.ts';
 import { readChanges } from './changes.ts';
 import { decodeCursor } from './codec.ts';
 import { isDamage } from './frame.ts';
@@ -62,6 +63,9 @@ function assemble(store: Store, journal: Journal, rows: Rows, options: BufferOpt
     keepIntervals: (intervals) => keepIntervals(journal, intervals),
     intervals: async (point, channel, span) => (await latestIntervals(rows, point, channel, span)).intact,
     intervalVersions: (point, channel, start) => intervalVersions(rows, point, channel, start),
+
+    keepAudited: (intervals, make) => keepAudited(journal, intervals, make),
+    auditLog: () => readAuditLog(rows),
 
     queueMessages: (count, make, supersedes = []) => queueMessages(journal, count, make, supersedes),
     async queueMessage(make, supersedes = []) {

@@ -16,7 +16,7 @@ export function keepIntervals(journal: Journal, intervals: readonly Interval[]):
   });
 }
 
-async function keepInterval(draft: Draft, asked: Interval): Promise<Interval> {
+export async function keepInterval(draft: Draft, asked: Interval): Promise<Interval> {
   let interval = asked;
   for (;;) {
     const key = intervalKey(interval);

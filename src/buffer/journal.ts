@@ -21,6 +21,8 @@ export interface Draft {
   /** A row that is rewritten in place; no journal names it. */
   set(key: string, payload: unknown): void;
   remove(key: string): void;
+  /** The number of the stream's last entry, those of this plan left out. */
+  last(stream: Stream): number;
   /** Everything in a range, also what the calls before it have written. */
   list(range: KeyRange): Promise<(Row | Damage)[]>;
   takeId(): MessageId;
@@ -182,6 +184,7 @@ function openDraft(store: Store, group: Group, takeId: () => MessageId): Draft &
       rewritten.delete(key);
       removed.add(key);
     },
+    last: (stream) => group.heads[stream],
     async list(range) {
       const found = new Map<string, Uint8Array | undefined>();
       for await (const [key, bytes] of walk(store, range)) found.set(key, bytes);

@@ -15,6 +15,7 @@ import type { IntervalRef, Stream } from './api.ts';
  *   e/<id>/<attempt>/began|ended|receipt        its life
  *   e/<id>/superseded
  *   n/<commodity>/<day>/<id>                    index of messages by market day
+ *   a/<number>                                  what a person did, chained by hashes
  *   j/<stream>/<sequence>                       journal entry
  *   w/<id>                                      outbox: the message waits (rewritten, no journal names it)
  *   c/<name>                                    cursor (rewritten)
@@ -93,6 +94,10 @@ export function dayPrefix(commodity: Commodity, day: MarketDay): string {
 
 export function dayKey(commodity: Commodity, day: MarketDay, id: MessageId): string {
   return `${dayPrefix(commodity, day)}${id}`;
+}
+
+export function auditKey(number: number): string {
+  return `a/${digits(number, 15)}`;
 }
 
 export function journalPrefix(stream: Stream): string {

@@ -23,6 +23,7 @@ const STREAM_OF: Readonly<Record<string, Stream>> = {
   m: 'delivery',
   e: 'delivery',
   n: 'delivery',
+  a: 'audit',
 };
 const REWRITTEN = new Set(['w', 'c', 'v']);
 

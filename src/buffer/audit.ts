@@ -1,0 +1,56 @@
+import { z } from 'zod';
+import type { Interval } from '../core/interval.ts';
+import type { AuditEntry, Buffer, Damage } from './api.ts';
+import { decoding } from './codec.ts';
+import { isDamage, type Row } from './frame.ts';
+import { keepInterval } from './intervals.ts';
+import type { Journal } from './journal.ts';
+import { auditKey, below, intervalKey } from './keys.ts';
+import type { Rows } from './rows.ts';
+
+/** The log of what people did. The journal numbers it, the writer chains it; nothing here is ever rewritten. */
+
+const auditPayload = z.object({ text: z.string(), hash: z.string() });
+
+export function keepAudited(
+  journal: Journal,
+  intervals: readonly Interval[],
+  make: Parameters<Buffer['keepAudited']>[1],
+): ReturnType<Buffer['keepAudited']> {
+  return journal.write(async (draft) => {
+    await draft.load(intervals.map(intervalKey));
+    const kept: Interval[] = [];
+    for (const interval of intervals) kept.push(await keepInterval(draft, interval));
+    const number = draft.last('audit') + 1;
+    const before = number === 1 ? undefined : await draft.get(auditKey(number - 1));
+    const last = number === 1 ? undefined : entryOf(number - 1, before);
+    const { text, hash } = make(last, kept);
+    draft.add('audit', auditKey(number), { text, hash });
+    return { entry: { number, text, hash }, kept };
+  });
+}
+
+export async function readAuditLog(rows: Rows): Promise<AuditEntry[]> {
+  const entries: AuditEntry[] = [];
+  // A row that is gone leaves a hole in the numbers, which whoever checks the chain sees.
+  for await (const entry of rows.eachOrDamage(below('a/'), decodeAudit))
+    entries.push(isDamage(entry) ? unreadable(numberIn(entry.key)) : entry);
+  return entries;
+}
+
+function entryOf(number: number, row: Row | Damage | undefined): AuditEntry {
+  const entry = row === undefined || isDamage(row) ? undefined : decodeAudit(row);
+  return entry === undefined || isDamage(entry) ? unreadable(number) : entry;
+}
+
+function unreadable(number: number): AuditEntry {
+  return { number, text: '', hash: '' };
+}
+
+function decodeAudit(row: Row): AuditEntry | Damage {
+  return decoding(row, () => ({ number: numberIn(row.key), ...auditPayload.parse(row.payload) }));
+}
+
+function numberIn(key: string): number {
+  return Number(key.slice('a/'.length));
+}
