@@ -1,7 +1,7 @@
 import { Temporal } from 'temporal-polyfill';
 import type { Commodity } from './interval.ts';
 import { cut } from './schedule.ts';
-import type { MarketDay, Span, UtcMs } from './time.ts';
+import { HOUR_MS, type MarketDay, MINUTE_MS, type Millis, type Span, type UtcMs } from './time.ts';
 
 /**
  * The only place that knows local time. Market days are named by the local date on which they start:
@@ -20,9 +20,25 @@ export interface LocalTime {
   readonly second: number;
 }
 
+/** Asked for again and again with few answers: the same days by every point, the same offset all day long. */
+const MEMORY_MAX = 4_000;
+
+function remembered<T>(memory: Map<string, T>, key: string, make: () => T): T {
+  const known = memory.get(key);
+  if (known !== undefined) return known;
+  if (memory.size >= MEMORY_MAX) memory.clear();
+  const made = make();
+  memory.set(key, made);
+  return made;
+}
+
+const spans = new Map<string, Span>();
+
 export function marketDaySpan(commodity: Commodity, day: MarketDay, zone: string): Span {
-  const date = Temporal.PlainDate.from(day, { overflow: 'reject' });
-  return { start: dayStart(commodity, date, zone), end: dayStart(commodity, date.add({ days: 1 }), zone) };
+  return remembered(spans, `${commodity} ${day} ${zone}`, () => {
+    const date = Temporal.PlainDate.from(day, { overflow: 'reject' });
+    return { start: dayStart(commodity, date, zone), end: dayStart(commodity, date.add({ days: 1 }), zone) };
+  });
 }
 
 export function marketIntervals(commodity: Commodity, day: MarketDay, zone: string, minutes: number): Span[] {
@@ -31,9 +47,7 @@ export function marketIntervals(commodity: Commodity, day: MarketDay, zone: stri
 
 /** The market day that an instant belongs to. */
 export function marketDayOf(commodity: Commodity, at: UtcMs, zone: string): MarketDay {
-  const local = Temporal.Instant.fromEpochMilliseconds(at).toZonedDateTimeISO(zone);
-  const date = local.toPlainDate();
-  return (local.hour < DAY_STARTS_AT_HOUR[commodity] ? date.subtract({ days: 1 }) : date).toString();
+  return wall(at - DAY_STARTS_AT_HOUR[commodity] * HOUR_MS, offsetMs(at, zone)).slice(0, 'YYYY-MM-DD'.length);
 }
 
 export function shiftDay(day: MarketDay, days: number): MarketDay {
@@ -42,21 +56,72 @@ export function shiftDay(day: MarketDay, days: number): MarketDay {
 
 /** What a clock on the wall in `zone` shows. */
 export function localTime(at: UtcMs, zone: string): LocalTime {
-  const { year, month, day, hour, minute, second } =
-    Temporal.Instant.fromEpochMilliseconds(at).toZonedDateTimeISO(zone);
-  return { year, month, day, hour, minute, second };
+  const shown = new Date(at + offsetMs(at, zone));
+  return {
+    year: shown.getUTCFullYear(),
+    month: shown.getUTCMonth() + 1,
+    day: shown.getUTCDate(),
+    hour: shown.getUTCHours(),
+    minute: shown.getUTCMinutes(),
+    second: shown.getUTCSeconds(),
+  };
 }
 
 /** `2026-03-28T06:00:00+01:00` in the zone's offset of that instant. */
 export function isoLocal(at: UtcMs, zone: string): string {
-  return Temporal.Instant.fromEpochMilliseconds(at)
-    .toZonedDateTimeISO(zone)
-    .toString({ timeZoneName: 'never', smallestUnit: 'second' });
+  const offset = offsetMs(at, zone);
+  const minutes = Math.abs(offset) / MINUTE_MS;
+  const two = (value: number) => String(Math.floor(value)).padStart(2, '0');
+  const text = wall(at, offset).slice(0, 'YYYY-MM-DDThh:mm:ss'.length);
+  return `${text}${offset < 0 ? '-' : '+'}${two(minutes / 60)}:${two(minutes % 60)}`;
 }
 
 /** Minutes east of UTC at an instant. */
 export function offsetMinutes(at: UtcMs, zone: string): number {
-  return Temporal.Instant.fromEpochMilliseconds(at).toZonedDateTimeISO(zone).offsetNanoseconds / 60e9;
+  return offsetMs(at, zone) / MINUTE_MS;
+}
+
+/** The wall's own date and time as ISO text with a Z that means nothing. */
+function wall(at: UtcMs, offset: Millis): string {
+  return new Date(at + offset).toISOString();
+}
+
+const DAY_MS = 24 * HOUR_MS;
+
+/** A UTC day's offset, and the later one from the instant at which the zone switches in it, if it does. */
+interface DayOffset {
+  readonly first: Millis;
+  readonly switchAt: UtcMs;
+  readonly second: Millis;
+}
+
+const offsets = new Map<string, Map<number, DayOffset>>();
+
+/** Temporal is exact and slow; a day has one offset, or two around a switch. */
+function offsetMs(at: UtcMs, zone: string): Millis {
+  const day = Math.floor(at / DAY_MS);
+  let days = offsets.get(zone);
+  if (!days || days.size >= MEMORY_MAX) {
+    days = new Map();
+    offsets.set(zone, days);
+  }
+  let known = days.get(day);
+  if (!known) {
+    known = dayOffset(day * DAY_MS, zone);
+    days.set(day, known);
+  }
+  return at < known.switchAt ? known.first : known.second;
+}
+
+function dayOffset(start: UtcMs, zone: string): DayOffset {
+  const first = Temporal.Instant.fromEpochMilliseconds(start).toZonedDateTimeISO(zone);
+  const next = first.getTimeZoneTransition('next');
+  const inDay = next && next.epochMilliseconds < start + DAY_MS ? next : undefined;
+  return {
+    first: first.offsetNanoseconds / 1e6,
+    switchAt: inDay?.epochMilliseconds ?? Number.POSITIVE_INFINITY,
+    second: (inDay ?? first).offsetNanoseconds / 1e6,
+  };
 }
 
 /**
@@ -77,32 +142,34 @@ export function meterTimeToUtc(
   mode: MeterClockMode,
   hint: { readonly summer?: boolean; readonly near: UtcMs },
 ): UtcMs | undefined {
-  const plain = plainDateTime(local);
-  if (!plain) return undefined;
-  if (mode === 'utc') return plain.toZonedDateTime('UTC').epochMilliseconds;
-  if (mode === 'winter') return plain.toZonedDateTime('UTC').epochMilliseconds - standardOffsetMs(local.year, zone);
-  const earlier = plain.toZonedDateTime(zone, { disambiguation: 'earlier' });
-  if (!earlier.toPlainDateTime().equals(plain)) return undefined;
-  const later = plain.toZonedDateTime(zone, { disambiguation: 'later' });
-  if (earlier.epochMilliseconds === later.epochMilliseconds) return earlier.epochMilliseconds;
-  if (hint.summer !== undefined) return (hint.summer ? earlier : later).epochMilliseconds;
-  return (later.epochMilliseconds <= hint.near ? later : earlier).epochMilliseconds;
+  const plain = wallMs(local);
+  if (plain === undefined) return undefined;
+  if (mode === 'utc') return plain;
+  if (mode === 'winter') return plain - standardOffsetMs(local.year, zone);
+  // The wall may have shown this with the offset of either side of a switch: both, one of them, or (spring gap) neither.
+  const [earlier, later] = [plain + DAY_MS, plain - DAY_MS]
+    .map((near) => plain - offsetMs(near, zone))
+    .filter((at) => at + offsetMs(at, zone) === plain)
+    .sort((a, b) => a - b);
+  if (earlier === undefined || later === undefined || earlier === later) return earlier;
+  if (hint.summer !== undefined) return hint.summer ? earlier : later;
+  return later <= hint.near ? later : earlier;
 }
 
-function plainDateTime(local: LocalTime): Temporal.PlainDateTime | undefined {
-  try {
-    return Temporal.PlainDateTime.from(local, { overflow: 'reject' });
-  } catch {
-    return undefined;
-  }
+/** The fields as if they were UTC, or undefined when the calendar has no such date or the clock no such time. */
+function wallMs({ year, month, day, hour, minute, second }: LocalTime): number | undefined {
+  const at = new Date(0);
+  at.setUTCFullYear(year, month - 1, day);
+  at.setUTCHours(hour, minute, second);
+  const shown = localTime(at.getTime(), 'UTC');
+  const isSame =
+    shown.year === year && shown.month === month && shown.day === day && shown.hour === hour && shown.minute === minute;
+  return isSame && shown.second === second ? at.getTime() : undefined;
 }
 
 /** Standard ("winter") time is the zone's smaller offset of the year. */
-function standardOffsetMs(year: number, zone: string): number {
-  const offsets = [1, 7].map(
-    (month) => Temporal.ZonedDateTime.from({ year, month, day: 1, timeZone: zone }).offsetNanoseconds,
-  );
-  return Math.min(...offsets) / 1e6;
+function standardOffsetMs(year: number, zone: string): Millis {
+  return Math.min(...[0, 6].map((month) => offsetMs(Date.UTC(year, month, 1), zone)));
 }
 
 function dayStart(commodity: Commodity, date: Temporal.PlainDate, zone: string): UtcMs {
