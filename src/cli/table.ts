@@ -2,6 +2,8 @@ import Table from 'cli-table3';
 
 type Row = Readonly<Record<string, string | number | undefined>>;
 
+const NO_LINES_BETWEEN_ROWS = { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' };
+
 /** Prints rows of equal form with their field names as the heading; a word instead of an empty table. */
 export function printTable(rows: readonly Row[]): void {
   const [first] = rows;
@@ -10,7 +12,7 @@ export function printTable(rows: readonly Row[]): void {
     return;
   }
   const fields = Object.keys(first);
-  const table = new Table({ head: fields, style: { head: [], border: [] } });
+  const table = new Table({ head: fields, style: { head: [], border: [] }, chars: NO_LINES_BETWEEN_ROWS });
   for (const row of rows) table.push(fields.map((field) => String(row[field] ?? '')));
   process.stdout.write(`${table.toString()}\n`);
 }
