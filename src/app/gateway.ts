@@ -1,5 +1,5 @@
 import { mbusDriver } from '../../drivers/mbus/index.ts';
-import { modbusDriver } from '../../drivers/modbus/index.ts';
+import { createModbusDriver } from '../../drivers/modbus/index.ts';
 import type { Buffer } from '../buffer/index.ts';
 import { createBell } from '../collect/bell.ts';
 import { type Collector, createCollector } from '../collect/collector.ts';
@@ -22,8 +22,6 @@ import { type PointPlan, planPoints } from './plan.ts';
 import { createProfiler } from './profiler.ts';
 import type { LoadedSite } from './site-files.ts';
 import { type Pass, passesOf, runStage } from './stage.ts';
-
-const DRIVERS = new Map([mbusDriver, modbusDriver].map((driver) => [driver.protocol, driver]));
 
 /** What a gateway runs on: the real machine or the imagined one. */
 export interface GatewayParts {
@@ -118,7 +116,7 @@ function assembleCollector(
       line: lineOf(line),
       devices: [...devices.values()].filter((device) => device.config.line === line.id),
     })),
-    drivers: DRIVERS,
+    drivers: new Map([mbusDriver, createModbusDriver()].map((driver) => [driver.protocol, driver])),
     settings: { ...site.collect, clockOffMsMax: site.profile.clockOffMsMax },
     boundaryMinutes(device) {
       const minutes = pointsOf(device).map((point) => point.minutes);

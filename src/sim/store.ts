@@ -9,6 +9,8 @@ export interface SimDiskOptions {
   readonly random: Random;
   /** How long a batch is under way; 0 (default) writes at once, so that a power cut never meets one. */
   readonly latencyMs?: Millis;
+  /** Told of every batch that goes under way: a power cut may be meant for it. */
+  readonly onWrite?: (ops: readonly StoreOp[]) => void;
 }
 
 /** A disk with a store on it: what outlives the program. */
@@ -44,6 +46,7 @@ class ImaginedDisk implements SimDisk {
   readonly #timers: Timers;
   readonly #random: Random;
   readonly #latencyMs: Millis;
+  readonly #onWrite: (ops: readonly StoreOp[]) => void;
   #rows: SortedRows | undefined;
   #bytes = 0;
   #bytesMax: number | undefined;
@@ -51,10 +54,11 @@ class ImaginedDisk implements SimDisk {
   #underWay: Write[] = [];
   #user: ImaginedStore | undefined;
 
-  constructor(timers: Timers, { random, latencyMs = 0 }: SimDiskOptions) {
+  constructor(timers: Timers, { random, latencyMs = 0, onWrite = () => undefined }: SimDiskOptions) {
     this.#timers = timers;
     this.#random = random;
     this.#latencyMs = latencyMs;
+    this.#onWrite = onWrite;
   }
 
   async open(create = false): Promise<Store> {
@@ -107,6 +111,7 @@ class ImaginedDisk implements SimDisk {
     return new Promise((resolve) => {
       const write = { ops, done: resolve };
       this.#underWay.push(write);
+      this.#onWrite(ops);
       this.#timers.after(this.#latencyMs, () => this.#finish(write));
     });
   }

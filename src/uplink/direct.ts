@@ -87,7 +87,7 @@ function judge(answer: HttpAnswer, message: Message, deps: DirectDeps): Delivery
     return answered(unknownReceipt(message, odd, receivedAt, text), odd);
   }
   const receipt = deps.readAnswer(signed.xml, message, receivedAt);
-  return answered(receipt, failureOf(receipt));
+  return answeredBy(receipt);
 }
 
 /** An answer that must not be believed is kept word for word, as unknown. */
@@ -99,6 +99,11 @@ function unknownReceipt(message: Message, why: Failure, receivedAt: UtcMs, xml: 
     receivedAt,
     xml,
   };
+}
+
+/** What a classified answer means for the message. */
+export function answeredBy(receipt: Receipt): Delivery {
+  return answered(receipt, failureOf(receipt));
 }
 
 function failureOf(receipt: Receipt): Failure | undefined {

@@ -39,10 +39,11 @@ const CHANCE_SHARE = 0.35;
 
 export function createLoad(shape: LoadShape): LoadCurve {
   const stepMost = Math.ceil((shape.fullPerHour * STEP_MS * (1 + CHANCE_SHARE)) / 3_600_000);
-  const sums: bigint[] = [shape.startIndex];
+  // Whole numbers below 2^53 are exact.
+  const sums: number[] = [Number(shape.startIndex)];
   const used = (step: number) => stepUse(shape, step);
-  const sumAt = (step: number): bigint => {
-    while (sums.length <= step) sums.push(sums[sums.length - 1]! + BigInt(used(sums.length - 1)));
+  const sumAt = (step: number): number => {
+    while (sums.length <= step) sums.push(sums[sums.length - 1]! + used(sums.length - 1));
     return sums[step]!;
   };
   return {
@@ -51,7 +52,8 @@ export function createLoad(shape: LoadShape): LoadCurve {
       if (at < shape.start) throw new RangeError(`the load curve of ${shape.meter} begins later`);
       const step = Math.floor((at - shape.start) / STEP_MS);
       const elapsed = at - shape.start - step * STEP_MS;
-      return sumAt(step) + BigInt(Math.floor((used(step) * elapsed) / STEP_MS));
+      const before = sumAt(step);
+      return BigInt(before + Math.floor(((sumAt(step + 1) - before) * elapsed) / STEP_MS));
     },
   };
 }

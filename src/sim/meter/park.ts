@@ -63,9 +63,16 @@ export function parkLoad(park: Park, meter: ParkMeter): LoadCurve {
   });
 }
 
-/** @param model the device file a Modbus meter is laid out by; M-Bus meters need none */
-export function parkMeter(park: Park, meter: ParkMeter, model: DeviceModel): SimulatedMeter {
-  const load = parkLoad(park, meter);
+/**
+ * @param model the device file a Modbus meter is laid out by; M-Bus meters need none
+ * @param load what it has counted by its own clock, where that is not the truth
+ */
+export function parkMeter(
+  park: Park,
+  meter: ParkMeter,
+  model: DeviceModel,
+  load: LoadCurve = parkLoad(park, meter),
+): SimulatedMeter {
   const { device, serial, commodity } = meter;
   const { zone } = park;
   if (meter.framing === 'mbus') {

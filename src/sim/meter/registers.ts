@@ -36,13 +36,19 @@ type Cells = Map<string, number>;
  */
 export function registerImage(config: ImageConfig): RegisterImage {
   return (table, first, count, now) => {
-    const cells = layOut(config, now);
+    const cells = layOut(config, now, { table, first, count });
     const words = Array.from({ length: count }, (_, n) => cells.get(`${table}:${first + n}`));
     return words.every((word) => word !== undefined) ? words : undefined;
   };
 }
 
-function layOut(config: ImageConfig, now: UtcMs): Cells {
+interface Window {
+  readonly table: 'holding' | 'input';
+  readonly first: number;
+  readonly count: number;
+}
+
+function layOut(config: ImageConfig, now: UtcMs, window: Window): Cells {
   const cells: Cells = new Map();
   const { model } = config;
   const frozenAt = lastBoundary(now, config.periodMinutes);
@@ -54,18 +60,22 @@ function layOut(config: ImageConfig, now: UtcMs): Cells {
   if (model.meterClock?.modbus) putTime(cells, config, model.meterClock.modbus, now);
   if (model.identity)
     put(cells, config, model.identity.modbus, encodeNumber(parseDecimal(config.serial), model.identity.modbus.type));
-  if (model.archive) putArchive(cells, config, frozenAt);
+  if (model.archive) putArchive(cells, config, frozenAt, window);
   return cells;
 }
 
-function putArchive(cells: Cells, config: ImageConfig, newest: UtcMs): void {
+/** Only the records that the request touches: an archive has thousands of registers. */
+function putArchive(cells: Cells, config: ImageConfig, newest: UtcMs, { table, first, count }: Window): void {
   const archive = config.model.archive!;
   const stride = config.placement.archive?.stride ?? archive.stride;
   const records = config.placement.archive?.records ?? archive.records;
   const base = config.placement.blocks[archive.block]!;
-  for (let n = 0; n < records; n++) {
+  if (table !== archive.table) return;
+  const from = Math.max(0, Math.floor((first - base) / stride));
+  const to = Math.min(records - 1, Math.floor((first + count - 1 - base) / stride));
+  for (let position = from; position <= to; position++) {
+    const n = archive.newest === 'first' ? position : records - 1 - position;
     const at = newest - n * config.periodMinutes * MINUTE_MS;
-    const position = archive.newest === 'first' ? n : records - 1 - n;
     const place = (offset: number, type: NumberOrTime, words: ModbusPlace['words'], factor: string): ModbusPlace => ({
       table: archive.table,
       address: base + position * stride + offset,
