@@ -5,6 +5,7 @@ import { FAILURES, OdecetError } from '../core/failure.ts';
 import type { Commodity } from '../core/interval.ts';
 import type { UtcMs } from '../core/time.ts';
 import type { Site } from '../device/site.ts';
+import { childAbort } from '../machine/abort.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { Entropy } from '../machine/entropy.ts';
 import type { Log } from '../machine/log.ts';
@@ -36,13 +37,15 @@ export async function runStage(parts: StageParts, signal: AbortSignal): Promise<
   let failures = 0;
   while (!signal.aborted) {
     // Listening starts before the pass, so that a ring during it is not missed.
-    const pause = new AbortController();
-    const either = AbortSignal.any([signal, pause.signal]);
-    const rung = bell.heard(either);
+    const pause = childAbort(signal);
+    const rung = bell.heard(pause.signal);
     try {
       const until = await pass();
       failures = 0;
-      const waits = [rung, ...(until === undefined ? [] : [quiet(clock.sleepUntil(until, either), either)])];
+      const waits = [
+        rung,
+        ...(until === undefined ? [] : [quiet(clock.sleepUntil(until, pause.signal), pause.signal)]),
+      ];
       await Promise.race(waits);
     } catch (error) {
       if (!(error instanceof OdecetError) || FAILURES[error.failure.code].next !== 'retry') throw error;
@@ -51,6 +54,7 @@ export async function runStage(parts: StageParts, signal: AbortSignal): Promise<
       await quiet(clock.sleep(backoffMs(STORE_RETRY, failures, entropy.fraction()), signal), signal);
     } finally {
       pause.abort();
+      pause.release();
     }
   }
 }

@@ -3,6 +3,7 @@ import { type BackoffRule, backoffMs } from '../core/backoff.ts';
 import { type Failure, failure, OdecetError } from '../core/failure.ts';
 import type { Message, MessageId, Receipt } from '../core/message.ts';
 import type { MonotonicMs } from '../core/time.ts';
+import { childAbort } from '../machine/abort.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { Entropy } from '../machine/entropy.ts';
 import type { Log } from '../machine/log.ts';
@@ -58,7 +59,7 @@ export function createSender(deps: SenderDeps): Sender {
   const pauses = new Map<MessageId, Pause>();
   const alerted = new Map<MessageId, string>();
   const common: Pause = { ...NO_PAUSE };
-  let bell = new AbortController();
+  let ring = () => {};
 
   function backOff(pause: Pause): void {
     pause.failures += 1;
@@ -132,22 +133,26 @@ export function createSender(deps: SenderDeps): Sender {
     if (problem && forPerson) alertOnce({ message: id, failure: problem, ...(receipt && { receipt }) });
   }
 
-  /** Waits, but no longer than until somebody rings or the signal aborts. */
-  async function rest(ms: number, rung: AbortSignal, signal: AbortSignal): Promise<void> {
-    const either = AbortSignal.any([rung, signal]);
-    await clock.sleep(ms, either).catch((reason: unknown) => {
-      if (!either.aborted) throw reason;
+  /** Waits, but not beyond the abortion of the signal. */
+  async function rest(ms: number, signal: AbortSignal): Promise<void> {
+    await clock.sleep(ms, signal).catch((reason: unknown) => {
+      if (!signal.aborted) throw reason;
     });
   }
 
   async function step(signal: AbortSignal): Promise<void> {
-    bell = new AbortController();
-    const rung = bell.signal;
-    const waiting = [...(await outbox.waiting())].sort(order);
-    forgetAllBut(waiting);
-    const found = next(waiting);
-    if (typeof found === 'number') await rest(found, rung, signal);
-    else await attempt(found.message, signal);
+    // The bell hangs before the look: what is queued during it ends the rest at once.
+    const bell = childAbort(signal);
+    ring = () => bell.abort();
+    try {
+      const waiting = [...(await outbox.waiting())].sort(order);
+      forgetAllBut(waiting);
+      const found = next(waiting);
+      if (typeof found === 'number') await rest(found, bell.signal);
+      else await attempt(found.message, signal);
+    } finally {
+      bell.release();
+    }
   }
 
   return {
@@ -161,10 +166,10 @@ export function createSender(deps: SenderDeps): Sender {
           const problem = error instanceof OdecetError ? error.failure : failure('unexpected', String(error));
           log.error('uplink-stumbled', { ...problem });
           backOff(common);
-          await rest(common.until - clock.monotonicMs(), new AbortController().signal, signal);
+          await rest(common.until - clock.monotonicMs(), signal);
         }
       }
     },
-    wake: () => bell.abort(),
+    wake: () => ring(),
   };
 }
