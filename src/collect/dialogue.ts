@@ -35,6 +35,8 @@ const ANSWERED: ReadonlySet<FailureCode> = new Set([
   'device-exception',
   'device-busy',
   'frame-unsupported',
+  'telegram-encrypted',
+  'telegram-key-wrong',
   'value-missing',
   'value-invalid',
   'value-ambiguous',

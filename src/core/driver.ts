@@ -43,6 +43,12 @@ export interface Session {
   silent(): Step;
 }
 
+/**
+ * Opens what a meter encrypted with AES-128 in cipher block chaining; made by the assembly, so that a driver holds no key.
+ * @param iv 16 bytes @param data a whole number of 16-byte blocks; padding is left in place
+ */
+export type Decrypt = (iv: Uint8Array, data: Uint8Array) => Uint8Array;
+
 /** One value as the meter sent it, in the unit its device file names. */
 export interface MeterValue {
   readonly quantity: Quantity;

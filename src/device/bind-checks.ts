@@ -47,6 +47,10 @@ function judgeDevice(
     problems.push(
       document.keyProblem([...path, 'words'], '"words:"', 'none: only Modbus has a word order', 'remove it'),
     );
+  if (value.keyFile !== undefined && model.protocol !== 'mbus')
+    problems.push(
+      document.keyProblem([...path, 'keyFile'], '"keyFile:"', 'none: only M-Bus telegrams are encrypted', 'remove it'),
+    );
   if (value.archive !== undefined && model.archive === undefined)
     problems.push(
       document.keyProblem([...path, 'archive'], '"archive:"', `none: ${value.model} names no archive`, 'remove it'),

@@ -1,3 +1,4 @@
+import type { Decrypt } from '../core/driver.ts';
 import type { DeviceModel } from './model.ts';
 import type { DeviceConfig, LineConfig } from './site.ts';
 
@@ -8,4 +9,6 @@ export interface BoundDevice {
   readonly framing: LineConfig['framing'];
   /** Time zone of the site, for meters that show local time. */
   readonly zone: string;
+  /** Where the site file names a key for what the meter encrypts. */
+  readonly decrypt?: Decrypt;
 }

@@ -110,7 +110,7 @@ describe('what the schema cannot say', () => {
     [
       'an M-Bus address that is for all',
       ['address: 5', 'address: 254'],
-      '22:14: devices.1.address: found 254, expected an M-Bus address from 0 to 250; read it from the meter',
+      '22:14: devices.1.address: found 254, expected an M-Bus address from 0 to 250; read it from the meter, or give 253 and its "secondary:"',
     ],
     [
       'a Modbus address that is for all',

@@ -7,7 +7,7 @@ import type { Path, SourceDocument } from '../core/source.ts';
 import { parseUtc } from '../core/time.ts';
 import { judgeInstant } from './model-checks.ts';
 import type { Entry, SiteParts } from './parts.ts';
-import type { DeviceConfig, PointConfig } from './site.ts';
+import type { DeviceConfig, LineConfig, PointConfig } from './site.ts';
 import { isWholeHoursFromUtc, isZone, zoneAdvice } from './zone.ts';
 
 export interface Verdict {
@@ -80,28 +80,53 @@ function judgeAddresses({ lines, devices, lineIds }: SiteParts, document: Source
       const advice = didYouMean(value.line, known, 'name the line under "lines:"');
       return [document.problem([...path, 'line'], `"${value.line}"`, `a line of this site: ${choice(known)}`, advice)];
     }
-    const place = `${value.line} ${value.address}`;
+    const address = value.secondary ?? value.address;
+    const place = `${value.line} ${address}`.toLowerCase();
     const other = seen.get(place);
     seen.set(place, other ?? value.id);
+/** EN 13757-3: a meter selected by its secondary address is spoken to at 253. */
+function judgeSecondary(
+  { address }: DeviceConfig,
+  framing: LineConfig['framing'],
+  path: Path,
+  document: SourceDocument,
+): Problem[] {
+  if (framing !== 'mbus')
+    return [document.keyProblem([...path, 'secondary'], '"secondary:"', 'none: only M-Bus has it', 'remove it')];
+  if (address === 253) return [];
+  const advice = 'or remove "secondary:"';
+  return [document.problem([...path, 'address'], String(address), '253 beside "secondary:"', advice)];
+}
+
     if (other !== undefined) {
       const found = `${value.address}, which the device "${other}" has on the line "${value.line}"`;
       return [document.problem([...path, 'address'], found, 'an address of its own for every device of a line')];
     }
     const framing = lines.find((line) => line.value.id === value.line)?.value.framing;
-    return framing === undefined ? [] : judgeAddress(value.address, framing, [...path, 'address'], document);
+    if (framing === undefined) return [];
+    return value.secondary === undefined
+      ? judgeAddress(value.address, framing, [...path, 'address'], document)
+      : judgeSecondary(value, framing, path, document);
   });
 }
 
 function judgeAddress(
   address: number,
-  framing: 'mbus' | 'modbus-rtu' | 'modbus-tcp',
+  framing: LineConfig['framing'],
   path: Path,
   document: SourceDocument,
 ): Problem[] {
   if (framing === 'mbus') {
     // EN 13757-2: 251 and 252 are reserved, 253 is for selected meters, 254 and 255 are for all.
     if (address <= 250) return [];
-    return [document.problem(path, String(address), 'an M-Bus address from 0 to 250', 'read it from the meter')];
+    return [
+      document.problem(
+        path,
+        String(address),
+        'an M-Bus address from 0 to 250',
+        'read it from the meter, or give 253 and its "secondary:"',
+      ),
+    ];
   }
   // A Modbus TCP device that has no unit number listens to 255, see the Modbus messaging guide for TCP.
   if ((address >= 1 && address <= 247) || (framing === 'modbus-tcp' && address === 255)) return [];

@@ -15,6 +15,16 @@ export const lineSchema = z.strictObject({
   port: z.int().min(1).max(65535),
   /** How frames stand on this line; only Modbus has a choice. */
   framing: z.enum(['mbus', 'modbus-rtu', 'modbus-tcp']),
+  /**
+   * M-Bus secondary address, used with `address: 253`: the eight digits printed on the meter, or 16 hex digits of id,
+   * manufacturer (as on the wire), version and medium; an F stands for any digit.
+   */
+  secondary: z
+    .string()
+    .regex(/^([0-9a-fA-F]{8}|[0-9a-fA-F]{16})$/, '8 digits in quotes, or 16 hex digits, e.g. "12345678"')
+    .optional(),
+  /** M-Bus: a file with the 32 hex digits of the key of a meter that encrypts, readable by the program only. */
+  keyFile: file.optional(),
   connectWithinMs: z.int().min(100).max(60_000).default(5_000),
   setting: lineSetting.optional(),
 });
