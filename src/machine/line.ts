@@ -21,3 +21,17 @@ export interface Line {
   set(setting: LineSetting, signal?: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }
+
+/** Start bit, data bits, parity bit where there is one, stop bits. */
+export function bitsPerCharacter({ dataBits, parity, stopBits }: LineSetting): number {
+  return 1 + dataBits + (parity === 'none' ? 0 : 1) + stopBits;
+}
+
+/** How long so many bytes take on the wire, in milliseconds with their fraction. */
+export function wireMs(setting: LineSetting, bytes: number): Millis {
+  return (bytes * bitsPerCharacter(setting) * 1_000) / setting.baud;
+}
+
+export function sameSetting(a: LineSetting, b: LineSetting): boolean {
+  return a.baud === b.baud && a.dataBits === b.dataBits && a.parity === b.parity && a.stopBits === b.stopBits;
+}

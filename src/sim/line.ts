@@ -1,8 +1,10 @@
+import type { LineSetting } from '../core/driver.ts';
 import { OdecetError } from '../core/failure.ts';
 import type { Millis } from '../core/time.ts';
 import { Inbox } from '../machine/inbox.ts';
 import type { Line } from '../machine/line.ts';
 import type { Timers } from '../machine/timers.ts';
+import { type Pace, PacedWire } from './line-pace.ts';
 import type { Random } from './random.ts';
 
 export interface SimReply {
@@ -35,6 +37,8 @@ export interface SimLineOptions {
   readonly weather?: (request: Uint8Array) => LineFault | undefined;
   /** A converter hands a late answer to whoever is connected then; a meter's own socket loses it. Default false. */
   readonly lateAfterReopen?: boolean;
+  /** Bytes take their time on the wire; without it they are there at once. */
+  readonly pace?: Pace;
 }
 
 export interface SimLine extends Line {
@@ -61,6 +65,7 @@ class ImaginedLine implements SimLine {
   readonly #options: SimLineOptions;
   readonly #name: string;
   readonly #ordered: (LineFault | undefined)[] = [];
+  readonly #wire: PacedWire | undefined;
   #connection: Connection | undefined;
   #isReachable = true;
 
@@ -68,6 +73,7 @@ class ImaginedLine implements SimLine {
     this.#timers = timers;
     this.#options = options;
     this.#name = options.name ?? 'simulated line';
+    this.#wire = options.pace && new PacedWire(timers, options.pace, options.random);
   }
 
   get isOpen(): boolean {
@@ -86,10 +92,13 @@ class ImaginedLine implements SimLine {
     const connection = this.#connection;
     if (!connection?.isOpen) throw this.#lost('it is not open');
     const request = bytes.slice();
+    await this.#wire?.send(bytes.length, signal);
+    if (!connection.isOpen) throw this.#lost('it went away while bytes were being sent');
     const fault = this.#ordered.length > 0 ? this.#ordered.shift() : this.#options.weather?.(request);
-    for (const meter of this.#options.meters) {
+    this.#options.meters.forEach((meter, n) => {
+      if (this.#wire && !this.#wire.hears(n)) return;
       for (const reply of meter(request)) this.#answer(connection, reply, fault);
-    }
+    });
     if (fault?.kind === 'disconnect') this.hangUp();
   }
 
@@ -101,7 +110,9 @@ class ImaginedLine implements SimLine {
     return this.#inbox().drain(quietMs, atMostMs, signal);
   }
 
-  async set(): Promise<void> {}
+  async set(setting: LineSetting): Promise<void> {
+    this.#wire?.set(setting);
+  }
 
   async close(): Promise<void> {
     this.#end('it was closed');
@@ -124,7 +135,8 @@ class ImaginedLine implements SimLine {
     if (fault?.kind === 'silence' || fault?.kind === 'disconnect') return;
     const lateMs = fault?.kind === 'late' ? fault.byMs : 0;
     const bytes = fault ? this.#spoilt(reply, fault) : reply.slice();
-    this.#timers.after(afterMs + lateMs, () => this.#deliver(connection, bytes));
+    if (this.#wire) this.#wire.answer(bytes, afterMs + lateMs, (byte) => this.#deliver(connection, byte));
+    else this.#timers.after(afterMs + lateMs, () => this.#deliver(connection, bytes));
   }
 
   #deliver(askedOn: Connection, bytes: Uint8Array): void {

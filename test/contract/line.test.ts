@@ -1,14 +1,24 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { symlinkSync, unlinkSync } from 'node:fs';
+import { symlink } from 'node:fs/promises';
 import { connect, createServer, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { hostClock } from '../../src/host/clock.ts';
+import { serialLine } from '../../src/host/line-serial.ts';
 import { tcpLine } from '../../src/host/line-tcp.ts';
 import { simClock } from '../../src/sim/clock.ts';
 import { type LineFault, type SimMeter, simLine } from '../../src/sim/line.ts';
 import { createWorld } from '../../src/sim/world.ts';
+import { hasProgram, ptyPair, ptyPort } from '../kit/pty.ts';
 import { lineContract } from './line.contract.ts';
+
+const SETTING = { baud: 2_400, dataBits: 8, parity: 'even', stopBits: 1 } as const;
+
+function serialAt(path: string) {
+  return serialLine({ path, setting: SETTING, rts: 'high', lowLatency: true });
+}
 
 /** A meter behind a real socket on the loopback. */
 async function listen(meter: SimMeter) {
@@ -43,6 +53,96 @@ lineContract({
     const line = tcpLine({ host: '127.0.0.1', port, connectWithinMs: 2_000 });
     await body({ line, clock: hostClock(), hangUp, vanish });
     await vanish();
+  },
+});
+
+/** An adapter that is pulled out and put in again: another terminal, under the same name. */
+describe.skipIf(!hasProgram('socat'))('a serial port (skipped where Debian package socat is not installed)', () => {
+  lineContract({
+    name: 'host (serial)',
+    run: async (meter, body) => {
+      const { port, vanish: stopServer } = await listen(meter);
+      const pty = await ptyPort(port);
+      const spare = await ptyPort(port);
+      const link = `${pty.path}-by-name`;
+      await symlink(pty.path, link);
+      const setting = { baud: 115_200, dataBits: 8, parity: 'even', stopBits: 1 } as const;
+      const line = serialLine({ path: link, setting, rts: 'high', lowLatency: true });
+      const hangUp = () => {
+        pty.pull();
+        unlinkSync(link);
+        symlinkSync(spare.path, link);
+      };
+      const vanish = async () => unlinkSync(link);
+      try {
+        await body({ line, clock: hostClock(), hangUp, vanish });
+      } finally {
+        await line.close();
+        await pty.remove();
+        await spare.remove();
+        await stopServer();
+      }
+    },
+  });
+
+  it('is locked while it is open', async () => {
+    const pair = await ptyPair();
+    const [first, second] = [serialAt(pair.a), serialAt(pair.a)];
+    await first.open();
+    await expect(second.open()).rejects.toMatchObject({
+      failure: { code: 'line-unreachable', detail: expect.stringContaining('lock') },
+    });
+    await first.close();
+    await second.open();
+    await second.close();
+    await pair.remove();
+  });
+
+  it('writing lasts as long as the bits on the wire', async () => {
+    const pair = await ptyPair();
+    const line = serialAt(pair.a);
+    await line.open();
+    const clock = hostClock();
+    const before = clock.monotonicMs();
+    await line.write(new Uint8Array(24));
+    // 24 characters of 11 bits at 2400 Bd.
+    expect(clock.monotonicMs() - before).toBeGreaterThanOrEqual(110);
+    await line.close();
+    await pair.remove();
+  });
+
+  it('an adapter that is gone while nobody writes is noticed by a read that brings nothing', async () => {
+    const pair = await ptyPair();
+    const link = `${pair.a}-by-name`;
+    symlinkSync(pair.a, link);
+    const line = serialAt(link);
+    await line.open();
+    unlinkSync(link);
+    await line.read(1);
+    expect(line.isOpen).toBe(false);
+    await expect(line.read(1)).rejects.toMatchObject({ failure: { code: 'line-lost' } });
+    await pair.remove();
+  });
+
+  it('a transceiver that RTS must switch needs a port that has RTS', async () => {
+    const pair = await ptyPair();
+    const line = serialLine({ path: pair.a, setting: SETTING, rts: 'high-while-sending', lowLatency: false });
+    await expect(line.open()).rejects.toMatchObject({ failure: { code: 'line-unreachable' } });
+    await pair.remove();
+  });
+});
+
+lineContract({
+  name: 'sim (paced)',
+  run: (meter, body) => {
+    const world = createWorld(2);
+    const setting = { baud: 115_200, dataBits: 8, parity: 'none', stopBits: 1 } as const;
+    const line = simLine(world, { meters: [meter], random: world.random, pace: { setting } });
+    const vanish = async () => {
+      line.hangUp();
+      line.reachable(false);
+    };
+    return world.run(() => body({ line, clock: simClock(world, 0), hangUp: () => line.hangUp(), vanish }));
   },
 });
 
