@@ -13,6 +13,8 @@ interface SchemaNode {
   readonly const?: string | number;
   readonly minimum?: number;
   readonly maximum?: number;
+  /** Sections of several shapes, told apart by the one word in each that is fixed ("kind: tcp"). */
+  readonly oneOf?: readonly SchemaNode[];
 }
 
 type Issue = z.core.$ZodIssue;
@@ -26,7 +28,7 @@ export function holdAgainst<Schema extends z.ZodType>(
   if (result.success) return { value: result.data, problems: [] };
   const root = editorSchema(schema);
   const { issues } = result.error;
-  const misspelt = new Set(issues.flatMap((issue) => intended(issue, root)));
+  const misspelt = new Set(issues.flatMap((issue) => intended(issue, document, root)));
   // A misspelt key is told once, not again as missing under its right name.
   const told = issues.filter(
     ({ path }) => valueAt(document.value, plain(path)) !== undefined || !misspelt.has(plain(path).join('.')),
@@ -35,10 +37,10 @@ export function holdAgainst<Schema extends z.ZodType>(
 }
 
 /** The paths that somebody meant who wrote unknown keys near them. */
-function intended(issue: Issue, root: SchemaNode): string[] {
+function intended(issue: Issue, document: SourceDocument, root: SchemaNode): string[] {
   if (issue.code !== 'unrecognized_keys') return [];
   const path = plain(issue.path);
-  const known = Object.keys(nodeAt(root, path)?.properties ?? {});
+  const known = Object.keys(nodeAt(root, path, document.value)?.properties ?? {});
   return issue.keys.map((key) => [...path, nearest(key, known) ?? key].join('.'));
 }
 
@@ -54,7 +56,7 @@ export function editorSchema(schema: z.ZodType): SchemaNode & Record<string, unk
 function explain(issue: Issue, document: SourceDocument, root: SchemaNode): Problem[] {
   const path = plain(issue.path);
   if (issue.code === 'unrecognized_keys') return unknownKeys(path, issue.keys, document, root);
-  const node = nodeAt(root, path);
+  const node = nodeAt(root, path, document.value);
   const value = valueAt(document.value, path);
   const written = document.written(path);
   const expected = expectation(issue, node);
@@ -64,7 +66,7 @@ function explain(issue: Issue, document: SourceDocument, root: SchemaNode): Prob
 }
 
 function unknownKeys(path: Path, keys: readonly string[], document: SourceDocument, root: SchemaNode): Problem[] {
-  const known = Object.keys(nodeAt(root, path)?.properties ?? {});
+  const known = Object.keys(nodeAt(root, path, document.value)?.properties ?? {});
   return keys.map((key) =>
     document.keyProblem([...path, key], `the unknown key "${key}"`, choice(known), didYouMean(key, known, 'remove it')),
   );
@@ -124,14 +126,32 @@ function advice(node: SchemaNode | undefined, value: unknown, written: string | 
   return value === null || value === '' ? 'fill it in or remove the key' : '';
 }
 
-function nodeAt(root: SchemaNode, path: Path): SchemaNode | undefined {
+/** @param document what the file says, which tells between sections of several shapes */
+function nodeAt(root: SchemaNode, path: Path, document: unknown): SchemaNode | undefined {
   let node: SchemaNode | undefined = root;
-  for (const step of path) {
+  path.forEach((step, n) => {
     if (typeof step === 'number') node = node?.items;
     else if (node?.properties && Object.hasOwn(node.properties, step)) node = node.properties[step];
     else node = typeof node?.additionalProperties === 'object' ? node.additionalProperties : undefined;
-  }
+    if (node?.oneOf) node = shapeOf(node.oneOf, valueAt(document, path.slice(0, n + 1)));
+  });
   return node;
+}
+
+/** The shape that the section's fixed word names; where it names none, only that word with all its choices. */
+function shapeOf(shapes: readonly SchemaNode[], section: unknown): SchemaNode {
+  const fixed = (shape: SchemaNode) =>
+    Object.entries(shape.properties ?? {}).flatMap(([key, { const: word }]) =>
+      word === undefined ? [] : [{ key, word }],
+    );
+  const named = shapes.find((shape) => fixed(shape).some(({ key, word }) => valueAt(section, [key]) === word));
+  if (named) return named;
+  const words = shapes.flatMap(fixed);
+  return {
+    properties: Object.fromEntries(
+      words.map(({ key }) => [key, { enum: words.filter((other) => other.key === key).map(({ word }) => word) }]),
+    ),
+  };
 }
 
 function valueAt(value: unknown, path: Path): unknown {

@@ -21,6 +21,7 @@ export const FAILURES = {
   'wrong-address': { next: 'retry', what: 'another device answered' },
   'wrong-function': { next: 'retry', what: 'the answer is to another kind of request' },
   'foreign-answer': { next: 'retry', what: 'the answer belongs to an earlier request' },
+  'echo-wrong': { next: 'retry', what: 'what was sent did not come back as it was sent' },
   'device-exception': { next: 'retry', what: 'the device refused the request' },
   'dialogue-too-long': { next: 'retry', what: 'the device kept the line longer than it may' },
   'device-busy': { next: 'retry', what: 'the device said it is busy' },

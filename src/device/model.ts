@@ -181,10 +181,13 @@ export const deviceModelSchema = z.strictObject({
   hardwareTested: z.boolean(),
   /** Documents behind the addresses. */
   source: z.string(),
+  /** For a meter that cannot be set otherwise: a serial line speaks to it so, whatever the line's own setting. */
   line: lineSetting.optional(),
   /** How the meter's own clock runs. */
   clock: z.enum(['local', 'winter', 'utc']).default('local'),
   replyTimeoutMs: z.int().min(50).max(60_000).default(2_000),
+  /** The longest time after the time-out in which the answer may still come; the same again where nothing is said. */
+  lateAnswerMs: z.int().min(0).max(120_000).optional(),
   /** Silence inside an answer that ends it. */
   gapTimeoutMs: z.int().min(5).max(10_000).default(300),
   /** Rest between two requests to this device. */

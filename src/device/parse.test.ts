@@ -32,7 +32,7 @@ describe('what the schema says', () => {
     [
       'a misspelt key',
       ['port: 502', 'prot: 502'],
-      '6:5: lines.0.prot: found the unknown key "prot", expected "id", "kind", "host", "port", "framing", "connectWithinMs" or "setting"; did you mean "port"?',
+      '6:5: lines.0.prot: found the unknown key "prot", expected "id", "kind", "host", "port", "framing", "connectWithinMs", "setting" or "echo"; did you mean "port"?',
     ],
     [
       'a number in quotes',

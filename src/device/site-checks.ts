@@ -5,6 +5,7 @@ import { eicCheckCharacter, gs1CheckDigit } from '../core/identifier.ts';
 import type { Problem } from '../core/problem.ts';
 import type { Path, SourceDocument } from '../core/source.ts';
 import { parseUtc } from '../core/time.ts';
+import { judgeLines } from './line-checks.ts';
 import { judgeInstant } from './model-checks.ts';
 import type { Entry, SiteParts } from './parts.ts';
 import type { DeviceConfig, LineConfig, PointConfig } from './site.ts';
@@ -57,19 +58,6 @@ function judgeZone({ zone }: SiteParts, document: SourceDocument): Problem[] {
   if (!isZone(zone.value)) return [document.problem(zone.path, `"${zone.value}"`, ...zoneAdvice(zone.value))];
   if (isWholeHoursFromUtc(zone.value)) return [];
   return [document.problem(zone.path, `"${zone.value}"`, 'a zone that is whole hours from UTC')];
-}
-
-/** Two lines to one host and port would be two queues on one wire, and their dialogues would collide. */
-function judgeLines({ lines }: SiteParts, document: SourceDocument): Problem[] {
-  const seen = new Map<string, string>();
-  return lines.flatMap(({ path, value }) => {
-    const end = `${value.host.toLowerCase()}:${value.port}`;
-    const other = seen.get(end);
-    seen.set(end, other ?? value.id);
-    if (other === undefined) return [];
-    const advice = `hang the devices of both on the line "${other}"`;
-    return [document.problem([...path, 'port'], `${end}, where the line "${other}" goes`, 'one line per wire', advice)];
-  });
 }
 
 function judgeAddresses({ lines, devices, lineIds }: SiteParts, document: SourceDocument): Problem[] {

@@ -1,5 +1,7 @@
 import { z } from 'zod';
+import { siteId as id, lineSchema } from './line-config.ts';
 import { decimalText, lineSetting } from './model.ts';
+import { conversionSchema, estimationSchema, heatSourceSchema, validationSchema } from './profile-config.ts';
 
 /** A site file: what hangs on which line, which market point it measures, and where the days go. */
 
@@ -7,14 +9,14 @@ const id = z.string().regex(/^[a-z0-9][a-z0-9-]{0,39}$/, 'lower-case letters, di
 const day = z.string().regex(/^\d{4}-\d\d-\d\d$/, 'a date like 2026-03-28');
 const file = z.string().min(1);
 
-export const lineSchema = z.strictObject({
+export { type LineConfig, lineSchema } from './line-config.ts';
+
+export const deviceSchema = z.strictObject({
   id,
-  /** tcp: a converter or a meter at host:port, raw bytes. */
-  kind: z.enum(['tcp']),
-  host: z.string().min(1),
-  port: z.int().min(1).max(65535),
-  /** How frames stand on this line; only Modbus has a choice. */
-  framing: z.enum(['mbus', 'modbus-rtu', 'modbus-tcp']),
+  /** The device file, `maker/model` below device-config/. */
+  model: z.string().regex(/^[a-z0-9-]+\/[a-z0-9-]+$/, '"maker/model" of a file below device-config/'),
+  line: id,
+  address: z.int().min(0).max(255),
   /**
    * M-Bus secondary address, used with `address: 253`: the eight digits printed on the meter, or 16 hex digits of id,
    * manufacturer (as on the wire), version and medium; an F stands for any digit.
@@ -44,6 +46,10 @@ export const deviceSchema = z.strictObject({
   words: z.enum(['high-first', 'low-first']).optional(),
   archive: z.strictObject({ stride: z.int().min(1).optional(), records: z.int().min(1).optional() }).optional(),
   replyTimeoutMs: z.int().min(50).max(60_000).optional(),
+  /** The longest time after the reply time-out in which an answer may still come, in place of the device file's. */
+  lateAnswerMs: z.int().min(0).max(120_000).optional(),
+  /** How this device is set where that is neither what its device file says nor what the line is set to. */
+  setting: lineSetting.optional(),
 });
 
 export const pointSchema = z.strictObject({
@@ -80,6 +86,11 @@ const retry = z
     jitter: z.number().min(0).max(1).default(0.3),
   })
   .default({ firstMs: 5_000, factor: 2, mostMs: 900_000, jitter: 0.3 });
+
+/** Five minutes at the most: docs/lines.md says within what time a meter that returns is noticed. */
+const collectBackoff = z
+  .strictObject({ ...retry.unwrap().shape, mostMs: z.int().min(10).default(300_000) })
+  .default({ ...retry.parse(undefined), mostMs: 300_000 });
 
 const uplink = z.strictObject({
   kind: z.enum(['direct']),
@@ -123,7 +134,8 @@ export const siteSchema = z.strictObject({
       everyMs: z.int().min(100).default(60_000),
       /** After a boundary: how long to wait before stored values are asked for, so that the meter has frozen them. */
       settleMs: z.int().min(0).max(600_000).default(5_000),
-      backoff: retry,
+      /** Of a device that fails; its tries also cost its line no more than one part in 32. */
+      backoff: collectBackoff,
     })
     .prefault({}),
   profile: z
@@ -144,7 +156,6 @@ export const siteSchema = z.strictObject({
 });
 
 export type Site = z.infer<typeof siteSchema>;
-export type LineConfig = Site['lines'][number];
 export type DeviceConfig = Site['devices'][number];
 export type PointConfig = Site['points'][number];
 export type UplinkConfig = Site['uplink'];
