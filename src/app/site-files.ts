@@ -2,9 +2,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { OdecetError } from '../core/failure.ts';
 import type { Commodity } from '../core/interval.ts';
-import { type Problem, problemText } from '../core/problem.ts';
+import { type FileProblem, type Problem, problemText } from '../core/problem.ts';
 import { type CheckedSite, checkSite } from '../device/parse.ts';
-import { type FormatPack, loadPack, packProblemText } from '../message/pack.ts';
+import { type FormatPack, loadPack } from '../message/pack.ts';
 import { deviceLibrary } from './device-files.ts';
 import { searchFolders } from './project.ts';
 
@@ -20,17 +20,23 @@ const COMMODITIES = ['gas', 'electricity'] as const;
 
 /**
  * Reads and checks a site file, its device files and its format packs. Throws OdecetError site-unreadable, site-invalid,
- * device-file-missing, device-file-invalid or pack-invalid; the detail has one line for each problem.
+ * device-file-missing, device-file-invalid or pack-invalid.
+ *
+ * @param tell what the detail of the error has: a line for each problem, or one line with the first of them, for a service
  */
-export function loadSite(path: string): LoadedSite {
+export function loadSite(path: string, tell: 'all' | 'first' = 'all'): LoadedSite {
   const folder = dirname(resolve(path));
   const checked = checkSite(readSiteText(path), path, deviceLibrary(searchFolders(folder, 'device-config')));
-  if (!checked.ok) throw new OdecetError(checked.code, lines(checked.problems.map(problemText)));
+  if (!checked.ok) throw new OdecetError(checked.code, problemsText(checked.problems, path, tell));
   const { site } = checked.value;
   const packs = new Map<Commodity, FormatPack>();
   for (const commodity of COMMODITIES) {
     const market = site.market[commodity];
-    if (market) packs.set(commodity, loadPackFile(market.pack, folder));
+    if (market)
+      packs.set(
+        commodity,
+        loadPackFile(market.pack, folder, (problems) => problemsText(problems, path, tell)),
+      );
   }
   return { ...checked.value, file: path, folder, packs, warnings: checked.warnings };
 }
@@ -44,16 +50,24 @@ function readSiteText(path: string): string {
   }
 }
 
-function loadPackFile(name: string, siteFolder: string): FormatPack {
+function loadPackFile(
+  name: string,
+  siteFolder: string,
+  textOf: (problems: readonly FileProblem[]) => string,
+): FormatPack {
   const folders = searchFolders(siteFolder, 'format-packs');
   const file = folders.map((folder) => join(folder, `${name}.yaml`)).find((path) => existsSync(path));
   if (file === undefined)
     throw new OdecetError('pack-invalid', `no format pack "${name}" below ${folders.join(' or ')}`);
   const loaded = loadPack(readFileSync(file, 'utf8'), file);
   if (loaded.kind === 'pack') return loaded.pack;
-  throw new OdecetError('pack-invalid', packProblemText(loaded.problems));
+  throw new OdecetError('pack-invalid', textOf(loaded.problems));
 }
 
-function lines(problems: readonly string[]): string {
-  return problems.length === 1 ? problems[0]! : `${problems.length} problems\n${problems.join('\n')}`;
+function problemsText(problems: readonly FileProblem[], path: string, tell: 'all' | 'first'): string {
+  const [first, ...more] = problems.map(problemText);
+  if (more.length === 0) return first!;
+  return tell === 'first'
+    ? `${first} (and ${more.length} more: odecet check ${path})`
+    : `${problems.length} problems\n${[first, ...more].join('\n')}`;
 }

@@ -14,7 +14,7 @@ export function gatewayCommand(): Command {
     .option('--clock <setting>', 'rehearsal only: a faster wall clock, INSTANT@EPOCHMSxSCALE')
     .action(async ({ config, clock: text }: { config: string; clock?: string }) => {
       const signal = stopSignal();
-      const loaded = loadSite(config);
+      const loaded = loadSite(config, 'first');
       const clock = clockFrom(text === undefined ? undefined : parseClockText(text));
       const log = hostLog({ level: loaded.site.log.level, to: 'stdout', now: () => clock.now() });
       for (const warning of loaded.warnings) log.warn('site-warning', { detail: problemText(warning) });
