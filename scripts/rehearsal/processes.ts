@@ -29,6 +29,7 @@ export function supervise(name: string, args: readonly string[], logFolder: stri
   let stopping = false;
   let killed = false;
   let ends = 0;
+  let restart: NodeJS.Timeout | undefined;
   let giveUp: (reason: Error) => void;
   const gaveUp = new Promise<never>((_, reject) => {
     giveUp = reject;
@@ -45,7 +46,7 @@ export function supervise(name: string, args: readonly string[], logFolder: stri
       killed = false;
       if (ends >= ENDS_MAX)
         giveUp(new Error(`${name} does not stay up (exit ${code ?? signal}); see ${join(logFolder, `${name}.log`)}`));
-      else setTimeout(start, RESTART_AFTER_MS);
+      else restart = setTimeout(start, RESTART_AFTER_MS);
     });
   };
   start();
@@ -57,9 +58,9 @@ export function supervise(name: string, args: readonly string[], logFolder: stri
     },
     async stop() {
       stopping = true;
-      const ended = new Promise((resolve) =>
-        child.exitCode !== null ? resolve(undefined) : child.once('exit', resolve),
-      );
+      clearTimeout(restart);
+      const hasEnded = child.exitCode !== null || child.signalCode !== null;
+      const ended = new Promise((resolve) => (hasEnded ? resolve(undefined) : child.once('exit', resolve)));
       child.kill('SIGTERM');
       await ended;
       log.end();
