@@ -50,6 +50,7 @@ describe('header', () => {
     expect(header).toEqual({
       id: '0500023e',
       manufacturer: 'SBC',
+      manufacturerCode: 0x4c43,
       version: 18,
       medium: 'electricity',
       mediumCode: 2,
@@ -69,7 +70,7 @@ describe('header', () => {
   });
 
   it('refuses encrypted telegrams, but not the free signature of old meters', () => {
-    expect(refusal(answer('0c 13 27 04 85 02', '78 56 34 12 2d 2c 01 03 2a 00 10 05'))).toBe('frame-unsupported');
+    expect(refusal(answer('0c 13 27 04 85 02', '78 56 34 12 2d 2c 01 03 2a 00 10 05'))).toBe('telegram-encrypted');
     expect(refusal(answer('0c 13 27 04 85 02', '78 56 34 12 2d 2c 01 03 2a 00 00 07'))).toBe('frame-unsupported');
     expect(refusal(answer('0c 13 27 04 85 02', '78 56 34 12 2d 2c 01 03 2a 00 27 b6'))).toBe('decoded');
   });

@@ -40,6 +40,8 @@ const LENGTH_MIN = 3;
 export const CONTROL = {
   /** Resets the link; the slave forgets the frame count bit and, of several telegrams, starts with the first. */
   sndNke: 0x40,
+  /** User data from the master, answered by E5. Commands carry no frame count bit: none of them may be taken for a repetition. */
+  sndUd: 0x53,
   reqUd2: 0x5b,
   rspUd: 0x08,
 } as const;
@@ -47,6 +49,8 @@ const FRAME_COUNT_BIT = 0x20;
 /** In a slave's C field: access demand and data flow control, which do not change what the frame is. */
 const SLAVE_STATE_BITS = 0x30;
 
+/** The meter or meters that were selected by their secondary address. */
+export const ADDRESS_SELECTED = 253;
 /** Point to point: the one slave answers whatever its address. */
 export const ADDRESS_TEST = 254;
 export const ADDRESS_PRIMARY_MAX = 250;
@@ -134,7 +138,8 @@ export function answerFault(frame: Frame, address: number): Failure | undefined 
   if ((frame.control & ~SLAVE_STATE_BITS) !== CONTROL.rspUd) {
     return failure('wrong-function', `control field ${hexByte(frame.control)} is not that of an answer with data (08)`);
   }
-  if (frame.address !== address && address !== ADDRESS_TEST) {
+  // A selected meter answers with 253 or with its own address; which meter it is, its header must say.
+  if (frame.address !== address && address !== ADDRESS_TEST && address !== ADDRESS_SELECTED) {
     return failure('wrong-address', `address ${address} was asked and ${frame.address} answered`);
   }
   return undefined;
@@ -148,6 +153,11 @@ export function sndNke(address: number): Uint8Array {
 /** Request for class 2 data. The first after SND_NKE has the frame count bit set; it then changes for each new telegram. */
 export function reqUd2(address: number, frameCountBit: boolean): Uint8Array {
   return shortFrame(CONTROL.reqUd2 | (frameCountBit ? FRAME_COUNT_BIT : 0), address);
+}
+
+/** User data to the meter: a command by its CI field, answered by E5. */
+export function sndUd(address: number, ci: number, data: Uint8Array = new Uint8Array(0)): Uint8Array {
+  return longFrame(CONTROL.sndUd, address, ci, data);
 }
 
 function shortFrame(control: number, address: number): Uint8Array {

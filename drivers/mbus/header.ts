@@ -1,4 +1,3 @@
-import { OdecetError } from '../../src/core/failure.ts';
 import type { MeterFlag } from '../../src/core/reading.ts';
 import type { Cursor } from './cursor.ts';
 import { hexByte } from './hex.ts';
@@ -9,6 +8,8 @@ export interface MbusHeader {
   readonly id?: string;
   /** Three letters of the FLAG association. */
   readonly manufacturer?: string;
+  /** The two bytes behind `manufacturer`, low byte first on the wire. */
+  readonly manufacturerCode?: number;
   readonly version?: number;
   readonly medium?: string;
   readonly mediumCode?: number;
@@ -21,15 +22,23 @@ export interface MbusHeader {
 /** CI 72: 12 bytes. */
 export function readLongHeader(cursor: Cursor): MbusHeader {
   const id = readId(cursor);
-  const manufacturer = manufacturerText(word(cursor));
+  const manufacturerCode = word(cursor);
   const version = cursor.byte();
   const mediumCode = cursor.byte();
-  return { id, manufacturer, version, medium: mediumText(mediumCode), mediumCode, ...readShortHeader(cursor) };
+  return {
+    id,
+    manufacturer: manufacturerText(manufacturerCode),
+    manufacturerCode,
+    version,
+    medium: mediumText(mediumCode),
+    mediumCode,
+    ...readShortHeader(cursor),
+  };
 }
 
 /** CI 7A: 4 bytes. */
 export function readShortHeader(cursor: Cursor): MbusHeader {
-  return { accessNumber: cursor.byte(), status: cursor.byte(), signature: plainSignature(word(cursor)) };
+  return { accessNumber: cursor.byte(), status: cursor.byte(), signature: word(cursor) };
 }
 
 /** Four bytes, low byte first, as they are written on the meter. */
@@ -44,20 +53,8 @@ function word(cursor: Cursor): number {
 }
 
 /** Three letters of five bits, A = 1 (EN 13757-3:2018, 5.6). The top bit only marks the address as soft. */
-function manufacturerText(code: number): string {
+export function manufacturerText(code: number): string {
   return [10, 5, 0].map((bits) => String.fromCharCode(64 + ((code >> bits) & 0x1f))).join('');
-}
-
-/**
- * Security modes 1 to 15 (EN 13757-7) mean that what follows is encrypted or signed. 16 to 31 do not exist: meters from before
- * that field was defined put a checksum of theirs there.
- */
-function plainSignature(signature: number): number {
-  const mode = (signature >> 8) & 0x1f;
-  if (mode >= 1 && mode <= 15) {
-    throw new OdecetError('frame-unsupported', `the telegram is encrypted, security mode ${mode}`);
-  }
-  return signature;
 }
 
 /** EN 13757-7:2018 table 13, device types. */

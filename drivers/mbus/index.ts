@@ -4,10 +4,15 @@ import { MbusSession } from './session.ts';
 
 export type { MbusValue } from './data.ts';
 export type { MbusHeader } from './header.ts';
+export { primaryScan } from './primary-scan.ts';
 export type { MbusFunction, MbusRecord } from './record.ts';
+export type { FoundMeter, Scan, ScanStep, ScanTiming } from './scan.ts';
+export { type SearchOptions, secondarySearch } from './secondary-search.ts';
+export { applicationReset, baudSwitch, linkReset, MBUS_BAUDS, type MbusTarget } from './setup.ts';
+export { type ShownRecord, type ShownTelegram, showTelegram } from './show.ts';
 export { type Decoded, decodeTelegram, type MbusTelegram } from './telegram.ts';
 
-/** M-Bus (EN 13757-2 and -3), meters on primary addresses. */
+/** M-Bus (EN 13757-2 and -3), meters on primary and secondary addresses. */
 export const mbusDriver: FieldDriver<BoundDevice> = {
   protocol: 'mbus',
   // A frame carries no transaction id: a late answer looks like the answer to the next request.

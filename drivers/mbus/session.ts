@@ -2,106 +2,128 @@ import type { ReadRequest, Session, Step } from '../../src/core/driver.ts';
 import { type Failure, type FailureCode, failure } from '../../src/core/failure.ts';
 import type { Millis } from '../../src/core/time.ts';
 import type { BoundDevice } from '../../src/device/bound.ts';
-import { ADDRESS_PRIMARY_MAX, ADDRESS_TEST, answerFault, type Frame, parseFrame, reqUd2, sndNke } from './frame.ts';
+import {
+  ADDRESS_PRIMARY_MAX,
+  ADDRESS_SELECTED,
+  ADDRESS_TEST,
+  answerFault,
+  type Frame,
+  reqUd2,
+  sndNke,
+} from './frame.ts';
 import { isBusy, type MbusHeader } from './header.ts';
-import { hex } from './hex.ts';
 import type { MbusRecord } from './record.ts';
+import { Reply } from './reply.ts';
 import { isSatisfied, resultOf, type Wanted, wantedOf } from './result.ts';
+import { fits, parseSecondary, type SecondaryAddress, secondaryText, selectFrame } from './secondary.ts';
 import { decodeFrame, type MbusTelegram } from './telegram.ts';
 
 /** A meter that says "more" for ever would hold the line. */
 const TELEGRAMS_MAX = 64;
+/** Nobody need answer a deselection, so silence must not cost a whole reply time. By the standard 330 bit times and 50 ms are enough. */
+const DESELECT_WITHIN_MS_MAX = 500;
+
+type Stage = 'deselect' | 'select' | 'reset' | 'data';
+const ASKED: Record<Stage, string> = {
+  deselect: 'SND_NKE to 253',
+  select: 'its selection',
+  reset: 'SND_NKE',
+  data: 'REQ_UD2',
+};
 
 /**
  * SND_NKE -> E5 -> REQ_UD2 -> RSP_UD, and REQ_UD2 again with the frame count bit changed while the meter has more telegrams
  * (DIF 1F) and a reading is still missing. Repeating after a fault is the collector's: a new session starts with SND_NKE,
  * so that the meter begins with its first telegram again.
+ *
+ * By secondary address the link reset to 253 comes first, which deselects the meter of the dialogue before and makes it forget
+ * its frame count bit (EN 13757-3:2018, clause 11); then the selection; then REQ_UD2 to 253.
  */
 export class MbusSession implements Session {
   readonly #device: BoundDevice;
   readonly #request: ReadRequest;
   readonly #wanted: Wanted;
+  readonly #secondary: SecondaryAddress | undefined;
   readonly #replyWithinMs: Millis;
-  #stage: 'reset' | 'data' | 'over' = 'reset';
+  readonly #reply = new Reply();
+  #stage: Stage = 'reset';
   #frameCountBit = true;
-  #pending = new Uint8Array(0);
   #header: MbusHeader = {};
   #records: readonly MbusRecord[] = [];
   #seen: string[] = [];
 
   /** Throws RangeError when the device cannot be asked for this. */
   constructor(device: BoundDevice, request: ReadRequest) {
-    const { address } = device.config;
-    if (address > ADDRESS_PRIMARY_MAX && address !== ADDRESS_TEST) {
+    const { id, address, secondary, replyTimeoutMs } = device.config;
+    this.#secondary = secondary === undefined ? undefined : parseSecondary(secondary);
+    const known = this.#secondary ? [ADDRESS_SELECTED] : [ADDRESS_TEST];
+    if (!known.includes(address) && (this.#secondary || address > ADDRESS_PRIMARY_MAX)) {
       throw new RangeError(
-        `${device.config.id}: ${address} is no primary M-Bus address (0 to 250, or 254 for a lone meter)`,
+        `${id}: M-Bus address ${address}; 0 to 250, 254 for a lone meter, 253 with a secondary address`,
       );
     }
     this.#device = device;
     this.#request = request;
     this.#wanted = wantedOf(device, request);
-    this.#replyWithinMs = device.config.replyTimeoutMs ?? device.model.replyTimeoutMs;
+    this.#replyWithinMs = replyTimeoutMs ?? device.model.replyTimeoutMs;
   }
 
   start(): Step {
-    return this.#send(sndNke(this.#address));
+    return this.#ask(this.#secondary ? 'deselect' : 'reset', sndNke(this.#address));
   }
 
   received(bytes: Uint8Array): Step {
-    this.#pending = joined(this.#pending, bytes);
-    const parsed = parseFrame(this.#pending);
+    const parsed = this.#reply.add(bytes);
     if (parsed.state === 'more') return { kind: 'wait', atMostMs: this.#device.model.gapTimeoutMs };
     if (parsed.state === 'broken') return this.#missed(parsed.failure);
-    this.#pending = new Uint8Array(0);
-    return this.#stage === 'reset' ? this.#afterReset(parsed.frame) : this.#afterData(parsed.frame);
+    this.#reply.clear();
+    return this.#stage === 'data' ? this.#afterData(parsed.frame) : this.#afterCommand(parsed.frame);
   }
 
   silent(): Step {
-    if (this.#pending.length === 0) {
-      const asked = this.#stage === 'reset' ? 'SND_NKE' : 'REQ_UD2';
-      return this.#fail(
-        'no-answer',
-        `address ${this.#address} did not answer ${asked} within ${this.#replyWithinMs} ms`,
-      );
-    }
-    const parsed = parseFrame(this.#pending);
-    const missing = parsed.state === 'more' ? parsed.missing : 0;
-    return this.#fail('frame-truncated', `${this.#pending.length} byte(s) came and at least ${missing} are missing`);
+    // Only a meter that was selected answers; none is when the dialogue before failed.
+    if (this.#stage === 'deselect' && this.#secondary && this.#reply.isEmpty) return this.#select(this.#secondary);
+    const who = this.#secondary ? `meter ${secondaryText(this.#secondary)}` : `address ${this.#address}`;
+    return this.#missed(this.#reply.silence(`${who} did not answer ${ASKED[this.#stage]}`, this.#replyWithinMs));
   }
 
   get #address(): number {
     return this.#device.config.address;
   }
 
-  #afterReset(frame: Frame): Step {
+  #afterCommand(frame: Frame): Step {
     if (frame.kind !== 'ack') {
-      return this.#fail('wrong-function', `a ${frame.kind} frame came where SND_NKE is acknowledged by e5`);
+      return this.#fail(
+        'wrong-function',
+        `a ${frame.kind} frame came where ${ASKED[this.#stage]} is acknowledged by e5`,
+      );
     }
-    this.#stage = 'data';
-    return this.#send(reqUd2(this.#address, this.#frameCountBit));
+    if (this.#stage === 'deselect' && this.#secondary) return this.#select(this.#secondary);
+    return this.#ask('data', reqUd2(this.#address, this.#frameCountBit));
+  }
+
+  #select(address: SecondaryAddress): Step {
+    return this.#ask('select', selectFrame(address));
   }
 
   #afterData(frame: Frame): Step {
     const fault = answerFault(frame, this.#address);
     if (fault) return this.#missed(fault);
-    const decoded = decodeFrame(frame);
+    const decoded = decodeFrame(frame, this.#device.decrypt);
     if (!decoded.ok) return this.#missed(decoded.failure);
     const refused = this.#add(decoded.telegram);
     if (refused) return this.#missed(refused);
     if (decoded.telegram.moreFollows && !isSatisfied(this.#wanted, this.#records)) return this.#askForNext();
     const result = resultOf(this.#device, this.#request, this.#wanted, this.#header, this.#records);
-    if ('code' in result) return this.#missed(result);
-    this.#stage = 'over';
-    return { kind: 'read', result };
+    return 'code' in result ? this.#missed(result) : { kind: 'read', result };
   }
 
   /** Takes a telegram of the dialogue, or says why it does not belong there. */
   #add({ header, records, manufacturerData }: MbusTelegram): Failure | undefined {
     if (isBusy(header.status ?? 0)) return failure('device-busy', 'the status byte says that the application is busy');
     const first = this.#seen.length === 0;
-    if (!first && header.id !== this.#header.id) {
-      return failure('wrong-address', `meter ${this.#header.id} began the answer and ${header.id} went on with it`);
-    }
+    const stranger = first ? this.#strangerAtStart(header) : this.#strangerLater(header);
+    if (stranger) return stranger;
     const content = [...records.map(({ raw }) => raw), manufacturerData].join();
     if (this.#seen.includes(content)) {
       return failure(
@@ -116,16 +138,33 @@ export class MbusSession implements Session {
     return undefined;
   }
 
+  /** At 253 any selected meter answers; only its header says that it is the one that was meant. */
+  #strangerAtStart(header: MbusHeader): Failure | undefined {
+    if (!this.#secondary || fits(header, this.#secondary)) return undefined;
+    const asked = secondaryText(this.#secondary);
+    if (header.id !== undefined)
+      return failure('wrong-address', `meter ${asked} was selected and ${header.id} answered`);
+    return failure('frame-unsupported', `an answer without a long header does not say whether it is from ${asked}`);
+  }
+
+  #strangerLater({ id }: MbusHeader): Failure | undefined {
+    if (id === this.#header.id) return undefined;
+    return failure('wrong-address', `meter ${this.#header.id} began the answer and ${id} went on with it`);
+  }
+
   #askForNext(): Step {
     if (this.#seen.length === TELEGRAMS_MAX) {
       return this.#fail('frame-unsupported', `more than ${TELEGRAMS_MAX} telegrams in one answer`);
     }
     this.#frameCountBit = !this.#frameCountBit;
-    return this.#send(reqUd2(this.#address, this.#frameCountBit));
+    return this.#ask('data', reqUd2(this.#address, this.#frameCountBit));
   }
 
-  #send(bytes: Uint8Array): Step {
-    return { kind: 'send', bytes, replyWithinMs: this.#replyWithinMs };
+  #ask(stage: Stage, bytes: Uint8Array): Step {
+    this.#stage = stage;
+    const withinMs = this.#replyWithinMs;
+    const replyWithinMs = stage === 'deselect' ? Math.min(withinMs, DESELECT_WITHIN_MS_MAX) : withinMs;
+    return { kind: 'send', bytes, replyWithinMs };
   }
 
   #fail(code: FailureCode, detail: string): Step {
@@ -133,15 +172,6 @@ export class MbusSession implements Session {
   }
 
   #missed(cause: Failure): Step {
-    this.#stage = 'over';
-    const bytes = this.#pending.length > 0 ? `; received ${hex(this.#pending)}` : '';
-    return { kind: 'missed', failure: failure(cause.code, `${cause.detail}${bytes}`) };
+    return { kind: 'missed', failure: this.#reply.shown(cause) };
   }
-}
-
-function joined(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {
-  const all = new Uint8Array(a.length + b.length);
-  all.set(a);
-  all.set(b, a.length);
-  return all;
 }

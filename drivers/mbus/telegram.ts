@@ -1,3 +1,4 @@
+import type { Decrypt } from '../../src/core/driver.ts';
 import { type Failure, failure, OdecetError } from '../../src/core/failure.ts';
 import { Cursor } from './cursor.ts';
 import { readFixed } from './fixed.ts';
@@ -5,6 +6,7 @@ import { type Frame, parseFrame } from './frame.ts';
 import { type MbusHeader, readLongHeader, readShortHeader } from './header.ts';
 import { hexByte } from './hex.ts';
 import { type Records, readRecords } from './record.ts';
+import { openTelegram } from './security.ts';
 
 /** One decoded answer. A frame is decoded whole or refused whole. */
 export interface MbusTelegram extends Records {
@@ -22,6 +24,8 @@ const CI_LONG_HEADER = 0x72;
 const CI_FIXED = 0x73;
 const CI_NO_HEADER = 0x78;
 const CI_SHORT_HEADER = 0x7a;
+const CI_LONG_HEADER_HIGH_FIRST = 0x76;
+const CI_FIXED_HIGH_FIRST = 0x77;
 
 /** EN 13757-3:2018 table 27, the byte after CI 70. */
 const APPLICATION_ERRORS: Record<number, string> = {
@@ -37,8 +41,11 @@ const APPLICATION_ERRORS: Record<number, string> = {
 };
 const APPLICATION_IS_BUSY = 0x08;
 
-/** A whole frame as it stands on the wire, from 68 to 16. Never throws on any bytes. */
-export function decodeTelegram(bytes: Uint8Array): Decoded {
+/**
+ * A whole frame as it stands on the wire, from 68 to 16. Never throws on any bytes.
+ * @param decrypt opens what the meter encrypted; without it such a telegram is refused
+ */
+export function decodeTelegram(bytes: Uint8Array, decrypt?: Decrypt): Decoded {
   const parsed = parseFrame(bytes);
   switch (parsed.state) {
     case 'broken':
@@ -46,34 +53,44 @@ export function decodeTelegram(bytes: Uint8Array): Decoded {
     case 'more':
       return refuse('frame-truncated', `${bytes.length} byte(s) came and at least ${parsed.missing} are missing`);
     case 'complete':
-      return decodeFrame(parsed.frame);
+      return decodeFrame(parsed.frame, decrypt);
   }
 }
 
 /** The application layer of a frame whose link layer is good. */
-export function decodeFrame(frame: Frame): Decoded {
+export function decodeFrame(frame: Frame, decrypt?: Decrypt): Decoded {
   if (frame.kind !== 'long') return refuse('wrong-function', `a ${frame.kind} frame carries no data`);
   if (frame.ci === CI_APPLICATION_ERROR) return { ok: false, failure: applicationError(frame.data) };
   try {
-    return { ok: true, telegram: { address: frame.address, ...readApplication(frame.ci, new Cursor(frame.data)) } };
+    const application = readApplication(frame.ci, new Cursor(frame.data), decrypt);
+    return { ok: true, telegram: { address: frame.address, ...application } };
   } catch (error) {
     if (error instanceof OdecetError) return { ok: false, failure: error.failure };
     throw error;
   }
 }
 
-function readApplication(ci: number, cursor: Cursor): Records & { header: MbusHeader } {
+function readApplication(ci: number, cursor: Cursor, decrypt: Decrypt | undefined): Records & { header: MbusHeader } {
   switch (ci) {
-    case CI_LONG_HEADER:
-      return { header: readLongHeader(cursor), ...readRecords(cursor) };
-    case CI_SHORT_HEADER:
-      return { header: readShortHeader(cursor), ...readRecords(cursor) };
+    case CI_LONG_HEADER: {
+      const header = readLongHeader(cursor);
+      return { header, ...readRecords(openTelegram(cursor, header, decrypt)) };
+    }
+    case CI_SHORT_HEADER: {
+      const header = readShortHeader(cursor);
+      return { header, ...readRecords(openTelegram(cursor, header, decrypt)) };
+    }
     case CI_NO_HEADER:
       return { header: {}, ...readRecords(cursor) };
     case CI_FIXED:
       return { ...readFixed(cursor), manufacturerData: undefined, moreFollows: false };
+    case CI_LONG_HEADER_HIGH_FIRST:
+    case CI_FIXED_HIGH_FIRST: {
+      const name = `CI ${hexByte(ci)}: the ${ci === CI_FIXED_HIGH_FIRST ? 'fixed' : 'variable'} structure`;
+      // Dropped from EN 13757-3; no source at hand says whether dates, texts and the unit bytes are turned round as well.
+      throw new OdecetError('frame-unsupported', `${name} with the high byte first (mode 2)`);
+    }
     default:
-      // 76 and 77 are 72 and 73 with the high byte first, a mode that EN 13757-3 no longer has.
       throw new OdecetError('frame-unsupported', `CI ${hexByte(ci)}; this driver decodes 72, 73, 78 and 7a`);
   }
 }

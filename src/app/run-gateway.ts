@@ -6,6 +6,7 @@ import type { Clock } from '../machine/clock.ts';
 import type { Log } from '../machine/log.ts';
 import { createGateway, type Gateway } from './gateway.ts';
 import type { LoadedSite } from './site-files.ts';
+import { withMeterKeys } from './meter-keys.ts';
 import { openState, type State, stateFolder } from './state.ts';
 import { writeStatus } from './status.ts';
 import { directDelivery, loadUplinkCredentials } from './uplink.ts';
@@ -17,9 +18,11 @@ const STATUS_EVERY_MS = 2 * SECOND_MS;
 export async function runGateway(loaded: LoadedSite, clock: Clock, log: Log, signal: AbortSignal): Promise<void> {
   const credentials = await loadUplinkCredentials(loaded);
   const state = await openState(loaded, clock, log, true);
+  const devices = await withMeterKeys(loaded);
+  const devices = await withMeterKeys(loaded);
   const entropy = hostEntropy();
   const gateway = createGateway({
-    loaded,
+    loaded: { ...loaded, devices },
     ...state,
     lineOf: ({ host, port, connectWithinMs }) => tcpLine({ host, port, connectWithinMs }),
     deliver: directDelivery({ loaded, clock, entropy }, credentials),

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import pc from 'picocolors';
+import { withMeterKeys } from '../app/meter-keys.ts';
 import { loadSite } from '../app/site-files.ts';
 import { loadUplinkCredentials } from '../app/uplink.ts';
 import { problemText } from '../core/problem.ts';
@@ -19,7 +20,10 @@ export function checkCommand(): Command {
     .option('--json', 'print JSON')
     .action(async (path: string, options: CheckOptions) => {
       const loaded = loadSite(path);
-      if (options.files !== false) await loadUplinkCredentials(loaded);
+      if (options.files !== false) {
+        await loadUplinkCredentials(loaded);
+        await withMeterKeys(loaded);
+      }
       const { site, devices } = loaded;
       const rows = site.points.map((point) => {
         const device = devices.get(point.device)!;

@@ -3,6 +3,7 @@ import type { Commodity } from '../../core/interval.ts';
 import { lastBoundary } from '../../core/schedule.ts';
 import { MINUTE_MS, type UtcMs } from '../../core/time.ts';
 import type { LoadCurve } from './load.ts';
+import { identityBytes, integer, record, responseFrame, typeF } from './mbus-encode.ts';
 
 /**
  * A simulated M-Bus meter (EN 13757-2/-3): answers SND_NKE and REQ_UD2 at its primary address with one variable-data telegram
@@ -38,7 +39,7 @@ export function mbusMeter(config: MbusMeterConfig): SimulatedMeter {
     if (control === 0x40) return ACK;
     if ((control & 0xdf) !== 0x5b) return undefined;
     accessNumber = (accessNumber + 1) & 0xff;
-    return longFrame([0x08, config.address, 0x72, ...header(config, accessNumber), ...records(config, now)]);
+    return responseFrame(config.address, 0x72, [...header(config, accessNumber), ...records(config, now)]);
   };
 }
 
@@ -50,25 +51,10 @@ function shortFrameControl(bytes: Uint8Array, address: number): number | undefin
   return ((control + to) & 0xff) === checksum ? control : undefined;
 }
 
-function longFrame(content: readonly number[]): Uint8Array {
-  const checksum = content.reduce((sum, byte) => (sum + byte) & 0xff, 0);
-  return Uint8Array.of(0x68, content.length, content.length, 0x68, ...content, checksum, 0x16);
-}
-
-/** Fixed 12-byte header: identification, manufacturer "ODE", version, medium, access number, status, signature. */
+/** Fixed 12-byte header: who it is, access number, status, signature. */
 function header(config: MbusMeterConfig, accessNumber: number): number[] {
-  const manufacturer = [...'ODE'].reduce((code, letter) => code * 32 + letter.charCodeAt(0) - 64, 0);
-  return [
-    ...bcd(config.serial),
-    manufacturer & 0xff,
-    manufacturer >> 8,
-    0x01,
-    MEDIUM[config.commodity],
-    accessNumber,
-    0x00,
-    0x00,
-    0x00,
-  ];
+  const identity = { id: config.serial, manufacturer: 'ODE', version: 1, medium: MEDIUM[config.commodity] };
+  return [...identityBytes(identity), accessNumber, 0x00, 0x00, 0x00];
 }
 
 function records(config: MbusMeterConfig, now: UtcMs): number[] {
@@ -82,40 +68,15 @@ function records(config: MbusMeterConfig, now: UtcMs): number[] {
 }
 
 function indexRecord(config: MbusMeterConfig, storage: number, at: UtcMs): number[] {
-  const index = Number(config.load.indexAt(at));
-  return [...dif(0x04, storage), INDEX_VIF[config.commodity], ...littleEndian(index, 4)];
+  return record({ storage, vif: [INDEX_VIF[config.commodity]], data: integer(config.load.indexAt(at), 4) });
 }
 
 function dateTimeRecord(config: MbusMeterConfig, storage: number, at: UtcMs): number[] {
-  return [...dif(0x04, storage), DATE_TIME_VIF, ...typeF(at, config.zone)];
-}
-
-/** DIF with one DIFE where the storage number needs more than its one bit. */
-function dif(dataField: number, storage: number): number[] {
-  const first = dataField | ((storage & 1) << 6);
-  const rest = storage >> 1;
-  return rest === 0 ? [first] : [first | 0x80, rest];
-}
-
-/** Date and time, compound CP32 (type F): local time with the summer bit; no seconds. */
-function typeF(at: UtcMs, zone: string): number[] {
-  const { year, month, day, hour, minute } = localTime(at, zone);
-  const century = Math.floor((year - 1900) / 100);
-  const short = year % 100;
-  const summer = isSummer(at, zone) ? 0x80 : 0;
-  return [minute, hour | (century << 5) | summer, day | ((short & 0x07) << 5), month | ((short & 0x78) << 1)];
+  const time = { ...localTime(at, config.zone), summer: isSummer(at, config.zone) };
+  return record({ storage, vif: [DATE_TIME_VIF], data: typeF(time) });
 }
 
 /** Summer time is the time that a clock kept on standard time would not show. */
 function isSummer(at: UtcMs, zone: string): boolean {
   return meterTimeToUtc(localTime(at, zone), zone, 'winter', { near: at }) !== Math.floor(at / 1000) * 1000;
-}
-
-function bcd(digits: string): number[] {
-  const pairs = digits.match(/../g) ?? [];
-  return pairs.reverse().map((pair) => Number.parseInt(pair, 16));
-}
-
-function littleEndian(value: number, bytes: number): number[] {
-  return Array.from({ length: bytes }, (_, n) => Math.floor(value / 256 ** n) & 0xff);
 }

@@ -1,0 +1,163 @@
+import { describe, expect, it } from 'vitest';
+import { decimalText } from '../../src/core/decimal.ts';
+import type { Step } from '../../src/core/driver.ts';
+import { type BusMeter, mbusBus, oneAfterTheOther } from '../../src/sim/meter/mbus-bus.ts';
+import { integer, record } from '../../src/sim/meter/mbus-encode.ts';
+import { converse } from './bus.testkit.ts';
+import { hex } from './hex.ts';
+import { mbusDriver } from './index.ts';
+import { answer, boundDevice, HEADER, unhex } from './mbus.testkit.ts';
+import { parseSecondary, secondaryText } from './secondary.ts';
+import { applicationReset, baudSwitch, linkReset } from './setup.ts';
+
+const VOLUME = { quantity: 'volume.base', unit: 'm3', kind: 'counter', mbus: { value: 'volume' } };
+const PRESSURE = { quantity: 'pressure', unit: 'bar', kind: 'instantaneous', mbus: { value: 'pressure' } };
+const CURRENT = { want: 'current', now: 1_774_674_000_000 } as const;
+
+function meter(id: string, litres: number, more: Partial<BusMeter> = {}): BusMeter {
+  const telegrams = [
+    [...record({ vif: [0x13], data: integer(litres, 4) }), 0x1f],
+    record({ vif: [0x68], data: integer(litres, 2) }),
+  ];
+  return { id, manufacturer: 'KAM', version: 1, medium: 3, primary: 0, telegrams: () => telegrams, ...more };
+}
+
+function session(secondary: string, readings: readonly unknown[] = [VOLUME]) {
+  return mbusDriver.session(boundDevice(readings, { config: { address: 253, secondary } }), CURRENT);
+}
+
+function outcome(end: Step): string {
+  if (end.kind === 'missed') return end.failure.code;
+  return end.kind === 'read' ? end.result.values.map(({ value }) => decimalText(value)).join() : end.kind;
+}
+
+describe('a meter by its secondary address', () => {
+  it('is deselected, selected, and asked at 253 with the frame count bit changing', () => {
+    const bus = mbusBus([meter('12082058', 5, { manufacturer: 'AMT', version: 0x40 })]);
+    const { requests, end } = converse(session('12082058', [VOLUME, PRESSURE]), bus);
+    expect(requests.map((bytes) => hex(bytes))).toEqual([
+      '1040fd3d16',
+      '680b0b6853fd5258200812ffffffff3016',
+      '107bfd7816',
+      '105bfd5816',
+    ]);
+    expect(outcome(end)).toBe('0.005,0.005');
+    expect(end).toMatchObject({ result: { identity: { serial: '12082058', maker: 'AMT' } } });
+  });
+
+  it('is told from the others of its bus, read one after the other', () => {
+    const bus = mbusBus([meter('11111111', 1), meter('11111112', 2), meter('11111113', 3)]);
+    for (const round of [1, 2, 3])
+      for (const n of [1, 2, 3]) {
+        expect(outcome(converse(session(`1111111${n}`), bus).end), `round ${round}`).toBe(`0.00${n}`);
+      }
+  });
+
+  it('gives its first telegram again after a dialogue that was broken off', () => {
+    const bus = mbusBus([meter('11111111', 1)]);
+    const first = session('11111111', [VOLUME, PRESSURE]);
+    first.start();
+    for (const request of ['1040fd3d16', '680b0b6853fd5211111111ffffffffe216', '107bfd7816']) bus(unhex(request), 0);
+    expect(outcome(converse(session('11111111', [VOLUME, PRESSURE]), bus).end)).toBe('0.001,0.001');
+  });
+
+  it('may be given by part of its address', () => {
+    const bus = mbusBus([meter('11111111', 1), meter('22222222', 2, { manufacturer: 'ELS' })]);
+    expect(outcome(converse(session('2fffffff'), bus).end)).toBe('0.002');
+    expect(outcome(converse(session('ffffffff9315ffff'), bus).end)).toBe('0.002');
+    expect(outcome(converse(session('ffffffff93150103'), bus).end)).toBe('0.002');
+    expect(outcome(converse(session('ffffffff93150203'), bus).end)).toBe('no-answer');
+    expect(outcome(converse(session('ffffffff93150107'), bus).end)).toBe('no-answer');
+  });
+
+  it('that is not there is no answer; two that fit are a named failure', () => {
+    const meters = [meter('11111111', 1), meter('11111112', 2)];
+    expect(outcome(converse(session('33333333'), mbusBus(meters)).end)).toBe('no-answer');
+    expect(outcome(converse(session('1111111f'), mbusBus(meters, oneAfterTheOther)).end)).toBe('frame-trailing');
+  });
+
+  it('must be the one that answers', () => {
+    const acks = (reply: Uint8Array) => (request: Uint8Array) => (request[1] === 0x7b ? reply : unhex('e5'));
+    const good = answer('0c 13 27 04 85 02', HEADER, 253);
+    expect(outcome(converse(session('12345678'), acks(good)).end)).toBe('2850.427');
+    expect(outcome(converse(session('12345679'), acks(good)).end)).toBe('wrong-address');
+    expect(outcome(converse(session('12345678ffff02ff'), acks(good)).end)).toBe('wrong-address');
+    expect(outcome(converse(session('12345678ffffff07'), acks(good)).end)).toBe('wrong-address');
+    expect(outcome(converse(session('123456789315ffff'), acks(good)).end)).toBe('wrong-address');
+    const nameless = unhex('68 09 09 68 08 01 78 0c 13 27 04 85 02 52 16');
+    expect(outcome(converse(session('12345678'), acks(nameless)).end)).toBe('frame-unsupported');
+  });
+
+  it('does not begin without 253, and 253 not without it', () => {
+    const begin = (config: object) => () => mbusDriver.session(boundDevice([VOLUME], { config }), CURRENT);
+    expect(begin({ address: 5, secondary: '12345678' })).toThrow(RangeError);
+    expect(begin({ address: 253 })).toThrow(RangeError);
+    expect(begin({ address: 253, secondary: '1234' })).toThrow(RangeError);
+  });
+
+  it('is written as it is read', () => {
+    for (const text of ['12345678ffffffff', '1234567f2d2c0103', '0500023e434c1202']) {
+      expect(secondaryText(parseSecondary(text.toUpperCase()))).toBe(text);
+    }
+    expect(secondaryText(parseSecondary('12345678'))).toBe('12345678ffffffff');
+  });
+});
+
+describe('setting up a meter', () => {
+  const target = { address: 1, replyWithinMs: 500, gapTimeoutMs: 100 };
+  const setting = { baud: 2400, dataBits: 8, parity: 'even', stopBits: 1 } as const;
+  const steps = (play: ReturnType<typeof linkReset>, replies: readonly string[]) => {
+    const left = [...replies];
+    const seen: string[] = [];
+    let step = play.start();
+    while (step.kind !== 'read' && step.kind !== 'missed') {
+      if (step.kind === 'line') {
+        seen.push(`${step.setting.baud} baud`);
+        step = play.received(new Uint8Array(0));
+      } else {
+        if (step.kind === 'send') seen.push(hex(step.bytes));
+        const reply = left.shift();
+        step = reply ? play.received(unhex(reply)) : play.silent();
+      }
+    }
+    return [...seen, step.kind === 'missed' ? step.failure.code : step.kind];
+  };
+
+  it('resets the link and the application (CI 50)', () => {
+    expect(steps(linkReset(target), ['e5'])).toEqual(['1040014116', 'read']);
+    expect(steps(linkReset(target), [])).toEqual(['1040014116', 'no-answer']);
+    expect(steps(applicationReset(target), ['e5', 'e5'])).toEqual([
+      '1040014116',
+      '680303685301 50a416'.replace(' ', ''),
+      'read',
+    ]);
+    expect(steps(applicationReset(target, 0x10), ['e5', 'e5'])[1]).toBe('68040468530150 10b416'.replace(' ', ''));
+    expect(steps(linkReset(target), ['68 04 04 68 08 01 70 08 81 16'])).toEqual(['1040014116', 'wrong-function']);
+  });
+
+  it('changes the speed of meter and line (CI B8 to BD)', () => {
+    expect(steps(baudSwitch(target, setting, 9600), ['e5', 'e5', 'e5'])).toEqual([
+      '1040014116',
+      '68030368530 1bd1116'.replace(' ', ''),
+      '9600 baud',
+      '1040014116',
+      'read',
+    ]);
+    expect(() => baudSwitch(target, setting, 19_200)).toThrow(RangeError);
+  });
+
+  it('sets the line back when the meter does not answer at the new speed', () => {
+    const seen = steps(baudSwitch(target, setting, 300), ['e5', 'e5']);
+    expect(seen.slice(2)).toEqual(['300 baud', '1040014116', '2400 baud', 'no-answer']);
+  });
+
+  it('selects first where the meter has a secondary address', () => {
+    const selected = { ...target, address: 253, secondary: '12345678' };
+    expect(steps(baudSwitch(selected, setting, 4800), ['e5', 'e5', 'e5', 'e5']).slice(0, 3)).toEqual([
+      '1040fd3d16',
+      '680b0b6853fd5278563412ffffffffb216',
+      '68030368 53fdbc0c16'.replace(' ', ''),
+    ]);
+    expect(() => applicationReset({ ...selected, address: 1 })).toThrow(RangeError);
+  });
+});

@@ -1,0 +1,75 @@
+import type { Decrypt } from '../../src/core/driver.ts';
+import { OdecetError } from '../../src/core/failure.ts';
+import { Cursor } from './cursor.ts';
+import type { MbusHeader } from './header.ts';
+import { hexByte } from './hex.ts';
+
+/**
+ * Encrypted telegrams (EN 13757-7:2018, 7.6). Mode 5 is AES-128 in cipher block chaining over a number of blocks that the
+ * configuration field names; what follows them is plain. The other modes are refused by name.
+ */
+const MODE_MAX = 15;
+const MODE_AES_CBC = 5;
+const OTHER_MODES: Record<number, string> = {
+  1: 'a mode of the manufacturer',
+  2: 'DES in cipher block chaining',
+  3: 'DES in cipher block chaining',
+  7: 'AES-128 under a derived key',
+  8: 'AES-128 in counter mode',
+  9: 'AES-128 in Galois counter mode',
+  10: 'AES-128 in CCM',
+  13: 'TLS',
+};
+const BLOCK_BYTES = 16;
+/** Two idle fillers begin the plain text, so that a wrong key shows before any value is read. */
+const IDLE_FILLER = 0x2f;
+/** Where manufacturer, access number and the rest of the long header begin. */
+const MANUFACTURER_AT = 4;
+const VERSION_AT = 6;
+const ACCESS_NUMBER_AT = 8;
+
+/**
+ * The records in plain: the cursor itself, or one over the opened blocks and what follows them.
+ * @param cursor stands behind the header, which begins at byte 0
+ */
+export function openTelegram(cursor: Cursor, header: MbusHeader, decrypt: Decrypt | undefined): Cursor {
+  const configuration = header.signature ?? 0;
+  const mode = (configuration >> 8) & 0x1f;
+  // 16 to 31 do not exist: meters from before that field was defined put a checksum of theirs there.
+  if (mode === 0 || mode > MODE_MAX) return cursor;
+  if (mode !== MODE_AES_CBC) {
+    const what = OTHER_MODES[mode] ?? 'reserved';
+    throw new OdecetError('frame-unsupported', `the telegram is encrypted, security mode ${mode} (${what})`);
+  }
+  if (header.id === undefined) {
+    const why = 'its short header lacks the address that the initialisation vector is made of';
+    throw new OdecetError('frame-unsupported', `the telegram is encrypted (mode 5) and ${why}`);
+  }
+  const length = ((configuration >> 4) & 0x0f) * BLOCK_BYTES;
+  if (length === 0) throw new OdecetError('frame-unsupported', 'security mode 5 with no encrypted block');
+  if (!decrypt) {
+    throw new OdecetError('telegram-encrypted', `meter ${header.id}, security mode 5; name its key as keyFile`);
+  }
+  const at = cursor.skip(length);
+  const plain = decrypt(initialisationVector(cursor.bytes), cursor.bytes.subarray(at, at + length));
+  if (plain[0] !== IDLE_FILLER || plain[1] !== IDLE_FILLER) {
+    const found = `${hexByte(plain[0] ?? 0)} ${hexByte(plain[1] ?? 0)}`;
+    throw new OdecetError(
+      'telegram-key-wrong',
+      `meter ${header.id}: opened, it begins with ${found} and not with 2f 2f`,
+    );
+  }
+  const all = new Uint8Array(length + cursor.left);
+  all.set(plain);
+  all.set(cursor.bytes.subarray(cursor.at, cursor.end), length);
+  return new Cursor(all);
+}
+
+/** Mode 5: manufacturer, id, version and medium as they stand in the header, then eight times the access number. */
+function initialisationVector(header: Uint8Array): Uint8Array {
+  const vector = new Uint8Array(BLOCK_BYTES).fill(header[ACCESS_NUMBER_AT]!);
+  vector.set(header.subarray(MANUFACTURER_AT, VERSION_AT));
+  vector.set(header.subarray(0, MANUFACTURER_AT), 2);
+  vector.set(header.subarray(VERSION_AT, ACCESS_NUMBER_AT), 6);
+  return vector;
+}
