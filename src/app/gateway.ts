@@ -114,6 +114,7 @@ function assembleCollector(
     lines: site.lines.map((line) => ({
       id: line.id,
       line: lineOf(line),
+      traits: { echo: line.echo, ...(line.setting ? { setting: line.setting } : {}) },
       devices: [...devices.values()].filter((device) => device.config.line === line.id),
     })),
     drivers: new Map([mbusDriver, createModbusDriver()].map((driver) => [driver.protocol, driver])),

@@ -1,6 +1,7 @@
 import { SECOND_MS } from '../core/time.ts';
 import { hostEntropy } from '../host/entropy.ts';
 import { hostFolder } from '../host/folder.ts';
+import { serialLine } from '../host/line-serial.ts';
 import { tcpLine } from '../host/line-tcp.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { Log } from '../machine/log.ts';
@@ -24,7 +25,7 @@ export async function runGateway(loaded: LoadedSite, clock: Clock, log: Log, sig
   const gateway = createGateway({
     loaded: { ...loaded, devices },
     ...state,
-    lineOf: ({ host, port, connectWithinMs }) => tcpLine({ host, port, connectWithinMs }),
+    lineOf: (line) => (line.kind === 'serial' ? serialLine(line) : tcpLine(line)),
     deliver: directDelivery({ loaded, clock, entropy }, credentials),
     alert: () => {},
     clock,

@@ -23,6 +23,7 @@ export function statusCommand(): Command {
       process.stdout.write(
         `${status.site} at ${status.at}: ${status.waiting.length} messages wait, ${status.roundsWaiting} rounds not yet kept\n`,
       );
+      printTable(status.lines.map(lineRow));
       printTable(
         status.devices.map(({ device, line, lastGoodAt, failuresInRow, clockOffsetMs, lastFailure }) => ({
           device,
@@ -35,4 +36,21 @@ export function statusCommand(): Command {
       );
     },
   );
+}
+
+function lineRow(line: GatewayStatus['lines'][number]): Record<string, string | number> {
+  const { isOpen, opens, dialogues, busyMs, runningMs, bytesSent, bytesReceived, strayBytes, errors } = line;
+  return {
+    line: line.line,
+    state: isOpen ? 'open' : 'away',
+    opened: opens,
+    dialogues,
+    'busy (%)': runningMs > 0 ? Math.round((100 * busyMs) / runningMs) : 0,
+    'bytes out': bytesSent,
+    'bytes in': bytesReceived,
+    stray: strayBytes,
+    errors: Object.entries(errors)
+      .map(([code, count]) => `${code} ${count}`)
+      .join(', '),
+  };
 }

@@ -105,6 +105,7 @@ export interface ToyDevice {
   readonly address: number;
   readonly serial?: string;
   readonly replyTimeoutMs?: number;
+  readonly lateAnswerMs?: number;
   /** The meter freezes its index at the boundary. */
   readonly stored?: boolean;
   /** It keeps a history that can be asked for. */
@@ -112,7 +113,14 @@ export interface ToyDevice {
 }
 
 /** Named `m` and its address. */
-export function toyDevice({ address, serial, replyTimeoutMs = 200, stored, archive }: ToyDevice): BoundDevice {
+export function toyDevice({
+  address,
+  serial,
+  replyTimeoutMs = 200,
+  lateAnswerMs,
+  stored,
+  archive,
+}: ToyDevice): BoundDevice {
   const place = { value: 'energy' };
   const model = deviceModelSchema.parse({
     maker: 'Toy',
@@ -122,6 +130,7 @@ export function toyDevice({ address, serial, replyTimeoutMs = 200, stored, archi
     hardwareTested: false,
     source: 'made up',
     replyTimeoutMs,
+    lateAnswerMs,
     gapTimeoutMs: 20,
     readings: [
       {

@@ -29,6 +29,7 @@ test('every meter is read in every period, and every value is true', async () =>
     expect(lines[0]).toMatchObject({
       dialogues: 50,
       busyMs: 50 * 20,
+      runningMs: 5 * MINUTE_MS - 1_000,
       opens: 1,
       strayBytes: 0,
       errors: {},
@@ -71,6 +72,32 @@ describe('dead meters of ten, each polled every second, 20 ms a request', () => 
       const from = park.rounds.length;
       await park.clock.sleep(10_000);
       expect(perDevice(park.rounds.slice(from)).get('m5')).toBe(10);
+    });
+  });
+});
+
+describe('a meter that returns is noticed within the time that docs/lines.md states', () => {
+  /** The site file's defaults. */
+  const backoff = { firstMs: 5_000, factor: 2, mostMs: 300_000, jitter: 0.3 };
+  test.each([
+    ['the longest back-off', 200, 200, 300_000],
+    ['32 times what a failure costs: time-out and late answer', 10_000, 5_000, 32 * 15_000],
+  ])('%s', async (_name, replyTimeoutMs, lateAnswerMs, withinMs) => {
+    const lines = [[...meters(9), { address: 10, replyTimeoutMs, lateAnswerMs }]];
+    // No boundary work helps here: it would try the meter at every boundary besides.
+    await inPark({ lines, settings: { everyMs: 1_000, backoff }, informsOnly: true }, async ({ clock, ...park }) => {
+      for (const awayMs of [7 * MINUTE_MS, 41 * MINUTE_MS, 2 * HOUR_MS]) {
+        park.dead.add(10);
+        await clock.sleep(awayMs);
+        park.dead.delete(10);
+        const from = park.rounds.length;
+        // One dialogue of another meter may just be under way.
+        await clock.sleep(withinMs + 20);
+        expect(park.rounds.slice(from).some(({ device }) => device === 'm10')).toBe(true);
+      }
+      const tries = park.asked.filter(({ address }) => address === 10).map(({ at }) => at);
+      const pauses = tries.slice(1).map((at, n) => at - tries[n]!);
+      expect(Math.max(...pauses)).toBeGreaterThan(withinMs * 0.7);
     });
   });
 });
@@ -125,6 +152,21 @@ test('after any number of reconnects there is exactly one poll chain', async () 
       expect(overlaps()).toBe(0);
     },
   );
+});
+
+test('after a time-out the line is silent for the longest late answer that the device file states', async () => {
+  const slow = { address: 1, replyTimeoutMs: 200, lateAnswerMs: 3_000 };
+  await inPark({ lines: [[slow, { address: 2 }]], settings: { everyMs: 1_000 } }, async ({ clock, asked, dead }) => {
+    await clock.sleep(10_500);
+    dead.add(1);
+    await clock.sleep(5 * MINUTE_MS);
+    const failed = asked.filter(({ address, at }) => address === 1 && at > 10_000);
+    expect(failed.length).toBeGreaterThan(0);
+    for (const { at } of failed) {
+      const next = asked.find((request) => request.at > at);
+      expect(next!.at - at).toBeGreaterThanOrEqual(200 + 3_000);
+    }
+  });
 });
 
 test("one line's trouble does not touch another", async () => {

@@ -5,6 +5,7 @@ import type { Clock } from '../machine/clock.ts';
 import type { Entropy } from '../machine/entropy.ts';
 import type { Line } from '../machine/line.ts';
 import type { Log } from '../machine/log.ts';
+import type { LineTraits } from './bus.ts';
 import { type CollectSettings, createLineCollector } from './line-collector.ts';
 import { createOuttray } from './outtray.ts';
 import type { CollectorStatus, Sink } from './round.ts';
@@ -13,7 +14,12 @@ import type { CollectorStatus, Sink } from './round.ts';
 const ROUNDS_MAX = 2_000;
 
 export interface CollectorParts {
-  readonly lines: readonly { readonly id: string; readonly line: Line; readonly devices: readonly BoundDevice[] }[];
+  readonly lines: readonly {
+    readonly id: string;
+    readonly line: Line;
+    readonly traits?: LineTraits;
+    readonly devices: readonly BoundDevice[];
+  }[];
   /** By protocol. */
   readonly drivers: ReadonlyMap<string, FieldDriver<BoundDevice>>;
   readonly settings: CollectSettings;
@@ -38,11 +44,12 @@ export interface Collector {
 export function createCollector(parts: CollectorParts): Collector {
   const { clock, entropy, log, settings, boundaryMinutes, gaps } = parts;
   const outtray = createOuttray(parts.sink, clock, entropy, log, parts.roundsMax ?? ROUNDS_MAX);
-  const lines = parts.lines.map(({ id, line, devices }) => {
+  const lines = parts.lines.map(({ id, line, traits = {}, devices }) => {
     const driven = devices.map((device) => ({ device, driver: driverOf(device, parts.drivers) }));
     return createLineCollector({
       id,
       line,
+      traits,
       devices: driven,
       settings,
       boundaryMinutes,

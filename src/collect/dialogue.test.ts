@@ -103,6 +103,18 @@ describe('an answer that comes late', () => {
     });
   });
 
+  test('the failure says that the answer came, only too late', async () => {
+    await onBench(async ({ line, ask }) => {
+      line.faultNext({ kind: 'late', byMs: 230 });
+      const end = await ask();
+      expect(end).toMatchObject({
+        failure: { code: 'no-answer', detail: expect.stringContaining('make replyTimeoutMs longer') },
+      });
+      line.faultNext({ kind: 'silence' });
+      expect(await ask()).toMatchObject({ failure: { detail: expect.not.stringContaining('longer') } });
+    });
+  });
+
   test('a session that asks again after a time-out does so after the silence only', async () => {
     await onBench(async ({ line, play, clock }) => {
       line.faultNext({ kind: 'late', byMs: 200 });

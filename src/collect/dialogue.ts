@@ -95,8 +95,10 @@ export async function runDialogue(
   try {
     talk.strayBytes += await emptied(talk);
     const end = await play(talk, session);
-    if (end.kind === 'missed' && !isAnswer(end.failure)) await silence(talk);
-    return outcome(talk, end);
+    if (end.kind === 'read' || isAnswer(end.failure)) return outcome(talk, end);
+    const before = talk.strayBytes;
+    await silence(talk);
+    return outcome(talk, talk.timedOut ? withLateBytes(end.failure, talk.strayBytes - before) : end);
   } catch (error) {
     signal.throwIfAborted();
     await line.close();
@@ -197,6 +199,12 @@ function outcome(talk: Talk, end: End): DialogueOutcome {
   };
 }
 
+/** An answer that comes late again and again is no dead meter; whoever reads the failure can mend that. */
+function withLateBytes({ code, detail }: Failure, bytes: number): End {
+  const late = bytes > 0 ? `; ${bytes} bytes came after that: if it stays so, make replyTimeoutMs longer` : '';
+  return missed(failure(code, `${detail}${late}`));
+}
+
 function leftMs(talk: Talk): Millis {
   return talk.deadline - talk.clock.monotonicMs();
 }
@@ -212,7 +220,8 @@ function tooLong(talk: Talk): End {
   );
 }
 
-function failureOf(error: unknown): Failure {
+/** The line's own errors are named; anything else is a fault of a session or of this program. */
+export function failureOf(error: unknown): Failure {
   if (error instanceof OdecetError) return error.failure;
   return failure('unexpected', `the driver's session threw: ${error instanceof Error ? error.message : String(error)}`);
 }

@@ -1,14 +1,14 @@
 import { type BackoffRule, backoffMs } from '../core/backoff.ts';
 import type { FieldDriver, ReadRequest } from '../core/driver.ts';
-import { FAILURES, type Failure, type FailureCode, failure, OdecetError } from '../core/failure.ts';
-import { isoUtc, type Millis, type Span } from '../core/time.ts';
+import { FAILURES, type Failure, type FailureCode, OdecetError } from '../core/failure.ts';
+import { isoUtc, type Millis, type MonotonicMs, type Span } from '../core/time.ts';
 import type { BoundDevice } from '../device/bound.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { Entropy } from '../machine/entropy.ts';
 import type { Line } from '../machine/line.ts';
 import type { Log } from '../machine/log.ts';
 import { choose, type Work } from './agenda.ts';
-import { countedLine } from './counted-line.ts';
+import { createBus, type LineTraits } from './bus.ts';
 import {
   type Cost,
   createPlan,
@@ -20,7 +20,7 @@ import {
   storedTried,
   succeeded,
 } from './device-plan.ts';
-import { isAnswer, runDialogue } from './dialogue.ts';
+import { failureOf, isAnswer, runDialogue } from './dialogue.ts';
 import { roundOf } from './readings.ts';
 import { restUntilNextPass, withGaps, withoutNewest } from './refill.ts';
 import type { DeviceStatus, LineStatus, Round } from './round.ts';
@@ -45,6 +45,7 @@ export interface CollectSettings {
 export interface LineCollectorParts {
   readonly id: string;
   readonly line: Line;
+  readonly traits: LineTraits;
   readonly devices: readonly { readonly device: BoundDevice; readonly driver: FieldDriver<BoundDevice> }[];
   readonly settings: CollectSettings;
   /** Length of the market intervals a device measures, in minutes; undefined for a device that only informs. */
@@ -69,13 +70,15 @@ export function createLineCollector(parts: LineCollectorParts): LineCollector {
   const log = parts.log.child({ line: id });
   const count = { opens: 0, bytesSent: 0, bytesReceived: 0, strayBytes: 0, dialogues: 0, busyMs: 0 };
   const errors: Partial<Record<FailureCode, number>> = {};
-  const line = countedLine(parts.line, count);
+  const line = createBus(parts.line, clock, parts.traits, count);
   const plans = parts.devices.map(({ device }) => createPlan(device, parts.boundaryMinutes(device), clock.now()));
   const drivers = new Map(parts.devices.map(({ device, driver }) => [device.config.id, driver]));
   /** The line's own troubles since a device last answered. */
   let lineFailures = 0;
+  let startedAt: MonotonicMs | undefined;
 
   async function run(signal: AbortSignal): Promise<void> {
+    startedAt = clock.monotonicMs();
     while (!signal.aborted) {
       try {
         await turn(signal);
@@ -217,14 +220,14 @@ export function createLineCollector(parts: LineCollectorParts): LineCollector {
         gapTimeoutMs,
         pauseMs,
         dialogueLimitMs: Math.max(DIALOGUE_LIMIT_MS, 3 * replyTimeoutMs),
-        lateAnswerMs: replyTimeoutMs,
+        lateAnswerMs: device.config.lateAnswerMs ?? device.model.lateAnswerMs ?? replyTimeoutMs,
         reopenAfterTimeout: driver.reopenAfterTimeout(device),
       };
+      await line.prepare(device, signal);
       return await runDialogue(line, clock, driver.session(device, request), rules, signal);
     } catch (error) {
       signal.throwIfAborted();
-      const detail = error instanceof Error ? error.message : String(error);
-      return { ok: false, failure: failure('unexpected', detail), timedOut: false, strayBytes: 0 } as const;
+      return { ok: false, failure: failureOf(error), timedOut: false, strayBytes: 0 } as const;
     }
   }
 
@@ -244,7 +247,13 @@ export function createLineCollector(parts: LineCollectorParts): LineCollector {
   return {
     run,
     status: () => ({
-      line: { line: id, isOpen: line.isOpen, ...count, errors: { ...errors } },
+      line: {
+        line: id,
+        isOpen: line.isOpen,
+        ...count,
+        errors: { ...errors },
+        runningMs: startedAt === undefined ? 0 : clock.monotonicMs() - startedAt,
+      },
       devices: plans.map((plan) => statusOf(plan, id, clock.now(), clock.monotonicMs())),
     }),
   };

@@ -40,6 +40,8 @@ export interface ParkOptions {
   readonly sink?: Sink;
   readonly gaps?: (device: BoundDevice) => Promise<readonly Span[]>;
   readonly roundsMax?: number;
+  /** The meters measure no market interval: nothing is read for a boundary's sake. */
+  readonly informsOnly?: boolean;
   /** The wall runs so many times as fast as the wire. */
   readonly wallFaster?: number;
 }
@@ -109,7 +111,7 @@ export async function inPark<T>(options: ParkOptions, story: (park: Park) => Pro
     lines: lines.map((line, n) => ({ id: `bus-${n}`, line, devices: options.lines[n]!.map(toyDevice) })),
     drivers: new Map([['modbus', createToyDriver()]]),
     settings: { ...SETTINGS, ...options.settings },
-    boundaryMinutes: () => 15,
+    boundaryMinutes: () => (options.informsOnly ? undefined : 15),
     gaps: options.gaps ?? (async () => []),
     sink: { keep },
     clock,

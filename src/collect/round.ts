@@ -46,6 +46,8 @@ export interface LineStatus {
   readonly errors: Readonly<Partial<Record<FailureCode, number>>>;
   /** Monotonic time in which a dialogue held the line, with the silence after it. */
   readonly busyMs: Millis;
+  /** Since the collector started, whether the line was open or not: busyMs of it is the line's busy share. */
+  readonly runningMs: Millis;
 }
 
 export interface CollectorStatus {

@@ -89,13 +89,15 @@ const retry = z
 
 /** Five minutes at the most: docs/lines.md says within what time a meter that returns is noticed. */
 const collectBackoff = z
-  .strictObject({ ...retry.unwrap().shape, mostMs: z.int().min(10).default(300_000) })
-  .default({ ...retry.parse(undefined), mostMs: 300_000 });
+  .strictObject({ ...retrySchema.unwrap().shape, mostMs: z.int().min(10).default(300_000) })
+  .default({ ...retrySchema.parse(undefined), mostMs: 300_000 });
 
-const uplink = z.strictObject({
-  kind: z.enum(['direct']),
-  /** `production` refuses packs that are not verified. */
-  environment: z.enum(['production', 'sandbox']),
+/** `production` refuses packs that are not verified. */
+const environment = z.enum(['production', 'sandbox']);
+
+/** The way to the operator's service; a relay has one for each market participant. */
+export const operatorSchema = z.strictObject({
+  environment,
   url: z.string().regex(/^https:\/\//, 'an https:// address'),
   /** Who we are to the operator's TLS server. */
   tls: certificate.extend({ trust: z.array(file).min(1) }),
