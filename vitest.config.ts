@@ -1,10 +1,36 @@
 import { defineConfig } from 'vitest/config';
 
-// Unit tests stand beside the code; test/ holds what spans folders. Built files are never tested.
+/**
+ * Unit tests stand beside the code; test/ holds what spans folders. Built files are never tested. Integration tests run real
+ * programs on a clock that runs thousands of times faster, which load disturbs: one file at a time, and after all others.
+ */
+const INTEGRATION = 'test/integration/**/*.test.ts';
+
 export default defineConfig({
   test: {
-    include: ['src/**/*.test.ts', 'drivers/**/*.test.ts', 'test/**/*.test.ts', 'scripts/**/*.test.ts'],
     testTimeout: 20_000,
     maxWorkers: 2,
+    reporters: ['default', './test/kit/run-reporter.ts'],
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['src/**/*.test.ts', 'drivers/**/*.test.ts', 'test/**/*.test.ts', 'scripts/**/*.test.ts'],
+          exclude: [INTEGRATION, '**/node_modules/**'],
+          testTimeout: 20_000,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        test: {
+          name: 'integration',
+          include: [INTEGRATION],
+          globalSetup: 'test/kit/built.ts',
+          testTimeout: 30_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
   },
 });
