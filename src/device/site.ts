@@ -5,7 +5,6 @@ import { conversionSchema, estimationSchema, heatSourceSchema, validationSchema 
 
 /** A site file: what hangs on which line, which market point it measures, and where the days go. */
 
-const id = z.string().regex(/^[a-z0-9][a-z0-9-]{0,39}$/, 'lower-case letters, digits and hyphens, e.g. "boiler-house"');
 const day = z.string().regex(/^\d{4}-\d\d-\d\d$/, 'a date like 2026-03-28');
 const file = z.string().min(1);
 
@@ -27,16 +26,6 @@ export const deviceSchema = z.strictObject({
     .optional(),
   /** M-Bus: a file with the 32 hex digits of the key of a meter that encrypts, readable by the program only. */
   keyFile: file.optional(),
-  connectWithinMs: z.int().min(100).max(60_000).default(5_000),
-  setting: lineSetting.optional(),
-});
-
-export const deviceSchema = z.strictObject({
-  id,
-  /** The device file, `maker/model` below device-config/. */
-  model: z.string().regex(/^[a-z0-9-]+\/[a-z0-9-]+$/, '"maker/model" of a file below device-config/'),
-  line: id,
-  address: z.int().min(0).max(255),
   /** As printed on the meter; compared at every session where the meter tells its own. */
   serial: z.string().optional(),
   /** Current and voltage transformer ratio or pulse value, with the instant from which it holds. */
@@ -62,13 +51,18 @@ export const pointSchema = z.strictObject({
   /** The first market day that we answer for; nothing before it is sent. */
   from: day.optional(),
   /** Gas: which of the corrector's counters the contract bills. */
-  volume: z.enum(['total', 'undisturbed', 'undisturbed-and-disturbed']).default('total'),
+  volume: z.enum(['total', 'undisturbed', 'undisturbed-and-disturbed', 'operating']).default('total'),
+  /** Gas with `volume: operating` only. */
+  conversion: conversionSchema.optional(),
   /** Electricity: which directions are published. */
   channels: z.array(z.enum(['import', 'export'])).default(['import']),
   /** Electricity: length of an interval; gas is hourly. */
   minutes: z.literal([15, 60]).default(15),
   /** Connected capacity in m3/h or kW: the most an interval may hold, and what explains a rollover. */
   capacity: decimalText,
+  validation: validationSchema.optional(),
+  /** Filling gaps that the meter's archive does not close. Nothing is estimated without this. */
+  estimation: estimationSchema.optional(),
 });
 
 const certificate = z.strictObject({
@@ -78,7 +72,7 @@ const certificate = z.strictObject({
   passwordFile: file.optional(),
 });
 
-const retry = z
+export const retrySchema = z
   .strictObject({
     firstMs: z.int().min(10).default(5_000),
     factor: z.number().min(1).max(10).default(2),
@@ -108,8 +102,46 @@ export const operatorSchema = z.strictObject({
   answerWithinMs: z.int().min(100).max(600_000).default(60_000),
   /** How far the operator's clock may be from ours for an answer to be fresh, and how long our message claims to be. */
   timestampWindowMs: z.int().min(1_000).default(300_000),
-  retry,
 });
+
+/** The way to the MQTT broker. */
+export const brokerSchema = z.strictObject({
+  url: z.string().regex(/^mqtts?:\/\/[^/]+$/, 'an address like mqtts://broker.example:8883'),
+  mqtt: z.enum(['5', '3.1.1']).default('5'),
+  /** The name of the site or relay where absent. */
+  username: z.string().min(1).optional(),
+  /** A file that holds the password for the broker, readable by the program only. */
+  passwordFile: file.optional(),
+  tls: z
+    .strictObject({
+      /** Authorities of the broker's certificate; nothing else is trusted. */
+      trust: z.array(file).min(1),
+      certificate: file.optional(),
+      key: file.optional(),
+    })
+    .optional(),
+});
+
+const relayUplink = z.strictObject({
+  kind: z.literal('relay'),
+  environment,
+  broker: brokerSchema,
+  /** The site's Ed25519 key, with which its messages are signed; `odecet enroll` makes it. */
+  key: file,
+  /** Public keys of the relay, under which its receipts are believed. */
+  relayKeys: z
+    .array(z.string().regex(/^[A-Za-z0-9_-]{43}$/, 'an Ed25519 public key, 43 characters of base64url'))
+    .min(1),
+  /** A message without a receipt goes again after this. */
+  receiptWithinMs: z.int().min(100).max(600_000).default(30_000),
+  statusEveryMs: z.int().min(1_000).default(60_000),
+  retry: retrySchema,
+});
+
+const uplink = z.discriminatedUnion('kind', [
+  operatorSchema.extend({ kind: z.literal('direct'), retry: retrySchema }),
+  relayUplink,
+]);
 
 /** 14 is EAN-13 (GLN), 15 is EIC. */
 export const participantSchema = z.strictObject({ id: z.string(), codingScheme: z.enum(['14', '15']) });
@@ -130,6 +162,10 @@ export const siteSchema = z.strictObject({
   }),
   /** Combustion heat by gas day, kWh/m3: from the distributor, never invented. */
   combustionHeat: z.array(heatSchema).default([]),
+  /** A CSV file of the same, `day;kWhPerM3` with a heading, read again when it changes. */
+  combustionHeatFile: file.optional(),
+  /** The same from a web service, asked again and again for days that are not known yet. */
+  combustionHeatSource: heatSourceSchema.optional(),
   collect: z
     .strictObject({
       /** Samples between the boundaries. */
@@ -148,6 +184,7 @@ export const siteSchema = z.strictObject({
       computedDecimals: z.int().min(0).max(6).default(3),
       /** A meter whose clock is further off than this is not believed. */
       clockOffMsMax: z.int().min(1_000).default(60_000),
+      validation: validationSchema.default({}),
     })
     .prefault({}),
   /** How long after the end of the day the message is made at the earliest. */
@@ -161,5 +198,8 @@ export type Site = z.infer<typeof siteSchema>;
 export type DeviceConfig = Site['devices'][number];
 export type PointConfig = Site['points'][number];
 export type UplinkConfig = Site['uplink'];
+export type OperatorConfig = z.infer<typeof operatorSchema>;
+export type BrokerConfig = z.infer<typeof brokerSchema>;
+export type RelayUplinkConfig = z.infer<typeof relayUplink>;
 export type HeatConfig = Site['combustionHeat'][number];
 export type ParticipantConfig = z.infer<typeof participantSchema>;

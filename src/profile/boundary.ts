@@ -40,11 +40,13 @@ export function findBoundary(at: UtcMs, near: Neighbours, rule: BoundaryRule): K
   if (after.at - before.at > rule.gapMsMax) return undefined;
   const index = interpolate(at, before, after, rule);
   if (!index) return undefined;
-  const flags = [...new Set([...before.flags, ...after.flags])];
+  // What was passed over is said, because a person must see to the meter's clock.
+  const flags = [...new Set([...before.flags, ...after.flags, ...(stored?.flags ?? [])])];
   return { at, index, source: 'interpolated', readings: [...new Set([before.at, after.at])], flags };
 }
 
-function isCredible(reading: Reading): boolean {
+/** A stamp from a clock that is off is no evidence; a sample is stamped by our own clock. */
+export function isCredible(reading: Reading): boolean {
   return !reading.flags.includes('clock-invalid') || reading.source === 'sampled';
 }
 

@@ -1,5 +1,5 @@
-import { counterDifference } from '../core/counter.ts';
-import { add, type Decimal, decimal, decimalText, divide, multiply, ZERO } from '../core/decimal.ts';
+import { type CounterDifference, counterDifference } from '../core/counter.ts';
+import { add, compare, type Decimal, decimal, decimalText, divide, multiply, subtract, ZERO } from '../core/decimal.ts';
 import {
   CHANNEL_UNIT,
   type Channel,
@@ -10,8 +10,10 @@ import {
 } from '../core/interval.ts';
 import { convert, type Quantity, type Unit } from '../core/quantity.ts';
 import type { DeviceId, MeterFlag } from '../core/reading.ts';
-import { HOUR_MS, type Millis, type Span, type UtcMs } from '../core/time.ts';
+import { HOUR_MS, type Span, type UtcMs } from '../core/time.ts';
 import type { KnownBoundary } from './boundary.ts';
+import { baseVolume, type Compressibility, type GasState } from './conversion.ts';
+import type { FindingCode } from './findings.ts';
 
 /** One counter that a channel is computed from. */
 export interface CounterPlan {
@@ -33,6 +35,10 @@ export interface ChannelPlan {
   readonly capacityPerHour: Decimal;
   /** Transformer ratios with the instant from which each holds, oldest first; none means 1. */
   readonly multipliers: readonly { readonly from: UtcMs; readonly value: Decimal }[];
+  /** Percent of the connected capacity above which a value is a spike. */
+  readonly spikePercent: number;
+  /** The counter is at operating conditions: its advance is converted to base volume. */
+  readonly conversion?: Compressibility;
 }
 
 /** The two boundaries of one counter over one interval. */
@@ -44,13 +50,24 @@ export interface CounterEdges {
 
 /** Dutch Meetcode 5.3.9: an interval may hold at most 120 % of the connected capacity. */
 const CAPACITY_SHARE_MAX = decimal(12, -1);
+/** A converted volume is given in litres. */
+const CONVERTED_DECIMALS = 3;
 
-const FLAG_FINDINGS: Partial<Record<MeterFlag, string>> = {
+const FLAG_FINDINGS: Record<MeterFlag, FindingCode> = {
   alarm: 'meter-alarm',
   disturbed: 'meter-disturbed',
   'power-failed': 'meter-power-failed',
   'clock-set': 'meter-clock-set',
+  'clock-invalid': 'clock-not-credible',
+  'low-battery': 'meter-battery-low',
 };
+
+const FLAGGED: ReadonlySet<string> = new Set<FindingCode>([
+  'meter-alarm',
+  'meter-disturbed',
+  'meter-power-failed',
+  'meter-clock-set',
+]);
 
 /**
  * The interval between two known boundaries of all its counters, never half: what cannot be believed (index went back, beyond
@@ -62,12 +79,16 @@ export function makeInterval(
   edges: readonly CounterEdges[],
   madeAt: UtcMs,
   version: number,
+  state?: GasState,
 ): Interval {
   const multiplier = multiplierAt(plan, span.start);
-  const findings = new Set<string>();
-  if (multiplierAt(plan, span.end - 1) !== multiplier) findings.add('multiplier-changed');
-  const limit = limitOf(plan, span.end - span.start, multiplier);
-  const value = totalOf(plan, edges, limit, findings);
+  const findings = new Set<FindingCode>();
+  if (multiplierAt(plan, span.end - 1) !== multiplier) findings.add('multiplier-mixed');
+  if (plan.multipliers.some(({ from }) => from === span.start)) findings.add('multiplier-changed');
+  const limit = limitOf(plan, span, multiplier);
+  const counted = totalOf(plan, edges, limit, findings);
+  const value = counted && valueOf(plan, span, multiply(counted, multiplier), state, findings);
+  if (value && exceedsSpikeLimit(plan, span, value)) findings.add('spike');
   for (const finding of flagFindings(edges)) findings.add(finding);
   const base = {
     point: plan.point,
@@ -81,14 +102,14 @@ export function makeInterval(
     origins: edges.map(originOf),
   };
   if (!value) return { ...base, quality: 'missing' };
-  return { ...base, value: multiply(value, multiplier), quality: qualityOf(edges, findings) };
+  return { ...base, value, quality: plan.conversion ? 'computed' : qualityOf(edges, findings) };
 }
 
 /** An interval of which nothing is known, said aloud so that it is counted. */
 export function missingInterval(
   plan: ChannelPlan,
   span: Span,
-  finding: string,
+  finding: FindingCode,
   madeAt: UtcMs,
   version: number,
 ): Interval {
@@ -108,21 +129,21 @@ export function missingInterval(
 /** True when a newer computation says nothing new, so that no further version is written. */
 export function sameContent(a: Interval, b: Interval): boolean {
   const text = (interval: Interval) => (interval.value ? decimalText(interval.value) : '');
-  return a.quality === b.quality && text(a) === text(b) && a.findings.join() === b.findings.join();
+  return a.end === b.end && a.quality === b.quality && text(a) === text(b) && a.findings.join() === b.findings.join();
 }
 
 function totalOf(
   plan: ChannelPlan,
   edges: readonly CounterEdges[],
   limit: Decimal,
-  findings: Set<string>,
+  findings: Set<FindingCode>,
 ): Decimal | undefined {
   let total = ZERO;
   for (const { counter, from, to } of edges) {
     const inCounterUnit = convert(limit, CHANNEL_UNIT[plan.channel], counter.unit);
     const difference = counterDifference(from.index, to.index, counter.rollover, inCounterUnit);
     if (difference.kind !== 'advance') {
-      findings.add(difference.kind === 'reset' ? 'counter-reset' : 'capacity-exceeded');
+      findings.add(refusal(difference, inCounterUnit));
       return undefined;
     }
     if (difference.rolledOver) findings.add('rolled-over');
@@ -131,29 +152,75 @@ function totalOf(
   return total;
 }
 
-/** The most the counters may advance: capacity x time x 120 %, before the multiplier. */
-function limitOf(plan: ChannelPlan, lengthMs: Millis, multiplier: Decimal): Decimal {
-  const most = multiply(
-    multiply(plan.capacityPerHour, CAPACITY_SHARE_MAX),
-    divide(decimal(lengthMs), decimal(HOUR_MS), 6),
-  );
-  return divide(most, multiplier, 6);
+/** What the market gets of an advance: the same, or its base volume where the counter is at operating conditions. */
+function valueOf(
+  { conversion, capacityPerHour }: ChannelPlan,
+  span: Span,
+  advance: Decimal,
+  state: GasState | undefined,
+  findings: Set<FindingCode>,
+): Decimal | undefined {
+  if (!conversion) return advance;
+  const value = state && converted(advance, state, conversion);
+  if (!value) {
+    findings.add('no-conversion');
+    return undefined;
+  }
+  if (compare(value, multiply(capacityOver(capacityPerHour, span), CAPACITY_SHARE_MAX)) > 0) {
+    findings.add('capacity-exceeded');
+    return undefined;
+  }
+  findings.add(conversion.method === 'fixed' ? 'converted-fixed' : 'converted-sgerg-88');
+  return value;
 }
 
-function multiplierAt(plan: ChannelPlan, at: UtcMs): Decimal {
+function converted(advance: Decimal, state: GasState, conversion: Compressibility): Decimal | undefined {
+  try {
+    return baseVolume(advance, state, conversion, CONVERTED_DECIMALS);
+  } catch (error) {
+    // Outside the method's range nothing is known; anything else is a fault of ours.
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
+}
+
+/** An index that went back by no more than could have been used has slipped; one that went further was reset or exchanged. */
+function refusal(difference: Exclude<CounterDifference, { kind: 'advance' }>, limit: Decimal): FindingCode {
+  if (difference.kind === 'implausible') return 'capacity-exceeded';
+  return compare(subtract(difference.from, difference.to), limit) <= 0 ? 'negative' : 'counter-reset';
+}
+
+/** The most the counters may advance: capacity x time x 120 %, before the multiplier. */
+function limitOf(plan: ChannelPlan, span: Span, multiplier: Decimal): Decimal {
+  return divide(multiply(capacityOver(plan.capacityPerHour, span), CAPACITY_SHARE_MAX), multiplier, 6);
+}
+
+export function exceedsSpikeLimit({ capacityPerHour, spikePercent }: ChannelPlan, span: Span, value: Decimal): boolean {
+  return compare(value, multiply(capacityOver(capacityPerHour, span), decimal(spikePercent, -2))) > 0;
+}
+
+function capacityOver(perHour: Decimal, span: Span): Decimal {
+  return multiply(perHour, divide(decimal(span.end - span.start), decimal(HOUR_MS), 6));
+}
+
+/** The multiplier that holds at an instant; always the same object, so that two instants can be compared. */
+export function multiplierAt(plan: ChannelPlan, at: UtcMs): Decimal {
   return plan.multipliers.findLast((entry) => entry.from <= at)?.value ?? UNITY;
 }
 
 const UNITY = decimal(1);
 
-function flagFindings(edges: readonly CounterEdges[]): string[] {
-  // What the meter said at the interval's end concerns the interval; its start belongs to the one before.
-  return edges.flatMap(({ to }) => to.flags.flatMap((flag) => FLAG_FINDINGS[flag] ?? []));
+function flagFindings(edges: readonly CounterEdges[]): FindingCode[] {
+  // What the meter said at the interval's end concerns the interval; its start belongs to the one before. Not so with an index
+  // that was passed over: both intervals rest on what was put in its place.
+  const passedOver = edges.some(({ from }) => from.source === 'interpolated' && from.flags.includes('clock-invalid'));
+  const atEnd = edges.flatMap(({ to }) => to.flags.map((flag) => FLAG_FINDINGS[flag]));
+  return passedOver ? [...atEnd, FLAG_FINDINGS['clock-invalid']] : atEnd;
 }
 
-function qualityOf(edges: readonly CounterEdges[], findings: ReadonlySet<string>): Quality {
+function qualityOf(edges: readonly CounterEdges[], findings: ReadonlySet<FindingCode>): Quality {
   if (edges.some(({ from, to }) => from.source === 'interpolated' || to.source === 'interpolated')) return 'computed';
-  return [...findings].some((finding) => finding.startsWith('meter-')) ? 'flagged' : 'measured';
+  return [...findings].some((finding) => FLAGGED.has(finding)) ? 'flagged' : 'measured';
 }
 
 function originOf({ counter, from, to }: CounterEdges): IntervalOrigin {
