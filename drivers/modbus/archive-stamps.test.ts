@@ -5,7 +5,7 @@ import { encodeLocal, wordBytes } from './meter.testkit.ts';
 import { hexText } from './registers.ts';
 import { meaningsOf } from './times.ts';
 
-const FORMAT = { type: 'local-bcd3', words: 'high-first' } as const;
+const FORMAT = { type: 'local-bcd3', words: 'high-first', bytes: 'high-first' } as const;
 const CLOCK = { zone: 'Europe/Prague', mode: 'local' } as const;
 
 /** Local hours of 2026-10-25 in Prague, newest first; 2 happens twice, from 00:00Z and from 01:00Z. */

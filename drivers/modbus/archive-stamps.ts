@@ -86,10 +86,19 @@ export function anchorAges(records: readonly Dated[], count: number): number[] {
   return [...new Set(beside)].filter((age) => age >= 0 && age < count && !read.has(age));
 }
 
-/** Hourly archives are stamped at full hours; a quarter among them is a wrong stamp. */
+/**
+ * Hourly archives are stamped at full hours; a quarter among them is a wrong stamp. Where most neighbours are less than an hour
+ * apart the archive is none of hours, even if the search happened to read mostly full ones.
+ */
 function refuseOffGrid(records: readonly Dated[]): Dated[] {
-  const stamps = records.flatMap(({ at }) => (at === undefined ? [] : [at]));
-  const hourly = stamps.filter((at) => at % HOUR_MS === 0).length * 2 > stamps.length;
+  const stamped = records.flatMap(({ age, at }) => (at === undefined ? [] : [{ age, at }]));
+  const full = stamped.filter(({ at }) => at % HOUR_MS === 0);
+  const steps = stamped.flatMap(({ age, at }, index) => {
+    const newer = stamped[index - 1];
+    return newer && newer.age + 1 === age ? [newer.at - at] : [];
+  });
+  const short = steps.filter((step) => step < HOUR_MS);
+  const hourly = full.length * 2 > stamped.length && short.length * 2 <= steps.length;
   if (!hourly) return [...records];
   return records.map((record) =>
     record.at === undefined || record.at % HOUR_MS === 0

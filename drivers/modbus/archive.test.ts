@@ -232,8 +232,8 @@ test('whatever was lost from the archive, every record it has of the span is fou
     fc.property(scenario, ({ minutes, count, from, length, newest, outage: [begin, hours], start }) => {
       const step = minutes * MINUTE_MS;
       const all = Array.from({ length: count }, (_, age) => start - age * step);
-      // An outage leaves its records out; the two newest stand, since they show how records are spaced.
-      const stamps = all.filter((_, age) => age < 2 || age < begin || age > begin + hours);
+      // An outage leaves its records out; the three newest stand, since they show how records are spaced.
+      const stamps = all.filter((_, age) => age < 3 || age < begin || age > begin + hours);
       const span = { to: start - from * step, from: start - (from + length) * step };
       const device = deviceOf(stamps.length, { newest });
       const { stamps: found } = read(device, meterWith(stamps, newest), span.from, span.to, start + 5 * MINUTE_MS);

@@ -2,15 +2,17 @@ import type { MeterValue, ReadResult } from '../../src/core/driver.ts';
 import { type Failure, failure } from '../../src/core/failure.ts';
 import type { UtcMs } from '../../src/core/time.ts';
 import type { BoundDevice } from '../../src/device/bound.ts';
-import { type ArchiveLayout, archiveLayout, recordWanted } from './archive-layout.ts';
+import { recordsBySide } from './archive-records.ts';
 import { agesToRead } from './archive-search.ts';
+import { recordsBySelector } from './archive-selector.ts';
+import type { RecordSource } from './archive-source.ts';
 import { anchorAges, type Dated, dateRecords, type RecordStamp, refuseDoubtful } from './archive-stamps.ts';
 import { clockOf } from './current.ts';
 import { identityPlace, readIdentity } from './identity.ts';
 import type { Inquiry } from './inquiry.ts';
 import { decodeNumber } from './numbers.ts';
-import { type Picked, pick, planRequests, type Wanted } from './plan.ts';
-import { type Answer, hexText, type RegisterRange, rangeText } from './registers.ts';
+import type { Ask } from './pdu.ts';
+import { type Answer, hexText } from './registers.ts';
 import { type ClockSetting, meaningsOf } from './times.ts';
 
 /** What the meter's archive of equal records holds of a span. Records are named by age: 0 is the newest. */
@@ -23,41 +25,38 @@ export interface ArchiveSpan {
 
 /** Throws RangeError when the device has no archive or the site did not place it. */
 export function archiveInquiry(device: BoundDevice, span: ArchiveSpan): Inquiry {
-  const layout = archiveLayout(device);
-  const limits = device.model.modbus;
+  const source = sourceOf(device);
   const identity = identityPlace(device);
   const clock = clockOf(device);
   const asked: number[] = [];
   const stamps = new Map<number, RecordStamp>();
 
-  const plan = (ages: readonly number[]): RegisterRange[] => {
-    const wanted: Wanted[] = ages.flatMap((age) => recordWanted(layout, age));
-    if (asked.length === 0 && identity) wanted.push({ value: identity.range });
-    return planRequests(wanted, limits);
-  };
   const stampOf = (age: number, answers: readonly Answer[]): RecordStamp => {
-    const stamp = stamps.get(age) ?? recordStamp(layout, age, clock, answers);
+    const stamp = stamps.get(age) ?? recordStamp(source, age, clock, answers);
     stamps.set(age, stamp);
     return stamp;
   };
   const dated = (answers: readonly Answer[]): Dated[] => {
     const records = asked.map((age) => stampOf(age, answers));
-    return dateRecords(records, layout.stampFormat, clock, span.now);
+    return dateRecords(records, source.layout.stamp.format, clock, span.now);
   };
 
   return {
-    next(answers): readonly RegisterRange[] {
-      const ages = asked.length === 0 ? firstAges(layout, plan) : furtherAges(dated(answers), layout.records, span);
-      const requests = ages.length > 0 ? plan(ages) : [];
-      asked.push(...ages);
+    next(answers): readonly Ask[] {
+      const isFirst = answers.length === 0;
+      const ages = isFirst ? source.firstAges : furtherAges(dated(answers), source.records, span);
+      if (ages.length === 0) return [];
+      const also = isFirst && identity ? [{ value: identity.range }] : [];
+      const next = source.ask(ages, also, answers);
+      asked.push(...next.ages);
       asked.sort((a, b) => a - b);
-      return requests;
+      return next.asks;
     },
     result(answers): ReadResult {
       const known = readIdentity(identity, answers);
       const records = refuseDoubtful(dated(answers));
       const kept = records.filter(({ at }) => at !== undefined && at >= span.from && at <= span.to);
-      const outcomes = kept.flatMap((record) => readRecord(layout, record, answers));
+      const outcomes = kept.flatMap((record) => readRecord(source, record, answers));
       return {
         values: outcomes.filter((outcome) => 'value' in outcome),
         identity: known.identity,
@@ -67,9 +66,10 @@ export function archiveInquiry(device: BoundDevice, span: ArchiveSpan): Inquiry 
   };
 }
 
-/** The newest record, and the one before it when it costs no further request: together they show how records are spaced. */
-function firstAges(layout: ArchiveLayout, plan: (ages: readonly number[]) => readonly RegisterRange[]): number[] {
-  return layout.records > 1 && plan([0, 1]).length <= plan([0]).length ? [0, 1] : [0];
+function sourceOf(device: BoundDevice): RecordSource {
+  const { archive, maker, model } = device.model;
+  if (!archive) throw new RangeError(`${maker} ${model} has no archive`);
+  return archive.pattern === 'records' ? recordsBySide(device, archive) : recordsBySelector(device, archive);
 }
 
 function furtherAges(records: readonly Dated[], count: number, span: ArchiveSpan): number[] {
@@ -77,34 +77,27 @@ function furtherAges(records: readonly Dated[], count: number, span: ArchiveSpan
   return ages.length > 0 ? ages : anchorAges(records, count);
 }
 
-function recordStamp(layout: ArchiveLayout, age: number, clock: ClockSetting, answers: readonly Answer[]): RecordStamp {
-  const picked = recordWanted(layout, age).map((wanted) => pick(wanted, answers));
-  const stamps = picked.map(({ stamp }) => (stamp ? hexText(stamp) : ''));
-  const torn = picked.some((one) => one.torn) || stamps.some((stamp) => stamp !== stamps[0]);
-  const raw = picked.map(({ value }) => hexText(value)).join('');
-  const stamp = picked[0]?.stamp ?? new Uint8Array();
-  const meanings = meaningsOf(stamp, layout.stampFormat, clock);
-  return { age, stamp, meanings, raw: `${stamps[0]}${raw}`, torn };
+function recordStamp(source: RecordSource, age: number, clock: ClockSetting, answers: readonly Answer[]): RecordStamp {
+  const { stamp, values, torn, unusable } = source.held(age, answers);
+  const meanings: RecordStamp['meanings'] =
+    unusable === undefined ? meaningsOf(stamp, source.layout.stamp.format, clock) : { kind: 'invalid', why: unusable };
+  return { age, stamp, meanings, raw: [stamp, ...values].map(hexText).join(''), torn };
 }
 
-function readRecord(layout: ArchiveLayout, record: Dated, answers: readonly Answer[]): (MeterValue | Failure)[] {
-  const wanted = recordWanted(layout, record.age);
-  return layout.values.map((spec, index) => {
-    const where = wanted[index]!;
-    const picked: Picked = pick(where, answers);
-    const number = decodeNumber(picked.value, spec.format);
+function readRecord(
+  { held, layout }: RecordSource,
+  record: Dated,
+  answers: readonly Answer[],
+): (MeterValue | Failure)[] {
+  const { stamp, values } = held(record.age, answers);
+  return layout.values.map(({ quantity, kind, unit, format }, index) => {
+    const bytes = values[index]!;
+    const number = decodeNumber(bytes, format);
     if (number.kind === 'invalid') {
-      return failure('value-invalid', `archive ${spec.quantity}, ${rangeText(where.value)}: ${number.why}`);
+      return failure('value-invalid', `archive ${quantity}, record ${record.age}: ${number.why}`);
     }
-    return {
-      quantity: spec.quantity,
-      kind: spec.kind,
-      value: number.value,
-      unit: spec.unit,
-      storedAt: record.at!,
-      flags: [],
-      raw: hexText(picked.value) + hexText(picked.stamp ?? new Uint8Array()),
-    };
+    const raw = hexText(bytes) + hexText(stamp);
+    return { quantity, kind, value: number.value, unit, storedAt: record.at!, flags: [], raw };
   });
 }
 

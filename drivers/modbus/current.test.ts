@@ -47,10 +47,8 @@ function read(
   meter: RegisterMeter,
   now = NOW,
 ): { result: ReadResult; requests: readonly string[] } {
-  const tcp = device.framing === 'modbus-tcp';
-  const { end, requests } = converse(modbusDriver.session(device, { want: 'current', now }), (frame) =>
-    tcp ? meter.tcp(frame) : meter.rtu(frame),
-  );
+  const session = modbusDriver.session(device, { want: 'current', now });
+  const { end, requests } = converse(session, (frame) => meter.answer(frame, device.framing));
   if (end.kind !== 'read') throw new Error(JSON.stringify(end));
   return { result: end.result, requests };
 }
@@ -61,15 +59,18 @@ const told = ({ values }: ReadResult): string[] =>
 const codes = ({ unusable }: ReadResult): string[] => unusable.map(({ code }) => code);
 
 describe('current reading', () => {
-  test.each(['modbus-rtu', 'modbus-tcp'] as const)('%s: values, serial and clock in two requests', (framing) => {
-    const { result, requests } = read(modbusDevice(MODEL, { blocks: { live: BASE } }, framing), corrector());
-    expect(requests).toEqual(['holding 4000+12', 'holding 4020+2']);
-    expect(told(result)).toEqual(['volume.base 1234.5 m3 now', 'volume.base.total 1234.07 m3 2026-11-21T12:00:00Z']);
-    expect(result.identity).toEqual({ serial: '12003456' });
-    expect(result.clock).toBe(NOW - 5_000);
-    expect(result.unusable).toEqual([]);
-    expect(result.values.map(({ raw }) => raw)).toEqual(['40934a0000000000', '0001e20f261121130000']);
-  });
+  test.each(['modbus-rtu', 'modbus-ascii', 'modbus-tcp'] as const)(
+    '%s: values, serial and clock in two requests',
+    (framing) => {
+      const { result, requests } = read(modbusDevice(MODEL, { blocks: { live: BASE } }, framing), corrector());
+      expect(requests).toEqual(['holding 4000+12', 'holding 4020+2']);
+      expect(told(result)).toEqual(['volume.base 1234.5 m3 now', 'volume.base.total 1234.07 m3 2026-11-21T12:00:00Z']);
+      expect(result.identity).toEqual({ serial: '12003456' });
+      expect(result.clock).toBe(NOW - 5_000);
+      expect(result.unusable).toEqual([]);
+      expect(result.values.map(({ raw }) => raw)).toEqual(['40934a0000000000', '0001e20f261121130000']);
+    },
+  );
 
   test('holeMax from the device file makes it one request', () => {
     const meter = corrector();
@@ -80,8 +81,8 @@ describe('current reading', () => {
 
   test("the site's word order holds for every number of the device", () => {
     const meter = corrector();
-    meter.write('holding', BASE + 3, encodeNumber(parseDecimal('1234.5'), 'f64', 'low-first'));
-    meter.write('holding', BASE + 10, encodeNumber(parseDecimal('123407'), 'u32', 'low-first'));
+    meter.write('holding', BASE + 3, encodeNumber(parseDecimal('1234.5'), 'f64', { words: 'low-first' }));
+    meter.write('holding', BASE + 10, encodeNumber(parseDecimal('123407'), 'u32', { words: 'low-first' }));
     const { result } = read(modbusDevice(MODEL, { blocks: { live: BASE }, words: 'low-first' }), meter);
     expect(told(result)).toEqual(['volume.base 1234.5 m3 now', 'volume.base.total 1234.07 m3 2026-11-21T12:00:00Z']);
   });
@@ -141,6 +142,58 @@ describe('current reading', () => {
     });
     expect(end).toMatchObject({ kind: 'read', result: { values: [], unusable: [{ code: 'value-invalid' }] } });
   });
+});
+
+describe('status bits', () => {
+  const flags = [
+    { flag: 'alarm', modbus: { table: 'coil', address: 3 } },
+    { flag: 'alarm', modbus: { table: 'discrete', address: 9 } },
+    { flag: 'low-battery', modbus: { table: 'holding', block: 'live', offset: 12, bit: 15 } },
+  ];
+  const device = modbusDevice({ ...MODEL, flags }, { blocks: { live: BASE } });
+  function flagsWith(coil: number, discrete: number, register: number): unknown {
+    const meter = corrector();
+    meter.write('coil', 3, [coil]);
+    meter.write('discrete', 9, [discrete]);
+    meter.write('holding', BASE + 12, [register]);
+    const { result, requests } = read(device, meter);
+    expect(requests).toEqual(['coil 3+1', 'discrete 9+1', 'holding 4000+13', 'holding 4020+2']);
+    return result.values.map((value) => value.flags);
+  }
+
+  test('a set bit flags every value, each flag once', () => {
+    expect(flagsWith(0, 0, 0)).toEqual([[], []]);
+    expect(flagsWith(1, 0, 0)).toEqual([['alarm'], ['alarm']]);
+    expect(flagsWith(1, 1, 0x8000)).toEqual([
+      ['alarm', 'low-battery'],
+      ['alarm', 'low-battery'],
+    ]);
+    expect(flagsWith(0, 0, 0x7fff)).toEqual([[], []]);
+  });
+});
+
+test('one value per request, where the meter wants it so, with the stamps before and after', () => {
+  const device = modbusDevice({ ...MODEL, modbus: { quirks: ['one-value-per-request'] } }, { blocks: { live: BASE } });
+  const { result, requests } = read(device, corrector());
+  expect(requests).toEqual(
+    ['4007+3', '4003+4', '4010+2', '4020+2', '4000+3', '4007+3'].map((each) => `holding ${each}`),
+  );
+  expect(told(result)).toEqual(['volume.base 1234.5 m3 now', 'volume.base.total 1234.07 m3 2026-11-21T12:00:00Z']);
+});
+
+test('a value and its residual are never parted', () => {
+  const reading = {
+    quantity: 'energy.active.import',
+    unit: 'kWh',
+    kind: 'counter',
+    modbus: { table: 'holding', address: 10, type: 'u32', residual: { type: 'u16', factor: '0.01' } },
+  };
+  const meter = new RegisterMeter();
+  meter.write('holding', 10, [1, 0, 7]);
+  const { result, requests } = read(modbusDevice({ readings: [reading], modbus: { registersMax: 3 } }), meter);
+  expect(requests).toEqual(['holding 10+3']);
+  expect(decimalText(result.values[0]!.value)).toBe('65536.07');
+  expect(result.values[0]!.raw).toBe('000100000007');
 });
 
 describe('what cannot be asked is refused before a byte is sent', () => {

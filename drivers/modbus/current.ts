@@ -1,9 +1,11 @@
 import type { MeterClockMode } from '../../src/core/calendar.ts';
 import type { MeterValue, ReadResult } from '../../src/core/driver.ts';
 import { type Failure, failure } from '../../src/core/failure.ts';
+import type { MeterFlag } from '../../src/core/reading.ts';
 import { isoUtc, type UtcMs } from '../../src/core/time.ts';
 import type { BoundDevice } from '../../src/device/bound.ts';
 import type { ReadingSpec } from '../../src/device/model.ts';
+import { type PlacedFlag, placeFlags, raisedFlags } from './flags.ts';
 import { identityPlace, readIdentity } from './identity.ts';
 import type { Inquiry } from './inquiry.ts';
 import { decodeNumber } from './numbers.ts';
@@ -25,16 +27,18 @@ export function currentInquiry(device: BoundDevice, now: UtcMs): Inquiry {
   const readings = device.model.readings.map((spec) => placeReading(device, spec));
   const identity = identityPlace(device);
   const meterClock = device.model.meterClock?.modbus && placeTime(device, device.model.meterClock.modbus);
-  const wanted: Wanted[] = readings.map(wantedOf);
+  const flags: readonly PlacedFlag[] = placeFlags(device);
+  const wanted: Wanted[] = [...readings.map(wantedOf), ...flags.map(({ range }) => ({ value: range }))];
   if (identity) wanted.push({ value: identity.range });
   if (meterClock) wanted.push({ value: meterClock.range });
-  const requests = planRequests(wanted, device.model.modbus);
+  const requests = planRequests(wanted, device.model.modbus).map((range) => ({ kind: 'read', range }) as const);
 
   return {
     next: (answers) => (answers.length === 0 ? requests : []),
     result(answers): ReadResult {
       const known = readIdentity(identity, answers);
-      const outcomes = readings.map((reading) => readOne(reading, answers, clock, now));
+      const raised = raisedFlags(flags, answers);
+      const outcomes = readings.map((reading) => readOne(reading, answers, clock, now, raised));
       const shown = meterClock && readClock(meterClock, answers, clock, now);
       const unusable = [...known.unusable, ...outcomes.flatMap((outcome) => outcome.unusable)];
       if (typeof shown === 'object') unusable.push(shown);
@@ -70,7 +74,13 @@ interface Outcome {
   readonly unusable: readonly Failure[];
 }
 
-function readOne(reading: PlacedReading, answers: readonly Answer[], clock: ClockSetting, now: UtcMs): Outcome {
+function readOne(
+  reading: PlacedReading,
+  answers: readonly Answer[],
+  clock: ClockSetting,
+  now: UtcMs,
+  flags: readonly MeterFlag[],
+): Outcome {
   const { spec, value: place } = reading;
   const picked = pick(wantedOf(reading), answers);
   const refuse = (code: Failure['code'], why: string): Outcome => ({
@@ -80,7 +90,7 @@ function readOne(reading: PlacedReading, answers: readonly Answer[], clock: Cloc
 
   const number = decodeNumber(picked.value, place);
   if (number.kind === 'invalid') return refuse('value-invalid', number.why);
-  const base = { quantity: spec.quantity, kind: spec.kind, value: number.value, unit: spec.unit, flags: [] };
+  const base = { quantity: spec.quantity, kind: spec.kind, value: number.value, unit: spec.unit, flags };
   if (!reading.stamp || !picked.stamp) return { values: [{ ...base, raw: hexText(picked.value) }], unusable: [] };
 
   if (picked.torn) return refuse('value-invalid', 'its stamp changed while it was read; the next reading will do');

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Step } from '../../src/core/driver.ts';
 import { createModbusDriver } from './index.ts';
-import { isGoodRtu, modbusDevice, RegisterMeter } from './meter.testkit.ts';
+import { isGoodSerial, modbusDevice, RegisterMeter } from './meter.testkit.ts';
 
 /** Random and mutated answers: every dialogue ends, none throws, and no value comes from anything but the right answer. */
 
@@ -52,14 +52,16 @@ const mutation: fc.Arbitrary<Mutation> = fc.oneof(
 );
 const cuts = fc.array(share, { maxLength: 4 });
 
-/** RTU: only the answer itself, or what its CRC cannot tell from one. TCP has no checksum: everything but the data must be right. */
-function couldBeRight(bytes: Uint8Array, good: Uint8Array, framing: 'modbus-rtu' | 'modbus-tcp'): boolean {
-  const checked = framing === 'modbus-rtu' ? good.length : 9;
+type ModbusFraming = 'modbus-rtu' | 'modbus-ascii' | 'modbus-tcp';
+
+/** On a serial line only the answer itself, or what its checksum cannot tell from one. TCP has none: all but the data must be right. */
+function couldBeRight(bytes: Uint8Array, good: Uint8Array, framing: ModbusFraming): boolean {
+  const checked = framing === 'modbus-tcp' ? 9 : good.length;
   const same = bytes.length === good.length && bytes.subarray(0, checked).every((byte, index) => byte === good[index]);
-  return same || (framing === 'modbus-rtu' && isGoodRtu(bytes));
+  return same || (framing !== 'modbus-tcp' && isGoodSerial(bytes, framing));
 }
 
-test.each(['modbus-rtu', 'modbus-tcp'] as const)('%s', (framing) => {
+test.each(['modbus-rtu', 'modbus-ascii', 'modbus-tcp'] as const)('%s', (framing) => {
   const device = modbusDevice(MODEL, { address: 17 }, framing);
   const driver = createModbusDriver();
   const ends = { read: 0, missed: 0 };
@@ -68,7 +70,7 @@ test.each(['modbus-rtu', 'modbus-tcp'] as const)('%s', (framing) => {
       const session = driver.session(device, { want: 'current', now: 0 });
       const asked = session.start();
       if (asked.kind !== 'send') throw new Error('a dialogue begins with a request');
-      const good = framing === 'modbus-rtu' ? meter.rtu(asked.bytes) : meter.tcp(asked.bytes);
+      const good = meter.answer(asked.bytes, framing);
       const bytes = mutate(good, asked.bytes);
       const edges = [...pieces.map((place) => Math.floor(place * bytes.length)).sort((a, b) => a - b), bytes.length];
       let step: Step = asked;

@@ -1,15 +1,17 @@
 import type { FieldDriver, ReadRequest, Session } from '../../src/core/driver.ts';
 import type { BoundDevice } from '../../src/device/bound.ts';
 import { archiveInquiry } from './archive.ts';
+import { asciiFraming } from './ascii.ts';
 import { currentInquiry } from './current.ts';
 import type { Framing } from './framing.ts';
 import { rtuFraming } from './rtu.ts';
 import { ModbusSession } from './session.ts';
 import { tcpFraming } from './tcp.ts';
 
+export { asciiFrame, parseAsciiFrame } from './ascii.ts';
 export { exceptionFailure } from './pdu.ts';
-export { crc16, parseRtuAnswer, type RtuParsed, rtuFrame } from './rtu.ts';
-export { parseTcpFrame, type TcpParsed, tcpFrame } from './tcp.ts';
+export { crc16, parseRtuAnswer, rtuFrame } from './rtu.ts';
+export { parseTcpFrame, tcpFrame } from './tcp.ts';
 
 /** The Modbus driver with transaction ids that begin at 1; a process needs one, a replayed run makes its own. */
 export function createModbusDriver(): FieldDriver<BoundDevice> {
@@ -44,8 +46,9 @@ function framingOf({ framing, config }: BoundDevice, tcp: Framing): Framing {
     case 'modbus-tcp':
       return tcp;
     case 'modbus-rtu':
+    case 'modbus-ascii':
       if (config.address === 0) throw new RangeError(`device ${config.id}: address 0 is broadcast, no unit answers it`);
-      return rtuFraming;
+      return framing === 'modbus-rtu' ? rtuFraming : asciiFraming;
     case 'mbus':
       throw new RangeError(`device ${config.id}: a Modbus device cannot hang on a line with framing "mbus"`);
   }

@@ -1,9 +1,10 @@
 import type { ReadResult } from '../../src/core/driver.ts';
-import type { Answer, RegisterRange } from './registers.ts';
+import type { Ask } from './pdu.ts';
+import type { Answer } from './registers.ts';
 
-/** What one dialogue wants to know, free of framing: which registers to ask for, and what the answers mean. */
+/** What one dialogue wants to know, free of framing: what to ask for, and what the answers mean. */
 export interface Inquiry {
-  /** The next requests, given all answers so far in the order asked; none when enough is known. */
-  next(answers: readonly Answer[]): readonly RegisterRange[];
+  /** The next requests, given the answers to all reads so far in the order asked; none when enough is known. */
+  next(answers: readonly Answer[]): readonly Ask[];
   result(answers: readonly Answer[]): ReadResult;
 }

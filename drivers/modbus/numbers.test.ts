@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type Decimal, decimal, decimalText, multiply, parseDecimal } from '../../src/core/decimal.ts';
-import { MODBUS_NUMBERS } from '../../src/device/model.ts';
+import { MODBUS_NUMBERS, type ModbusOrder } from '../../src/device/model.ts';
 import { encodeNumber, fromHex, wordBytes } from './meter.testkit.ts';
-import { decodeNumber, type ModbusNumber, type NumberFormat, type WordOrder } from './numbers.ts';
+import { decodeNumber, type ModbusNumber, type NumberFormat } from './numbers.ts';
 
 function format(type: ModbusNumber, rest: Partial<NumberFormat> = {}): NumberFormat {
-  return { type, words: 'high-first', factor: parseDecimal('1'), unavailable: [], ...rest };
+  return { type, words: 'high-first', bytes: 'high-first', factor: parseDecimal('1'), unavailable: [], ...rest };
 }
 
 function text(hex: string, type: ModbusNumber, rest: Partial<NumberFormat> = {}): string {
@@ -14,7 +14,13 @@ function text(hex: string, type: ModbusNumber, rest: Partial<NumberFormat> = {})
   return decoded.kind === 'value' ? decimalText(decoded.value) : decoded.why;
 }
 
-const BITS: Record<string, bigint> = { '16': 16n, '32': 32n, '64': 64n };
+const BITS: Record<string, bigint> = { '16': 16n, '32': 32n, '48': 48n, '64': 64n };
+const ORDERS: readonly (ModbusOrder & { readonly name: string })[] = [
+  { name: 'ABCD', words: 'high-first', bytes: 'high-first' },
+  { name: 'CDAB', words: 'low-first', bytes: 'high-first' },
+  { name: 'BADC', words: 'high-first', bytes: 'low-first' },
+  { name: 'DCBA', words: 'low-first', bytes: 'low-first' },
+];
 
 /** Every value that a type can hold, as the exact decimal. */
 function valuesOf(type: ModbusNumber): fc.Arbitrary<Decimal> {
@@ -31,20 +37,24 @@ function valuesOf(type: ModbusNumber): fc.Arbitrary<Decimal> {
 }
 
 describe('numbers', () => {
-  test.each(
-    MODBUS_NUMBERS.flatMap((type) => (['high-first', 'low-first'] as const).map((words) => [type, words] as const)),
-  )('%s %s: what a meter writes is read back exactly, times any factor', (type, words: WordOrder) => {
-    fc.assert(
-      fc.property(valuesOf(type), fc.constantFrom('1', '0.01', '10', '0.125'), (value, factorText) => {
-        const factor = parseDecimal(factorText);
-        const decoded = decodeNumber(wordBytes(encodeNumber(value, type, words)), format(type, { words, factor }));
-        if (decoded.kind === 'invalid') throw new Error(decoded.why);
-        const expected = multiply(value, factor);
-        expect(Number(decimalText(decoded.value))).toBe(Number(decimalText(expected)));
-        if (!type.startsWith('f')) expect(decimalText(decoded.value)).toBe(decimalText(expected));
-      }),
-    );
-  });
+  test.each(MODBUS_NUMBERS.flatMap((type) => ORDERS.map((order) => [type, order.name, order] as const)))(
+    '%s %s: what a meter writes is read back exactly, times any factor',
+    (type, _name, { words, bytes }) => {
+      fc.assert(
+        fc.property(valuesOf(type), fc.constantFrom('1', '0.01', '10', '0.125'), (value, factorText) => {
+          const factor = parseDecimal(factorText);
+          const decoded = decodeNumber(
+            wordBytes(encodeNumber(value, type, { words, bytes })),
+            format(type, { words, bytes, factor }),
+          );
+          if (decoded.kind === 'invalid') throw new Error(decoded.why);
+          const expected = multiply(value, factor);
+          expect(Number(decimalText(decoded.value))).toBe(Number(decimalText(expected)));
+          if (!type.startsWith('f')) expect(decimalText(decoded.value)).toBe(decimalText(expected));
+        }),
+      );
+    },
+  );
 
   test.each([
     // Eastron SDM630 protocol document, which prints it as 230.2; that would be 43663333.
@@ -64,6 +74,21 @@ describe('numbers', () => {
   test('low word first turns the registers, not their bytes', () => {
     expect(text('33334366', 'f32', { words: 'low-first' })).toBe('230.2');
     expect(text('0004000300020001', 'u64', { words: 'low-first' })).toBe(String(0x0001000200030004n));
+  });
+
+  test('the four orders of bytes by the letters that makers print', () => {
+    const letters = { ABCD: '00010203', CDAB: '02030001', BADC: '01000302', DCBA: '03020100' };
+    for (const { name, ...order } of ORDERS)
+      expect(text(letters[name as keyof typeof letters], 'u32', order)).toBe('66051');
+  });
+
+  test('a residual is added to its value, in the same order', () => {
+    const residual = { type: 'u16', factor: parseDecimal('0.01') } as const;
+    expect(text('0000000c 0043', 'u32', { residual })).toBe('12.67');
+    expect(text('000c0000 0043', 'u32', { residual, words: 'low-first' })).toBe('12.67');
+    expect(text('0c000000 4300', 'u32', { residual, words: 'low-first', bytes: 'low-first' })).toBe('12.67');
+    expect(text('0000000c 0064', 'u32', { residual })).toContain('a whole step or more');
+    expect(text('ffffffff 0001', 'u32', { residual, unavailable: ['ffffffff'] })).toContain('not available');
   });
 
   test('the factor is applied exactly and keeps the known decimals', () => {

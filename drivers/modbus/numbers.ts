@@ -1,60 +1,83 @@
-import { type Decimal, decimal, decimalFromFloat, multiply } from '../../src/core/decimal.ts';
-import type { MODBUS_NUMBERS, ModbusPlace } from '../../src/device/model.ts';
+import { add, compare, type Decimal, decimal, decimalFromFloat, multiply } from '../../src/core/decimal.ts';
+import { type MODBUS_NUMBERS, MODBUS_REGISTERS, type ModbusOrder } from '../../src/device/model.ts';
 import { hexText } from './registers.ts';
 
 /** Registers -> exact decimals. No number passes through a binary float that the meter did not send as one. */
 
 export type ModbusNumber = (typeof MODBUS_NUMBERS)[number];
-export type WordOrder = ModbusPlace['words'];
 
-export interface NumberFormat {
+export interface NumberFormat extends ModbusOrder {
   readonly type: ModbusNumber;
-  readonly words: WordOrder;
   /** The register's number times this is the value. */
   readonly factor: Decimal;
-  /** Lower-case hex of the whole value, high word first whatever the word order: what the maker's manual prints. */
+  /** Lower-case hex of the whole value, high word and byte first whatever the order: what the maker's manual prints. */
   readonly unavailable: readonly string[];
+  /** Right behind the value's registers: what is counted below one step of it. */
+  readonly residual?: { readonly type: ModbusNumber; readonly factor: Decimal };
 }
 
 export type Decoded<T> =
   | { readonly kind: 'value'; readonly value: T }
   | { readonly kind: 'invalid'; readonly why: string };
 
-export const NUMBER_REGISTERS: Record<ModbusNumber, number> = {
-  u16: 1,
-  s16: 1,
-  bcd16: 1,
-  u32: 2,
-  s32: 2,
-  f32: 2,
-  bcd32: 2,
-  u64: 4,
-  s64: 4,
-  f64: 4,
-  bcd64: 4,
-};
+/** How many registers the value takes, its residual included. */
+export function registersOf({ type, residual }: Pick<NumberFormat, 'type' | 'residual'>): number {
+  return MODBUS_REGISTERS[type] + (residual ? MODBUS_REGISTERS[residual.type] : 0);
+}
 
-/** @param bytes the value's registers as the wire had them, exactly as many as the type has */
+/** @param bytes the value's registers as the wire had them, exactly as many as registersOf says */
 export function decodeNumber(bytes: Uint8Array, format: NumberFormat): Decoded<Decimal> {
-  const ordered = highWordFirst(bytes, format.words);
+  const width = 2 * MODBUS_REGISTERS[format.type];
+  const ordered = highFirst(bytes.subarray(0, width), format);
   const hex = hexText(ordered);
   if (format.unavailable.includes(hex)) return invalid(`${hex} means "not available"`);
   const number = plainNumber(ordered, hex, format.type);
-  return number.kind === 'invalid' ? number : { kind: 'value', value: multiply(number.value, format.factor) };
+  if (number.kind === 'invalid') return number;
+  const value = multiply(number.value, format.factor);
+  return format.residual
+    ? withResidual(value, bytes.subarray(width), format, format.residual)
+    : { kind: 'value', value };
 }
 
-/** Registers keep their high byte first (V1.1b3 clause 4.2); only the order of the registers differs between makers. */
-export function highWordFirst(bytes: Uint8Array, words: WordOrder): Uint8Array {
-  if (words === 'high-first') return bytes;
-  const turned = new Uint8Array(bytes.length);
-  for (let at = 0; at < bytes.length; at += 2) turned.set(bytes.subarray(at, at + 2), bytes.length - 2 - at);
+function withResidual(
+  value: Decimal,
+  bytes: Uint8Array,
+  format: NumberFormat,
+  { type, factor }: NonNullable<NumberFormat['residual']>,
+): Decoded<Decimal> {
+  const ordered = highFirst(bytes, format);
+  const number = plainNumber(ordered, hexText(ordered), type);
+  if (number.kind === 'invalid') return number;
+  const residual = multiply(number.value, factor);
+  // A residual of a whole step or more means that the two are not what the device file says.
+  if (compare(residual, format.factor) >= 0) return invalid(`the residual ${hexText(ordered)} is a whole step or more`);
+  return { kind: 'value', value: add(value, residual) };
+}
+
+/**
+ * The standard has the high byte of a register first (V1.1b3 clause 4.2) and leaves the order of registers to the maker; some
+ * makers turn the bytes too.
+ */
+export function highFirst(bytes: Uint8Array, { words, bytes: inRegister }: ModbusOrder): Uint8Array {
+  const registers = inRegister === 'high-first' ? bytes : turnedBytes(bytes);
+  if (words === 'high-first') return registers;
+  const turned = new Uint8Array(registers.length);
+  for (let at = 0; at < registers.length; at += 2) {
+    turned.set(registers.subarray(at, at + 2), registers.length - 2 - at);
+  }
   return turned;
+}
+
+/** Each register's two bytes the other way round. */
+function turnedBytes(bytes: Uint8Array): Uint8Array {
+  return bytes.map((_, at) => bytes[at ^ 1]!);
 }
 
 function plainNumber(ordered: Uint8Array, hex: string, type: ModbusNumber): Decoded<Decimal> {
   switch (type) {
     case 'u16':
     case 'u32':
+    case 'u48':
     case 'u64':
       return { kind: 'value', value: decimal(BigInt(`0x${hex}`)) };
     case 's16':
@@ -63,6 +86,7 @@ function plainNumber(ordered: Uint8Array, hex: string, type: ModbusNumber): Deco
       return { kind: 'value', value: decimal(BigInt.asIntN(8 * ordered.length, BigInt(`0x${hex}`))) };
     case 'bcd16':
     case 'bcd32':
+    case 'bcd48':
     case 'bcd64':
       return /^\d+$/.test(hex) ? { kind: 'value', value: decimal(BigInt(hex)) } : invalid(`${hex} is not BCD`);
     case 'f32':

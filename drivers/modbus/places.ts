@@ -1,9 +1,9 @@
 import { parseDecimal } from '../../src/core/decimal.ts';
 import type { BoundDevice } from '../../src/device/bound.ts';
-import type { ModbusPlace } from '../../src/device/model.ts';
-import { type ModbusNumber, NUMBER_REGISTERS, type NumberFormat, type WordOrder } from './numbers.ts';
+import { MODBUS_REGISTERS, type ModbusOrder, type ModbusPlace } from '../../src/device/model.ts';
+import { type ModbusNumber, type NumberFormat, registersOf } from './numbers.ts';
 import { endOf, type RegisterRange, rangeText, type Table } from './registers.ts';
-import { isModbusTime, type ModbusTime, TIME_REGISTERS, type TimeFormat } from './times.ts';
+import { isModbusTime, type ModbusTime, type TimeFormat } from './times.ts';
 
 /**
  * The device file's places with what the site decides about them: where blocks stand, and the word order. Everything here throws
@@ -18,50 +18,49 @@ export interface PlacedTime extends TimeFormat {
   readonly range: RegisterRange;
 }
 
+/** The format of a number: what a device file says of it, wherever it stands. */
+export type NumberSpec = Pick<ModbusPlace, 'factor'> &
+  Partial<Pick<ModbusPlace, 'unavailable' | 'residual'>> &
+  ModbusOrder;
+
 export function placeNumber(device: BoundDevice, place: ModbusPlace): PlacedNumber {
-  const { type } = place;
-  if (isModbusTime(type)) throw new RangeError(`a value cannot have the time type ${type}`);
-  const range = placeRange(place.table, addressOf(device, place), NUMBER_REGISTERS[type]);
-  return placedNumber(range, type, wordsOf(device, place.words), place.factor, place.unavailable);
+  if (isModbusTime(place.type)) throw new RangeError(`a value cannot have the time type ${place.type}`);
+  const format = numberFormat(device, place.type, place);
+  return { ...format, range: placeRange(place.table, addressOf(device, place), registersOf(format)) };
 }
 
 export function placeTime(device: BoundDevice, place: ModbusPlace): PlacedTime {
-  const { type } = place;
-  if (!isModbusTime(type)) throw new RangeError(`a time cannot have the number type ${type}`);
-  return placedTime(device, place.table, addressOf(device, place), type, place.words);
+  if (!isModbusTime(place.type)) throw new RangeError(`a time cannot have the number type ${place.type}`);
+  const range = placeRange(place.table, addressOf(device, place), MODBUS_REGISTERS[place.type]);
+  return { ...timeFormat(device, place.type, place), range };
 }
 
-export function placedNumber(
-  range: RegisterRange,
-  type: ModbusNumber,
-  words: WordOrder,
-  factor: string,
-  unavailable: readonly string[],
-): PlacedNumber {
+export function numberFormat(device: BoundDevice, type: ModbusNumber, spec: NumberSpec): NumberFormat {
+  const unavailable = spec.unavailable ?? [];
+  const digits = 4 * MODBUS_REGISTERS[type];
   for (const pattern of unavailable) {
     // A pattern of another length would never match, and the placeholder would pass as a value.
-    if (pattern.length !== 4 * range.count) {
-      throw new RangeError(
-        `the pattern "${pattern}" is not as long as the type ${type} (${4 * range.count} hex digits)`,
-      );
+    if (pattern.length !== digits) {
+      throw new RangeError(`the pattern "${pattern}" is not as long as the type ${type} (${digits} hex digits)`);
     }
   }
-  return { range, type, words, factor: parseDecimal(factor), unavailable };
+  const { residual } = spec;
+  return {
+    type,
+    ...orderOf(device, spec),
+    factor: parseDecimal(spec.factor),
+    unavailable,
+    ...(residual && { residual: { type: residual.type, factor: parseDecimal(residual.factor) } }),
+  };
 }
 
-export function placedTime(
-  device: BoundDevice,
-  table: Table,
-  address: number,
-  type: ModbusTime,
-  words: WordOrder,
-): PlacedTime {
-  return { range: placeRange(table, address, TIME_REGISTERS[type]), type, words: wordsOf(device, words) };
+export function timeFormat(device: BoundDevice, type: ModbusTime, order: ModbusOrder): TimeFormat {
+  return { type, ...orderOf(device, order) };
 }
 
 /** The site's word order holds for the whole device. */
-export function wordsOf(device: BoundDevice, words: WordOrder): WordOrder {
-  return device.config.words ?? words;
+function orderOf(device: BoundDevice, { words, bytes }: ModbusOrder): ModbusOrder {
+  return { words: device.config.words ?? words, bytes };
 }
 
 export function placeRange(table: Table, address: number, count: number): RegisterRange {
@@ -79,7 +78,7 @@ export function blockAddress(device: BoundDevice, block: string): number {
   return address;
 }
 
-function addressOf(device: BoundDevice, place: ModbusPlace): number {
+export function addressOf(device: BoundDevice, place: Pick<ModbusPlace, 'address' | 'block' | 'offset'>): number {
   if (place.block === undefined) {
     if (place.address === undefined) throw new RangeError('a place has neither an address nor a block');
     return place.address;

@@ -12,6 +12,7 @@ export interface Limits {
   readonly registersMax: number;
   /** Unused registers that a request may read across. */
   readonly holeMax: number;
+  readonly quirks?: readonly 'one-value-per-request'[];
 }
 
 /** A value, and the stamp it must not be parted from. */
@@ -28,6 +29,7 @@ export function planRequests(wanted: readonly Wanted[], limits: Limits): Registe
       throw new RangeError(`${rangeText(piece)} is more than the ${limits.registersMax} registers of a request`);
     }
   }
+  if (limits.quirks?.includes('one-value-per-request')) return singly(wanted);
   const land = stretches(pieces, limits.holeMax);
   const together: RegisterRange[] = [];
   const stampsApart: RegisterRange[] = [];
@@ -42,6 +44,16 @@ export function planRequests(wanted: readonly Wanted[], limits: Limits): Registe
   }
   const around = cover(stampsApart, land, limits.registersMax);
   return [...around, ...cover(together, land, limits.registersMax), ...around];
+}
+
+/** Each value by itself, between two readings of all stamps. */
+function singly(wanted: readonly Wanted[]): RegisterRange[] {
+  const stamps = distinct(wanted.flatMap(({ stamp }) => stamp ?? []));
+  return [...stamps, ...distinct(wanted.map(({ value }) => value)), ...stamps];
+}
+
+function distinct(ranges: readonly RegisterRange[]): RegisterRange[] {
+  return [...new Map(ranges.map((range) => [rangeText(range), range])).values()];
 }
 
 /** What the answers say of a wanted value; `torn` when its stamp changed while it was read. */

@@ -1,18 +1,21 @@
-import type { ModbusPlace } from '../../src/device/model.ts';
+/** The four tables of V1.1b3 clause 4.3: registers of 16 bits (holding, input) and single bits (coil, discrete input). */
+export type Table = 'holding' | 'input' | 'coil' | 'discrete';
 
-export type Table = ModbusPlace['table'];
-
-/** Registers side by side: `address` is what goes on the wire (0-based), `count` at least 1. */
+/** Registers or bits side by side: `address` is what goes on the wire (0-based), `count` at least 1. */
 export interface RegisterRange {
   readonly table: Table;
   readonly address: number;
   readonly count: number;
 }
 
-/** What one request brought: two bytes for each register, high byte first, as the wire had them. */
+/** What one request brought: two bytes for each register, high byte first, as the wire had them; a bit is a register of 0 or 1. */
 export interface Answer {
   readonly range: RegisterRange;
   readonly bytes: Uint8Array;
+}
+
+export function isBits(table: Table): boolean {
+  return table === 'coil' || table === 'discrete';
 }
 
 export function endOf(range: RegisterRange): number {

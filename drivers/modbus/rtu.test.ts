@@ -24,7 +24,7 @@ describe('CRC', () => {
 });
 
 const RANGE: RegisterRange = { table: 'input', address: 0, count: 2 };
-const exchange = rtuFraming.ask(1, RANGE);
+const exchange = rtuFraming.ask(1, { kind: 'read', range: RANGE });
 const GOOD = fromHex('01 04 04 43 66 33 34 1b 38');
 
 function judged(bytes: Uint8Array): string {

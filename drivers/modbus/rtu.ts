@@ -1,7 +1,6 @@
-import { type Failure, failure } from '../../src/core/failure.ts';
-import type { Exchange, Framing, Judged } from './framing.ts';
-import { answerPduLength, byteCountFault, judgeAnswerPdu, readRequestPdu } from './pdu.ts';
-import { hexText, type RegisterRange } from './registers.ts';
+import { broken, type Exchange, type Framing, type Judged, judgeFrame, type Parsed } from './framing.ts';
+import { type Ask, answerPduLength, byteCountFault, requestPdu } from './pdu.ts';
+import { hexText } from './registers.ts';
 
 /**
  * RTU framing: address, PDU, CRC (MODBUS over Serial Line V1.02, clause 2.5.1). A frame is found by its own length, not by
@@ -31,31 +30,24 @@ export function rtuFrame(unit: number, pdu: Uint8Array): Uint8Array {
   return frame;
 }
 
-export type RtuParsed =
-  | { readonly kind: 'more' }
-  | { readonly kind: 'frame'; readonly unit: number; readonly pdu: Uint8Array; readonly length: number }
-  | { readonly kind: 'broken'; readonly failure: Failure };
-
-/** The first answer frame in `bytes`, whoever it is from: `length` says where it ends. */
-export function parseRtuAnswer(bytes: Uint8Array): RtuParsed {
+/** The first answer frame in `bytes`, whoever it is from. */
+export function parseRtuAnswer(bytes: Uint8Array): Parsed {
   const pduLength = answerPduLength(bytes.subarray(1));
-  if (pduLength === 'unknown') {
-    return { kind: 'broken', failure: failure('wrong-function', `function ${bytes[1]}, of no answer to a read`) };
-  }
+  if (pduLength === 'unknown') return broken('wrong-function', `function ${bytes[1]}, of no answer we could ask for`);
   if (pduLength === 'more' || bytes.length < pduLength + 3) return { kind: 'more' };
   const length = pduLength + 3;
   const crc = crc16(bytes.subarray(0, length - 2));
   const sent = bytes[length - 2]! | (bytes[length - 1]! << 8);
   if (crc !== sent) {
-    const detail = `CRC ${sent.toString(16)}, computed ${crc.toString(16)} over ${hexText(bytes.subarray(0, length - 2))}`;
-    return { kind: 'broken', failure: failure('frame-checksum', detail) };
+    const body = hexText(bytes.subarray(0, length - 2));
+    return broken('frame-checksum', `CRC ${sent.toString(16)}, computed ${crc.toString(16)} over ${body}`);
   }
   return { kind: 'frame', unit: bytes[0]!, pdu: bytes.subarray(1, length - 2), length };
 }
 
 export const rtuFraming: Framing = {
-  ask(unit: number, range: RegisterRange): Exchange {
-    return { frame: rtuFrame(unit, readRequestPdu(range)), judge: (received) => judge(received, unit, range) };
+  ask(unit: number, ask: Ask): Exchange {
+    return { frame: rtuFrame(unit, requestPdu(ask)), judge: (received) => judge(received, unit, ask) };
   },
 };
 
@@ -63,16 +55,9 @@ export const rtuFraming: Framing = {
  * "Another device" and "another function" are said only of frames whose CRC is right; on anything else they would be a guess
  * about noise. Only the byte count is judged before (see byteCountFault).
  */
-function judge(received: Uint8Array, unit: number, range: RegisterRange): Judged {
-  const early = received[0] === unit ? byteCountFault(received.subarray(1), range) : undefined;
+function judge(received: Uint8Array, unit: number, ask: Ask): Judged {
+  const early = received[0] === unit ? byteCountFault(received.subarray(1), ask) : undefined;
   if (early) return { kind: 'broken', failure: early };
   const parsed = parseRtuAnswer(received);
-  if (parsed.kind !== 'frame') return parsed;
-  if (parsed.unit !== unit) {
-    return { kind: 'broken', failure: failure('wrong-address', `unit ${parsed.unit} answered`) };
-  }
-  // Before the PDU: an exception with bytes after it must not count as an answer that leaves the line clean.
-  const over = received.length - parsed.length;
-  if (over > 0) return { kind: 'broken', failure: failure('frame-trailing', `${over} bytes after the answer`) };
-  return judgeAnswerPdu(parsed.pdu, range);
+  return parsed.kind === 'frame' ? judgeFrame(parsed, received.length, unit, ask) : parsed;
 }

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Session } from '../../src/core/driver.ts';
 import { createModbusDriver, modbusDriver } from './index.ts';
 import { modbusDevice, RegisterMeter } from './meter.testkit.ts';
+import { rtuFrame } from './rtu.ts';
 import { tcpFrame } from './tcp.ts';
 
 const place = (address: number) => ({ table: 'input', address, type: 'u16' });
@@ -79,6 +80,41 @@ describe('a dialogue', () => {
 
   test('bytes before anything was asked are foreign', () => {
     expect(open().received(Uint8Array.of(1))).toMatchObject({ kind: 'missed', failure: { code: 'foreign-answer' } });
+  });
+});
+
+describe('a busy device', () => {
+  const exception = (step: ReturnType<Session['start']>, code: number): Uint8Array =>
+    rtuFrame(1, Uint8Array.of(sent(step)[1]! | 0x80, code));
+
+  test.each([5, 6])('exception %i: the same request again, and on with the next when it is answered', (code) => {
+    const session = open();
+    const first = session.start();
+    const again = session.received(exception(first, code));
+    expect(again).toEqual(first);
+    const second = session.received(meter.rtu(sent(again)));
+    expect(session.received(meter.rtu(sent(second)))).toMatchObject({ kind: 'read' });
+  });
+
+  test('three more times for each request, then it is a failure by its name', () => {
+    const session = open();
+    let step = session.start();
+    for (let tries = 1; tries <= 4; tries++) {
+      expect(step.kind).toBe('send');
+      step = session.received(exception(step, 6));
+    }
+    expect(step).toMatchObject({
+      kind: 'missed',
+      failure: { code: 'device-busy', detail: expect.stringContaining('exception 6 (server device busy)') },
+    });
+  });
+
+  test('no other exception is asked again', () => {
+    const session = open();
+    expect(session.received(exception(session.start(), 4))).toMatchObject({
+      kind: 'missed',
+      failure: { code: 'device-exception' },
+    });
   });
 });
 

@@ -3,12 +3,18 @@ import { type Failure, failure } from '../../src/core/failure.ts';
 import type { Millis } from '../../src/core/time.ts';
 import type { Exchange, Framing } from './framing.ts';
 import type { Inquiry } from './inquiry.ts';
-import { type Answer, type RegisterRange, rangeText } from './registers.ts';
+import { type Ask, askText } from './pdu.ts';
+import type { Answer } from './registers.ts';
 
-/** One dialogue: the inquiry's requests one after the other, each judged by the framing. The first failure ends it. */
+/**
+ * One dialogue: the inquiry's requests one after the other, each judged by the framing. The first failure ends it, but a device
+ * that says it is busy (exceptions 5 and 6) is asked the same again, after the pause its device file gives between requests.
+ */
 
 /** Late answers to earlier requests that are skipped while waiting for one; more is not lateness but a fault. */
 const OLDER_ANSWERS_MAX = 8;
+/** So often a request is sent once more when the device is busy; then the collector's back-off is the better wait. */
+const BUSY_RETRIES_MAX = 3;
 
 export interface Link {
   readonly framing: Framing;
@@ -22,10 +28,11 @@ export class ModbusSession implements Session {
   readonly #link: Link;
   readonly #inquiry: Inquiry;
   readonly #answers: Answer[] = [];
-  #open: RegisterRange[] = [];
-  #asking: { readonly range: RegisterRange; readonly exchange: Exchange } | undefined;
+  #open: Ask[] = [];
+  #asking: { readonly ask: Ask; readonly exchange: Exchange } | undefined;
   #received: Uint8Array = new Uint8Array();
   #olderAnswers = 0;
+  #busyAnswers = 0;
   /** Set when the dialogue is over; a spent session keeps saying how it ended. */
   #end: Step | undefined;
 
@@ -49,9 +56,9 @@ export class ModbusSession implements Session {
         case 'more':
           return this.#wait();
         case 'broken':
-          return this.#miss(judged.failure);
+          return this.#refused(asking.ask, judged.failure);
         case 'answer':
-          this.#answers.push({ range: asking.range, bytes: judged.data });
+          if (asking.ask.kind === 'read') this.#answers.push({ range: asking.ask.range, bytes: judged.data });
           return this.#askNext();
         case 'older':
           this.#olderAnswers += 1;
@@ -74,16 +81,27 @@ export class ModbusSession implements Session {
 
   #askNext(): Step {
     if (this.#open.length === 0) this.#open = [...this.#inquiry.next(this.#answers)];
-    const range = this.#open.shift();
-    if (!range) {
+    const ask = this.#open.shift();
+    if (!ask) {
       this.#end = { kind: 'read', result: this.#inquiry.result(this.#answers) };
       return this.#end;
     }
-    const exchange = this.#link.framing.ask(this.#link.unit, range);
-    this.#asking = { range, exchange };
+    this.#busyAnswers = 0;
+    return this.#ask(ask);
+  }
+
+  #ask(ask: Ask): Step {
+    const exchange = this.#link.framing.ask(this.#link.unit, ask);
+    this.#asking = { ask, exchange };
     this.#received = new Uint8Array();
     this.#olderAnswers = 0;
     return { kind: 'send', bytes: exchange.frame, replyWithinMs: this.#link.replyWithinMs };
+  }
+
+  #refused(ask: Ask, why: Failure): Step {
+    if (why.code !== 'device-busy' || this.#busyAnswers >= BUSY_RETRIES_MAX) return this.#miss(why);
+    this.#busyAnswers += 1;
+    return this.#ask(ask);
   }
 
   /** Inside an answer the gap counts; with nothing of it here yet, the whole time for an answer. */
@@ -92,7 +110,7 @@ export class ModbusSession implements Session {
   }
 
   #miss({ code, detail }: Failure): Step {
-    const asked = this.#asking ? `, ${rangeText(this.#asking.range)}` : '';
+    const asked = this.#asking ? `, ${askText(this.#asking.ask)}` : '';
     this.#end = { kind: 'missed', failure: failure(code, `unit ${this.#link.unit}${asked}: ${detail}`) };
     return this.#end;
   }

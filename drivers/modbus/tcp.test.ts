@@ -7,7 +7,7 @@ const RANGE: RegisterRange = { table: 'holding', address: 0x6b, count: 3 };
 const PDU = fromHex('03 06 022b 0000 0064');
 
 function asking(transaction: number) {
-  const exchange = tcpFraming(() => transaction).ask(0x11, RANGE);
+  const exchange = tcpFraming(() => transaction).ask(0x11, { kind: 'read', range: RANGE });
   const judge = (bytes: Uint8Array) => exchange.judge(bytes);
   const judged = (bytes: Uint8Array): string => {
     const { kind, ...rest } = judge(bytes);

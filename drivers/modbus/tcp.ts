@@ -1,7 +1,5 @@
-import { type Failure, failure } from '../../src/core/failure.ts';
-import type { Exchange, Framing, Judged } from './framing.ts';
-import { judgeAnswerPdu, readRequestPdu } from './pdu.ts';
-import type { RegisterRange } from './registers.ts';
+import { broken, type Exchange, type Frame, type Framing, type Judged, judgeFrame, type Parsed } from './framing.ts';
+import { type Ask, requestPdu } from './pdu.ts';
 
 /** Modbus TCP: MBAP header (MODBUS Messaging on TCP/IP V1.0b, clause 3.1.3) of transaction, protocol 0, length, unit. */
 
@@ -20,19 +18,12 @@ export function tcpFrame(transaction: number, unit: number, pdu: Uint8Array): Ui
   return frame;
 }
 
-export type TcpParsed =
-  | { readonly kind: 'more' }
-  | {
-      readonly kind: 'frame';
-      readonly transaction: number;
-      readonly unit: number;
-      readonly pdu: Uint8Array;
-      readonly length: number;
-    }
-  | { readonly kind: 'broken'; readonly failure: Failure };
+export interface TcpFrame extends Frame {
+  readonly transaction: number;
+}
 
-/** The first frame in `bytes`, whatever it answers: `length` says where it ends. */
-export function parseTcpFrame(bytes: Uint8Array): TcpParsed {
+/** The first frame in `bytes`, whatever it answers. */
+export function parseTcpFrame(bytes: Uint8Array): Parsed<TcpFrame> {
   if (bytes.length < 6) return { kind: 'more' };
   const header = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const protocol = header.getUint16(2);
@@ -53,11 +44,11 @@ export function parseTcpFrame(bytes: Uint8Array): TcpParsed {
  */
 export function tcpFraming(nextTransaction: () => number): Framing {
   return {
-    ask(unit: number, range: RegisterRange): Exchange {
+    ask(unit: number, ask: Ask): Exchange {
       const transaction = nextTransaction();
       return {
-        frame: tcpFrame(transaction, unit, readRequestPdu(range)),
-        judge: (received) => judge(received, transaction, unit, range),
+        frame: tcpFrame(transaction, unit, requestPdu(ask)),
+        judge: (received) => judge(received, transaction, unit, ask),
       };
     },
   };
@@ -68,25 +59,18 @@ export function tcpFraming(nextTransaction: () => number): Framing {
  * and a slow device would otherwise fail for ever, each dialogue on the late answer of the one before. Only a whole frame with
  * an older id is skipped; an id that was not asked for yet is `foreign-answer`, since no explanation of it is harmless.
  */
-function judge(received: Uint8Array, transaction: number, unit: number, range: RegisterRange): Judged {
+function judge(received: Uint8Array, transaction: number, unit: number, ask: Ask): Judged {
   const parsed = parseTcpFrame(received);
   if (parsed.kind !== 'frame') return parsed;
   if (parsed.transaction !== transaction) {
     if (isOlder(parsed.transaction, transaction)) return { kind: 'older', length: parsed.length };
     return broken('foreign-answer', `transaction ${parsed.transaction}, expected ${transaction}`);
   }
-  if (parsed.unit !== unit) return broken('wrong-address', `unit ${parsed.unit} answered`);
-  const over = received.length - parsed.length;
-  if (over > 0) return broken('frame-trailing', `${over} bytes after the answer`);
-  return judgeAnswerPdu(parsed.pdu, range);
+  return judgeFrame(parsed, received.length, unit, ask);
 }
 
 /** Ids wrap at 65536; the half that lies behind is older. */
 function isOlder(transaction: number, current: number): boolean {
   const behind = (current - transaction) & 0xffff;
   return behind > 0 && behind < 0x8000;
-}
-
-function broken(code: Failure['code'], detail: string): { readonly kind: 'broken'; readonly failure: Failure } {
-  return { kind: 'broken', failure: failure(code, detail) };
 }

@@ -8,7 +8,7 @@ const LOCAL: ClockSetting = { zone: 'Europe/Prague', mode: 'local' };
 const NOW = parseUtc('2026-11-21T12:00:00Z');
 
 function decoded(hex: string, type: ModbusTime, clock = LOCAL, near = NOW): string {
-  const time = decodeTime(fromHex(hex), { type, words: 'high-first' }, clock, near);
+  const time = decodeTime(fromHex(hex), { type, words: 'high-first', bytes: 'high-first' }, clock, near);
   return time.kind === 'value' ? isoUtc(time.value) : time.why;
 }
 
@@ -21,7 +21,12 @@ describe('times', () => {
     fc.assert(
       fc.property(instants, (seconds) => {
         const at = seconds * 1000;
-        const time = decodeTime(wordBytes(encodeTime(at, type)), { type, words: 'high-first' }, LOCAL, at);
+        const time = decodeTime(
+          wordBytes(encodeTime(at, type)),
+          { type, words: 'high-first', bytes: 'high-first' },
+          LOCAL,
+          at,
+        );
         expect(time).toEqual({ kind: 'value', value: at });
       }),
     );
@@ -34,7 +39,7 @@ describe('times', () => {
   });
 
   test('the word order turns a number, not a row of fields', () => {
-    const low = { words: 'low-first' } as const;
+    const low = { words: 'low-first', bytes: 'high-first' } as const;
     const unix = decodeTime(fromHex('5e80 6a45'), { type: 'unix-u32', ...low }, LOCAL, NOW);
     expect(unix).toEqual({ kind: 'value', value: 0x6a455e80 * 1000 });
     const noon = { kind: 'value', value: parseUtc('2026-07-01T10:00:00Z') };
@@ -58,7 +63,7 @@ describe('times', () => {
     const twice = '261025 020000';
     expect(decoded(twice, 'local-bcd3', LOCAL, parseUtc('2026-10-25T00:05:00Z'))).toBe('2026-10-25T00:00:00Z');
     expect(decoded(twice, 'local-bcd3', LOCAL, parseUtc('2026-10-25T01:05:00Z'))).toBe('2026-10-25T01:00:00Z');
-    const format = { type: 'local-bcd3', words: 'high-first' } as const;
+    const format = { type: 'local-bcd3', words: 'high-first', bytes: 'high-first' } as const;
     const meanings = (hex: string, clock = LOCAL) => meaningsOf(fromHex(hex), format, clock);
     const [early, late] = [parseUtc('2026-10-25T00:00:00Z'), parseUtc('2026-10-25T01:00:00Z')];
     expect(meanings(twice)).toEqual({ kind: 'value', value: { early, late } });

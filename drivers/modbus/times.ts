@@ -1,16 +1,15 @@
 import { type LocalTime, type MeterClockMode, meterTimeToUtc } from '../../src/core/calendar.ts';
 import { HOUR_MS, isoUtc, MINUTE_MS, type Millis, parseUtc, SECOND_MS, type UtcMs } from '../../src/core/time.ts';
-import { MODBUS_TIMES } from '../../src/device/model.ts';
-import { type Decoded, highWordFirst, type WordOrder } from './numbers.ts';
+import { MODBUS_TIMES, type ModbusOrder } from '../../src/device/model.ts';
+import { type Decoded, highFirst } from './numbers.ts';
 import { hexText } from './registers.ts';
 
 /** A meter's time registers -> UTC, and whether a stamp can be believed. */
 
 export type ModbusTime = (typeof MODBUS_TIMES)[number];
 
-export interface TimeFormat {
+export interface TimeFormat extends ModbusOrder {
   readonly type: ModbusTime;
-  readonly words: WordOrder;
 }
 
 /** How the meter's clock runs and where it hangs. */
@@ -18,8 +17,6 @@ export interface ClockSetting {
   readonly zone: string;
   readonly mode: MeterClockMode;
 }
-
-export const TIME_REGISTERS: Record<ModbusTime, number> = { 'unix-u32': 2, 'local-words6': 6, 'local-bcd3': 3 };
 
 export const QUARTER_MS: Millis = 15 * MINUTE_MS;
 /** A meter's clock may be ahead of ours; a stamp further ahead than this is not a clock's error of running but nonsense. */
@@ -37,11 +34,12 @@ export function isModbusTime(type: string): type is ModbusTime {
 /** @param near resolves the autumn hour that happens twice, see meterTimeToUtc */
 export function decodeTime(bytes: Uint8Array, format: TimeFormat, clock: ClockSetting, near: UtcMs): Decoded<UtcMs> {
   if (format.type === 'unix-u32') {
-    return { kind: 'value', value: Number(`0x${hexText(highWordFirst(bytes, format.words))}`) * SECOND_MS };
+    return { kind: 'value', value: Number(`0x${hexText(highFirst(bytes, format))}`) * SECOND_MS };
   }
   // The local formats are rows of fields, not one number: the word order does not turn them.
-  const hex = hexText(bytes);
-  const local = format.type === 'local-words6' ? localFromWords(bytes) : localFromBcd(hex);
+  const registers = highFirst(bytes, { words: 'high-first', bytes: format.bytes });
+  const hex = hexText(registers);
+  const local = format.type === 'local-words6' ? localFromWords(registers) : localFromBcd(hex);
   const at = local && meterTimeToUtc(local, clock.zone, clock.mode, { near });
   return at === undefined
     ? { kind: 'invalid', why: `${hex} is no time in ${clock.zone}` }

@@ -1,16 +1,10 @@
-import { choice, didYouMean } from '../core/guess.ts';
 import type { Problem } from '../core/problem.ts';
-import { QUANTITIES, UNITS } from '../core/quantity.ts';
+import { QUANTITIES } from '../core/quantity.ts';
 import type { Path, SourceDocument } from '../core/source.ts';
 import { parseUtc } from '../core/time.ts';
-import {
-  type DeviceModel,
-  MODBUS_REGISTERS,
-  MODBUS_TIMES,
-  type ModbusPlace,
-  type ModelTest,
-  type ReadingSpec,
-} from './model.ts';
+import type { DeviceModel, ModelTest, ReadingSpec } from './model.ts';
+import { judgeArchive, judgeFlags, judgeRegisters } from './register-checks.ts';
+import { judgeUnit } from './unit-check.ts';
 import { isZone, zoneAdvice } from './zone.ts';
 
 /** What the schema cannot say about a device file: whether its parts fit each other. */
@@ -21,6 +15,7 @@ export function judgeModel(model: DeviceModel, document: SourceDocument): Proble
     ...judgeBlocks(model, document),
     ...judgeClock(model, document),
     ...judgeArchive(model, document),
+    ...judgeFlags(model, document),
     ...model.tests.flatMap((test, n) => judgeTest(model, test, ['tests', n], document)),
   ];
 }
@@ -55,18 +50,6 @@ function judgeReading(model: DeviceModel, reading: ReadingSpec, path: Path, docu
   return problems;
 }
 
-function judgeUnit(
-  { quantity, unit }: Pick<ReadingSpec, 'quantity' | 'unit'>,
-  path: Path,
-  document: SourceDocument,
-): Problem[] {
-  const { dimension } = QUANTITIES[quantity];
-  if (UNITS[unit].dimension === dimension) return [];
-  const units = Object.entries(UNITS).filter(([, entry]) => entry.dimension === dimension);
-  const expected = `a unit of ${dimension}: ${choice(units.map(([name]) => name))}`;
-  return [document.problem([...path, 'unit'], `"${unit}" for ${quantity}`, expected)];
-}
-
 /** A place for this protocol, none for the other, and the right sort of type in it. */
 function judgePlace(
   model: DeviceModel,
@@ -96,47 +79,6 @@ function judgePlace(
   return problems;
 }
 
-function judgeRegisters(
-  model: DeviceModel,
-  place: ModbusPlace,
-  path: Path,
-  document: SourceDocument,
-  want: 'number' | 'time' | 'any',
-): Problem[] {
-  const problems: Problem[] = [];
-  const isTime = (MODBUS_TIMES as readonly string[]).includes(place.type);
-  if (want !== 'any' && isTime !== (want === 'time')) {
-    const expected = want === 'time' ? `a time: ${choice(MODBUS_TIMES)}` : 'a type of number, e.g. "u32"';
-    problems.push(document.problem([...path, 'type'], `"${place.type}"`, expected));
-  }
-  const width = MODBUS_REGISTERS[place.type];
-  if (width > model.modbus.registersMax)
-    problems.push(
-      document.problem(
-        [...path, 'type'],
-        `"${place.type}" of ${width} registers`,
-        `no more than registersMax (${model.modbus.registersMax})`,
-        'a value cannot be split over two requests',
-      ),
-    );
-  if (place.address !== undefined && place.address + width > 65536)
-    problems.push(document.problem([...path, 'address'], String(place.address), `room for ${width} registers`));
-  place.unavailable.forEach((pattern, n) => {
-    if (pattern.length === width * 4) return;
-    const expected = `${width * 4} hex digits (${place.type} takes ${width} registers)`;
-    problems.push(document.problem([...path, 'unavailable', n], `"${pattern}" (${pattern.length} digits)`, expected));
-  });
-  if (place.block !== undefined && !Object.hasOwn(model.blocks, place.block))
-    problems.push(unknownBlock(model, place.block, [...path, 'block'], document));
-  return problems;
-}
-
-function unknownBlock(model: DeviceModel, block: string, path: Path, document: SourceDocument): Problem {
-  const known = Object.keys(model.blocks);
-  const expected = known.length === 0 ? 'a block named under "blocks:"' : choice(known);
-  return document.problem(path, `"${block}"`, expected, didYouMean(block, known, 'name it under "blocks:"'));
-}
-
 /** The same quantity may stand twice only as the value now and the value the meter froze. */
 function judgeDoubles(model: DeviceModel, document: SourceDocument): Problem[] {
   const seen = new Set<string>();
@@ -155,7 +97,8 @@ function judgeBlocks(model: DeviceModel, document: SourceDocument): Problem[] {
   const used = new Set(
     [
       ...model.readings.flatMap(({ modbus, stamp }) => [modbus?.block, stamp?.modbus?.block]),
-      model.archive?.block,
+      model.archive?.pattern === 'records' ? model.archive.block : undefined,
+      ...model.flags.map(({ modbus }) => modbus.block),
       model.identity?.modbus.block,
       model.meterClock?.modbus?.block,
     ].filter((block) => block !== undefined),
@@ -179,28 +122,6 @@ function judgeClock(model: DeviceModel, document: SourceDocument): Problem[] {
   return problems;
 }
 
-function judgeArchive(model: DeviceModel, document: SourceDocument): Problem[] {
-  const { archive } = model;
-  if (!archive) return [];
-  const problems: Problem[] = [];
-  if (model.protocol !== 'modbus')
-    problems.push(document.keyProblem(['archive'], `an archive over ${model.protocol}`, 'protocol "modbus"'));
-  if (!Object.hasOwn(model.blocks, archive.block))
-    problems.push(unknownBlock(model, archive.block, ['archive', 'block'], document));
-  const inRecord = (offset: number, type: keyof typeof MODBUS_REGISTERS, path: Path): void => {
-    const end = offset + MODBUS_REGISTERS[type];
-    if (end <= archive.stride) return;
-    const found = `offset ${offset}, which ends at ${end}`;
-    problems.push(document.problem([...path, 'offset'], found, `an end within the stride of ${archive.stride}`));
-  };
-  inRecord(archive.stamp.offset, archive.stamp.type, ['archive', 'stamp']);
-  archive.values.forEach((value, n) => {
-    problems.push(...judgeUnit(value, ['archive', 'values', n], document));
-    inRecord(value.offset, value.type, ['archive', 'values', n]);
-  });
-  return problems;
-}
-
 const HEX = /^(?:[0-9a-f]{2})+$/i;
 
 function judgeTest(model: DeviceModel, test: ModelTest, path: Path, document: SourceDocument): Problem[] {
@@ -214,7 +135,7 @@ function judgeTest(model: DeviceModel, test: ModelTest, path: Path, document: So
     problems.push(document.problem([...path, 'telegram'], 'text that is not hex', 'pairs of hex digits'));
   for (const [start, words] of Object.entries(test.registers ?? {})) {
     const at = [...path, 'registers', start];
-    if (!/^(?:holding|input):0x[0-9a-f]{1,4}$/.test(start))
+    if (!/^(?:holding|input|coil|discrete):0x[0-9a-f]{1,4}$/.test(start))
       problems.push(document.keyProblem(at, `"${start}"`, 'a table and an address like "holding:0x1000"'));
     if (!/^(?:[0-9a-f]{4})+$/i.test(words.replace(/\s/g, '')))
       problems.push(document.problem(at, `"${words}"`, 'registers of four hex digits each'));

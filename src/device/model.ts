@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { QUANTITIES, type Quantity, UNITS, type Unit } from '../core/quantity.ts';
+import type { MeterFlag } from '../core/reading.ts';
 
 /**
  * A device file: one model of meter or corrector, as data. This schema is the only description of the format; the JSON Schema
@@ -50,12 +51,14 @@ export const MODBUS_NUMBERS = [
   's16',
   'u32',
   's32',
+  'u48',
   'u64',
   's64',
   'f32',
   'f64',
   'bcd16',
   'bcd32',
+  'bcd48',
   'bcd64',
 ] as const;
 /**
@@ -70,12 +73,14 @@ export const MODBUS_REGISTERS = {
   s16: 1,
   u32: 2,
   s32: 2,
+  u48: 3,
   u64: 4,
   s64: 4,
   f32: 2,
   f64: 4,
   bcd16: 1,
   bcd32: 2,
+  bcd48: 3,
   bcd64: 4,
   'unix-u32': 2,
   'local-words6': 6,
@@ -83,6 +88,8 @@ export const MODBUS_REGISTERS = {
 } as const satisfies Record<(typeof MODBUS_NUMBERS)[number] | (typeof MODBUS_TIMES)[number], number>;
 
 const wordOrder = z.enum(['high-first', 'low-first']);
+/** Which register of a number comes first, and which byte of each register: ABCD, CDAB (words), BADC (bytes), DCBA (both). */
+const order = { words: wordOrder.default('high-first'), bytes: wordOrder.default('high-first') };
 
 /** Where a value stands in a Modbus device: an address on the wire (0-based), or an offset in a block that the site places. */
 export const modbusPlace = z
@@ -92,9 +99,11 @@ export const modbusPlace = z
     block: z.string().optional(),
     offset: z.int().min(0).optional(),
     type: z.enum([...MODBUS_NUMBERS, ...MODBUS_TIMES]),
-    words: wordOrder.default('high-first'),
+    ...order,
     /** The register times this is the value in the reading's unit. */
     factor: decimalText.default('1'),
+    /** What is counted below one step of the value, in registers right behind it; the two are added. */
+    residual: z.strictObject({ type: z.enum(['u16', 'u32']), factor: decimalText }).optional(),
     /** Register patterns (hex) that mean "not available". */
     unavailable: z.array(z.string().regex(/^[0-9a-f]+$/, 'lower-case hex in quotes')).default([]),
   })
@@ -117,29 +126,87 @@ const reading = z.strictObject({
   stamp: z.strictObject(place).optional(),
 });
 
+const METER_FLAGS = [
+  'alarm',
+  'disturbed',
+  'power-failed',
+  'clock-set',
+  'clock-invalid',
+  'low-battery',
+] as const satisfies readonly MeterFlag[];
+
+/** A bit of the meter's status: a coil, a discrete input, or one bit of a register (0 is the lowest). */
+const modbusBit = z
+  .strictObject({
+    table: z.enum(['coil', 'discrete', 'holding', 'input']),
+    address: z.int().min(0).max(65535).optional(),
+    block: z.string().optional(),
+    offset: z.int().min(0).optional(),
+    bit: z.int().min(0).max(15).optional(),
+  })
+  .refine((place) => (place.address === undefined) === (place.block !== undefined && place.offset !== undefined), {
+    message: 'either an address, or a block and an offset',
+  })
+  .refine((place) => (place.bit === undefined) === (place.table === 'coil' || place.table === 'discrete'), {
+    message: '"bit:" in a register, and none for a coil or discrete input',
+    path: ['bit'],
+  });
+
+const stampInRecord = z.strictObject({ offset: z.int().min(0), type: z.enum(MODBUS_TIMES), ...order });
+
+const recordValues = z
+  .array(
+    z.strictObject({
+      quantity,
+      unit,
+      offset: z.int().min(0),
+      type: z.enum(MODBUS_NUMBERS),
+      ...order,
+      factor: decimalText.default('1'),
+    }),
+  )
+  .min(1);
+
 /** Archive of equal records side by side in Modbus registers, the stamp in each. */
-const archive = z.strictObject({
-  pattern: z.enum(['records']),
+const recordsArchive = z.strictObject({
+  pattern: z.literal('records'),
   table: z.enum(['holding', 'input']),
   block: z.string(),
   /** Registers from one record to the next. */
   stride: z.int().min(1),
   records: z.int().min(1),
   newest: z.enum(['first', 'last']),
-  stamp: z.strictObject({ offset: z.int().min(0), type: z.enum(MODBUS_TIMES), words: wordOrder.default('high-first') }),
-  values: z
-    .array(
-      z.strictObject({
-        quantity,
-        unit,
-        offset: z.int().min(0),
-        type: z.enum(MODBUS_NUMBERS),
-        words: wordOrder.default('high-first'),
-        factor: decimalText.default('1'),
-      }),
-    )
-    .min(1),
+  stamp: stampInRecord,
+  values: recordValues,
 });
+
+/** Archive of which one record at a time stands in a window: the one whose number was written last. */
+const selectorArchive = z.strictObject({
+  pattern: z.literal('selector'),
+  /** The holding register that takes the number. It is the only register that this program ever writes. */
+  select: z.strictObject({
+    address: z.int().min(0).max(65535),
+    /** 6 writes a single register, 16 a row of registers of length one: meters know one or both. */
+    function: z.literal([6, 16]),
+    /** The number that stands for the newest record, whichever that is. */
+    newest: z.int().min(0).max(65535),
+  }),
+  /** Read whole by one request, so that it cannot change in between. Offsets below count from its start. */
+  window: z.strictObject({
+    table: z.enum(['holding', 'input']),
+    address: z.int().min(0).max(65535),
+    registers: z.int().min(1).max(125),
+  }),
+  /** Where the window says the number of the record before this one. */
+  older: z.strictObject({ offset: z.int().min(0) }),
+  records: z.int().min(1),
+  /** A register of the record, and what it holds when the record can be used. */
+  usable: z.strictObject({ offset: z.int().min(0), is: z.array(z.int().min(0).max(65535)).min(1) }).optional(),
+  stamp: stampInRecord,
+  values: recordValues,
+});
+
+const archive = z.discriminatedUnion('pattern', [recordsArchive, selectorArchive]);
 
 export const lineSetting = z.strictObject({
   baud: z.int().min(300).max(115200),
@@ -154,6 +221,7 @@ const expected = z.strictObject({
   unit,
   /** For stored values: the instant, UTC. */
   at: z.string().optional(),
+  flags: z.array(z.enum(METER_FLAGS)).default([]),
 });
 
 /** An example that the linter decodes with the real driver. */
@@ -163,7 +231,7 @@ const test = z.strictObject({
   source: z.string(),
   /** M-Bus: the answer telegram in hex. */
   telegram: z.string().optional(),
-  /** Modbus: registers in hex by table and start address, e.g. "holding:0x1000": "0001 86a0". */
+  /** Modbus: registers in hex by table and start address, e.g. "holding:0x1000": "0001 86a0"; coils as 0000 or 0001. */
   registers: z.record(z.string(), z.string()).optional(),
   /** The blocks as a site would place them. */
   blocks: z.record(z.string(), z.int()).optional(),
@@ -194,16 +262,20 @@ export const deviceModelSchema = z.strictObject({
   pauseMs: z.int().min(0).max(10_000).default(0),
   modbus: z
     .strictObject({
-      /** Registers in one request at the most. */
+      /** Registers (or bits) in one request at the most. */
       registersMax: z.int().min(1).max(125).default(125),
       /** Unused registers that a request may read across; 0 = never across a hole. */
       holeMax: z.int().min(0).max(100).default(0),
+      /** one-value-per-request: the meter answers only what begins and ends where one of its values does. */
+      quirks: z.array(z.enum(['one-value-per-request'])).default([]),
     })
-    .default({ registersMax: 125, holeMax: 0 }),
+    .prefault({}),
   /** Blocks whose place the maker leaves to the site, with what they hold. */
   blocks: z.record(z.string(), z.string()).default({}),
   readings: z.array(reading).min(1),
   archive: archive.optional(),
+  /** Status bits that flag every value of a reading (M-Bus sends a status byte by itself). */
+  flags: z.array(z.strictObject({ flag: z.enum(METER_FLAGS), modbus: modbusBit })).default([]),
   /** Where the meter writes its own serial number and clock (M-Bus sends both by itself). */
   identity: z.strictObject({ modbus: modbusPlace }).optional(),
   meterClock: z.strictObject(place).optional(),
@@ -213,6 +285,10 @@ export const deviceModelSchema = z.strictObject({
 export type DeviceModel = z.infer<typeof deviceModelSchema>;
 export type ReadingSpec = DeviceModel['readings'][number];
 export type ArchiveSpec = NonNullable<DeviceModel['archive']>;
+export type RecordsArchive = Extract<ArchiveSpec, { pattern: 'records' }>;
+export type SelectorArchive = Extract<ArchiveSpec, { pattern: 'selector' }>;
 export type MbusPlace = z.infer<typeof mbusPlace>;
 export type ModbusPlace = z.infer<typeof modbusPlace>;
+export type ModbusBit = z.infer<typeof modbusBit>;
+export type ModbusOrder = Pick<ModbusPlace, 'words' | 'bytes'>;
 export type ModelTest = DeviceModel['tests'][number];
