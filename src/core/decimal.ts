@@ -34,12 +34,20 @@ export function decimalFromFloat(value: number, width: 32 | 64): Decimal {
   return parseScientific(width === 64 ? String(value) : shortestSingle(value));
 }
 
+/** Below it single precision loses digits. */
+const SINGLE_NORMAL_MIN = 2 ** -126;
+
+/**
+ * Single precision tells every two decimals of six digits apart, so where six digits are enough, the shortest text is theirs
+ * without the zeros at the end; beyond six the shortest is the first that reads back.
+ */
 function shortestSingle(value: number): string {
-  for (let precision = 1; precision < 9; precision++) {
-    const text = value.toPrecision(precision);
-    if (Math.fround(Number(text)) === value) return text;
+  const enough = Math.abs(value) < SINGLE_NORMAL_MIN ? 1 : 6;
+  for (let digits = enough; digits < 9; digits++) {
+    const text = value.toExponential(digits - 1);
+    if (Math.fround(Number(text)) === value) return text.replace(/\.?0+e/, 'e');
   }
-  return value.toPrecision(9);
+  return value.toExponential(8);
 }
 
 function parseScientific(text: string): Decimal {
