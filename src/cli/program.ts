@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { exitStatus, FAILURES, OdecetError } from '../core/failure.ts';
 import { checkCommand } from './check.ts';
+import { decodeCommand } from './decode.ts';
+import { enrollCommand } from './enroll.ts';
 import { exportCommand } from './export.ts';
 import { gatewayCommand } from './gateway.ts';
 import { ledgerCommand } from './ledger.ts';
@@ -20,6 +22,9 @@ const COMMANDS = [
   sandboxCommand,
   metersCommand,
 ];
+  decodeCommand,
+  relayCommand,
+  enrollCommand,
 
 function version(): string {
   const file = new URL('../../../package.json', import.meta.url);
