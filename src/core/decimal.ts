@@ -42,6 +42,7 @@ const SINGLE_NORMAL_MIN = 2 ** -126;
  * without the zeros at the end; beyond six the shortest is the first that reads back.
  */
 function shortestSingle(value: number): string {
+  if (value === 0) return '0';
   const enough = Math.abs(value) < SINGLE_NORMAL_MIN ? 1 : 6;
   for (let digits = enough; digits < 9; digits++) {
     const text = value.toExponential(digits - 1);
