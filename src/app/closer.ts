@@ -1,7 +1,7 @@
-import type { Buffer, ChangeItems, LedgerRow } from '../buffer/index.ts';
+import type { Buffer, ChangeItems } from '../buffer/index.ts';
 import { marketDayOf, marketDaySpan, shiftDay } from '../core/calendar.ts';
-import { type Failure, failure } from '../core/failure.ts';
-import type { Channel, Commodity, Interval } from '../core/interval.ts';
+import type { Failure } from '../core/failure.ts';
+import type { Commodity } from '../core/interval.ts';
 import type { MessageId } from '../core/message.ts';
 import { cut } from '../core/schedule.ts';
 import type { MarketDay, Span, UtcMs } from '../core/time.ts';
@@ -12,6 +12,7 @@ import { makeDocument, splitPoints } from '../message/document.ts';
 import { type FormatPack, packId } from '../message/pack.ts';
 import type { PointIntervals } from '../message/request.ts';
 import type { PointPlan } from './plan.ts';
+import { doubtsOf, isSettled, type PointDay, wishOf } from './point-day.ts';
 import type { Profiler } from './profiler.ts';
 
 export interface CloserParts {
@@ -30,13 +31,6 @@ export interface CloserParts {
 export interface Closer {
   /** Makes what can be made now; gives the number of messages queued. */
   closeDays(): Promise<number>;
-}
-
-/** A point's day that is over and looked through. */
-interface PointDay {
-  readonly plan: PointPlan;
-  readonly intervals: Readonly<Partial<Record<Channel, readonly Interval[]>>>;
-  readonly rows: readonly LedgerRow[];
 }
 
 /** Days further back are history: they are closed by a person, not by a loop. */
@@ -82,6 +76,16 @@ export function createCloser(parts: CloserParts): Closer {
     if (told.get(key) === (found?.detail ?? '')) return;
     told.set(key, found?.detail ?? '');
     if (found) log.warn('day-not-complete', { point: point.code, day, ...found });
+  }
+
+  /** What validation doubts in a day goes out all the same, but never without a word. */
+  function tellDoubts(found: PointDay, day: MarketDay): void {
+    const doubts = doubtsOf(found);
+    const key = `${found.plan.code}/${day}/doubts`;
+    const text = JSON.stringify(doubts);
+    if ((told.get(key) ?? '{}') === text) return;
+    told.set(key, text);
+    log.warn('day-doubtful', { point: found.plan.code, day, findings: doubts });
   }
 
   async function queue(
@@ -157,6 +161,7 @@ export function createCloser(parts: CloserParts): Closer {
       done &&= isSettled(found);
       const wish = wishOf(found, site);
       tell(plan, day, wish.kind === 'incomplete' ? wish.failure : undefined);
+      tellDoubts(found, day);
       if (wish.kind === 'send') fresh.push(found);
       if (wish.kind === 'correct') corrections.set(wish.message, [...(corrections.get(wish.message) ?? []), found]);
     }
@@ -167,22 +172,36 @@ export function createCloser(parts: CloserParts): Closer {
 
   /** Forgets the quiet of every day that something has happened to since the last pass. */
   async function listen(): Promise<void> {
-    const delivered = await newItems('delivery');
-    if (delivered.length > 0) quiet.clear();
-    for (const { point, start } of await newItems('intervals')) {
-      const commodity = points.find(({ code }) => code === point)?.commodity;
-      if (commodity) quiet.delete(dayKey(commodity, marketDayOf(commodity, start, site.zone)));
-    }
+    await newItems('delivery', async () => quiet.clear());
+    await newItems('intervals', async (items) => {
+      const days = new Set<string>();
+      for (const { point, start } of items) {
+        const commodity = points.find(({ code }) => code === point)?.commodity;
+        if (!commodity) continue;
+        const key = dayKey(commodity, marketDayOf(commodity, start, site.zone));
+        quiet.delete(key);
+        if (!days.has(key)) await reopen(commodity, start);
+        days.add(key);
+      }
+    });
   }
 
-  async function newItems<S extends 'intervals' | 'delivery'>(stream: S): Promise<ChangeItems[S][]> {
+  /** A correction of a day that was done long ago: the closer goes back to it. Written down before the change is passed over. */
+  async function reopen(commodity: Commodity, at: UtcMs): Promise<void> {
+    const { start } = marketDaySpan(commodity, marketDayOf(commodity, at, site.zone), site.zone);
+    if (start < (await buffer.cursor(cursorName(commodity)))) await buffer.setCursor(cursorName(commodity), start);
+  }
+
+  async function newItems<S extends 'intervals' | 'delivery'>(
+    stream: S,
+    heed: (items: readonly ChangeItems[S][]) => Promise<void>,
+  ): Promise<void> {
     const cursor = `closer/${stream}`;
-    const items: ChangeItems[S][] = [];
     for (;;) {
       const changes = await buffer.changes(stream, await buffer.cursor(cursor), CHANGES_AT_ONCE);
       const last = changes.at(-1);
-      if (!last) return items;
-      items.push(...changes.flatMap((change) => change.items));
+      if (!last) return;
+      await heed(changes.flatMap((change) => change.items));
       await buffer.setCursor(cursor, last.sequence);
     }
   }
@@ -226,54 +245,4 @@ const TRIAL_ID = `${'0'.repeat(13)}1`;
 
 function cursorName(commodity: Commodity): string {
   return `closer/${commodity}`;
-}
-
-function isSettled({ rows }: PointDay): boolean {
-  return rows.every((row) => row.state === 'accepted');
-}
-
-type Wish =
-  | { readonly kind: 'nothing' }
-  | { readonly kind: 'send' }
-  | { readonly kind: 'correct'; readonly message: MessageId }
-  | { readonly kind: 'incomplete'; readonly failure: Failure };
-
-/** What a finished point-day wants: nothing while an answer is awaited or a person must decide on a rejection. */
-function wishOf({ plan, rows, intervals }: PointDay, site: Site): Wish {
-  const incomplete = incompleteness(plan, rows, intervals, site);
-  if (incomplete) return { kind: 'incomplete', failure: incomplete };
-  const told = rows.flatMap((row) => row.deliveries.filter((delivery) => delivery.state !== 'superseded'));
-  const isNews = rows.some((row) => !row.deliveries.some((delivery) => delivery.version === row.version));
-  if (!isNews || told.some(({ state }) => state === 'prepared' || state === 'sent' || state === 'unknown'))
-    return { kind: 'nothing' };
-  const accepted = told
-    .filter((delivery) => delivery.accepted)
-    .map((delivery) => delivery.message)
-    .sort()
-    .at(-1);
-  return accepted ? { kind: 'correct', message: accepted } : { kind: 'send' };
-}
-
-function incompleteness(
-  plan: PointPlan,
-  rows: readonly LedgerRow[],
-  intervals: PointDay['intervals'],
-  site: Site,
-): Failure | undefined {
-  for (const channel of plan.published) {
-    const valued = (intervals[channel] ?? []).filter((interval) => interval.value).length;
-    const expected = rows.filter((row) => row.channel === channel).length;
-    if (valued === expected) continue;
-    if (channel === 'energy') {
-      const detail = `point ${plan.code}: ${expected - valued} of ${expected} hours have no energy; give the gas day's combustionHeat in the site file of ${site.site}`;
-      return failure('heat-missing', detail);
-    }
-    const found = new Set((intervals[channel] ?? []).flatMap((interval) => (interval.value ? [] : interval.findings)));
-    const reasons = [...found].join(', ') || 'no reading';
-    return failure(
-      'day-incomplete',
-      `point ${plan.code}, ${channel}: ${expected - valued} of ${expected} intervals are missing (${reasons})`,
-    );
-  }
-  return undefined;
 }

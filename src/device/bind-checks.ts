@@ -2,6 +2,7 @@ import { choice, didYouMean, nearest } from '../core/guess.ts';
 import type { Problem } from '../core/problem.ts';
 import type { Quantity } from '../core/quantity.ts';
 import type { Path, SourceDocument } from '../core/source.ts';
+import { judgeGasState } from './conversion-checks.ts';
 import type { DeviceModel } from './model.ts';
 import type { Entry, SiteParts } from './parts.ts';
 import type { DeviceConfig, PointConfig } from './site.ts';
@@ -34,7 +35,7 @@ function judgeDevice(
 ): Problem[] {
   const problems = judgeBlocks(value, model, path, document);
   const line = parts.lines.find((entry) => entry.value.id === value.line)?.value;
-  const framings = model.protocol === 'mbus' ? ['mbus'] : ['modbus-rtu', 'modbus-tcp'];
+  const framings = model.protocol === 'mbus' ? ['mbus'] : ['modbus-rtu', 'modbus-ascii', 'modbus-tcp'];
   if (line && !framings.includes(line.framing))
     problems.push(
       document.problem(
@@ -94,6 +95,7 @@ function needs(point: PointConfig): { readonly key: string; readonly quantities:
   const undisturbed = 'volume.base';
   const disturbed = 'volume.base.disturbed';
   if (point.volume === 'total') return { key: 'volume', quantities: ['volume.base.total'] };
+  if (point.volume === 'operating') return { key: 'volume', quantities: ['volume.operating.total'] };
   return { key: 'volume', quantities: point.volume === 'undisturbed' ? [undisturbed] : [undisturbed, disturbed] };
 }
 
@@ -108,7 +110,7 @@ function judgePoint({ path, value }: Entry<PointConfig>, model: DeviceModel, doc
     ];
   const { key, quantities } = needs(value);
   const counters = model.readings.filter(({ kind }) => kind === 'counter').map(({ quantity }) => quantity);
-  return quantities
+  const missing = quantities
     .filter((quantity) => !counters.includes(quantity))
     .map((quantity) =>
       document.problem(
@@ -118,6 +120,7 @@ function judgePoint({ path, value }: Entry<PointConfig>, model: DeviceModel, doc
         `change "${key}:" or the device file`,
       ),
     );
+  return [...missing, ...judgeGasState(path, value, model, document)];
 }
 
 /** What two points take from the same counter would be published twice. */

@@ -6,6 +6,7 @@ import type { Problem } from '../core/problem.ts';
 import type { Path, SourceDocument } from '../core/source.ts';
 import { parseUtc } from '../core/time.ts';
 import { judgeLines } from './line-checks.ts';
+import { judgeConversion } from './conversion-checks.ts';
 import { judgeInstant } from './model-checks.ts';
 import type { Entry, SiteParts } from './parts.ts';
 import type { DeviceConfig, LineConfig, PointConfig } from './site.ts';
@@ -72,6 +73,18 @@ function judgeAddresses({ lines, devices, lineIds }: SiteParts, document: Source
     const place = `${value.line} ${address}`.toLowerCase();
     const other = seen.get(place);
     seen.set(place, other ?? value.id);
+    if (other !== undefined) {
+      const found = `${address}, which the device "${other}" has on the line "${value.line}"`;
+      return [document.problem([...path, 'address'], found, 'an address of its own for every device of a line')];
+    }
+    const framing = lines.find((line) => line.value.id === value.line)?.value.framing;
+    if (framing === undefined) return [];
+    return value.secondary === undefined
+      ? judgeAddress(value.address, framing, [...path, 'address'], document)
+      : judgeSecondary(value, framing, path, document);
+  });
+}
+
 /** EN 13757-3: a meter selected by its secondary address is spoken to at 253. */
 function judgeSecondary(
   { address }: DeviceConfig,
@@ -84,18 +97,6 @@ function judgeSecondary(
   if (address === 253) return [];
   const advice = 'or remove "secondary:"';
   return [document.problem([...path, 'address'], String(address), '253 beside "secondary:"', advice)];
-}
-
-    if (other !== undefined) {
-      const found = `${value.address}, which the device "${other}" has on the line "${value.line}"`;
-      return [document.problem([...path, 'address'], found, 'an address of its own for every device of a line')];
-    }
-    const framing = lines.find((line) => line.value.id === value.line)?.value.framing;
-    if (framing === undefined) return [];
-    return value.secondary === undefined
-      ? judgeAddress(value.address, framing, [...path, 'address'], document)
-      : judgeSecondary(value, framing, path, document);
-  });
 }
 
 function judgeAddress(
@@ -174,6 +175,7 @@ function judgePoint({ path, value }: Entry<PointConfig>, parts: SiteParts, docum
     const expected = `"market.${value.commodity}:" with sender, receiver and pack`;
     problems.push(document.problem([...path, 'commodity'], `"${value.commodity}"`, expected, 'add it under "market:"'));
   }
+  if (value.commodity === 'gas') problems.push(...judgeConversion(value, path, document));
   if (value.commodity === 'electricity' && value.channels.length === 0)
     problems.push(document.problem([...path, 'channels'], 'an empty list', '"import", "export" or both'));
   return problems;
@@ -231,7 +233,7 @@ function checkFault(kind: string, check: string | undefined): CodeFault {
 
 /** Keys that a gas point may carry but that do nothing there, and the other way round. */
 function judgeIdleKeys({ path, value }: Entry<PointConfig>, document: SourceDocument): Problem[] {
-  const idle = value.commodity === 'gas' ? ['channels', 'minutes'] : ['volume'];
+  const idle = value.commodity === 'gas' ? ['channels', 'minutes'] : ['volume', 'conversion'];
   const why = value.commodity === 'gas' ? 'gas is hourly and has one direction' : 'only gas has volume counters';
   return idle
     .map((key) => [...path, key])

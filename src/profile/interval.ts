@@ -87,7 +87,7 @@ export function makeInterval(
   if (plan.multipliers.some(({ from }) => from === span.start)) findings.add('multiplier-changed');
   const limit = limitOf(plan, span, multiplier);
   const counted = totalOf(plan, edges, limit, findings);
-  const value = counted && valueOf(plan, span, multiply(counted, multiplier), state, findings);
+  const value = counted && publishedValue(plan, span, multiply(counted, multiplier), state, findings);
   if (value && exceedsSpikeLimit(plan, span, value)) findings.add('spike');
   for (const finding of flagFindings(edges)) findings.add(finding);
   const base = {
@@ -153,7 +153,7 @@ function totalOf(
 }
 
 /** What the market gets of an advance: the same, or its base volume where the counter is at operating conditions. */
-function valueOf(
+function publishedValue(
   { conversion, capacityPerHour }: ChannelPlan,
   span: Span,
   advance: Decimal,

@@ -4,7 +4,6 @@ import { type Boundary, CHANNEL_UNIT, type Interval, type IntervalOrigin } from 
 import { convert, type Quantity, UNITS } from '../core/quantity.ts';
 import type { Reading } from '../core/reading.ts';
 import { HOUR_MS, MINUTE_MS, type Millis, type Span, type UtcMs } from '../core/time.ts';
-import { isCredible } from './boundary.ts';
 import type { FindingCode } from './findings.ts';
 import { type ChannelPlan, multiplierAt } from './interval.ts';
 

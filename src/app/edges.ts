@@ -1,0 +1,110 @@
+import type { Buffer } from '../buffer/index.ts';
+import { add, type Decimal, decimal, divide, ZERO } from '../core/decimal.ts';
+import { convert } from '../core/quantity.ts';
+import type { Reading } from '../core/reading.ts';
+import type { Span, UtcMs } from '../core/time.ts';
+import type { Site } from '../device/site.ts';
+import {
+  type BoundaryRule,
+  findBoundary,
+  isCredible,
+  type KnownBoundary,
+  type Neighbours,
+} from '../profile/boundary.ts';
+import type { GasState } from '../profile/conversion.ts';
+import type { ChannelPlan, CounterEdges, CounterPlan } from '../profile/interval.ts';
+
+/** Gives the index of a counter at an instant, or undefined when it is not known (yet). */
+export type FindIndex = (counter: CounterPlan, at: UtcMs) => Promise<KnownBoundary | undefined>;
+
+/** Looks only where it must: for the few boundaries that a new reading touches. */
+export function indexFromBuffer(
+  buffer: Buffer,
+  site: Site,
+  mayInterpolate: (counter: CounterPlan) => boolean,
+): FindIndex {
+  return async (counter, at) => {
+    const { device, quantity } = counter;
+    const [stored] = (await buffer.readings(device, quantity, { start: at, end: at + 1 })).filter(isStored);
+    const near: Neighbours = { ...(stored && { stored }) };
+    if ((stored && isCredible(stored)) || !mayInterpolate(counter))
+      return findBoundary(at, near, ruleOf(counter, site));
+    const before = await credible(
+      () => buffer.readingAtOrBefore(device, quantity, at),
+      () => buffer.readingAtOrBefore(device, quantity, at, 'sampled'),
+    );
+    const after = await credible(
+      () => buffer.readingAtOrAfter(device, quantity, at),
+      () => buffer.readingAtOrAfter(device, quantity, at, 'sampled'),
+    );
+    return findBoundary(at, { ...near, ...(before && { before }), ...(after && { after }) }, ruleOf(counter, site));
+  };
+}
+
+/** The same from readings that are at hand, in order: for whole days. */
+export function indexFromReadings(
+  readings: (counter: CounterPlan) => readonly Reading[],
+  site: Site,
+): (counter: CounterPlan, at: UtcMs) => KnownBoundary | undefined {
+  return (counter, at) => {
+    const all = readings(counter);
+    const stored = all.find((reading) => reading.at === at && isStored(reading));
+    const before = all.findLast((reading) => reading.at <= at && isCredible(reading));
+    const after = all.find((reading) => reading.at >= at && isCredible(reading));
+    const near = { ...(stored && { stored }), ...(before && { before }), ...(after && { after }) };
+    return findBoundary(at, near, ruleOf(counter, site));
+  };
+}
+
+/** The edges of all the plan's counters, or undefined when one of them is not known. */
+export async function edgesOf(plan: ChannelPlan, span: Span, find: FindIndex): Promise<CounterEdges[] | undefined> {
+  const found: CounterEdges[] = [];
+  for (const counter of plan.counters) {
+    const from = await find(counter, span.start);
+    const to = from && (await find(counter, span.end));
+    if (!from || !to) return undefined;
+    found.push({ counter, from, to });
+  }
+  return found;
+}
+
+/** Mean pressure and temperature over a span; what is not measured is as the site file says. */
+export async function gasState(
+  buffer: Buffer,
+  device: string,
+  span: Span,
+  fixed: Partial<GasState>,
+): Promise<GasState | undefined> {
+  const pressures = fixed.pressureKPa ? [] : await buffer.readings(device, 'pressure', span);
+  const temperatures = fixed.temperatureC ? [] : await buffer.readings(device, 'temperature', span);
+  const pressureKPa = fixed.pressureKPa ?? mean(pressures.map(({ value, unit }) => convert(value, unit, 'kPa')));
+  const temperatureC = fixed.temperatureC ?? mean(temperatures.map(({ value, unit }) => convert(value, unit, '°C')));
+  return pressureKPa && temperatureC ? { pressureKPa, temperatureC } : undefined;
+}
+
+const MEAN_DECIMALS = 4;
+
+function mean(values: readonly Decimal[]): Decimal | undefined {
+  return values.length === 0 ? undefined : divide(values.reduce(add, ZERO), decimal(values.length), MEAN_DECIMALS);
+}
+
+function ruleOf({ rollover }: CounterPlan, { profile }: Site): BoundaryRule {
+  return {
+    ...(rollover && { rollover }),
+    gapMsMax: profile.sampleGapMsMax,
+    decimals: profile.computedDecimals,
+  };
+}
+
+function isStored({ source }: Reading): boolean {
+  return source === 'stored';
+}
+
+/** A stored value whose stamp is not believed must not hide the sample behind it. */
+async function credible(
+  nearest: () => Promise<Reading | undefined>,
+  sampled: () => Promise<Reading | undefined>,
+): Promise<Reading | undefined> {
+  const reading = await nearest();
+  return !reading || isCredible(reading) ? reading : sampled();
+}

@@ -1,0 +1,35 @@
+import type { Buffer } from '../buffer/index.ts';
+import { marketDayOf } from '../core/calendar.ts';
+import type { Decimal } from '../core/decimal.ts';
+import type { Interval, PointCode } from '../core/interval.ts';
+import type { MarketDay, Span, UtcMs } from '../core/time.ts';
+import type { Site } from '../device/site.ts';
+import { energyInterval } from '../profile/energy.ts';
+import { sameContent } from '../profile/interval.ts';
+
+/** Combustion heat of a gas day in kWh/m3; undefined while it is not known. */
+export type HeatOn = (day: MarketDay) => Decimal | undefined;
+
+/**
+ * The energies that are to be kept for volumes as they stand: where the day's heat is known and the energy is not there, rests on
+ * an older volume or on another heat. An energy that a person decided stays.
+ */
+export async function energiesOf(
+  buffer: Buffer,
+  site: Site,
+  point: PointCode,
+  span: Span,
+  volumes: readonly Interval[],
+  heatOn: HeatOn,
+  now: UtcMs,
+): Promise<Interval[]> {
+  const known = new Map((await buffer.intervals(point, 'energy', span)).map((interval) => [interval.start, interval]));
+  return volumes.flatMap((volume) => {
+    const heat = heatOn(marketDayOf('gas', volume.start, site.zone));
+    if (!heat) return [];
+    const earlier = known.get(volume.start);
+    if (earlier?.quality === 'substituted' && volume.quality !== 'substituted') return [];
+    const energy = energyInterval(volume, heat, (earlier?.version ?? 0) + 1, now);
+    return earlier && sameContent(earlier, energy) ? [] : [energy];
+  });
+}

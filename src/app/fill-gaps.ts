@@ -1,0 +1,147 @@
+import type { Buffer } from '../buffer/index.ts';
+import { offsetMinutes } from '../core/calendar.ts';
+import type { Decimal } from '../core/decimal.ts';
+import type { Interval } from '../core/interval.ts';
+import { cut, lastBoundary } from '../core/schedule.ts';
+import { MINUTE_MS, type Span, type UtcMs } from '../core/time.ts';
+import type { Site } from '../device/site.ts';
+import { type EstimationRule, estimateGap } from '../profile/estimate.ts';
+import { type ChannelPlan, exceedsSpikeLimit, makeInterval } from '../profile/interval.ts';
+import { edgesOf, indexFromBuffer } from './edges.ts';
+import type { FinishParts } from './finish-day.ts';
+
+const WEEK_MS = 7 * 24 * 60 * MINUTE_MS;
+/** A gap is followed so far over the ends of its day. */
+const REACH_MS = WEEK_MS;
+/** Like days are looked for so many weeks back. */
+const WEEKS_BACK_MAX = 4;
+/** How many boundaries after the first reading that ends a gap may still lie without an index. */
+const EDGES_TRIED_MAX = 8;
+
+/** The day's intervals with estimates where there is no actual value and the rule of the point allows one. */
+export async function fillGaps(
+  parts: FinishParts,
+  plan: ChannelPlan,
+  rule: EstimationRule,
+  day: Span,
+  intervals: readonly Interval[],
+  known: ReadonlyMap<UtcMs, Interval>,
+): Promise<Interval[]> {
+  const filled = [...intervals];
+  for (const { from, to } of openRuns(intervals)) {
+    const run = intervals.slice(from, to);
+    const gap = await wholeGap(parts, plan, day, { start: run[0]!.start, end: run.at(-1)!.end });
+    const spans = cut(gap, plan.minutes);
+    const whole = await passedOver(parts, plan, gap);
+    const like = await likeValues(parts, plan, spans);
+    const estimate = estimateGap(
+      { spans, ...(whole?.value && { total: whole.value }), ...(like && { like }) },
+      rule,
+      parts.site.profile.computedDecimals,
+    );
+    if (!estimate) continue;
+    const first = spans.findIndex(({ start }) => start === run[0]!.start);
+    run.forEach((interval, n) => {
+      const value = estimate.values[first + n]!;
+      const why = interval.findings.filter((code) => code === 'no-reading' || code === 'counter-reset');
+      const spike = exceedsSpikeLimit(plan, interval, value) ? ['spike'] : [];
+      filled[from + n] = {
+        ...interval,
+        value,
+        quality: 'estimated',
+        findings: [...new Set([...why, ...spike, estimate.finding])],
+        version: (known.get(interval.start)?.version ?? 0) + 1,
+        madeAt: parts.clock.now(),
+        origins: whole?.value ? whole.origins : [],
+      };
+    });
+  }
+  return filled;
+}
+
+function isOpen({ value, quality }: Interval): boolean {
+  return !value || quality === 'estimated';
+}
+
+/** Runs of neighbours without an actual value, as positions. */
+function openRuns(intervals: readonly Interval[]): { from: number; to: number }[] {
+  const runs: { from: number; to: number }[] = [];
+  intervals.forEach((interval, n) => {
+    if (!isOpen(interval)) return;
+    const last = runs.at(-1);
+    if (last?.to === n) last.to = n + 1;
+    else runs.push({ from: n, to: n + 1 });
+  });
+  return runs;
+}
+
+/** A gap that reaches an end of the day goes on in the neighbouring days: the index difference is known only over all of it. */
+async function wholeGap({ buffer, site, clock }: FinishParts, plan: ChannelPlan, day: Span, run: Span): Promise<Span> {
+  let { start, end } = run;
+  if (start === day.start) {
+    const before = await buffer.intervals(plan.point, plan.channel, { start: start - REACH_MS, end: start });
+    for (const interval of before.reverse()) {
+      if (interval.end !== start || !isOpen(interval)) break;
+      start = interval.start;
+    }
+  }
+  if (end === day.end) end = (await endAfter(buffer, site, plan, end, clock.now())) ?? end;
+  return { start, end };
+}
+
+/** The first boundary from `at` on with a known index; undefined while no reading has ended the gap. */
+async function endAfter(
+  buffer: Buffer,
+  site: Site,
+  plan: ChannelPlan,
+  at: UtcMs,
+  now: UtcMs,
+): Promise<UtcMs | undefined> {
+  const [counter] = plan.counters;
+  const next = counter && (await buffer.readingAtOrAfter(counter.device, counter.quantity, at));
+  if (!counter || !next || next.at - at > REACH_MS) return undefined;
+  const find = indexFromBuffer(buffer, site, () => true);
+  const length = plan.minutes * MINUTE_MS;
+  let edge = Math.max(at, lastBoundary(next.at, plan.minutes));
+  for (let tried = 0; tried < EDGES_TRIED_MAX && edge <= now; tried++, edge += length)
+    if (await find(counter, edge)) return edge;
+  return undefined;
+}
+
+/** What the index says passed over the whole gap; without a value where it was reset or is beyond the capacity. */
+async function passedOver(
+  { buffer, site, clock }: FinishParts,
+  plan: ChannelPlan,
+  gap: Span,
+): Promise<Interval | undefined> {
+  if (plan.conversion) return undefined;
+  const edges = await edgesOf(
+    plan,
+    gap,
+    indexFromBuffer(buffer, site, () => true),
+  );
+  const whole = edges && makeInterval(plan, gap, edges, clock.now(), 1);
+  return whole?.findings.includes('multiplier-mixed') ? undefined : whole;
+}
+
+/** The actual values of the same hours of the same weekday, the newest week that has them all. */
+async function likeValues(
+  { buffer, site }: FinishParts,
+  plan: ChannelPlan,
+  spans: readonly Span[],
+): Promise<readonly Decimal[] | undefined> {
+  for (let weeks = 1; weeks <= WEEKS_BACK_MAX; weeks++) {
+    const starts = spans.map(({ start }) => sameLocalTime(start, start - weeks * WEEK_MS, site.zone));
+    const range = { start: Math.min(...starts), end: Math.max(...starts) + 1 };
+    const found = await buffer.intervals(plan.point, plan.channel, range);
+    const values = new Map(found.filter((interval) => !isOpen(interval)).map(({ start, value }) => [start, value]));
+    const like = starts.flatMap((start) => values.get(start) ?? []);
+    if (like.length === spans.length) return like;
+  }
+  return undefined;
+}
+
+/** Weeks are 168 hours except over a switch of summer time. */
+function sameLocalTime(at: UtcMs, earlier: UtcMs, zone: string): UtcMs {
+  return earlier + (offsetMinutes(at, zone) - offsetMinutes(earlier, zone)) * MINUTE_MS;
+}

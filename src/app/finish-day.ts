@@ -1,0 +1,181 @@
+import type { Buffer } from '../buffer/index.ts';
+import { marketDayOf, marketDaySpan, shiftDay } from '../core/calendar.ts';
+import type { Interval } from '../core/interval.ts';
+import type { Quantity } from '../core/quantity.ts';
+import type { Reading } from '../core/reading.ts';
+import { cut } from '../core/schedule.ts';
+import { HOUR_MS, MINUTE_MS, type Millis, type Span } from '../core/time.ts';
+import type { Site } from '../device/site.ts';
+import type { Clock } from '../machine/clock.ts';
+import { type ChannelPlan, makeInterval, missingInterval, sameContent } from '../profile/interval.ts';
+import { type DayView, judgeDay, sumDiffers } from '../profile/validate.ts';
+import { edgesOf, gasState, indexFromReadings } from './edges.ts';
+import { fillGaps } from './fill-gaps.ts';
+import type { PointPlan } from './plan.ts';
+import { isBetterOrEqual, keptDayFindings } from './versions.ts';
+
+export interface FinishParts {
+  readonly site: Site;
+  readonly buffer: Buffer;
+  readonly clock: Clock;
+}
+
+export interface FinishedDay {
+  /** The intervals that say something new. */
+  readonly changed: readonly Interval[];
+  /** All of the day as they stand then. */
+  readonly intervals: readonly Interval[];
+}
+
+/** A channel's day that is over: computed from everything that is known, gaps filled where allowed, judged as a whole. */
+export async function finishChannel(
+  parts: FinishParts,
+  point: PointPlan,
+  plan: ChannelPlan,
+  day: Span,
+): Promise<FinishedDay> {
+  const { buffer } = parts;
+  const known = new Map((await buffer.intervals(plan.point, plan.channel, day)).map((one) => [one.start, one]));
+  const counters = await readingsOf(parts, plan, day);
+  const computed: Interval[] = [];
+  for (const span of cut(day, plan.minutes)) {
+    const made = await makeOne(parts, point, plan, span, counters, (known.get(span.start)?.version ?? 0) + 1);
+    const before = known.get(span.start);
+    computed.push(before && !isBetterOrEqual(made, before) ? before : withSizeFinding(made, before));
+  }
+  const filled = point.estimation ? await fillGaps(parts, plan, point.estimation, day, computed, known) : computed;
+  const intervals = await judged(parts, point, plan, day, filled, counters);
+  const changed: Interval[] = [];
+  const standing: Interval[] = [];
+  for (const interval of intervals) {
+    const before = known.get(interval.start);
+    const isNew = !before || (await saysMore(buffer, interval, before));
+    const stands = isNew ? { ...interval, version: (before?.version ?? 0) + 1 } : before;
+    standing.push(stands);
+    if (isNew) changed.push(stands);
+  }
+  return { changed, intervals: standing };
+}
+
+/** Once an interval was told to the market, a further finding alone is no reason to tell it again. */
+async function saysMore(buffer: Buffer, made: Interval, known: Interval): Promise<boolean> {
+  if (sameContent(made, known)) return false;
+  if (!sameContent({ ...made, findings: known.findings }, known)) return true;
+  return (await buffer.deliveryOf(known.point, known.channel, known.start)).length === 0;
+}
+
+async function readingsOf(
+  { buffer, site }: FinishParts,
+  plan: ChannelPlan,
+  day: Span,
+): Promise<ReadonlyMap<Quantity, readonly Reading[]>> {
+  const { sampleGapMsMax } = site.profile;
+  const around = { start: day.start - sampleGapMsMax, end: day.end + sampleGapMsMax + 1 };
+  const read = plan.counters.map(
+    async ({ device, quantity }) => [quantity, await buffer.readings(device, quantity, around)] as const,
+  );
+  return new Map(await Promise.all(read));
+}
+
+async function makeOne(
+  { site, buffer, clock }: FinishParts,
+  point: PointPlan,
+  plan: ChannelPlan,
+  span: Span,
+  counters: ReadonlyMap<Quantity, readonly Reading[]>,
+  version: number,
+): Promise<Interval> {
+  const find = indexFromReadings(({ quantity }) => counters.get(quantity) ?? [], site);
+  const edges = await edgesOf(plan, span, async (counter, at) => find(counter, at));
+  if (!edges) {
+    const distrusted = plan.counters.some(({ quantity }) => hasDistrusted(counters.get(quantity) ?? [], span));
+    const missing = missingInterval(plan, span, 'no-reading', clock.now(), version);
+    return distrusted ? { ...missing, findings: [...missing.findings, 'clock-not-credible'] } : missing;
+  }
+  const state = plan.conversion && (await gasState(buffer, point.watch.device, span, point.fixedState));
+  return makeInterval(plan, span, edges, clock.now(), version, state);
+}
+
+function hasDistrusted(readings: readonly Reading[], { start, end }: Span): boolean {
+  return readings.some(
+    ({ at, source, flags }) => (at === start || at === end) && source === 'stored' && flags.includes('clock-invalid'),
+  );
+}
+
+function withSizeFinding(made: Interval, before: Interval | undefined): Interval {
+  const changed = before !== undefined && (before.end !== made.end || before.findings.includes('size-changed'));
+  return changed ? { ...made, findings: [...made.findings, 'size-changed'] } : made;
+}
+
+/** The same intervals with what the rules of the day find in place of what they found before. */
+async function judged(
+  parts: FinishParts,
+  point: PointPlan,
+  plan: ChannelPlan,
+  day: Span,
+  intervals: readonly Interval[],
+  counters: ReadonlyMap<Quantity, readonly Reading[]>,
+): Promise<Interval[]> {
+  const view = await viewOf(parts, point, plan, day, intervals, counters);
+  const found = judgeDay(view);
+  const ofMonth = await monthFinding(parts, point, view);
+  return intervals.map((interval, n) => {
+    const kept = keptDayFindings(interval);
+    const own = interval.findings.filter((code) => !kept.includes(code));
+    const last = n === intervals.length - 1 ? ofMonth : [];
+    return { ...interval, findings: [...own, ...(found.get(interval.start) ?? []), ...last] };
+  });
+}
+
+async function viewOf(
+  { buffer, site }: FinishParts,
+  { limits, estimation, watch }: PointPlan,
+  plan: ChannelPlan,
+  day: Span,
+  intervals: readonly Interval[],
+  counters: ReadonlyMap<Quantity, readonly Reading[]>,
+): Promise<DayView> {
+  const { device } = watch;
+  const isForward = plan.channel !== 'export';
+  const activity = watch.activity && isForward ? watch.activity : undefined;
+  const lookBackMs = Math.max(
+    activity ? limits.staleMinutes * MINUTE_MS : 0,
+    limits.zeroRunHours === undefined ? 0 : limits.zeroRunHours * HOUR_MS,
+    estimation ? limits.estimatedHoursMax * HOUR_MS : 0,
+  );
+  const around = (ms: Millis): Span => ({ start: day.start - ms, end: day.end + ms });
+  const conflicts = plan.counters.map((counter) =>
+    buffer.conflicts(counter.device, counter.quantity, around(site.profile.sampleGapMsMax)),
+  );
+  return {
+    plan,
+    limits,
+    day,
+    intervals,
+    earlier:
+      lookBackMs === 0
+        ? []
+        : await buffer.intervals(plan.point, plan.channel, { start: day.start - lookBackMs, end: day.start }),
+    counters,
+    conflicts: (await Promise.all(conflicts)).flat(),
+    activity: activity ? await buffer.readings(device, activity, { start: day.start - lookBackMs, end: day.end }) : [],
+    disturbed: watch.disturbed
+      ? await buffer.readings(device, watch.disturbed, around(site.profile.sampleGapMsMax))
+      : [],
+  };
+}
+
+/** The month is judged on its last day. */
+async function monthFinding(
+  { buffer, site }: FinishParts,
+  { commodity, code, limits }: PointPlan,
+  { plan, day, intervals }: DayView,
+): Promise<readonly string[]> {
+  const last = marketDayOf(commodity, day.start, site.zone);
+  const month = last.slice(0, 7);
+  if (shiftDay(last, 1).startsWith(month)) return [];
+  const start = marketDaySpan(commodity, `${month}-01`, site.zone).start;
+  const before = await buffer.intervals(code, plan.channel, { start, end: day.start });
+  const span = { start, end: day.end };
+  return sumDiffers({ plan, limits }, span, [...before, ...intervals], 'month-sum-differs').map(([, found]) => found);
+}

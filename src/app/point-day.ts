@@ -1,0 +1,72 @@
+import type { LedgerRow } from '../buffer/index.ts';
+import { type Failure, failure } from '../core/failure.ts';
+import type { Channel, Interval } from '../core/interval.ts';
+import type { MessageId } from '../core/message.ts';
+import type { Site } from '../device/site.ts';
+import { entryOf } from '../profile/findings.ts';
+import type { PointPlan } from './plan.ts';
+
+/** A point's day that is over and looked through. */
+export interface PointDay {
+  readonly plan: PointPlan;
+  readonly intervals: Readonly<Partial<Record<Channel, readonly Interval[]>>>;
+  readonly rows: readonly LedgerRow[];
+}
+
+export function isSettled({ rows }: PointDay): boolean {
+  return rows.every((row) => row.state === 'accepted');
+}
+
+export type Wish =
+  | { readonly kind: 'nothing' }
+  | { readonly kind: 'send' }
+  | { readonly kind: 'correct'; readonly message: MessageId }
+  | { readonly kind: 'incomplete'; readonly failure: Failure };
+
+/** What a finished point-day wants: nothing while an answer is awaited or a person must decide on a rejection. */
+export function wishOf({ plan, rows, intervals }: PointDay, site: Site): Wish {
+  const incomplete = incompleteness(plan, rows, intervals, site);
+  if (incomplete) return { kind: 'incomplete', failure: incomplete };
+  const told = rows.flatMap((row) => row.deliveries.filter((delivery) => delivery.state !== 'superseded'));
+  const isNews = rows.some((row) => !row.deliveries.some((delivery) => delivery.version === row.version));
+  if (!isNews || told.some(({ state }) => state === 'prepared' || state === 'sent' || state === 'unknown'))
+    return { kind: 'nothing' };
+  const accepted = told
+    .filter((delivery) => delivery.accepted)
+    .map((delivery) => delivery.message)
+    .sort()
+    .at(-1);
+  return accepted ? { kind: 'correct', message: accepted } : { kind: 'send' };
+}
+
+function incompleteness(
+  plan: PointPlan,
+  rows: readonly LedgerRow[],
+  intervals: PointDay['intervals'],
+  site: Site,
+): Failure | undefined {
+  for (const channel of plan.published) {
+    const valued = (intervals[channel] ?? []).filter((interval) => interval.value).length;
+    const expected = rows.filter((row) => row.channel === channel).length;
+    if (valued === expected) continue;
+    if (channel === 'energy') {
+      const detail = `point ${plan.code}: ${expected - valued} of ${expected} hours have no energy; give the gas day's combustion heat in the site file of ${site.site}, or import it: odecet heat import`;
+      return failure('heat-missing', detail);
+    }
+    const found = new Set((intervals[channel] ?? []).flatMap((interval) => (interval.value ? [] : interval.findings)));
+    const reasons = [...found].join(', ') || 'no reading';
+    return failure(
+      'day-incomplete',
+      `point ${plan.code}, ${channel}: ${expected - valued} of ${expected} intervals are missing (${reasons})`,
+    );
+  }
+  return undefined;
+}
+
+/** How many of the day's intervals carry each finding that somebody should look at. */
+export function doubtsOf({ intervals }: PointDay): Readonly<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const interval of Object.values(intervals).flat())
+    for (const code of interval.findings) if (entryOf(code)?.level === 'doubt') counts[code] = (counts[code] ?? 0) + 1;
+  return counts;
+}

@@ -1,0 +1,28 @@
+import type { Boundary, Interval } from '../core/interval.ts';
+import { isDayFinding } from '../profile/findings.ts';
+
+/**
+ * How good the evidence under an interval is. What was refused (reset, beyond the capacity) ranks by what it was seen on: it is a
+ * finding about the same readings, not a lack of them.
+ */
+export function rankOf({ quality, origins }: Interval): number {
+  if (quality === 'substituted') return 4;
+  if (quality === 'estimated') return 1;
+  if (origins.length === 0) return 0;
+  return origins.every(({ from, to }) => isFrozen(from) && isFrozen(to)) ? 3 : 2;
+}
+
+/** Whether a newer computation may stand in the place of what is known; an estimate stands until an actual value comes. */
+export function isBetterOrEqual(made: Interval, known: Interval): boolean {
+  if (known.quality === 'estimated' && !made.value) return false;
+  return rankOf(made) >= rankOf(known);
+}
+
+/** What the rules of the day said; it holds until the day is judged again. */
+export function keptDayFindings({ findings }: Interval): string[] {
+  return findings.filter(isDayFinding);
+}
+
+function isFrozen({ source }: Boundary): boolean {
+  return source !== 'interpolated';
+}
