@@ -3,7 +3,6 @@ import { Command, CommanderError } from 'commander';
 import { exitStatus, FAILURES, OdecetError } from '../core/failure.ts';
 import { checkCommand } from './check.ts';
 import { decodeCommand } from './decode.ts';
-import { enrollCommand } from './enroll.ts';
 import { exportCommand } from './export.ts';
 import { gatewayCommand } from './gateway.ts';
 import { ledgerCommand } from './ledger.ts';
@@ -21,10 +20,8 @@ const COMMANDS = [
   exportCommand,
   sandboxCommand,
   metersCommand,
-];
   decodeCommand,
-  relayCommand,
-  enrollCommand,
+];
 
 function version(): string {
   const file = new URL('../../../package.json', import.meta.url);
