@@ -15,7 +15,7 @@ export function mbusFuzz(): FuzzCase {
     const bytes = random.chance(0.5) ? repaired(changed) : changed;
     const decoded = decodeTelegram(bytes, random.chance(0.5) ? (_, data) => Uint8Array.from(data) : undefined);
     const fault = decoded.ok ? acceptedFault(bytes, decoded.telegram) : refusedFault(decoded.failure);
-    return { fault: fault ?? dialogueFault(bytes, decoded.ok, random), accepted: decoded.ok };
+    return { fault: fault ?? dialogueFault(bytes, random), accepted: decoded.ok };
   };
 }
 
@@ -104,7 +104,7 @@ function refusedFault({ code, detail }: { code: string; detail: string }): strin
 }
 
 /** The same bytes as the answer in a dialogue, in two pieces. */
-function dialogueFault(bytes: Uint8Array, isDecoded: boolean, random: Random): string | undefined {
+function dialogueFault(bytes: Uint8Array, random: Random): string | undefined {
   const session = mbusDriver.session(random.chance(0.8) ? PRIMARY : SECONDARY, { want: 'current', now: NOW });
   const cut = random.below(bytes.length + 1);
   let step: Step = session.start();
@@ -112,13 +112,18 @@ function dialogueFault(bytes: Uint8Array, isDecoded: boolean, random: Random): s
     if (turn > 3) return 'a dialogue that does not come to its request';
     step = session.received(ACK);
   }
+  // What comes after a whole answer is no longer this dialogue's: the line is emptied before the next.
+  let taken = 0;
   for (const piece of [bytes.subarray(0, cut), bytes.subarray(cut)]) {
     if (piece.length > 0 && (step.kind === 'wait' || (step.kind === 'send' && isRequest(step.bytes)))) {
       step = session.received(piece);
+      taken += piece.length;
     }
   }
   if (step.kind === 'wait' || step.kind === 'send') step = session.silent();
-  if (step.kind === 'read') return isDecoded ? undefined : 'values from a frame that the decoder refuses';
+  if (step.kind === 'read') {
+    return decodeTelegram(bytes.subarray(0, taken)).ok ? undefined : 'values from a frame that the decoder refuses';
+  }
   return step.kind === 'missed' ? undefined : `the dialogue ended with "${step.kind}"`;
 }
 

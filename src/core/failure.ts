@@ -29,9 +29,9 @@ export const FAILURES = {
     next: 'person',
     what: 'the frame uses something this driver does not decode; it is refused whole',
   },
-  // values
   'telegram-encrypted': { next: 'person', what: 'the telegram is encrypted and the site file names no key for its meter' },
   'telegram-key-wrong': { next: 'person', what: "the telegram does not open with the key of its meter's keyFile" },
+  // values
   'value-missing': { next: 'person', what: 'the answer lacks a value that the device file names' },
   'value-invalid': { next: 'give-up', what: 'the meter marked the value as not valid or not available' },
   'value-ambiguous': { next: 'person', what: 'several values in the answer fit the device file' },
