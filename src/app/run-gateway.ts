@@ -6,8 +6,8 @@ import { tcpLine } from '../host/line-tcp.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { Log } from '../machine/log.ts';
 import { createGateway, type Gateway } from './gateway.ts';
-import type { LoadedSite } from './site-files.ts';
 import { withMeterKeys } from './meter-keys.ts';
+import type { LoadedSite } from './site-files.ts';
 import { openState, type State, stateFolder } from './state.ts';
 import { writeStatus } from './status.ts';
 import { directDelivery, loadUplinkCredentials } from './uplink.ts';
@@ -18,9 +18,8 @@ const STATUS_EVERY_MS = 2 * SECOND_MS;
 /** The gateway on the real machine. Nothing is opened before everything that can be wrong at the start has been looked at. */
 export async function runGateway(loaded: LoadedSite, clock: Clock, log: Log, signal: AbortSignal): Promise<void> {
   const credentials = await loadUplinkCredentials(loaded);
+  const devices = await withMeterKeys(loaded);
   const state = await openState(loaded, clock, log, true);
-  const devices = await withMeterKeys(loaded);
-  const devices = await withMeterKeys(loaded);
   const entropy = hostEntropy();
   const gateway = createGateway({
     loaded: { ...loaded, devices },
