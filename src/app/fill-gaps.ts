@@ -4,10 +4,9 @@ import type { Decimal } from '../core/decimal.ts';
 import type { Interval } from '../core/interval.ts';
 import { cut, lastBoundary } from '../core/schedule.ts';
 import { MINUTE_MS, type Span, type UtcMs } from '../core/time.ts';
-import type { Site } from '../device/site.ts';
 import { type EstimationRule, estimateGap } from '../profile/estimate.ts';
 import { type ChannelPlan, exceedsSpikeLimit, makeInterval } from '../profile/interval.ts';
-import { edgesOf, indexFromBuffer } from './edges.ts';
+import { edgesOf, type FindIndex, indexFromBuffer } from './edges.ts';
 import type { FinishParts } from './finish-day.ts';
 
 const WEEK_MS = 7 * 24 * 60 * MINUTE_MS;
@@ -28,7 +27,7 @@ export async function fillGaps(
   known: ReadonlyMap<UtcMs, Interval>,
 ): Promise<Interval[]> {
   const filled = [...intervals];
-  for (const { from, to } of openRuns(intervals)) {
+  for (const { from, to } of await openRuns(parts, plan, intervals)) {
     const run = intervals.slice(from, to);
     const gap = await wholeGap(parts, plan, day, { start: run[0]!.start, end: run.at(-1)!.end });
     const spans = cut(gap, plan.minutes);
@@ -63,48 +62,58 @@ function isOpen({ value, quality }: Interval): boolean {
   return !value || quality === 'estimated';
 }
 
-/** Runs of neighbours without an actual value, as positions. */
-function openRuns(intervals: readonly Interval[]): { from: number; to: number }[] {
+/** Runs of neighbours without an actual value, as positions; an index that is known between two of them ends a run. */
+async function openRuns(
+  { buffer, site }: FinishParts,
+  plan: ChannelPlan,
+  intervals: readonly Interval[],
+): Promise<{ from: number; to: number }[]> {
+  const find = indexFromBuffer(buffer, site, () => true);
   const runs: { from: number; to: number }[] = [];
-  intervals.forEach((interval, n) => {
-    if (!isOpen(interval)) return;
+  for (const [n, interval] of intervals.entries()) {
+    if (!isOpen(interval)) continue;
     const last = runs.at(-1);
-    if (last?.to === n) last.to = n + 1;
+    if (last?.to === n && !(await isKnown(plan, interval.start, find))) last.to = n + 1;
     else runs.push({ from: n, to: n + 1 });
-  });
+  }
   return runs;
+}
+
+async function isKnown(plan: ChannelPlan, at: UtcMs, find: FindIndex): Promise<boolean> {
+  for (const counter of plan.counters) if (!(await find(counter, at))) return false;
+  return true;
 }
 
 /** A gap that reaches an end of the day goes on in the neighbouring days: the index difference is known only over all of it. */
 async function wholeGap({ buffer, site, clock }: FinishParts, plan: ChannelPlan, day: Span, run: Span): Promise<Span> {
   let { start, end } = run;
+  const find = indexFromBuffer(buffer, site, () => true);
   if (start === day.start) {
     const before = await buffer.intervals(plan.point, plan.channel, { start: start - REACH_MS, end: start });
     for (const interval of before.reverse()) {
-      if (interval.end !== start || !isOpen(interval)) break;
+      if (interval.end !== start || !isOpen(interval) || (await isKnown(plan, start, find))) break;
       start = interval.start;
     }
   }
-  if (end === day.end) end = (await endAfter(buffer, site, plan, end, clock.now())) ?? end;
+  if (end === day.end) end = (await endAfter(buffer, plan, end, clock.now(), find)) ?? end;
   return { start, end };
 }
 
 /** The first boundary from `at` on with a known index; undefined while no reading has ended the gap. */
 async function endAfter(
   buffer: Buffer,
-  site: Site,
   plan: ChannelPlan,
   at: UtcMs,
   now: UtcMs,
+  find: FindIndex,
 ): Promise<UtcMs | undefined> {
   const [counter] = plan.counters;
   const next = counter && (await buffer.readingAtOrAfter(counter.device, counter.quantity, at));
   if (!counter || !next || next.at - at > REACH_MS) return undefined;
-  const find = indexFromBuffer(buffer, site, () => true);
   const length = plan.minutes * MINUTE_MS;
   let edge = Math.max(at, lastBoundary(next.at, plan.minutes));
   for (let tried = 0; tried < EDGES_TRIED_MAX && edge <= now; tried++, edge += length)
-    if (await find(counter, edge)) return edge;
+    if (await isKnown(plan, edge, find)) return edge;
   return undefined;
 }
 

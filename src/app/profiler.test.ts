@@ -1,0 +1,359 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { add, compare, decimal, parseDecimal, subtract, ZERO } from '../core/decimal.ts';
+import type { Interval } from '../core/interval.ts';
+import type { Reading } from '../core/reading.ts';
+import { cut } from '../core/schedule.ts';
+import { HOUR_MS, MINUTE_MS, type Span } from '../core/time.ts';
+import {
+  aPlan,
+  aPoint,
+  aReading,
+  aSite,
+  type Bench,
+  bench,
+  GAS,
+  gasDay,
+  POWER,
+  powerDay,
+  powerPlan,
+  powerReading,
+  told,
+} from './app.testkit.ts';
+import { createProfiler } from './profiler.ts';
+
+const DAY = gasDay('2026-06-01');
+const AFTER = DAY.end + 24 * HOUR_MS;
+const site = aSite();
+const heat = { combustionHeat: [{ day: '2026-06-01', kWhPerM3: '10.5' }] };
+
+function profilerOf({ buffer, clock }: Bench, point = aPoint(), of = site) {
+  return createProfiler({ site: of, points: [point], buffer, clock });
+}
+
+/** A stored index at every edge of the day, 1.5 m3 an hour. */
+function storedDay(day: Span = DAY): Reading[] {
+  const edges = [...cut(day, 60).map(({ start }) => start), day.end];
+  return edges.map((at, n) => aReading(at, decimal(1_000_000 + 1_500 * n, -3)));
+}
+
+async function intervalsAfter(rounds: readonly (readonly Reading[])[], point = aPoint(), of = site, day = DAY) {
+  const made = await bench(AFTER);
+  const profiler = profilerOf(made, point, of);
+  for (const round of rounds) {
+    await made.buffer.keepRound(round);
+    await profiler.follow();
+  }
+  await profiler.finish(point, day);
+  return { ...made, profiler, intervals: await made.buffer.intervals(point.code, point.counted[0]!.channel, day) };
+}
+
+const sum = (intervals: readonly Interval[]) => intervals.reduce((total, { value }) => add(total, value ?? ZERO), ZERO);
+
+describe('a day of frozen indexes', () => {
+  it('is measured hour by hour, with its energy', async () => {
+    const { intervals, buffer } = await intervalsAfter([storedDay()], aPoint(), aSite(heat));
+    expect(intervals).toHaveLength(24);
+    expect(new Set(intervals.map(({ quality, findings }) => `${quality} ${findings.join()}`))).toEqual(
+      new Set(['measured ']),
+    );
+    expect(compare(sum(intervals), decimal(36))).toBe(0);
+    const energies = await buffer.intervals(GAS, 'energy', DAY);
+    expect(compare(sum(energies), decimal(378))).toBe(0);
+  });
+
+  it.each([
+    ['2026-03-28', 23],
+    ['2026-10-24', 25],
+  ])('gas day %s has %d hours', async (name, hours) => {
+    const day = gasDay(name);
+    const { intervals } = await intervalsAfter([storedDay(day)], aPoint(), site, day);
+    expect(intervals.filter(({ quality }) => quality === 'measured')).toHaveLength(hours);
+  });
+
+  it.each([
+    ['2026-03-29', 92],
+    ['2026-10-25', 100],
+  ])('electricity day %s has %d quarters', async (name, quarters) => {
+    const day = powerDay(name);
+    const samples = cut({ start: day.start, end: day.end + 15 * MINUTE_MS }, 15).map(({ start }, n) =>
+      powerReading(start, decimal(n)),
+    );
+    const { intervals } = await intervalsAfter([samples], aPoint(powerPlan()), site, day);
+    expect(intervals.map(({ value }) => value && Number(value.coefficient) * 10 ** value.exponent)).toEqual(
+      Array(quarters).fill(1),
+    );
+  });
+});
+
+describe('readings in any order', () => {
+  // Samples and frozen indexes of a counter that only grows, some stamps by a clock that is off.
+  const history = fc
+    .array(
+      fc.record({
+        minutes: fc.integer({ min: 1, max: 40 }),
+        litres: fc.integer({ min: 0, max: 20_000 }),
+        stored: fc.boolean(),
+        off: fc.boolean(),
+      }),
+      { minLength: 5, maxLength: 60 },
+    )
+    .map((steps) => {
+      let at = DAY.start - 30 * MINUTE_MS;
+      let litres = 5_000_000;
+      const readings: Reading[] = [];
+      for (const step of steps) {
+        at += step.minutes * MINUTE_MS;
+        litres += step.litres;
+        const atEdge = Math.ceil(at / HOUR_MS) * HOUR_MS;
+        if (step.stored && atEdge - at < 15 * MINUTE_MS) at = atEdge;
+        const isStored = step.stored && at === atEdge;
+        readings.push(
+          aReading(at, decimal(litres, -3), {
+            source: isStored ? 'stored' : 'sampled',
+            flags: isStored && step.off ? ['clock-invalid'] : [],
+          }),
+        );
+      }
+      return readings;
+    });
+  const shuffled = history.chain((readings) =>
+    fc.record({
+      readings: fc.constant(readings),
+      order: fc.shuffledSubarray(readings, { minLength: readings.length, maxLength: readings.length }),
+      cuts: fc.array(fc.integer({ min: 1, max: 10 }), { minLength: 1, maxLength: 10 }),
+      finishAt: fc.integer({ min: 0, max: 5 }),
+    }),
+  );
+  const roundsOf = (readings: readonly Reading[], cuts: readonly number[]) => {
+    const rounds: Reading[][] = [];
+    for (let from = 0, n = 0; from < readings.length; n++) {
+      const size = cuts[n % cuts.length]!;
+      rounds.push(readings.slice(from, from + size));
+      from += size;
+    }
+    return rounds;
+  };
+
+  it.each([
+    ['of a meter that freezes its index', true],
+    ['of a meter that is only sampled', false],
+  ])(
+    '%s give the same intervals, also after restarts and a day that was finished too early',
+    async (_, stores) => {
+      const point = aPoint(
+        aPlan({ counters: [{ device: 'meter', quantity: 'volume.base.total', unit: 'm3', stores }] }),
+      );
+      await fc.assert(
+        fc.asyncProperty(shuffled, async ({ readings, order, cuts, finishAt }) => {
+          const straight = await intervalsAfter([readings], point);
+          let other = await bench(AFTER);
+          for (const [n, round] of roundsOf(order, cuts).entries()) {
+            await other.buffer.keepRound(round);
+            await profilerOf(other, point).follow();
+            if (n === finishAt) await profilerOf(other, point).finish(point, DAY);
+            other = await other.restart();
+          }
+          await profilerOf(other, point).finish(point, DAY);
+          const found = await other.buffer.intervals(GAS, 'volume', DAY);
+          expect(found.map(told)).toEqual(straight.intervals.map(told));
+          expect(found).toHaveLength(24);
+        }),
+        { numRuns: 40 },
+      );
+    },
+    60_000,
+  );
+
+  it('whatever is known adds up to the index, at every moment', async () => {
+    const point = aPoint();
+    await fc.assert(
+      fc.asyncProperty(shuffled, async ({ order, cuts, finishAt }) => {
+        const made = await bench(AFTER);
+        const profiler = profilerOf(made, point);
+        for (const [n, round] of roundsOf(order, cuts).entries()) {
+          await made.buffer.keepRound(round);
+          await profiler.follow();
+          if (n === finishAt) await profiler.finish(point, DAY);
+          const valued = (await made.buffer.intervals(GAS, 'volume', DAY)).filter(({ value }) => value);
+          for (const [k, interval] of valued.entries()) {
+            const next = valued[k + 1];
+            if (next?.start !== interval.end) continue;
+            expect(compare(interval.origins[0]!.to.index, next.origins[0]!.from.index)).toBe(0);
+          }
+        }
+      }),
+      { numRuns: 40 },
+    );
+  }, 60_000);
+});
+
+describe('what comes late', () => {
+  const withoutTen = storedDay().filter(({ at }) => at !== DAY.start + 10 * HOUR_MS);
+  const around = [-5, 5].map((minutes) =>
+    aReading(DAY.start + 10 * HOUR_MS + minutes * MINUTE_MS, decimal(1_015_000 + minutes * 25, -3), {
+      source: 'sampled',
+    }),
+  );
+  const late = aReading(DAY.start + 10 * HOUR_MS, '1015.010');
+
+  it('an hour that the meter did not freeze is computed, and measured when the archive delivers it', async () => {
+    const { intervals, buffer, profiler } = await intervalsAfter([[...withoutTen, ...around]]);
+    expect(intervals.filter(({ quality }) => quality === 'computed').map(({ start }) => start)).toEqual([
+      DAY.start + 9 * HOUR_MS,
+      DAY.start + 10 * HOUR_MS,
+    ]);
+    await buffer.keepRound([late]);
+    await profiler.follow();
+    const [nine, ten] = await buffer.intervals(GAS, 'volume', {
+      start: DAY.start + 9 * HOUR_MS,
+      end: DAY.start + 11 * HOUR_MS,
+    });
+    expect([nine, ten].map((one) => [one!.quality, one!.version])).toEqual([
+      ['measured', 2],
+      ['measured', 2],
+    ]);
+    expect(compare(add(nine!.value!, ten!.value!), decimal(3))).toBe(0);
+  });
+
+  it('a missing hour says why, and says nothing twice', async () => {
+    const { intervals, buffer, profiler } = await intervalsAfter([withoutTen]);
+    expect(intervals.filter(({ quality }) => quality === 'missing').map(({ findings }) => findings)).toEqual([
+      ['no-reading'],
+      ['no-reading'],
+    ]);
+    await profiler.finish(aPoint(), DAY);
+    expect(await buffer.intervalVersions(GAS, 'volume', DAY.start)).toHaveLength(1);
+  });
+
+  it('a person stands above the meter', async () => {
+    const { buffer, profiler } = await intervalsAfter([withoutTen]);
+    const [missing] = await buffer.intervals(GAS, 'volume', {
+      start: DAY.start + 9 * HOUR_MS,
+      end: DAY.start + 9 * HOUR_MS + 1,
+    });
+    await buffer.keepIntervals([{ ...missing!, value: decimal(7), quality: 'substituted', version: 2 }]);
+    await buffer.keepRound([late]);
+    await profiler.follow();
+    await profiler.finish(aPoint(), DAY);
+    const [nine, ten] = await buffer.intervals(GAS, 'volume', {
+      start: DAY.start + 9 * HOUR_MS,
+      end: DAY.start + 11 * HOUR_MS,
+    });
+    expect([nine!.quality, ten!.quality]).toEqual(['substituted', 'measured']);
+  });
+
+  it('the heat of a day makes its energy, and another heat a new version', async () => {
+    const made = await bench(AFTER);
+    let kWhPerM3: string | undefined;
+    const profiler = createProfiler({
+      ...made,
+      site,
+      points: [aPoint()],
+      heatOn: () => (kWhPerM3 ? parseDecimal(kWhPerM3) : undefined),
+    });
+    await made.buffer.keepRound(storedDay());
+    await profiler.follow();
+    expect(await profiler.reheat(['2026-06-01'])).toBe(0);
+    kWhPerM3 = '10';
+    expect(await profiler.reheat(['2026-06-01'])).toBe(24);
+    kWhPerM3 = '11';
+    expect(await profiler.reheat(['2026-06-01', '2026-06-02'])).toBe(24);
+    const energies = await made.buffer.intervals(GAS, 'energy', DAY);
+    expect(compare(sum(energies), decimal(396))).toBe(0);
+    expect(new Set(energies.map(({ version }) => version))).toEqual(new Set([2]));
+  });
+});
+
+describe('estimation', () => {
+  const gap = (from: number, to: number) =>
+    storedDay().filter(({ at }) => at <= DAY.start + from * HOUR_MS || at >= DAY.start + to * HOUR_MS);
+  const allowed = (rule: object) => aPoint(aPlan(), { estimation: { scaled: false, likeDay: false, ...rule } });
+
+  it('is never done where the site file does not allow it', async () => {
+    const { intervals } = await intervalsAfter([gap(8, 12)]);
+    expect(intervals.filter(({ quality }) => quality === 'missing')).toHaveLength(4);
+  });
+
+  it('fills a gap so that the day adds up to its index difference, and gives way to the archive', async () => {
+    const point = allowed({ linearMinutesMax: 240 });
+    const { intervals, buffer, profiler } = await intervalsAfter([gap(8, 12)], point);
+    const filled = intervals.filter(({ quality }) => quality === 'estimated');
+    expect(filled.map(({ findings }) => findings)).toEqual(Array(4).fill(['no-reading', 'estimated-linear']));
+    expect(compare(sum(intervals), decimal(36))).toBe(0);
+    // The archive delivers one of the edges: what is known is actual, the rest is divided anew.
+    const [part] = storedDay().filter(({ at }) => at === DAY.start + 9 * HOUR_MS);
+    await buffer.keepRound([{ ...part!, value: parseDecimal('1013.900') }]);
+    await profiler.follow();
+    await profiler.finish(point, DAY);
+    const after = await buffer.intervals(GAS, 'volume', DAY);
+    expect(after.filter(({ quality }) => quality === 'estimated')).toHaveLength(3);
+    expect(compare(after[8]!.value!, parseDecimal('1.9'))).toBe(0);
+    expect(compare(sum(after), decimal(36))).toBe(0);
+  });
+
+  it('never stands in the place of an actual value', async () => {
+    const { intervals } = await intervalsAfter([storedDay()], allowed({ linearMinutesMax: 1440, likeDay: true }));
+    expect(intervals.every(({ quality }) => quality === 'measured')).toBe(true);
+  });
+
+  it('takes the shape of the same weekday, over the switch to summer time as well', async () => {
+    const day = gasDay('2026-04-01');
+    const weekBefore = gasDay('2026-03-25');
+    const shape = cut(weekBefore, 60).map(({ start }, n) => aReading(start, decimal(1_000_000 + n * n * 10, -3)));
+    const end = aReading(weekBefore.end, decimal(1_000_000 + 24 * 24 * 10, -3));
+    const edges = [aReading(day.start, '2000.000'), aReading(day.end, '2048.000')];
+    const point = allowed({ scaled: true });
+    const made = await bench(day.end + HOUR_MS);
+    const profiler = profilerOf(made, point);
+    await made.buffer.keepRound([...shape, end, ...edges]);
+    await profiler.follow();
+    await profiler.finish(point, day);
+    const intervals = await made.buffer.intervals(GAS, 'volume', day);
+    expect(new Set(intervals.map(({ findings }) => findings.join()))).toEqual(new Set(['no-reading,estimated-scaled']));
+    expect(compare(sum(intervals), decimal(48))).toBe(0);
+    // The sixth hour of a day has 2n+1 = 11 parts of 576.
+    expect(compare(subtract(intervals[5]!.value!, parseDecimal('0.916')), parseDecimal('0.001'))).toBeLessThanOrEqual(
+      0,
+    );
+  });
+
+  it('waits for the end of a gap that goes on after the day, then fills both days exactly', async () => {
+    const point = allowed({ linearMinutesMax: 600 });
+    const made = await bench(DAY.end + HOUR_MS);
+    const profiler = profilerOf(made, point);
+    await made.buffer.keepRound(storedDay().filter(({ at }) => at <= DAY.start + 20 * HOUR_MS));
+    await profiler.follow();
+    await profiler.finish(point, DAY);
+    expect((await made.buffer.intervals(GAS, 'volume', DAY)).filter(({ value }) => !value)).toHaveLength(4);
+    made.clock.stepWall(24 * HOUR_MS);
+    await made.buffer.keepRound([aReading(DAY.end + 3 * HOUR_MS, '1050.000')]);
+    await profiler.follow();
+    const first = await made.buffer.intervals(GAS, 'volume', DAY);
+    expect(first.filter(({ quality }) => quality === 'estimated')).toHaveLength(4);
+    await profiler.finish(point, { start: DAY.end, end: DAY.end + 24 * HOUR_MS });
+    const second = await made.buffer.intervals(GAS, 'volume', { start: DAY.end, end: DAY.end + 3 * HOUR_MS });
+    expect(compare(add(sum(first), sum(second)), decimal(50))).toBe(0);
+  });
+});
+
+describe('the multiplier and the end of an electricity day', () => {
+  it('counts with the ratio that holds in each quarter', async () => {
+    const day = powerDay('2026-06-01');
+    const noon = day.start + 12 * HOUR_MS;
+    const multipliers = [
+      { from: 0, value: decimal(40) },
+      { from: noon, value: decimal(80) },
+    ];
+    const samples = cut({ start: day.start, end: day.end + 15 * MINUTE_MS }, 15).map(({ start }, n) =>
+      powerReading(start, decimal(n, -1)),
+    );
+    const point = aPoint(powerPlan({ multipliers }));
+    const { buffer } = await intervalsAfter([samples], point, site, day);
+    const intervals = await buffer.intervals(POWER, 'import', day);
+    expect(compare(sum(intervals), decimal(48 * 4 + 48 * 8))).toBe(0);
+    expect(
+      intervals.filter(({ findings }) => findings.includes('multiplier-changed')).map(({ start }) => start),
+    ).toEqual([noon]);
+  });
+});
