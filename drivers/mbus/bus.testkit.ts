@@ -25,7 +25,7 @@ export function converse(session: Session, bus: SimulatedMeter, now = NOW): Talk
 }
 
 /** Plays a scan to its end; says how many requests it took and what its last step was. */
-export function play(scan: Scan, bus: SimulatedMeter): { requests: number; end: 'done' | string } {
+export function play(scan: Scan, bus: SimulatedMeter): { requests: number; end: string } {
   let requests = 0;
   let step = scan.start();
   for (;;) {

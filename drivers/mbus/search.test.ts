@@ -39,13 +39,11 @@ describe('secondary search', () => {
   it('finds a meter whose answer another hides bit by bit', () => {
     // Ids and checksums differ in one bit; answered together they are the first one's telegram, checksum included.
     const meters = [meter('12345670'), meter('12345671')];
-    const together = mbusBus(meters);
-    together(Uint8Array.of(0x68, 0x0b, 0x0b, 0x68, 0x53, 0xfd, 0x52, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0), 0);
     expect(search(meters).found).toEqual(meters.map(nameOf));
   });
 
   it('never loses one of different ids, however their answers disturb each other', () => {
-    const digit = fc.constantFrom(...'0123456789abcde');
+    const digit = fc.constantFrom(...'0123456789abcde'.split(''));
     const id = fc.array(digit, { minLength: 2, maxLength: 2 }).map((two) => `123456${two.join('')}`);
     const any = fc.array(digit, { minLength: 8, maxLength: 8 }).map((digits) => digits.join(''));
     const ids = fc.uniqueArray(fc.oneof(id, any), { minLength: 1, maxLength: 8 });
@@ -65,7 +63,7 @@ describe('secondary search', () => {
 
   it('never loses one of equal ids and different manufacturers, versions or media', () => {
     const codes = ['KAM', 'ELS', 'LUG', 'ITR', 'ABB'];
-    const manufacturers = codes.map((code) => [...code].reduce((sum, c) => sum * 32 + c.charCodeAt(0) - 64, 0));
+    const manufacturers = codes.map((code) => Array.from(code).reduce((sum, c) => sum * 32 + c.charCodeAt(0) - 64, 0));
     const twin = fc.record({
       id: fc.constantFrom('11111111', '11111112', '00000000'),
       manufacturer: fc.constantFrom(...codes),

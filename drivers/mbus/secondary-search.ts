@@ -122,7 +122,7 @@ function valuesOf({ options }: Search, field: (typeof FIELDS)[number]): readonly
 }
 
 function digitsOf({ options }: Search): string[] {
-  return [...(options.hexDigits === false ? DIGITS.slice(0, DECIMAL_DIGITS) : DIGITS)];
+  return Array.from(options.hexDigits === false ? DIGITS.slice(0, DECIMAL_DIGITS) : DIGITS);
 }
 
 /** The addresses that together are this one, by the value of its next free part; none when it is whole. */

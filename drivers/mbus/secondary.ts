@@ -59,7 +59,7 @@ export function fits(header: MbusHeader, address: SecondaryAddress): boolean {
   const asked = address.manufacturerCode;
   return (
     id !== undefined &&
-    [...address.id].every((digit, n) => digit === WILD || digit === id[n]) &&
+    Array.from(address.id).every((digit, n) => digit === WILD || digit === id[n]) &&
     (asked === undefined || header.manufacturer === undefined || header.manufacturer === manufacturerText(asked)) &&
     (address.version === undefined || header.version === undefined || header.version === address.version) &&
     (address.mediumCode === undefined || header.mediumCode === undefined || header.mediumCode === address.mediumCode)

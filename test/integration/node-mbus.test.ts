@@ -93,8 +93,8 @@ describe.skipIf('why' in loaded)('libmbus reads our simulated bus', () => {
     new Promise((resolve, reject) => {
       master.getData(address, (error, data) => {
         const parsed = answerSchema.safeParse(data);
-        if (error || !parsed.success) reject(error instanceof Error ? error : new Error(String(error ?? parsed.error)));
-        else resolve(parsed.data);
+        if (parsed.success) resolve(parsed.data);
+        else reject(error instanceof Error ? error : parsed.error);
       });
     });
 

@@ -145,7 +145,7 @@ export interface MeterIdentity {
 
 /** The eight bytes that a selection is compared with. */
 export function identityBytes({ id, manufacturer, version, medium }: MeterIdentity): number[] {
-  const code = [...manufacturer].reduce((sum, letter) => sum * 32 + letter.charCodeAt(0) - 64, 0);
+  const code = Array.from(manufacturer).reduce((sum, letter) => sum * 32 + letter.charCodeAt(0) - 64, 0);
   return [...reversedHex(id), code & 0xff, code >> 8, version, medium];
 }
 
@@ -162,5 +162,7 @@ function reversedHex(digits: string): number[] {
 }
 
 function latin1(value: string): number[] {
-  return [...value].reverse().map((character) => character.charCodeAt(0));
+  return Array.from(value)
+    .reverse()
+    .map((character) => character.charCodeAt(0));
 }
