@@ -1,0 +1,227 @@
+import { describe, expect, it } from 'vitest';
+import { decimal } from '../core/decimal.ts';
+import type { MessageId, Verdict } from '../core/message.ts';
+import { cut } from '../core/schedule.ts';
+import { HOUR_MS, MINUTE_MS, type UtcMs } from '../core/time.ts';
+import { gasPack } from '../message/message.testkit.ts';
+import { aPlan, aPoint, aReading, aSite, type Bench, bench, GAS, gasDay, SILENT, told } from './app.testkit.ts';
+import { createCloser } from './closer.ts';
+import type { PointPlan } from './plan.ts';
+import { createProfiler } from './profiler.ts';
+
+const OTHER = '27ZG500Z00000027';
+const DAY = gasDay('2026-06-01');
+const INSTALLED = DAY.start;
+const AFTER = DAY.end + 20 * MINUTE_MS;
+const site = aSite({
+  combustionHeat: ['2026-06-01', '2026-06-02', '2026-06-03'].map((day) => ({ day, kWhPerM3: '10.5' })),
+});
+const counter = { device: 'other', quantity: 'volume.base.total', unit: 'm3', stores: true } as const;
+const POINTS = [aPoint(), aPoint(aPlan({ point: OTHER, counters: [counter] }))];
+
+function stagesOf({ buffer, clock }: Bench, points: readonly PointPlan[] = POINTS, of = site) {
+  const profiler = createProfiler({ site: of, points, buffer, clock });
+  const packs = new Map([['gas', gasPack] as const]);
+  const closer = createCloser({
+    site: of,
+    points,
+    packs,
+    buffer,
+    profiler,
+    clock,
+    log: SILENT,
+    installedAt: INSTALLED,
+  });
+  return { profiler, closer };
+}
+
+const dayOf = (device: string, from: UtcMs = DAY.start, skip: readonly number[] = []) =>
+  [...cut({ start: from, end: from + 24 * HOUR_MS }, 60).map(({ start }) => start), from + 24 * HOUR_MS]
+    .map((at) => aReading(at, decimal(1_000_000 + ((at - DAY.start) / HOUR_MS) * 1_500, -3), { device }))
+    .filter((_, n) => !skip.includes(n));
+
+async function answer({ buffer, clock }: Bench, verdict: Verdict): Promise<MessageId[]> {
+  const waiting = (await buffer.outbox.waiting()).filter(({ state }) => state === 'prepared');
+  for (const { message } of waiting) {
+    const number = await buffer.outbox.beginAttempt(message.id, clock.now());
+    const attempt = {
+      message: message.id,
+      number,
+      startedAt: clock.now(),
+      endedAt: clock.now(),
+      outcome: 'answered' as const,
+      detail: '',
+    };
+    await buffer.outbox.endAttempt(attempt, {
+      message: message.id,
+      verdict,
+      reasons: [],
+      receivedAt: clock.now(),
+      xml: '<a/>',
+    });
+  }
+  return waiting.map(({ message }) => message.id);
+}
+
+async function closed(rounds: ReturnType<typeof dayOf>[], points = POINTS, of = site) {
+  const made = await bench(AFTER);
+  for (const round of rounds) await made.buffer.keepRound(round);
+  const stages = stagesOf(made, points, of);
+  await stages.profiler.follow();
+  return { made, ...stages, queued: await stages.closer.closeDays() };
+}
+
+const pointsIn = async ({ buffer }: Bench, id: MessageId) => [
+  ...new Set((await buffer.message(id))!.carried.map(({ point }) => point)),
+];
+
+describe('a day that is over', () => {
+  it('is not closed before its time', async () => {
+    const made = await bench(DAY.end + 9 * MINUTE_MS);
+    await made.buffer.keepRound(dayOf('meter'));
+    const { profiler, closer } = stagesOf(made);
+    await profiler.follow();
+    expect(await closer.closeDays()).toBe(0);
+  });
+
+  it('goes into one message with all its points, once', async () => {
+    const { made, closer, queued } = await closed([dayOf('meter'), dayOf('other')]);
+    expect(queued).toBe(1);
+    const [id] = await answer(made, 'accepted');
+    expect(await pointsIn(made, id!)).toEqual([GAS, OTHER]);
+    expect(await closer.closeDays()).toBe(0);
+    const again = await made.restart();
+    const { profiler, closer: after } = stagesOf(again);
+    await profiler.follow();
+    expect(await after.closeDays()).toBe(0);
+  });
+
+  it('is not sent again after a restart while its answer is awaited', async () => {
+    const { made } = await closed([dayOf('meter'), dayOf('other')]);
+    const [queued] = await made.buffer.outbox.waiting();
+    await made.buffer.outbox.beginAttempt(queued!.message.id, made.clock.now());
+    const again = await made.restart();
+    expect(await stagesOf(again).closer.closeDays()).toBe(0);
+    expect(await again.buffer.outbox.waiting()).toHaveLength(1);
+  });
+
+  it('a point that is not complete does not hold the others, and follows when it is', async () => {
+    const { made, profiler, closer, queued } = await closed([dayOf('meter'), dayOf('other', DAY.start, [10])]);
+    expect(queued).toBe(1);
+    const [first] = await answer(made, 'accepted');
+    expect(await pointsIn(made, first!)).toEqual([GAS]);
+    expect(await closer.closeDays()).toBe(0);
+    await made.buffer.keepRound(dayOf('other'));
+    await profiler.follow();
+    expect(await closer.closeDays()).toBe(1);
+    const [second] = await answer(made, 'accepted');
+    expect(await pointsIn(made, second!)).toEqual([OTHER]);
+  });
+
+  it('that was rejected waits for a person, and goes again when one has decided', async () => {
+    const { made, closer } = await closed([dayOf('meter'), dayOf('other')]);
+    await answer(made, 'rejected');
+    expect(await closer.closeDays()).toBe(0);
+    const again = await made.restart();
+    const stages = stagesOf(again);
+    expect(await stages.closer.closeDays()).toBe(0);
+    const [hour] = await again.buffer.intervals(GAS, 'volume', DAY);
+    await again.buffer.keepIntervals([
+      { ...hour!, value: decimal(1), quality: 'substituted', version: hour!.version + 1 },
+    ]);
+    expect(await stages.closer.closeDays()).toBe(1);
+    const [id] = await answer(again, 'accepted');
+    expect((await again.buffer.message(id!))!.corrects).toBeUndefined();
+    expect(await pointsIn(again, id!)).toEqual([GAS]);
+  });
+});
+
+describe('a correction', () => {
+  const computed = [
+    ...dayOf('meter', DAY.start, [10]),
+    ...[-5, 5].map((minutes) =>
+      aReading(DAY.start + 10 * HOUR_MS + minutes * MINUTE_MS, decimal(1_015_000 + minutes * 25, -3), {
+        source: 'sampled',
+      }),
+    ),
+  ];
+  const late = aReading(DAY.start + 10 * HOUR_MS, '1015.010');
+
+  it('is made when a better value comes, and names what it corrects', async () => {
+    const { made, profiler, closer } = await closed([computed, dayOf('other')]);
+    const [first] = await answer(made, 'accepted');
+    await closer.closeDays();
+    await made.buffer.keepRound([late]);
+    await profiler.follow();
+    expect(await closer.closeDays()).toBe(1);
+    const [second] = await answer(made, 'accepted');
+    const message = (await made.buffer.message(second!))!;
+    expect(message.corrects).toBe(first);
+    expect(await pointsIn(made, second!)).toEqual([GAS]);
+    expect(await closer.closeDays()).toBe(0);
+  });
+
+  it('is made also for a day that was done long ago, and also when the program stopped in between', async () => {
+    const { made, closer } = await closed([computed, dayOf('other')]);
+    await answer(made, 'accepted');
+    await closer.closeDays();
+    made.clock.stepWall(24 * HOUR_MS);
+    for (const device of ['meter', 'other']) await made.buffer.keepRound(dayOf(device, DAY.end));
+    const stages = stagesOf(made);
+    await stages.profiler.follow();
+    expect(await stages.closer.closeDays()).toBe(1);
+    await answer(made, 'accepted');
+    await stages.closer.closeDays();
+    await made.buffer.keepRound([late]);
+    await stages.profiler.follow();
+    const again = await made.restart();
+    const later = stagesOf(again);
+    expect(await later.closer.closeDays()).toBe(1);
+    const [id] = await answer(again, 'accepted');
+    expect((await again.buffer.message(id!))!.day).toBe('2026-06-01');
+    expect(await later.closer.closeDays()).toBe(0);
+  });
+
+  it('is not made for a finding alone', async () => {
+    const { made, closer } = await closed([dayOf('meter'), dayOf('other')]);
+    await answer(made, 'accepted');
+    await closer.closeDays();
+    const before = (await made.buffer.intervals(GAS, 'volume', DAY)).map(told);
+    // The same instant told with another value: somebody must look, but what was sent stands.
+    await made.buffer.keepRound([aReading(DAY.start + HOUR_MS, '999999')]);
+    const stages = stagesOf(made);
+    await stages.profiler.follow();
+    await stages.profiler.finish(POINTS[0]!, DAY);
+    expect(await stages.closer.closeDays()).toBe(0);
+    expect((await made.buffer.intervals(GAS, 'volume', DAY)).map(told)).toEqual(before);
+  });
+});
+
+describe('combustion heat', () => {
+  it('that comes late lets the waiting day go', async () => {
+    const made = await bench(AFTER);
+    for (const device of ['meter', 'other']) await made.buffer.keepRound(dayOf(device));
+    let heat = false;
+    const of = aSite();
+    const profiler = createProfiler({
+      ...made,
+      site: of,
+      points: POINTS,
+      heatOn: () => (heat ? decimal(105, -1) : undefined),
+    });
+    const closer = createCloser({
+      ...made,
+      site: of,
+      points: POINTS,
+      packs: new Map([['gas', gasPack] as const]),
+      profiler,
+      log: SILENT,
+      installedAt: INSTALLED,
+    });
+    await profiler.follow();
+    expect(await closer.closeDays()).toBe(0);
+    heat = true;
+    expect(await profiler.reheat(['2026-06-01'])).toBe(48);
+    expect(await closer.closeDays()).toBe(1);
+  });
+});
