@@ -5,11 +5,11 @@ import { modbusDriver } from '../drivers/modbus/index.ts';
 import { converse, RegisterMeter } from '../drivers/modbus/meter.testkit.ts';
 import { decimalText } from '../src/core/decimal.ts';
 import type { ReadResult, Step } from '../src/core/driver.ts';
+import { problemText } from '../src/core/problem.ts';
 import { isoUtc, parseUtc } from '../src/core/time.ts';
 import type { BoundDevice } from '../src/device/bound.ts';
 import type { DeviceModel, ModelTest } from '../src/device/model.ts';
 import { checkDeviceFile, checkSite, type ModelLibrary } from '../src/device/parse.ts';
-import { problemText } from '../src/core/problem.ts';
 
 /** Every device file, and every example in it decoded by the real driver. A new file is found by itself. */
 const FOLDER = new URL('../device-config/', import.meta.url);
@@ -60,12 +60,14 @@ function readMbus(model: DeviceModel, example: ModelTest): Step {
   return step;
 }
 
+const TABLES = ['holding', 'input', 'coil', 'discrete'] as const;
+
 function readModbus(model: DeviceModel, example: ModelTest): Step {
   const meter = new RegisterMeter(1);
   for (const [start, words] of Object.entries(example.registers ?? {})) {
     const [table, address] = start.split(':');
     const values = words.match(/[0-9a-f]{4}/gi)?.map((word) => Number.parseInt(word, 16)) ?? [];
-    meter.write(table === 'input' ? 'input' : 'holding', Number(address), values);
+    meter.write(TABLES.find((name) => name === table)!, Number(address), values);
   }
   const session = modbusDriver.session(bound(model, example, 1), { want: 'current', now: parseUtc(example.now) });
   const { end, requests } = converse(session, (frame) => meter.rtu(frame));
@@ -84,17 +86,19 @@ describe.each(names)('%s', (name) => {
 
   test.each(model.tests)('$name', (example) => {
     const result = resultOf(model.protocol === 'mbus' ? readMbus(model, example) : readModbus(model, example));
-    const read = result.values.map(({ quantity, value, unit, storedAt }) => ({
+    const read = result.values.map(({ quantity, value, unit, storedAt, flags }) => ({
       quantity,
       value: decimalText(value),
       unit,
+      flags,
       ...(storedAt === undefined ? {} : { at: isoUtc(storedAt) }),
     }));
     const inOrder = (values: readonly object[]): string[] => values.map((value) => JSON.stringify(value)).sort();
-    const expected = example.expect.map(({ quantity, value, unit, at }) => ({
+    const expected = example.expect.map(({ quantity, value, unit, flags, at }) => ({
       quantity,
       value,
       unit,
+      flags,
       ...(at === undefined ? {} : { at }),
     }));
     expect(inOrder(read)).toEqual(inOrder(expected));

@@ -91,6 +91,12 @@ describe('numbers', () => {
     expect(text('ffffffff 0001', 'u32', { residual, unavailable: ['ffffffff'] })).toContain('not available');
   });
 
+  test('the counters of all tariffs are summed, and one that is not available spoils the sum', () => {
+    expect(text('0000000c 00000003', 'u32', { tariffs: 2, factor: parseDecimal('0.1') })).toBe('1.5');
+    expect(text('4059000000000000 3fe0000000000000', 'f64', { tariffs: 2 })).toBe('100.5');
+    expect(text('0000000c ffffffff', 'u32', { tariffs: 2, unavailable: ['ffffffff'] })).toContain('not available');
+  });
+
   test('the factor is applied exactly and keeps the known decimals', () => {
     expect(text('000186a0', 'u32', { factor: parseDecimal('0.01') })).toBe('1000.00');
     expect(text('3dcccccd', 'f32', { factor: parseDecimal('0.001') })).toBe('0.0001');

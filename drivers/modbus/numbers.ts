@@ -12,6 +12,8 @@ export interface NumberFormat extends ModbusOrder {
   readonly factor: Decimal;
   /** Lower-case hex of the whole value, high word and byte first whatever the order: what the maker's manual prints. */
   readonly unavailable: readonly string[];
+  /** Counters side by side whose sum is the value; 1 where it is left out. */
+  readonly tariffs?: number;
   /** Right behind the value's registers: what is counted below one step of it. */
   readonly residual?: { readonly type: ModbusNumber; readonly factor: Decimal };
 }
@@ -20,23 +22,34 @@ export type Decoded<T> =
   | { readonly kind: 'value'; readonly value: T }
   | { readonly kind: 'invalid'; readonly why: string };
 
-/** How many registers the value takes, its residual included. */
-export function registersOf({ type, residual }: Pick<NumberFormat, 'type' | 'residual'>): number {
-  return MODBUS_REGISTERS[type] + (residual ? MODBUS_REGISTERS[residual.type] : 0);
+/** How many registers the value takes, all its tariffs and its residual included. */
+export function registersOf({
+  type,
+  tariffs = 1,
+  residual,
+}: Pick<NumberFormat, 'type' | 'tariffs' | 'residual'>): number {
+  return tariffs * MODBUS_REGISTERS[type] + (residual ? MODBUS_REGISTERS[residual.type] : 0);
 }
 
 /** @param bytes the value's registers as the wire had them, exactly as many as registersOf says */
 export function decodeNumber(bytes: Uint8Array, format: NumberFormat): Decoded<Decimal> {
+  const { tariffs = 1, residual } = format;
   const width = 2 * MODBUS_REGISTERS[format.type];
-  const ordered = highFirst(bytes.subarray(0, width), format);
+  const counters = Array.from({ length: tariffs }, (_, n) =>
+    decodeCounter(bytes.subarray(n * width, (n + 1) * width), format),
+  );
+  const invalidOne = counters.find((counter) => counter.kind === 'invalid');
+  if (invalidOne) return invalidOne;
+  const sum = counters.flatMap((counter) => (counter.kind === 'value' ? [counter.value] : [])).reduce(add);
+  const value = multiply(sum, format.factor);
+  return residual ? withResidual(value, bytes.subarray(tariffs * width), format, residual) : { kind: 'value', value };
+}
+
+function decodeCounter(bytes: Uint8Array, format: NumberFormat): Decoded<Decimal> {
+  const ordered = highFirst(bytes, format);
   const hex = hexText(ordered);
   if (format.unavailable.includes(hex)) return invalid(`${hex} means "not available"`);
-  const number = plainNumber(ordered, hex, format.type);
-  if (number.kind === 'invalid') return number;
-  const value = multiply(number.value, format.factor);
-  return format.residual
-    ? withResidual(value, bytes.subarray(width), format, format.residual)
-    : { kind: 'value', value };
+  return plainNumber(ordered, hex, format.type);
 }
 
 function withResidual(

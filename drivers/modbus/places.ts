@@ -20,7 +20,7 @@ export interface PlacedTime extends TimeFormat {
 
 /** The format of a number: what a device file says of it, wherever it stands. */
 export type NumberSpec = Pick<ModbusPlace, 'factor'> &
-  Partial<Pick<ModbusPlace, 'unavailable' | 'residual'>> &
+  Partial<Pick<ModbusPlace, 'unavailable' | 'tariffs' | 'residual'>> &
   ModbusOrder;
 
 export function placeNumber(device: BoundDevice, place: ModbusPlace): PlacedNumber {
@@ -50,6 +50,7 @@ export function numberFormat(device: BoundDevice, type: ModbusNumber, spec: Numb
     ...orderOf(device, spec),
     factor: parseDecimal(spec.factor),
     unavailable,
+    tariffs: spec.tariffs ?? 1,
     ...(residual && { residual: { type: residual.type, factor: parseDecimal(residual.factor) } }),
   };
 }

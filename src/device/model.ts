@@ -102,6 +102,8 @@ export const modbusPlace = z
     ...order,
     /** The register times this is the value in the reading's unit. */
     factor: decimalText.default('1'),
+    /** So many equal counters stand side by side, one for each tariff; the value is their sum. */
+    tariffs: z.int().min(1).max(8).default(1),
     /** What is counted below one step of the value, in registers right behind it; the two are added. */
     residual: z.strictObject({ type: z.enum(['u16', 'u32']), factor: decimalText }).optional(),
     /** Register patterns (hex) that mean "not available". */

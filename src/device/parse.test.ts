@@ -47,7 +47,7 @@ describe('what the schema says', () => {
     [
       'a misspelt choice',
       ['framing: mbus', 'framing: mbuss'],
-      '12:14: lines.1.framing: found "mbuss", expected "mbus", "modbus-rtu" or "modbus-tcp"; did you mean "mbus"?',
+      '12:14: lines.1.framing: found "mbuss", expected "mbus", "modbus-rtu", "modbus-ascii" or "modbus-tcp"; did you mean "mbus"?',
     ],
     [
       'a serial number without quotes, which YAML reads as a number',

@@ -20,7 +20,8 @@ export function judgeRegisters(
     problems.push(document.problem([...path, 'type'], `"${place.type}"`, expected));
   }
   const digits = 4 * MODBUS_REGISTERS[place.type];
-  const width = MODBUS_REGISTERS[place.type] + (place.residual ? MODBUS_REGISTERS[place.residual.type] : 0);
+  const width =
+    place.tariffs * MODBUS_REGISTERS[place.type] + (place.residual ? MODBUS_REGISTERS[place.residual.type] : 0);
   if (width > model.modbus.registersMax)
     problems.push(
       document.problem(
@@ -37,6 +38,8 @@ export function judgeRegisters(
     const expected = `${digits} hex digits (${place.type} takes ${digits / 4} registers)`;
     problems.push(document.problem([...path, 'unavailable', n], `"${pattern}" (${pattern.length} digits)`, expected));
   });
+  if (place.residual !== undefined && place.tariffs > 1)
+    problems.push(document.keyProblem([...path, 'residual'], 'a residual of several tariffs', 'one or the other'));
   if (place.residual !== undefined && want !== 'number')
     problems.push(document.keyProblem([...path, 'residual'], 'a residual', 'none: only a value has one', 'remove it'));
   if (place.block !== undefined && !Object.hasOwn(model.blocks, place.block))

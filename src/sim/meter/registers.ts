@@ -152,11 +152,12 @@ function putRecord(
   const place = ({
     offset,
     ...rest
-  }: { offset: number } & Omit<ModbusPlace, 'table' | 'unavailable'>): ModbusPlace => ({
+  }: { offset: number } & Omit<ModbusPlace, 'table' | 'unavailable' | 'tariffs'>): ModbusPlace => ({
     ...rest,
     table,
     address: start + offset,
     unavailable: [],
+    tariffs: 1,
   });
   putTime(cells, config, place({ ...stamp, factor: '1' }), at);
   for (const { quantity, unit, ...value } of values) putValue(cells, config, place(value), quantity, unit, at);
@@ -175,6 +176,11 @@ function putValue(
   const factor = parseDecimal(place.factor);
   const steps = divide(convert(shown.value, shown.unit, unit), factor, 9, 'floor');
   put(cells, config, place, encodeNumber(steps, place.type));
+  // All is counted under the first tariff.
+  for (let tariff = 1; tariff < place.tariffs; tariff++) {
+    const address = startOf(config, place) + tariff * MODBUS_REGISTERS[place.type];
+    put(cells, config, { ...place, address }, encodeNumber(ZERO, place.type));
+  }
   if (!place.residual) return;
   const { type, factor: residualFactor } = place.residual;
   const residual = encodeNumber(residualOf(steps, factor, parseDecimal(residualFactor)), type);
