@@ -34,18 +34,24 @@ export function createProgress(write: (line: string) => void): Progress {
 }
 
 function messageText(line: Record<string, unknown>): string | undefined {
+  const { message, commodity, day, points, intervals, number, outcome, detail, code } = textsOf(line);
   const at = pc.dim(typeof line.time === 'string' ? clockText(Date.parse(line.time)) : '');
   switch (line.event) {
     case 'message-queued':
-      return `${at}  ${pc.cyan('message')} ${line.message}: ${line.commodity} day ${line.day}, ${line.points} points, ${line.intervals} intervals`;
+      return `${at}  ${pc.cyan('message')} ${message}: ${commodity} day ${day}, ${points} points, ${intervals} intervals`;
     case 'message-tried':
-      return `${at}  ${pc.cyan('sent')} ${line.message}, try ${line.number}: ${line.outcome === 'answered' ? pc.green('answered') : pc.yellow(String(line.outcome))} ${line.detail}`;
+      return `${at}  ${pc.cyan('sent')} ${message}, try ${number}: ${outcome === 'answered' ? pc.green(outcome) : pc.yellow(outcome)} ${detail}`;
     case 'message-needs-attention':
     case 'day-not-complete':
-      return `${at}  ${pc.red(String(line.code))} ${line.detail}`;
+      return `${at}  ${pc.red(code)} ${detail}`;
     default:
       return undefined;
   }
+}
+
+/** The fields of a log line as texts. */
+function textsOf(line: Record<string, unknown>): Record<string, string> {
+  return Object.fromEntries(Object.entries(line).map(([name, value]) => [name, String(value)]));
 }
 
 /** `Sat 28. 06:00` local. */

@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { appendFileSync, chmodSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -8,6 +7,7 @@ import { openLevelStore } from '../../src/host/store-level.ts';
 import type { Store } from '../../src/machine/store.ts';
 import { type SimDisk, simDisk } from '../../src/sim/store.ts';
 import { createWorld, type World } from '../../src/sim/world.ts';
+import { smallDisk } from '../kit/small-disk.ts';
 import { storeContract } from './store.contract.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'odecet-store-'));
@@ -96,7 +96,7 @@ describe('LevelDB damaged before it is opened', () => {
     await store.close();
   });
 
-  it.skipIf(process.getuid?.() === 0)('a folder that may not be entered is unreadable', async () => {
+  it.skipIf(process.getuid?.() === 0)('a folder that may not be entered is unreadable (skipped as root, whom no permission stops)', async () => {
     const folder = newFolder();
     await filled(folder);
     chmodSync(folder, 0o000);
@@ -105,29 +105,21 @@ describe('LevelDB damaged before it is opened', () => {
   });
 });
 
-/** A small disk of its own, where this user may mount one. */
-function mountSmallDisk(): string | undefined {
-  const folder = mkdtempSync(join(root, 'disk-'));
-  const { status } = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=16m', 'tmpfs', folder]);
-  return status === 0 ? folder : undefined;
-}
+const disk = smallDisk(16);
+afterAll(() => disk?.remove());
 
-const smallDisk = mountSmallDisk();
-afterAll(() => {
-  if (smallDisk) spawnSync('umount', ['--lazy', smallDisk]);
-});
+/** Room for some batches before the disk is full. */
+const LEFT_BYTES = 1024 * 1024;
 
-describe.skipIf(!smallDisk)('LevelDB on a disk that fills up (needs the right to mount one)', () => {
+describe.skipIf(!disk)('LevelDB on a disk that fills up (needs the right to mount one)', () => {
   it('acknowledges nothing that it forgets, reads on, and writes again when there is room', async () => {
-    const disk = smallDisk ?? '';
-    const folder = join(disk, 'store');
-    const filler = join(disk, 'filler');
+    const folder = join(disk!.folder, 'store');
     const store = await openLevelStore({ folder, create: true });
-    writeFileSync(filler, new Uint8Array(15 * 1024 * 1024));
+    disk!.fill(LEFT_BYTES);
     const kept = await writeUntilFull(store);
     await expect(store.batch([row('still full')])).rejects.toMatchObject({ failure: { code: 'store-full' } });
     expect(await store.get(kept[0] ?? '')).toBeDefined();
-    rmSync(filler);
+    disk!.empty();
     for (let n = 0; n < 50; n++) {
       await store.batch([row(`after ${n}`, 3_000)]);
       kept.push(`after ${n}`);

@@ -84,8 +84,9 @@ test.concurrent(`kill -9 at ${KILLS} random moments of the day and around every 
   };
   /** Each message's first time at an event. */
   const strikeOnce = (event: string, id: unknown) => {
-    if (struck.has(`${event} ${id}`)) return;
-    struck.add(`${event} ${id}`);
+    const what = `${event} ${String(id)}`;
+    if (struck.has(what)) return;
+    struck.add(what);
     strike();
   };
   const running = [
@@ -154,7 +155,7 @@ test.skipIf(!disks[0])(
 
 async function fullDisk(plan: RehearsalPlan, disk: SmallDisk, withKill: boolean): Promise<void> {
   const folder = join(disk.folder, 'state');
-  const rehearsal = await layOut({ ...plan, change: (site) => ({ ...site, storage: { folder } }) });
+  const rehearsal = await layOut({ ...plan, change: (site) => ({ ...site, storage: { ...site.storage, folder } }) });
   const { clock } = rehearsal;
   const gateway = rehearsal.startGateway();
   const running = [rehearsal.startMeters(), rehearsal.startSandbox(), gateway];

@@ -38,13 +38,13 @@ test('modbus-serial answers for an EM340 in RTU frames over TCP to an accepted d
   });
   await writeTruth(rehearsal);
   const peer = meter(rehearsal);
-  const { close } = await rtuOverTcp(rehearsal.ports.get('rs485')!, peer.vector, peer.seen);
+  const server = await rtuOverTcp(rehearsal.ports.get('rs485')!, peer.vector, peer.seen);
   const running = [rehearsal.startSandbox(), rehearsal.startGateway()];
   try {
     await untilAccepted(electricityOnly(rehearsal), 20_000);
   } finally {
     await Promise.all(running.map((each) => each.stop()));
-    await close();
+    await server.close();
   }
   const outcome = await outcomeOf(rehearsal);
   expect(outcome, await lastWords(rehearsal, 'gateway')).toMatchObject({ ...ACCEPTED_ONCE, intervalsAccepted: 24 });
@@ -77,7 +77,7 @@ function meter({ park, clock }: Rehearsal) {
         return Array.from({ length }, (_, n) => registers.get(address + n) ?? 0);
       },
     },
-    seen(request: Uint8Array): void {
+    seen: (request: Uint8Array): void => {
       const bytes = Buffer.from(request);
       if (bytes[0] !== UNIT || crc16(bytes.subarray(0, -2)) !== bytes.readUInt16LE(bytes.length - 2))
         badRequests.push(bytes.toString('hex'));

@@ -45,14 +45,21 @@ beforeAll(async () => {
 
 afterAll(() => rehearsal.remove());
 
-type Tls = Partial<Site['uplink']['tls']>;
+type Direct = Extract<Site['uplink'], { kind: 'direct' }>;
 
-function withTls(tls: Tls): Site {
-  return { ...site, uplink: { ...site.uplink, tls: { ...site.uplink.tls, ...tls } } };
+function directOf({ uplink }: Site): Direct {
+  if (uplink.kind !== 'direct') throw new Error('the rehearsed site sends directly');
+  return uplink;
 }
 
-function withSeal(seal: Partial<Site['uplink']['seal']>): Site {
-  return { ...site, uplink: { ...site.uplink, seal: { ...site.uplink.seal, ...seal } } };
+function withTls(tls: Partial<Direct['tls']>): Site {
+  const uplink = directOf(site);
+  return { ...site, uplink: { ...uplink, tls: { ...uplink.tls, ...tls } } };
+}
+
+function withSeal(seal: Partial<Direct['seal']>): Site {
+  const uplink = directOf(site);
+  return { ...site, uplink: { ...uplink, seal: { ...uplink.seal, ...seal } } };
 }
 
 function withModel(model: string): Site {
@@ -131,7 +138,7 @@ describe('a wrong file stops the start', () => {
 
 describe('a wrong certificate, key or password stops the start', () => {
   const good = inKeys('gateway-tls.crt', 'gateway-tls.key');
-  test.each<[string, Tls, FailureCode, number, string]>([
+  test.each<[string, Partial<Direct['tls']>, FailureCode, number, string]>([
     ['no certificate', inKeys('none.crt', 'gateway-tls.key'), 'certificate-unreadable', 15, 'none.crt'],
     [
       'garbage for a certificate',
@@ -199,14 +206,14 @@ describe('a store that is not as it should be stops the start', () => {
 
   test('a tool that only looks makes none', async () => {
     const file = join(rehearsal.folder, 'wrong.yaml');
-    await writeFile(file, siteText({ ...site, storage: { folder: 'nowhere' } }));
+    await writeFile(file, siteText({ ...site, storage: { ...site.storage, folder: 'nowhere' } }));
     const ended = await runProgram(['ledger', '--config', file, '--day', '2026-03-11'], WITHIN_MS);
     expectStopped(ended, 'store-missing', 32, 'nowhere');
   });
 });
 
 test('a taken port stops the sandbox', async () => {
-  const port = Number(new URL(site.uplink.url).port);
+  const port = Number(new URL(directOf(site).url).port);
   const other = createServer();
   await new Promise<void>((resolve) => other.listen(port, '127.0.0.1', resolve));
   const ended = await runProgram(['sandbox', '--config', join(rehearsal.folder, 'sandbox.yaml')], WITHIN_MS);

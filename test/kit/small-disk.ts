@@ -1,13 +1,13 @@
 import { spawnSync } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, rmSync, statSync, truncateSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /** A small disk of its own in memory, which can be filled. */
 export interface SmallDisk {
   readonly folder: string;
-  /** Not one byte is left afterwards. */
-  fill(): void;
+  /** @param leftBytes how much room stays, about; by default not one byte */
+  fill(leftBytes?: number): void;
   empty(): void;
   remove(): void;
 }
@@ -26,7 +26,10 @@ export function smallDisk(megabytes: number): SmallDisk | undefined {
   const filler = join(folder, 'filler');
   return {
     folder,
-    fill: () => fill(filler),
+    fill: (leftBytes = 0) => {
+      fill(filler);
+      if (leftBytes > 0) truncateSync(filler, statSync(filler).size - leftBytes);
+    },
     empty: () => rmSync(filler, { force: true }),
     remove: () => {
       spawnSync('umount', ['--lazy', folder]);
