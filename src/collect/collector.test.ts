@@ -85,7 +85,7 @@ describe('a meter that returns is noticed within the time that docs/lines.md sta
   ])('%s', async (_name, replyTimeoutMs, lateAnswerMs, withinMs) => {
     const lines = [[...meters(9), { address: 10, replyTimeoutMs, lateAnswerMs }]];
     // No boundary work helps here: it would try the meter at every boundary besides.
-    await inPark({ lines, settings: { everyMs: 1_000, backoff }, informsOnly: true }, async ({ clock, ...park }) => {
+    await inPark({ lines, settings: { everyMs: 15_000, backoff }, informsOnly: true }, async ({ clock, ...park }) => {
       for (const awayMs of [7 * MINUTE_MS, 41 * MINUTE_MS, 2 * HOUR_MS]) {
         park.dead.add(10);
         await clock.sleep(awayMs);

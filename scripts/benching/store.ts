@@ -1,0 +1,15 @@
+import { report } from './figure.ts';
+import { backlogFigures } from './store/backlog.ts';
+import { monthFigures } from './store/month.ts';
+
+// scripts/bench store [--json] [--days N] [--part month|backlog]: a month of readings on the real LevelDB, and a backlog of 30 days.
+const argv = process.argv.slice(2);
+const option = (name: string): string | undefined => {
+  const at = argv.indexOf(`--${name}`);
+  return at < 0 ? undefined : argv[at + 1];
+};
+const days = Number(option('days') ?? 30);
+const part = option('part');
+const month = part === 'backlog' ? [] : monthFigures(days);
+const backlog = part === 'month' ? [] : backlogFigures(days);
+await report([...month, ...backlog], argv);
