@@ -96,13 +96,16 @@ describe('LevelDB damaged before it is opened', () => {
     await store.close();
   });
 
-  it.skipIf(process.getuid?.() === 0)('a folder that may not be entered is unreadable (skipped as root, whom no permission stops)', async () => {
-    const folder = newFolder();
-    await filled(folder);
-    chmodSync(folder, 0o000);
-    await expect(openLevelStore({ folder })).rejects.toMatchObject({ failure: { code: 'store-unreadable' } });
-    chmodSync(folder, 0o700);
-  });
+  it.skipIf(process.getuid?.() === 0)(
+    'a folder that may not be entered is unreadable (skipped as root, whom no permission stops)',
+    async () => {
+      const folder = newFolder();
+      await filled(folder);
+      chmodSync(folder, 0o000);
+      await expect(openLevelStore({ folder })).rejects.toMatchObject({ failure: { code: 'store-unreadable' } });
+      chmodSync(folder, 0o700);
+    },
+  );
 });
 
 const disk = smallDisk(16);

@@ -88,6 +88,6 @@ function meter({ park, clock }: Rehearsal) {
 /** The tolerance is what the steepest load uses in LATE_MS, and the register's last place. */
 async function writeTruth({ folder, park }: Rehearsal): Promise<void> {
   const rows = parkTruth(park, DAY, (SCALE * LATE_MS) / 2_000);
-  const tolerance = rows.map((row) => ({ ...row, tolerance: String(Number(row.tolerance) + 0.1) }));
+  const tolerance = rows.map((row) => ({ ...row, tolerance: (Number(row.tolerance) + 0.1).toFixed(3) }));
   await writeFile(join(folder, 'truth.csv'), stringify(tolerance, { header: true }));
 }
