@@ -1,15 +1,19 @@
 import type { FieldDriver, ReadRequest, Session } from '../../src/core/driver.ts';
+import type { Millis } from '../../src/core/time.ts';
 import type { BoundDevice } from '../../src/device/bound.ts';
 import { archiveInquiry } from './archive.ts';
 import { asciiFraming } from './ascii.ts';
 import { currentInquiry } from './current.ts';
 import type { Framing } from './framing.ts';
+import { unitProbe } from './probe.ts';
 import { rtuFraming } from './rtu.ts';
 import { ModbusSession } from './session.ts';
 import { tcpFraming } from './tcp.ts';
 
 export { asciiFrame, parseAsciiFrame } from './ascii.ts';
+export { type Overheard, overheardFrames } from './overheard.ts';
 export { exceptionFailure } from './pdu.ts';
+export { isThere } from './probe.ts';
 export { crc16, parseRtuAnswer, rtuFrame } from './rtu.ts';
 export { parseTcpFrame, tcpFrame } from './tcp.ts';
 
@@ -25,6 +29,21 @@ export function createModbusDriver(): FieldDriver<BoundDevice> {
     reopenAfterTimeout: ({ framing }) => framing !== 'modbus-tcp',
     session: (device, request) => openSession(device, request, tcp),
   };
+}
+
+/** Sessions that find out whether a unit is there. @param gapMs the longest silence inside an answer */
+export function createUnitProbe(
+  framing: 'modbus-rtu' | 'modbus-ascii' | 'modbus-tcp',
+  replyWithinMs: Millis,
+  gapMs: Millis,
+): (unit: number) => Session {
+  let transaction = 0;
+  const tcp = tcpFraming(() => {
+    transaction = (transaction + 1) & 0xffff;
+    return transaction;
+  });
+  const framings = { 'modbus-rtu': rtuFraming, 'modbus-ascii': asciiFraming, 'modbus-tcp': tcp };
+  return (unit) => unitProbe(framings[framing], unit, replyWithinMs, gapMs);
 }
 
 export const modbusDriver: FieldDriver<BoundDevice> = createModbusDriver();

@@ -24,10 +24,9 @@ import { failureOf, isAnswer, runDialogue } from './dialogue.ts';
 import { roundOf } from './readings.ts';
 import { restUntilNextPass, withGaps, withoutNewest } from './refill.ts';
 import type { DeviceStatus, LineStatus, Round } from './round.ts';
+import { dialogueRules } from './rules.ts';
 import { waitUntil } from './wait.ts';
 
-/** A dialogue may hold its line so long, or three reply time-outs where that is more. */
-const DIALOGUE_LIMIT_MS: Millis = 30_000;
 /** A line that is away is looked for at least so often, whatever the back-off of devices: a connect costs nothing. */
 const REOPEN_MOST_MS: Millis = 30_000;
 /** The wait for the next work is looked at afresh after this or one sample period: the wall may have stepped back. */
@@ -212,19 +211,10 @@ export function createLineCollector(parts: LineCollectorParts): LineCollector {
 
   async function dialogue(device: BoundDevice, request: ReadRequest, signal: AbortSignal) {
     const driver = drivers.get(device.config.id);
-    const { gapTimeoutMs, pauseMs } = device.model;
-    const replyTimeoutMs = device.config.replyTimeoutMs ?? device.model.replyTimeoutMs;
     try {
       if (!driver) throw new RangeError(`no driver speaks ${device.model.protocol}`);
-      const rules = {
-        gapTimeoutMs,
-        pauseMs,
-        dialogueLimitMs: Math.max(DIALOGUE_LIMIT_MS, 3 * replyTimeoutMs),
-        lateAnswerMs: device.config.lateAnswerMs ?? device.model.lateAnswerMs ?? replyTimeoutMs,
-        reopenAfterTimeout: driver.reopenAfterTimeout(device),
-      };
       await line.prepare(device, signal);
-      return await runDialogue(line, clock, driver.session(device, request), rules, signal);
+      return await runDialogue(line, clock, driver.session(device, request), dialogueRules(device, driver), signal);
     } catch (error) {
       signal.throwIfAborted();
       return { ok: false, failure: failureOf(error), timedOut: false, strayBytes: 0 } as const;
