@@ -5,23 +5,28 @@ import { createBell } from '../collect/bell.ts';
 import { type Collector, createCollector } from '../collect/collector.ts';
 import type { CollectorStatus } from '../collect/round.ts';
 import { marketDaySpan } from '../core/calendar.ts';
-import type { Message } from '../core/message.ts';
 import type { UtcMs } from '../core/time.ts';
 import type { BoundDevice } from '../device/bound.ts';
 import type { LineConfig } from '../device/site.ts';
+import type { Box } from '../machine/box.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { Entropy } from '../machine/entropy.ts';
 import type { Line } from '../machine/line.ts';
 import type { Log } from '../machine/log.ts';
-import type { Delivery } from '../uplink/direct.ts';
-import { createSender, type UplinkAlert } from '../uplink/sender.ts';
+import type { UplinkAlert } from '../uplink/sender.ts';
 import { createCloser, firstDayOf } from './closer.ts';
 import { gapsOf } from './gaps.ts';
-import { holdOf } from './hold.ts';
+import { type HeatSupply, siteHeat } from './heat.ts';
+import { createHeatPass } from './heat-stage.ts';
 import { type PointPlan, planPoints } from './plan.ts';
 import { createProfiler } from './profiler.ts';
+import { programVersion } from './project.ts';
 import type { LoadedSite } from './site-files.ts';
+import { type SiteStatusParts, siteStatus } from './site-status.ts';
 import { type Pass, passesOf, runStage } from './stage.ts';
+import { type Deliver, type RelayParts, wayOf } from './way.ts';
+
+const NO_BOX: Box = { facts: async () => ({ uptimeMs: 0, memoryBytes: 0 }) };
 
 /** What a gateway runs on: the real machine or the imagined one. */
 export interface GatewayParts {
@@ -30,8 +35,14 @@ export interface GatewayParts {
   /** When the gateway was installed: days that began before it are not answered for unless the site file says so. */
   readonly installedAt: UtcMs;
   readonly lineOf: (line: LineConfig) => Line;
-  /** One try to hand a message to the operator. */
-  readonly deliver: (message: Message, signal: AbortSignal) => Promise<Delivery>;
+  /** One try to hand a message to the operator; absent where the site speaks over a relay. */
+  readonly deliver?: Deliver;
+  readonly relay?: RelayParts;
+  /** What a relay's status tells beside what the stages know. */
+  readonly box?: Box;
+  readonly certificates?: SiteStatusParts['certificates'];
+  /** Where combustion heat comes from; the site file alone where absent. */
+  readonly heat?: HeatSupply;
   readonly alert: (alert: UplinkAlert) => void;
   readonly clock: Clock;
   readonly entropy: Entropy;
@@ -50,25 +61,28 @@ export function createGateway(parts: GatewayParts): Gateway {
   const { site, packs } = loaded;
   const points = planPoints(site, loaded.devices);
   const collector = assembleCollector(parts, points);
-  const profiler = createProfiler({ site, points, buffer, clock });
+  const supply = parts.heat ?? siteHeat(site);
+  const profiler = createProfiler({ site, points, buffer, clock, heatOn: supply.on });
   const closer = createCloser({ ...parts, site, points, packs, profiler });
-  const sender = createSender({
-    outbox: buffer.outbox,
-    clock,
-    entropy,
-    log,
-    retry: site.uplink.retry,
-    deliver: parts.deliver,
-    hold: holdOf(site.uplink.environment, packs),
-    alert: parts.alert,
-  });
+  const status = () =>
+    siteStatus(
+      { box: NO_BOX, certificates: [], ...parts, site: site.site, version: programVersion(), points },
+      collector.status(),
+      clock.now(),
+    );
+  const sender = wayOf(parts, status);
   const bells = { readings: createBell(), intervals: createBell() };
-  const passes = passesOf({ site, profiler, closer, bells, clock, log });
+  const heat = {
+    name: 'heat',
+    bell: createBell(),
+    pass: createHeatPass({ site, supply, profiler, buffer, clock, log }),
+  };
+  const passes = [...passesOf({ site, profiler, closer, bells, clock, log }), heat];
   return {
     status: collector.status,
     async run(signal) {
       const stopListening = buffer.onChange((streams) => {
-        if (streams.has('readings')) bells.readings.ring();
+        if (streams.has('readings') || streams.has('samples')) bells.readings.ring();
         if (streams.has('intervals') || streams.has('delivery')) bells.intervals.ring();
         if (streams.has('delivery')) sender.wake();
       });

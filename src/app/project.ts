@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -12,4 +12,8 @@ function findProject(folder: string): string {
 /** Folders with device files or format packs: a site's own before the ones that ship, so that no release is needed. */
 export function searchFolders(siteFolder: string, name: 'device-config' | 'format-packs'): string[] {
   return [join(siteFolder, name), join(PROJECT_FOLDER, name)];
+}
+
+export function programVersion(): string {
+  return (JSON.parse(readFileSync(join(PROJECT_FOLDER, 'package.json'), 'utf8')) as { version: string }).version;
 }

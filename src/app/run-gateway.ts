@@ -1,31 +1,38 @@
+import { resolve } from 'node:path';
 import { SECOND_MS } from '../core/time.ts';
+import { hostBox } from '../host/box.ts';
+import { loadCertificates } from '../host/credentials.ts';
 import { hostEntropy } from '../host/entropy.ts';
 import { hostFolder } from '../host/folder.ts';
+import { hostHttp } from '../host/http.ts';
 import { serialLine } from '../host/line-serial.ts';
 import { tcpLine } from '../host/line-tcp.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { Log } from '../machine/log.ts';
 import { createGateway, type Gateway } from './gateway.ts';
+import { type HeatSupply, heatSupply } from './heat.ts';
+import { loadWay } from './load-way.ts';
 import { withMeterKeys } from './meter-keys.ts';
 import type { LoadedSite } from './site-files.ts';
 import { openState, type State, stateFolder } from './state.ts';
 import { writeStatus } from './status.ts';
-import { directDelivery, loadUplinkCredentials } from './uplink.ts';
 
 /** Real time between two writings of the status file. */
 const STATUS_EVERY_MS = 2 * SECOND_MS;
 
 /** The gateway on the real machine. Nothing is opened before everything that can be wrong at the start has been looked at. */
 export async function runGateway(loaded: LoadedSite, clock: Clock, log: Log, signal: AbortSignal): Promise<void> {
-  const credentials = await loadUplinkCredentials(loaded);
   const devices = await withMeterKeys(loaded);
-  const state = await openState(loaded, clock, log, true);
   const entropy = hostEntropy();
+  const way = await loadWay(loaded, clock, entropy);
+  const state = await openState(loaded, clock, log, true);
   const gateway = createGateway({
     loaded: { ...loaded, devices },
     ...state,
     lineOf: (line) => (line.kind === 'serial' ? serialLine(line) : tcpLine(line)),
-    deliver: directDelivery({ loaded, clock, entropy }, credentials),
+    ...way,
+    box: hostBox(stateFolder(loaded)),
+    heat: await heatOf(loaded, clock, log),
     alert: () => {},
     clock,
     entropy,
@@ -46,6 +53,14 @@ export async function runGateway(loaded: LoadedSite, clock: Clock, log: Log, sig
     await state.close();
     log.info('gateway-stopped', {});
   }
+}
+
+async function heatOf(loaded: LoadedSite, clock: Clock, log: Log): Promise<HeatSupply> {
+  const { site, folder } = loaded;
+  const trust = (site.combustionHeatSource?.trust ?? []).map((path) => resolve(folder, path));
+  // Certificates are checked against the machine's own time also in a rehearsal, as the TLS library does.
+  const http = hostHttp({ trustPem: await loadCertificates(trust, Date.now()) });
+  return heatSupply({ site, folder, stateFolder: stateFolder(loaded), clock, log, http });
 }
 
 async function keepStatus(

@@ -1,6 +1,8 @@
 import { resolve } from 'node:path';
+import { failure } from '../core/failure.ts';
 import type { Message } from '../core/message.ts';
 import type { UtcMs } from '../core/time.ts';
+import type { OperatorConfig } from '../device/site.ts';
 import { loadCertificates, loadCredential } from '../host/credentials.ts';
 import { hostHttp } from '../host/http.ts';
 import type { Clock } from '../machine/clock.ts';
@@ -10,13 +12,7 @@ import { type FormatPack, packId } from '../message/pack.ts';
 import { type Delivery, deliver } from '../uplink/direct.ts';
 import type { LoadedSite } from './site-files.ts';
 
-export interface UplinkParts {
-  readonly loaded: LoadedSite;
-  readonly clock: Clock;
-  readonly entropy: Entropy;
-}
-
-/** Everything the direct uplink needs from files, checked before anything starts. */
+/** Everything the way to the operator needs from files, checked before anything starts. */
 export interface UplinkCredentials {
   readonly tls: { readonly certificatePem: string; readonly keyPem: string };
   readonly trustPem: readonly string[];
@@ -24,19 +20,16 @@ export interface UplinkCredentials {
   readonly operatorCertificates: readonly string[];
 }
 
-/** Throws OdecetError certificate-unreadable, certificate-invalid, key-unreadable, key-mismatch or password-wrong. */
-export async function loadUplinkCredentials({ site, folder }: LoadedSite): Promise<UplinkCredentials> {
-  const { tls, seal, operatorCertificates } = site.uplink;
+/**
+ * @param folder where relative file names start
+ * Throws OdecetError certificate-unreadable, certificate-invalid, key-unreadable, key-mismatch or password-wrong.
+ */
+export async function loadOperatorCredentials(
+  { tls, seal, operatorCertificates }: OperatorConfig,
+  folder: string,
+): Promise<UplinkCredentials> {
   const at = (file: string) => resolve(folder, file);
-  const pair = ({
-    certificate,
-    key,
-    passwordFile,
-  }: {
-    certificate: string;
-    key: string;
-    passwordFile?: string | undefined;
-  }) => ({
+  const pair = ({ certificate, key, passwordFile }: OperatorConfig['seal']) => ({
     certificate: at(certificate),
     key: at(key),
     ...(passwordFile === undefined ? {} : { passwordFile: at(passwordFile) }),
@@ -51,27 +44,48 @@ export async function loadUplinkCredentials({ site, folder }: LoadedSite): Promi
   };
 }
 
-/** One try to hand a message to the operator's service, under the site's certificates. */
-export function directDelivery(
-  { loaded, clock, entropy }: UplinkParts,
-  credentials: UplinkCredentials,
-): (message: Message, signal: AbortSignal) => Promise<Delivery> {
-  const { uplink } = loaded.site;
-  const packs = new Map([...loaded.packs.values()].map((pack) => [packId(pack), pack]));
-  // The answer to a message made with an earlier version of a pack is read by the one that is in use now.
-  const packOf = ({ pack, commodity }: Message): FormatPack => packs.get(pack) ?? loaded.packs.get(commodity)!;
+export interface OperatorParts {
+  readonly operator: OperatorConfig;
+  readonly credentials: UplinkCredentials;
+  /** The pack that reads the answer to a message; undefined when none is here. */
+  readonly packOf: (message: Message) => FormatPack | undefined;
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+}
+
+/** One try to hand a message to the operator's service, under the given certificates. */
+export function operatorDelivery({
+  operator,
+  credentials,
+  packOf,
+  clock,
+  entropy,
+}: OperatorParts): (message: Message, signal: AbortSignal) => Promise<Delivery> {
   const { certificatePem, keyPem } = credentials.tls;
   const deps = {
     http: hostHttp({ trustPem: credentials.trustPem, certificatePem, keyPem }),
     clock,
     entropy,
-    url: uplink.url,
+    url: operator.url,
     soapAction: '',
     seal: credentials.seal,
     operatorCertificates: credentials.operatorCertificates,
-    answerWithinMs: uplink.answerWithinMs,
-    timestampWindowMs: uplink.timestampWindowMs,
-    readAnswer: (xml: string, sent: Message, receivedAt: UtcMs) => readAnswer(packOf(sent), xml, sent.id, receivedAt),
+    answerWithinMs: operator.answerWithinMs,
+    timestampWindowMs: operator.timestampWindowMs,
   };
-  return (message, signal) => deliver(message, deps, signal);
+  return async (message, signal) => {
+    const pack = packOf(message);
+    if (!pack) {
+      const missing = failure('pack-invalid', `no pack "${message.pack}" is here to read the answer with`);
+      return { outcome: 'not-sent', detail: missing.detail, failure: missing };
+    }
+    const read = (xml: string, sent: Message, receivedAt: UtcMs) => readAnswer(pack, xml, sent.id, receivedAt);
+    return deliver(message, { ...deps, readAnswer: read }, signal);
+  };
+}
+
+/** A site's own packs: the answer to a message made with an earlier version of a pack is read by the one in use now. */
+export function sitePackOf(packs: LoadedSite['packs']): (message: Message) => FormatPack | undefined {
+  const byId = new Map([...packs.values()].map((pack) => [packId(pack), pack]));
+  return ({ pack, commodity }) => byId.get(pack) ?? packs.get(commodity);
 }

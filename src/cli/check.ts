@@ -1,9 +1,11 @@
 import { Command } from 'commander';
 import pc from 'picocolors';
+import { loadWay } from '../app/load-way.ts';
 import { withMeterKeys } from '../app/meter-keys.ts';
 import { loadSite } from '../app/site-files.ts';
-import { loadUplinkCredentials } from '../app/uplink.ts';
 import { problemText } from '../core/problem.ts';
+import { hostClock } from '../host/clock.ts';
+import { hostEntropy } from '../host/entropy.ts';
 import { printTable } from './table.ts';
 
 interface CheckOptions {
@@ -21,7 +23,7 @@ export function checkCommand(): Command {
     .action(async (path: string, options: CheckOptions) => {
       const loaded = loadSite(path);
       if (options.files !== false) {
-        await loadUplinkCredentials(loaded);
+        await loadWay(loaded, hostClock(), hostEntropy());
         await withMeterKeys(loaded);
       }
       const { site, devices } = loaded;

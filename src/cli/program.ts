@@ -1,13 +1,15 @@
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { programVersion } from '../app/project.ts';
 import { exitStatus, FAILURES, OdecetError } from '../core/failure.ts';
 import { checkCommand } from './check.ts';
 import { decodeCommand } from './decode.ts';
+import { enrollCommand } from './enroll.ts';
 import { exportCommand } from './export.ts';
 import { gatewayCommand } from './gateway.ts';
 import { ledgerCommand } from './ledger.ts';
 import { metersCommand } from './meters.ts';
 import { profileCommand } from './profile.ts';
+import { relayCommand } from './relay.ts';
 import { sandboxCommand } from './sandbox.ts';
 import { statusCommand } from './status.ts';
 
@@ -21,17 +23,14 @@ const COMMANDS = [
   sandboxCommand,
   metersCommand,
   decodeCommand,
+  relayCommand,
+  enrollCommand,
 ];
-
-function version(): string {
-  const file = new URL('../../../package.json', import.meta.url);
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
-}
 
 function createProgram(): Command {
   const program = new Command('odecet')
     .description('Reads gas correctors and electricity meters and proves to the market operator what was used.')
-    .version(version())
+    .version(programVersion())
     .showHelpAfterError('(odecet --help shows what there is)')
     .exitOverride();
   for (const command of COMMANDS) program.addCommand(command().exitOverride().copyInheritedSettings(program));

@@ -29,7 +29,10 @@ export const FAILURES = {
     next: 'person',
     what: 'the frame uses something this driver does not decode; it is refused whole',
   },
-  'telegram-encrypted': { next: 'person', what: 'the telegram is encrypted and the site file names no key for its meter' },
+  'telegram-encrypted': {
+    next: 'person',
+    what: 'the telegram is encrypted and the site file names no key for its meter',
+  },
   'telegram-key-wrong': { next: 'person', what: "the telegram does not open with the key of its meter's keyFile" },
   // values
   'value-missing': { next: 'person', what: 'the answer lacks a value that the device file names' },
@@ -41,6 +44,9 @@ export const FAILURES = {
   'counter-reset': { next: 'person', what: 'the index went back and no rollover explains it' },
   'capacity-exceeded': { next: 'person', what: 'the consumption is beyond the connected capacity' },
   'day-incomplete': { next: 'person', what: 'a market day is over and intervals of it are missing' },
+  'heat-invalid': { next: 'person', what: 'what should be combustion heat is not', exit: 21 },
+  'heat-unreachable': { next: 'retry', what: 'the source of combustion heat gave no answer' },
+  'value-refused': { next: 'person', what: 'what a person wants to enter does not fit', exit: 22 },
   'heat-missing': { next: 'person', what: 'no combustion heat is given for the gas day' },
   // document
   'document-refused': { next: 'person', what: 'no market document can be made of these intervals' },
@@ -56,6 +62,14 @@ export const FAILURES = {
     what: 'the format pack is not verified against official schemas; automatic sending is held',
   },
   'message-too-large': { next: 'person', what: 'the message is larger than can be signed safely' },
+  // relay
+  'broker-unreachable': { next: 'retry', what: 'the MQTT broker could not be reached, or the connection was lost' },
+  'broker-refused': { next: 'person', what: 'the MQTT broker refused us' },
+  'relay-silent': { next: 'retry', what: 'the relay gave no receipt in time; the message goes again' },
+  'relay-refused': { next: 'person', what: 'the relay refused the message; nothing was sent' },
+  'relay-receipt': { next: 'person', what: "a receipt is not signed by the relay's key" },
+  'envelope-refused': { next: 'person', what: 'the relay refused an envelope' },
+  'site-silent': { next: 'person', what: 'a site that should have reported did not' },
   'already-queued': {
     next: 'give-up',
     what: 'an interval of the message is in another message that may have been taken',

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { siteId as id, lineSchema } from './line-config.ts';
 import { decimalText, lineSetting } from './model.ts';
 import { conversionSchema, estimationSchema, heatSourceSchema, validationSchema } from './profile-config.ts';
+import { storageSchema } from './storage.ts';
 
 /** A site file: what hangs on which line, which market point it measures, and where the days go. */
 
@@ -190,7 +191,7 @@ export const siteSchema = z.strictObject({
   /** How long after the end of the day the message is made at the earliest. */
   sendAfterMs: z.int().min(0).default(600_000),
   uplink,
-  storage: z.strictObject({ folder: file.default('data') }).prefault({}),
+  storage: storageSchema,
   log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') }).prefault({}),
 });
 

@@ -1,0 +1,161 @@
+import { createPrivateKey, generateKeyPairSync, pbkdf2Sync, randomBytes, scryptSync, webcrypto } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import 'reflect-metadata';
+import * as x509 from '@peculiar/x509';
+import { parseDocument, stringify } from 'yaml';
+import { OdecetError } from '../core/failure.ts';
+import { hostFolder } from '../host/folder.ts';
+import { hostSigner, newKeyPem } from '../host/signer.ts';
+import { readRegistry, type SiteLine } from '../relay/registry.ts';
+import { SCRYPT_COST } from './embedded-broker.ts';
+
+export interface EnrollOrder {
+  readonly site: string;
+  readonly registry: string;
+  readonly senders: readonly string[];
+  /** Where the site's files go; they hold secrets. */
+  readonly out: string;
+  /** A certificate request instead of a password. */
+  readonly csr: boolean;
+  /** Mosquitto's password file, to which the site is added. */
+  readonly mosquittoPasswords?: string;
+  /** Public key of the relay, for the site file. */
+  readonly relayKey?: string;
+  readonly brokerUrl?: string;
+}
+
+export interface Enrolled {
+  readonly files: readonly string[];
+  readonly line: Omit<SiteLine, 'revoked'>;
+  /** The `uplink:` of the site file. */
+  readonly uplink: string;
+}
+
+/** What the name of a topic's first level is kept for. */
+const RESERVED = ['relay'];
+
+/**
+ * Everything a new site needs: its key, a password or certificate request for the broker, and its line in the registry. Topic
+ * rights come from its name (systemd/mosquitto/acl). Throws OdecetError usage or site-invalid; then nothing was written.
+ */
+export async function enroll(order: EnrollOrder): Promise<Enrolled> {
+  const { site, registry, out, csr } = order;
+  if (RESERVED.includes(site)) throw new OdecetError('usage', `a site cannot be called "${site}"`);
+  if (existsSync(join(out, 'site.key')))
+    throw new OdecetError('usage', `${out} holds a site's key already; name another folder with --out`);
+  const keyPem = newKeyPem();
+  const password = csr ? undefined : randomBytes(24).toString('base64url');
+  const line = {
+    site,
+    key: hostSigner(keyPem).publicKey,
+    senders: [...order.senders],
+    ...(password !== undefined && { password: scryptText(password) }),
+  };
+  const newRegistry = await withLine(registry, line);
+  const files: [string, string][] = [['site.key', keyPem]];
+  if (password === undefined) files.push(...(await certificateRequest(site)));
+  else files.push(['broker.password', `${password}\n`]);
+  await mkdir(out, { recursive: true, mode: 0o700 });
+  for (const [name, text] of files) await writeFile(join(out, name), text, { mode: 0o600 });
+  if (password !== undefined && order.mosquittoPasswords) await addPassword(order.mosquittoPasswords, site, password);
+  await writeWhole(registry, newRegistry);
+  return { files: files.map(([name]) => join(out, name)), line, uplink: uplinkText(order) };
+}
+
+/** Marks a site as revoked: the relays refuse it within a second, the embedded broker too. */
+export async function revoke(registry: string, site: string): Promise<void> {
+  const document = parseDocument(await readText(registry));
+  const lines = document.toJS() as { sites?: { site: string }[] };
+  const place = lines.sites?.findIndex((line) => line.site === site) ?? -1;
+  if (place < 0) throw new OdecetError('usage', `${registry} has no site "${site}"`);
+  document.setIn(['sites', place, 'revoked'], true);
+  await writeWhole(registry, document.toString());
+}
+
+async function withLine(registry: string, line: Enrolled['line']): Promise<string> {
+  const document = parseDocument(await readText(registry));
+  if (!document.has('sites')) document.set('sites', []);
+  document.addIn(['sites'], document.createNode(line));
+  const text = document.toString();
+  const read = readRegistry(text, registry);
+  if (read.kind === 'problems') throw new OdecetError('site-invalid', read.text);
+  return text;
+}
+
+async function readText(file: string): Promise<string> {
+  return existsSync(file)
+    ? readFile(file, 'utf8')
+    : '# Sites that may speak to this relay; odecet enroll adds them.\nsites: []\n';
+}
+
+async function writeWhole(file: string, text: string): Promise<void> {
+  await hostFolder(dirname(resolve(file))).write(basename(file), text);
+}
+
+const SCRYPT_BYTES = 32;
+
+function scryptText(password: string): string {
+  const salt = randomBytes(16);
+  return `${salt.toString('hex')}:${scryptSync(password, salt, SCRYPT_BYTES, SCRYPT_COST).toString('hex')}`;
+}
+
+/** Mosquitto 2 keeps PBKDF2-SHA512 as `$7$rounds$salt$hash`; what mosquitto_passwd writes. */
+async function addPassword(file: string, site: string, password: string): Promise<void> {
+  const rounds = 101;
+  const salt = randomBytes(12);
+  const hash = pbkdf2Sync(password, salt, rounds, 64, 'sha512');
+  const before = existsSync(file) ? await readFile(file, 'utf8') : '';
+  const others = before.split('\n').filter((line) => line !== '' && !line.startsWith(`${site}:`));
+  const own = `${site}:$7$${rounds}$${salt.toString('base64')}$${hash.toString('base64')}`;
+  await writeWhole(file, `${[...others, own].join('\n')}\n`);
+}
+
+/** The broker takes the certificate's common name as the user name (use_identity_as_username). */
+async function certificateRequest(site: string): Promise<[string, string][]> {
+  const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  const der = (key: Buffer) => new Uint8Array(key);
+  const { subtle } = webcrypto;
+  const keys = {
+    privateKey: await subtle.importKey(
+      'pkcs8',
+      der(createPrivateKey(pem).export({ type: 'pkcs8', format: 'der' })),
+      algorithm,
+      false,
+      ['sign'],
+    ),
+    publicKey: await subtle.importKey('spki', der(publicKey.export({ type: 'spki', format: 'der' })), algorithm, true, [
+      'verify',
+    ]),
+  };
+  const request = await x509.Pkcs10CertificateRequestGenerator.create({
+    name: [{ CN: [site] }],
+    keys,
+    signingAlgorithm: algorithm,
+  });
+  return [
+    ['broker.key', pem],
+    ['broker.csr', `${request.toString('pem')}\n`],
+  ];
+}
+
+function uplinkText({ csr, relayKey, brokerUrl }: EnrollOrder): string {
+  const url = brokerUrl ?? 'mqtts://BROKER:8883';
+  const tls = { trust: ['broker-ca.crt'], ...(csr && { certificate: 'broker.crt', key: 'broker.key' }) };
+  const broker = {
+    url,
+    ...(!csr && { passwordFile: 'broker.password' }),
+    ...(url.startsWith('mqtts:') && { tls }),
+  };
+  const uplink = {
+    kind: 'relay',
+    environment: 'sandbox',
+    broker,
+    key: 'site.key',
+    relayKeys: [relayKey ?? 'RELAY-KEY'],
+  };
+  return stringify({ uplink });
+}

@@ -1,0 +1,69 @@
+import { readFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { z } from 'zod';
+import { OdecetError } from '../core/failure.ts';
+import { problemText } from '../core/problem.ts';
+import { readYaml } from '../core/yaml.ts';
+import { brokerSchema, operatorSchema, retrySchema } from '../device/site.ts';
+
+/** relay.yaml: what a centre is told. File names are relative to it. */
+const file = z.string().min(1);
+
+const embeddedSchema = z.strictObject({
+  host: z.string().default('127.0.0.1'),
+  port: z.int().min(0).max(65535),
+  /** Without it only loopback may be used: passwords would go over the wire as they are. */
+  tls: z.strictObject({ certificate: file, key: file }).optional(),
+  /** Holds the password of the user `staff`, who may look at every site's state, status and alerts. */
+  staffPasswordFile: file.optional(),
+});
+
+const storeSchema = z.discriminatedUnion('kind', [
+  /** One relay. */
+  z.strictObject({ kind: z.literal('level'), folder: file }),
+  /** Several relays at once; the file holds `postgres://user:password@host/database`. */
+  z.strictObject({ kind: z.literal('postgres'), urlFile: file, connections: z.int().min(1).max(50).default(4) }),
+]);
+
+export const relaySchema = z.strictObject({
+  /** Its name among the topics; each relay of a centre has another. */
+  relay: z.string().regex(/^[a-z0-9][a-z0-9-]{0,39}$/, 'lower-case letters, digits and hyphens, e.g. "centre-1"'),
+  zone: z.string().default('Europe/Prague'),
+  /** Ed25519 key that receipts are signed with, the same for all relays of a centre. */
+  key: file,
+  registry: file,
+  /** Folders with format packs. */
+  packs: z.array(file).min(1),
+  broker: brokerSchema.optional(),
+  /** Used with --embedded-broker. */
+  embeddedBroker: embeddedSchema.optional(),
+  store: storeSchema,
+  /** One for each market participant in whose name messages go. */
+  senders: z.array(operatorSchema.extend({ id: z.string().min(1) })).min(1),
+  inFlightMax: z.int().min(1).max(256).default(8),
+  perSecondMax: z.int().min(1).max(10_000).default(100),
+  /** How far ahead a site's clock may be. */
+  clockOffMsMax: z.int().min(1_000).default(600_000),
+  /** A site that says nothing for so long raises an alert. */
+  silentAfterMs: z.int().min(1_000).default(900_000),
+  retry: retrySchema,
+  log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') }).prefault({}),
+});
+
+export type RelayConfig = z.output<typeof relaySchema>;
+
+export interface LoadedRelay {
+  readonly config: RelayConfig;
+  /** Where relative names start. */
+  readonly folder: string;
+}
+
+/** Throws OdecetError site-unreadable or site-invalid. */
+export async function loadRelayConfig(path: string): Promise<LoadedRelay> {
+  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+    throw new OdecetError('site-unreadable', `${path} cannot be read; name the relay's configuration file`, { cause });
+  });
+  const read = readYaml(text, path, relaySchema);
+  if (read.kind === 'problems') throw new OdecetError('site-invalid', read.problems.map(problemText).join('\n'));
+  return { config: read.value, folder: dirname(resolve(path)) };
+}

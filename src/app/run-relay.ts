@@ -1,0 +1,134 @@
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { OdecetError } from '../core/failure.ts';
+import type { Message } from '../core/message.ts';
+import { hostEntropy } from '../host/entropy.ts';
+import { hostCodec, loadSigner } from '../host/signer.ts';
+import { postgres } from '../host/sql-postgres.ts';
+import { openLevelStore } from '../host/store-level.ts';
+import type { Broker } from '../machine/broker.ts';
+import type { Clock } from '../machine/clock.ts';
+import type { Log } from '../machine/log.ts';
+import { type FormatPack, loadPack, packId, packProblemText } from '../message/pack.ts';
+import type { Registry } from '../relay/registry.ts';
+import { createRelay } from '../relay/relay.ts';
+import type { RelayStore } from '../relay/store.ts';
+import { openLevelRelayStore } from '../relay/store-level.ts';
+import { openPostgresRelayStore } from '../relay/store-postgres.ts';
+import { heldByPack } from '../uplink/guard.ts';
+import { loadBroker, readSecret } from './broker.ts';
+import { embeddedBroker } from './embedded-broker.ts';
+import { openRegistry } from './registry-file.ts';
+import type { LoadedRelay, RelayConfig } from './relay.ts';
+import { loadOperatorCredentials, operatorDelivery } from './uplink.ts';
+import type { Deliver } from './way.ts';
+
+/** After the longest possible try another relay may take over. */
+const LEASE_MARGIN_MS = 15_000;
+
+/** The relay on the real machine; everything that can be wrong at the start is looked at before anything is opened. */
+export async function runRelay(
+  loaded: LoadedRelay,
+  embedded: boolean,
+  clock: Clock,
+  log: Log,
+  signal: AbortSignal,
+): Promise<void> {
+  const { config, folder } = loaded;
+  const at = (name: string) => resolve(folder, name);
+  const entropy = hostEntropy();
+  const codec = hostCodec();
+  const signer = await loadSigner(at(config.key));
+  const packs = await loadPackFolders(config.packs.map(at));
+  const registry = await openRegistry(at(config.registry), clock, log);
+  const ways = await deliveries(loaded, packs, clock);
+  const centre = await brokerOf(loaded, embedded, () => registry.current());
+  const store = await openRelayStore(config.store, at);
+  const relay = createRelay({
+    ...config,
+    name: config.relay,
+    broker: centre.broker,
+    store,
+    registry: () => registry.current(),
+    signer,
+    codec,
+    packs,
+    senders: new Set(ways.keys()),
+    deliver: (message, sender, abort) => ways.get(sender)!(message, abort),
+    leaseMs: Math.max(...config.senders.map(({ answerWithinMs }) => answerWithinMs)) + LEASE_MARGIN_MS,
+    brokerRetry: { firstMs: 500, factor: 2, mostMs: 30_000, jitter: 0.5 },
+    clock,
+    entropy,
+    log,
+  });
+  log.info('relay-ready', { relay: config.relay, publicKey: signer.publicKey, sites: registry.current().sites.length });
+  try {
+    await Promise.all([relay.run(signal), registry.run(signal)]);
+  } finally {
+    await centre.close();
+    await store.close();
+  }
+}
+
+interface Centre {
+  readonly broker: Broker;
+  close(): Promise<void>;
+}
+
+async function brokerOf({ config, folder }: LoadedRelay, embedded: boolean, registry: () => Registry): Promise<Centre> {
+  if (embedded) return embeddedBroker(config, folder, registry);
+  if (!config.broker)
+    throw new OdecetError('usage', 'relay.yaml names no "broker:"; add it, or start with --embedded-broker');
+  return { broker: (await loadBroker(config.broker, config.relay, folder)).broker, close: async () => undefined };
+}
+
+async function openRelayStore(config: RelayConfig['store'], at: (name: string) => string): Promise<RelayStore> {
+  if (config.kind === 'postgres') {
+    const url = await readSecret(at(config.urlFile));
+    return openPostgresRelayStore(postgres(url, config.connections));
+  }
+  const folder = at(config.folder);
+  const store = join(folder, 'store');
+  const isNew = !existsSync(store);
+  await mkdir(store, { recursive: true });
+  return openLevelRelayStore(await openLevelStore({ folder: store, create: isNew }));
+}
+
+async function deliveries(
+  { config, folder }: LoadedRelay,
+  packs: ReadonlyMap<string, FormatPack>,
+  clock: Clock,
+): Promise<Map<string, Deliver>> {
+  const ways = new Map<string, Deliver>();
+  for (const operator of config.senders) {
+    const credentials = await loadOperatorCredentials(operator, folder);
+    const packOf = ({ pack }: Message) => packs.get(pack);
+    const send = operatorDelivery({ operator, credentials, packOf, clock, entropy: hostEntropy() });
+    ways.set(operator.id, async (message, signal) => {
+      const status = packs.get(message.pack)?.status ?? 'unverified';
+      const held = heldByPack(operator.environment, { id: message.pack, status });
+      if (held) return { outcome: 'not-sent', detail: held.detail, failure: held };
+      return send(message, signal);
+    });
+  }
+  return ways;
+}
+
+async function loadPackFolders(folders: readonly string[]): Promise<Map<string, FormatPack>> {
+  const packs = new Map<string, FormatPack>();
+  for (const folder of folders) {
+    const names = await readdir(folder).catch((cause: unknown) => {
+      throw new OdecetError('pack-invalid', `${folder} cannot be read; name folders with packs under "packs:"`, {
+        cause,
+      });
+    });
+    for (const name of names.filter((each) => each.endsWith('.yaml'))) {
+      const path = join(folder, name);
+      const loaded = loadPack(await readFile(path, 'utf8'), path);
+      if (loaded.kind === 'problems') throw new OdecetError('pack-invalid', packProblemText(loaded.problems));
+      packs.set(packId(loaded.pack), loaded.pack);
+    }
+  }
+  return packs;
+}

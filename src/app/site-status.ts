@@ -1,0 +1,76 @@
+import type { Buffer } from '../buffer/index.ts';
+import type { CollectorStatus } from '../collect/round.ts';
+import type { Interval } from '../core/interval.ts';
+import { HOUR_MS, isoUtc, MINUTE_MS, type UtcMs } from '../core/time.ts';
+import type { Box } from '../machine/box.ts';
+import type { SiteStatus } from '../uplink/relay/status.ts';
+import type { PointPlan } from './plan.ts';
+
+export interface SiteStatusParts {
+  readonly site: string;
+  readonly version: string;
+  readonly points: readonly PointPlan[];
+  readonly buffer: Buffer;
+  readonly box: Box;
+  readonly certificates: readonly { readonly name: string; readonly validTo: UtcMs }[];
+}
+
+const DAY_MS = 24 * HOUR_MS;
+
+/** What the site tells of itself over MQTT. */
+export async function siteStatus(parts: SiteStatusParts, collector: CollectorStatus, now: UtcMs): Promise<SiteStatus> {
+  const { site, version, buffer, points, certificates } = parts;
+  const waiting = await buffer.outbox.waiting();
+  const days = waiting.map(({ message }) => message.day).sort();
+  return {
+    v: 1,
+    site,
+    at: isoUtc(now),
+    version,
+    box: await parts.box.facts(),
+    lines: collector.lines.map(({ line, isOpen, dialogues, errors }) => ({
+      line,
+      isOpen,
+      dialogues,
+      errors: Object.values(errors).reduce((sum, count) => sum + count, 0),
+    })),
+    devices: collector.devices.map(({ device, line, lastGoodAt, failuresInRow, clockOffsetMs, lastFailure }) => ({
+      device,
+      line,
+      failuresInRow,
+      ...(lastGoodAt !== undefined && { lastGoodAt: isoUtc(lastGoodAt) }),
+      ...(clockOffsetMs !== undefined && { clockOffsetMs }),
+      ...(lastFailure && { lastFailure: `${lastFailure.code}: ${lastFailure.detail}` }),
+    })),
+    points: await Promise.all(
+      points.flatMap((point) => point.published.map((channel) => lastDay(point, channel, buffer, now))),
+    ),
+    outbox: {
+      depth: waiting.length,
+      ...(days[0] !== undefined && { oldestDay: days[0] }),
+      messages: waiting.map(({ message, state, attempts }) => ({
+        message: message.id,
+        day: message.day,
+        state,
+        attempts,
+      })),
+    },
+    certificates: certificates.map(({ name, validTo }) => ({ name, daysLeft: Math.floor((validTo - now) / DAY_MS) })),
+  };
+}
+
+async function lastDay(
+  { code, minutes }: PointPlan,
+  channel: Interval['channel'],
+  buffer: Buffer,
+  now: UtcMs,
+): Promise<SiteStatus['points'][number]> {
+  const length = minutes * MINUTE_MS;
+  const end = Math.floor(now / length) * length;
+  const intervals = await buffer.intervals(code, channel, { start: end - DAY_MS, end });
+  const qualities: Record<string, number> = {};
+  for (const { quality } of intervals) qualities[quality] = (qualities[quality] ?? 0) + 1;
+  const expected = DAY_MS / length;
+  const gaps = expected - intervals.length + (qualities.missing ?? 0);
+  return { point: code, channel, expected, gaps, qualities };
+}

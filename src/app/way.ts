@@ -1,0 +1,35 @@
+import { OdecetError } from '../core/failure.ts';
+import type { Message } from '../core/message.ts';
+import type { RelayUplinkConfig } from '../device/site.ts';
+import type { Broker } from '../machine/broker.ts';
+import type { Codec, Signer } from '../machine/signer.ts';
+import type { Delivery } from '../uplink/direct.ts';
+import { createRelayWay } from '../uplink/relay/way.ts';
+import { createSender, type Sender } from '../uplink/sender.ts';
+import type { GatewayParts } from './gateway.ts';
+import { holdOf } from './hold.ts';
+
+/** One try to hand a message to the operator. */
+export type Deliver = (message: Message, signal: AbortSignal) => Promise<Delivery>;
+
+/** What a site needs to speak over a relay. */
+export interface RelayParts {
+  readonly uplink: RelayUplinkConfig;
+  readonly broker: Broker;
+  readonly signer: Signer;
+  readonly codec: Codec;
+}
+
+/** Direct or over a relay: the one place where that is chosen. Both empty the same outbox by the same contract. */
+export function wayOf(parts: GatewayParts, status: () => Promise<object>): Sender {
+  const { loaded, buffer, relay, deliver } = parts;
+  const { site, packs } = loaded;
+  const { environment, retry } = site.uplink;
+  const common = { ...parts, outbox: buffer.outbox, retry, hold: holdOf(environment, packs) };
+  if (relay) {
+    const { uplink, broker, signer, codec } = relay;
+    return createRelayWay({ ...common, ...uplink, site: site.site, broker, signer, codec, status });
+  }
+  if (deliver) return createSender({ ...common, deliver });
+  throw new OdecetError('unexpected', 'the gateway was given no way to the operator');
+}

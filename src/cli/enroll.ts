@@ -1,0 +1,51 @@
+import { Command } from 'commander';
+import { enroll, revoke } from '../app/enroll.ts';
+import { OdecetError } from '../core/failure.ts';
+
+interface EnrollOptions {
+  readonly registry: string;
+  readonly sender?: string[];
+  readonly out?: string;
+  readonly csr?: true;
+  readonly mosquittoPasswords?: string;
+  readonly relayKey?: string;
+  readonly broker?: string;
+  readonly revoke?: true;
+}
+
+/** `odecet enroll SITE`: a new site in one command; with --revoke the end of one. */
+export function enrollCommand(): Command {
+  return new Command('enroll')
+    .description("make a site's key and its access to the broker, and enter it into the relay's registry")
+    .argument('<site>', 'its name')
+    .requiredOption('--registry <registry.yaml>', "the relay's registry")
+    .option('--sender <code...>', 'market participants in whose name it may send')
+    .option('--out <folder>', "where the site's files go; they are secret (default: ./SITE)")
+    .option('--csr', 'a key and certificate request for the broker instead of a password')
+    .option('--mosquitto-passwords <file>', "add the password to Mosquitto's file")
+    .option('--relay-key <key>', 'public key of the relay, for the site file')
+    .option('--broker <url>', 'address of the broker, for the site file')
+    .option('--revoke', 'take nothing of this site any more')
+    .action(async (site: string, options: EnrollOptions) => {
+      if (options.revoke) {
+        await revoke(options.registry, site);
+        process.stdout.write(`${site} is revoked; take its password or certificate from the broker too\n`);
+        return;
+      }
+      if (!options.sender) throw new OdecetError('usage', 'name the market participant with --sender');
+      const { registry, sender: senders, csr = false, mosquittoPasswords, relayKey, broker: brokerUrl } = options;
+      const enrolled = await enroll({
+        site,
+        registry,
+        senders,
+        csr,
+        out: options.out ?? site,
+        ...(mosquittoPasswords !== undefined && { mosquittoPasswords }),
+        ...(relayKey !== undefined && { relayKey }),
+        ...(brokerUrl !== undefined && { brokerUrl }),
+      });
+      process.stdout.write(`${site} is enrolled with the key ${enrolled.line.key}\n`);
+      for (const file of enrolled.files) process.stdout.write(`  ${file}\n`);
+      process.stdout.write(`\nFor its site.yaml (file names are relative to it):\n\n${enrolled.uplink}`);
+    });
+}

@@ -1,0 +1,157 @@
+import { isIP } from 'node:net';
+import { connect, type IClientOptions, type MqttClient } from 'mqtt';
+import { type Failure, failure, OdecetError } from '../core/failure.ts';
+import { type Broker, type BrokerHello, type BrokerSession, HANDS_FULL, type Publication } from '../machine/broker.ts';
+
+export interface MqttOptions {
+  /** `mqtt://host:port` or `mqtts://host:port` */
+  readonly url: string;
+  /** 5, or 4 for MQTT 3.1.1. */
+  readonly protocolVersion: 4 | 5;
+  readonly username?: string;
+  readonly password?: string;
+  /** Over TLS: nothing but these authorities is trusted. */
+  readonly trustPem?: readonly string[];
+  readonly certificatePem?: string;
+  readonly keyPem?: string;
+  readonly keepaliveSeconds?: number;
+  readonly connectWithinMs?: number;
+}
+
+/** How long the broker keeps what came for us while we are away. A receipt that got lost is asked for again anyway. */
+const SESSION_KEPT_SECONDS = 7 * 24 * 3600;
+/** CONNACK codes that waiting does not mend: 3.1.1 (1, 2, 4, 5) and 5 (4.13, those of name, password and right). */
+const REFUSING_CODES = [1, 2, 4, 5, 132, 133, 134, 135, 138, 140];
+
+/**
+ * MQTT.js, used for one connection at a time: it may drop what it has queued when a connection breaks during the replay of its
+ * own store (MQTT.js issue 2015), so it is given no chance to replay anything. Reconnecting is its user's business.
+ */
+export function mqttBroker(options: MqttOptions): Broker {
+  return {
+    async connect(hello, signal) {
+      signal?.throwIfAborted();
+      const client = await open(options, hello, signal);
+      return session(client, hello);
+    },
+  };
+}
+
+async function open(options: MqttOptions, hello: BrokerHello, signal?: AbortSignal): Promise<MqttClient> {
+  const client = connect(options.url, clientOptions(options, hello));
+  // Before the first packet: what the broker kept for us comes together with its greeting.
+  takeMessages(client, hello);
+  const greeted = new Promise<void>((resolve, reject) => {
+    client.once('connect', () => resolve());
+    client.once('error', reject);
+    client.once('close', () => reject(new Error('the connection was closed before the broker greeted')));
+    signal?.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+  try {
+    client.connect();
+    await greeted;
+    return client;
+  } catch (cause) {
+    client.on('error', () => undefined);
+    client.end(true);
+    signal?.throwIfAborted();
+    throw connectError(options.url, cause);
+  }
+}
+
+function clientOptions(options: MqttOptions, { clientId, clean, will }: BrokerHello): IClientOptions {
+  const { protocolVersion, username, password, trustPem, certificatePem, keyPem } = options;
+  const host = new URL(options.url).hostname;
+  return {
+    protocolVersion,
+    clientId,
+    clean,
+    keepalive: options.keepaliveSeconds ?? 30,
+    connectTimeout: options.connectWithinMs ?? 10_000,
+    reconnectPeriod: 0,
+    manualConnect: true,
+    resubscribe: false,
+    queueQoSZero: false,
+    ...(protocolVersion === 5 && !clean && { properties: { sessionExpiryInterval: SESSION_KEPT_SECONDS } }),
+    ...(username !== undefined && { username }),
+    ...(password !== undefined && { password }),
+    ...(trustPem && { ca: [...trustPem], rejectUnauthorized: true }),
+    ...(certificatePem !== undefined && { cert: certificatePem }),
+    ...(keyPem !== undefined && { key: keyPem }),
+    ...(isIP(host) === 0 && { servername: host }),
+    ...(will && {
+      will: { topic: will.topic, payload: bytesOf(will), qos: will.qos ?? 1, retain: will.retain ?? false },
+    }),
+  };
+}
+
+async function session(client: MqttClient, hello: BrokerHello): Promise<BrokerSession> {
+  const ended = new Promise<Failure>((resolve) => {
+    const end = (why: string) => resolve(failure('broker-unreachable', why));
+    client.on('error', (error) => end(error.message));
+    client.on('disconnect', (packet) => end(`the broker took leave, reason ${packet.reasonCode ?? 'not given'}`));
+    client.on('close', () => end('the connection was lost'));
+  });
+  // What the library would still hold of a connection that is gone must go with it.
+  void ended.then(() => client.end(true));
+  const orLost = <T>(work: Promise<T>): Promise<T> => {
+    const lost = ended.then(({ code, detail }): never => {
+      throw new OdecetError(code, detail);
+    });
+    return Promise.race([work.catch(asUnreachable), lost]);
+  };
+  if (hello.subscriptions.length > 0) {
+    const grants = await orLost(client.subscribeAsync([...hello.subscriptions], { qos: 1 }));
+    const refused = grants.find(({ qos }) => qos >= 128);
+    if (refused) {
+      client.end(true);
+      throw new OdecetError('broker-refused', `no right to subscribe to ${refused.topic}; look at its access list`);
+    }
+  }
+  return {
+    ended,
+    async publish(publication) {
+      const { topic, qos = 1, retain = false } = publication;
+      await orLost(client.publishAsync(topic, bytesOf(publication), { qos, retain }));
+    },
+    close: () => client.endAsync().catch(() => undefined),
+  };
+}
+
+/** The library takes the next packet when its callback is called: that is held back only while all hands are full. */
+function takeMessages(client: MqttClient, { onMessage }: BrokerHello): void {
+  let busy = 0;
+  let held: (() => void) | undefined;
+  client.handleMessage = (packet, callback) => {
+    const { topic, payload, retain } = packet;
+    busy += 1;
+    const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload;
+    void onMessage({ topic, payload: new Uint8Array(bytes), retained: retain })
+      .catch(() => undefined)
+      .then(() => {
+        busy -= 1;
+        const next = held;
+        held = undefined;
+        next?.();
+      });
+    if (busy < HANDS_FULL) callback();
+    else held = callback;
+  };
+}
+
+function bytesOf({ payload }: Publication): Buffer {
+  return Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
+}
+
+function asUnreachable(cause: unknown): never {
+  throw new OdecetError('broker-unreachable', cause instanceof Error ? cause.message : String(cause), { cause });
+}
+
+function connectError(url: string, cause: unknown): OdecetError {
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+  const isRefusal = typeof code === 'number' && REFUSING_CODES.includes(code);
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new OdecetError(isRefusal ? 'broker-refused' : 'broker-unreachable', `${url}: ${why || String(code)}`, {
+    cause,
+  });
+}

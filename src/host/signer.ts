@@ -1,0 +1,73 @@
+import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, sign, verify } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import { OdecetError } from '../core/failure.ts';
+import type { Codec, Signer } from '../machine/signer.ts';
+
+/** A market document shrinks to a tenth at any level; the fastest is enough. */
+const GZIP_LEVEL = 3;
+
+/** @param keyPem PKCS #8. Throws OdecetError key-unreadable when it is not an Ed25519 private key. */
+export function hostSigner(keyPem: string, name = 'the key'): Signer {
+  const key = readKey(keyPem, name);
+  const { x } = createPublicKey(key).export({ format: 'jwk' });
+  if (key.asymmetricKeyType !== 'ed25519' || x === undefined)
+    throw new OdecetError('key-unreadable', `${name} is a key for ${key.asymmetricKeyType}; an Ed25519 key is needed`);
+  return { publicKey: x, sign: (bytes) => plain(sign(null, bytes, key)) };
+}
+
+function readKey(keyPem: string, name: string) {
+  try {
+    return createPrivateKey(keyPem);
+  } catch (cause) {
+    throw new OdecetError('key-unreadable', `${name} holds no PEM private key; make one with odecet enroll`, { cause });
+  }
+}
+
+/** Throws OdecetError key-unreadable. */
+export async function loadSigner(file: string): Promise<Signer> {
+  const pem = await readFile(file, 'utf8').catch((cause: unknown) => {
+    throw new OdecetError('key-unreadable', `${file}: ${String(cause)}; give the right path and let us read it`, {
+      cause,
+    });
+  });
+  return hostSigner(pem, file);
+}
+
+export function newKeyPem(): string {
+  return generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+}
+
+export function hostCodec(): Codec {
+  // Making a key out of its text costs as much as verifying with it.
+  const keys = new Map<string, ReturnType<typeof createPublicKey>>();
+  const keyOf = (publicKey: string) => {
+    const known = keys.get(publicKey);
+    if (known) return known;
+    const made = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: publicKey }, format: 'jwk' });
+    keys.set(publicKey, made);
+    return made;
+  };
+  return {
+    verify(publicKey, bytes, signature) {
+      try {
+        return verify(null, bytes, keyOf(publicKey), signature);
+      } catch {
+        return false;
+      }
+    },
+    sha256: (bytes) => createHash('sha256').update(bytes).digest('hex'),
+    gzip: (bytes) => plain(gzipSync(bytes, { level: GZIP_LEVEL })),
+    gunzip(bytes, bytesMax) {
+      try {
+        return plain(gunzipSync(bytes, { maxOutputLength: bytesMax }));
+      } catch {
+        return undefined;
+      }
+    },
+  };
+}
+
+function plain(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

@@ -1,0 +1,39 @@
+import { DatabaseError, Pool } from 'pg';
+import { OdecetError } from '../core/failure.ts';
+import type { Sql } from '../machine/sql.ts';
+
+/** PostgreSQL, appendix A: class 53 is "insufficient resources". */
+const NO_ROOM = '53100';
+const CONNECT_WITHIN_MS = 5_000;
+/** A statement that hangs on a connection that is gone must not hang for ever. */
+const STATEMENT_WITHIN_MS = 30_000;
+
+/** @param url `postgres://user:password@host:port/database`. Opens connections when they are needed, and again after a restart. */
+export function postgres(url: string, connectionsMax: number): Sql {
+  const pool = new Pool({
+    connectionString: url,
+    max: connectionsMax,
+    connectionTimeoutMillis: CONNECT_WITHIN_MS,
+    statement_timeout: STATEMENT_WITHIN_MS,
+    query_timeout: STATEMENT_WITHIN_MS,
+  });
+  // An idle connection that breaks is thrown away by the pool; the next query opens another.
+  pool.on('error', () => undefined);
+  return {
+    async query(text, values = []) {
+      try {
+        const { rows } = await pool.query(text, [...values]);
+        return rows;
+      } catch (cause) {
+        throw sqlError(cause);
+      }
+    },
+    close: () => pool.end(),
+  };
+}
+
+function sqlError(cause: unknown): OdecetError {
+  const code = cause instanceof DatabaseError && cause.code === NO_ROOM ? 'store-full' : 'store-io';
+  const why = cause instanceof AggregateError ? cause.errors.map(String).join('; ') : String(cause);
+  return new OdecetError(code, `PostgreSQL: ${why}`, { cause });
+}

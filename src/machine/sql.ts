@@ -1,0 +1,11 @@
+/** Values as they go to and come from a database: whole numbers as text where they may not fit, bytes as bytes. */
+export type SqlRow = Readonly<Record<string, unknown>>;
+
+/**
+ * A PostgreSQL database. A statement is all or nothing, and on the database's disk when its promise resolves.
+ * Rejects with OdecetError store-io when the database is away or refuses, store-full when it has no room.
+ */
+export interface Sql {
+  query(text: string, values?: readonly unknown[]): Promise<readonly SqlRow[]>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,162 @@
+import { type Failure, failure, OdecetError } from '../core/failure.ts';
+import type { Millis, UtcMs } from '../core/time.ts';
+import type { Clock } from '../machine/clock.ts';
+import type { Log } from '../machine/log.ts';
+import type { Codec } from '../machine/signer.ts';
+import type { FormatPack } from '../message/pack.ts';
+import { readDocument } from '../message/read.ts';
+import { isSignedBy } from '../uplink/relay/frame.ts';
+import {
+  documentOf,
+  ENVELOPE_BYTES_MAX,
+  type Envelope,
+  openEnvelope,
+  REFUSALS,
+  type Refusal,
+} from '../uplink/relay/protocol.ts';
+import type { Registry } from './registry.ts';
+import type { Kept, RelayStore, SiteMessage, Standing } from './store.ts';
+
+/** Older than this no message was made that still can be sent. */
+const AGE_MS_MAX = 800 * 24 * 3_600_000;
+
+export interface IntakeDeps {
+  /** As it stands now: a site that was revoked is refused at once. */
+  readonly registry: () => Registry;
+  readonly codec: Codec;
+  readonly store: RelayStore;
+  /** By `name@version`. */
+  readonly packs: ReadonlyMap<string, FormatPack>;
+  readonly zone: string;
+  /** The participants that the relay can send for. */
+  readonly senders: ReadonlySet<string>;
+  /** How far in the future a message may have been made. */
+  readonly clockOffMsMax: Millis;
+  readonly clock: Pick<Clock, 'now'>;
+  readonly log: Log;
+  readonly answer: (message: Addressee, standing: Standing) => void;
+  readonly refuse: (message: Addressee, refusal: Refusal, detail: string) => void;
+  /** Told once for each site and kind of refusal; undefined when a good message came. */
+  readonly alert: (site: string, problem: Failure | undefined) => void;
+  /** There is something new to send. */
+  readonly stored: () => void;
+}
+
+/** Whom a receipt is for. */
+export interface Addressee {
+  readonly site: string;
+  readonly id: string;
+  readonly hash: string;
+}
+
+export interface Intake {
+  /** Resolves when the message is on the disk or refused. Rejects when the store does; then there is no receipt. */
+  take(site: string, payload: Uint8Array): Promise<void>;
+}
+
+interface Waiting {
+  readonly message: SiteMessage;
+  readonly resolve: () => void;
+  readonly reject: (reason: unknown) => void;
+}
+
+/** Looks at what comes up; what is good is kept, together with whatever came meanwhile, before a receipt says so. */
+export function createIntake(deps: IntakeDeps): Intake {
+  let waiting: Waiting[] = [];
+  let isKeeping = false;
+
+  function refuse(site: string, envelope: Envelope | undefined, refusal: Refusal, more: string): void {
+    const detail = `${site}${envelope ? `, message ${envelope.head.id}` : ''}: ${REFUSALS[refusal]}${more && ` (${more})`}`;
+    deps.log.warn('envelope-refused', { site, refusal, detail });
+    deps.alert(site, failure('envelope-refused', `${refusal}: ${detail}`));
+    if (envelope) deps.refuse({ ...envelope.head, site }, refusal, detail);
+  }
+
+  function answer({ message, resolve }: Waiting, result: Kept): void {
+    if (result.kind === 'taken') {
+      const more = result.bySite === message.site ? '' : `by the site ${result.bySite}`;
+      refuse(message.site, openEnvelope(message.envelope), 'changed-content', more);
+    } else {
+      deps.log.info('message-kept', { site: message.site, id: message.id, kind: result.kind });
+      deps.answer(message, result.standing);
+      deps.alert(message.site, undefined);
+    }
+    resolve();
+  }
+
+  async function keepGroup(group: readonly Waiting[]): Promise<void> {
+    try {
+      const kept = await deps.store.keep(group.map(({ message }) => message));
+      for (const [n, one] of group.entries()) answer(one, kept[n]!);
+      deps.stored();
+    } catch (error) {
+      const problem = error instanceof OdecetError ? error.failure : failure('unexpected', String(error));
+      deps.log.error('relay-cannot-keep', { ...problem, messages: group.length });
+      for (const { reject } of group) reject(error);
+    }
+  }
+
+  async function keepAll(): Promise<void> {
+    isKeeping = true;
+    for (let group = waiting; group.length > 0; group = waiting) {
+      waiting = [];
+      await keepGroup(group);
+    }
+    isKeeping = false;
+  }
+
+  return {
+    async take(site, payload) {
+      const judged = judge(site, payload, deps);
+      if (judged.kind === 'refused') return refuse(site, judged.envelope, judged.refusal, judged.more);
+      await new Promise<void>((resolve, reject) => {
+        waiting.push({ message: judged.message, resolve, reject });
+        if (!isKeeping) void keepAll();
+      });
+    },
+  };
+}
+
+type Judged =
+  | { readonly kind: 'good'; readonly message: SiteMessage }
+  | {
+      readonly kind: 'refused';
+      readonly refusal: Refusal;
+      readonly more: string;
+      readonly envelope: Envelope | undefined;
+    };
+
+/** @param site whose topic it came on. Nothing is unpacked before the signature holds. */
+function judge(site: string, payload: Uint8Array, deps: IntakeDeps): Judged {
+  const envelope = openEnvelope(payload);
+  const no = (refusal: Refusal, more = ''): Judged => ({ kind: 'refused', refusal, more, envelope });
+  if (payload.length > ENVELOPE_BYTES_MAX) return no('too-large', `${payload.length} bytes`);
+  if (!envelope) return no('not-an-envelope');
+  const { head, frame } = envelope;
+  if (head.site !== site) return no('wrong-topic', `signed as ${head.site}`);
+  const line = deps.registry().find(site);
+  if (!line) return no('unknown-site');
+  if (line.revoked) return no('revoked-site');
+  if (!isSignedBy(frame, [line.key], deps.codec)) return no('bad-signature');
+  const receivedAt = deps.clock.now();
+  if (head.madeAt > receivedAt + deps.clockOffMsMax || head.madeAt < receivedAt - AGE_MS_MAX) return no('clock-off');
+  const xml = documentOf(envelope, deps.codec);
+  if (xml === undefined) return no('bad-hash');
+  const pack = deps.packs.get(head.pack);
+  if (!pack) return no('bad-document', `the relay has no pack ${head.pack}`);
+  const read = readDocument(pack, xml, deps.zone);
+  if (read.kind === 'refused') return no('bad-document', read.why);
+  const { document } = read;
+  if (document.id !== head.id || document.day !== head.day || pack.commodity !== head.kind)
+    return no('bad-document', 'it says another id, day or commodity than its envelope');
+  if (!line.senders.includes(document.sender)) return no('wrong-sender', document.sender);
+  const stranger = line.points && document.rows.find(({ point }) => !line.points?.includes(point));
+  if (stranger) return no('wrong-point', stranger.point);
+  if (!deps.senders.has(document.sender)) return no('no-way', document.sender);
+  return { kind: 'good', message: messageOf(envelope, document.sender, payload, receivedAt) };
+}
+
+function messageOf({ head }: Envelope, sender: string, envelope: Uint8Array, receivedAt: UtcMs): SiteMessage {
+  const { id, site, version, hash, day } = head;
+  return { sender, id, site, version, hash, day, receivedAt, envelope };
+}

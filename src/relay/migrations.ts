@@ -1,0 +1,55 @@
+import type { Sql } from '../machine/sql.ts';
+
+/** Never changed once released; a change of the tables is one more at the end. */
+const MIGRATIONS: readonly string[] = [
+  `create table message (
+     sender text not null,
+     id text not null,
+     site text not null,
+     version integer not null,
+     hash text not null,
+     day text not null,
+     received_at bigint not null,
+     envelope bytea not null,
+     stage text not null default 'stored'
+       check (stage in ('stored', 'sent', 'accepted', 'rejected', 'unknown')),
+     reasons jsonb not null default '[]',
+     answer text,
+     stage_at bigint not null,
+     attempts integer not null default 0,
+     due_at bigint not null default 0,
+     primary key (sender, id)
+   );
+   create index message_open on message (day desc, received_at)
+     where stage in ('stored', 'sent', 'unknown');`,
+];
+
+/** Any number; the same for all relays, so that two that start together do not migrate together. */
+const LOCK = 7_305_201;
+
+/** Brings the tables up to date. Several relays may call it at once; a newer table layout than ours is refused by the caller. */
+export async function migrate(sql: Sql): Promise<number> {
+  await inTurn(
+    sql,
+    'create table if not exists odecet_migration (number integer primary key, at timestamptz not null default now());',
+  );
+  for (const [n, text] of MIGRATIONS.entries()) {
+    const number = n + 1;
+    await inTurn(
+      sql,
+      `if not exists (select from odecet_migration where number = ${number}) then
+           ${text}
+           insert into odecet_migration (number) values (${number});
+         end if;`,
+    );
+  }
+  const [row] = await sql.query('select max(number) as number from odecet_migration');
+  return Number(row?.number);
+}
+
+/** One statement, so that all of it is done or nothing; the lock ends with it. */
+async function inTurn(sql: Sql, text: string): Promise<void> {
+  await sql.query(`do $migrate$ begin perform pg_advisory_xact_lock(${LOCK}); ${text} end $migrate$`);
+}
+
+export const NEWEST_MIGRATION = MIGRATIONS.length;

@@ -1,0 +1,162 @@
+import type { BackoffRule } from '../core/backoff.ts';
+import { type Failure, failure } from '../core/failure.ts';
+import type { Message } from '../core/message.ts';
+import { isoUtc, type Millis } from '../core/time.ts';
+import type { Broker, Delivered } from '../machine/broker.ts';
+import type { Clock } from '../machine/clock.ts';
+import type { Entropy } from '../machine/entropy.ts';
+import type { Log } from '../machine/log.ts';
+import type { Codec, Signer } from '../machine/signer.ts';
+import type { FormatPack } from '../message/pack.ts';
+import type { Delivery } from '../uplink/direct.ts';
+import { type AlertText, alertId, createAlerts } from '../uplink/relay/alerts.ts';
+import { createLink } from '../uplink/relay/link.ts';
+import { packReceipt, REFUSALS, RELAY_REASON_TYPE, type Stage } from '../uplink/relay/protocol.ts';
+import { filterOf, placeOf, RELAY_HERE, type SiteState, topicOf } from '../uplink/relay/topics.ts';
+import { createDispatcher } from './dispatcher.ts';
+import { type Addressee, createIntake } from './intake.ts';
+import type { Registry } from './registry.ts';
+import type { RelayStore, Standing, StoreCounts } from './store.ts';
+import { createWatch } from './watch.ts';
+
+/** All relays of a centre share what comes up. */
+const SHARE_GROUP = 'odecet-relay';
+
+export interface RelayDeps {
+  /** Its own name among the topics; several relays have different ones. */
+  readonly name: string;
+  readonly broker: Broker;
+  readonly store: RelayStore;
+  readonly registry: () => Registry;
+  readonly signer: Signer;
+  readonly codec: Codec;
+  readonly packs: ReadonlyMap<string, FormatPack>;
+  readonly zone: string;
+  readonly senders: ReadonlySet<string>;
+  readonly deliver: (message: Message, sender: string, signal: AbortSignal) => Promise<Delivery>;
+  readonly inFlightMax: number;
+  readonly perSecondMax: number;
+  readonly leaseMs: Millis;
+  readonly clockOffMsMax: Millis;
+  readonly silentAfterMs: Millis;
+  readonly retry: BackoffRule;
+  readonly brokerRetry: BackoffRule;
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly log: Log;
+}
+
+export interface RelayStatus {
+  readonly isOnline: boolean;
+  readonly counts: StoreCounts;
+  readonly receipts: Readonly<Partial<Record<Stage, number>>>;
+  readonly alerts: readonly AlertText[];
+}
+
+export interface Relay {
+  run(signal: AbortSignal): Promise<void>;
+  status(): Promise<RelayStatus>;
+}
+
+/** The centre: what comes up is kept, then acknowledged, then sent; every answer goes down, signed. */
+export function createRelay(deps: RelayDeps): Relay {
+  const { name, clock, log, codec, signer } = deps;
+  const receipts: Partial<Record<Stage, number>> = {};
+  const say = (publication: Parameters<typeof link.publish>[0]) => {
+    // Nothing is lost with it: a site asks again, and alerts are repeated at the next session.
+    link.publish(publication).catch(() => undefined);
+  };
+  const alerts = createAlerts(name, () => clock.now(), say);
+  const watch = createWatch({ ...deps, alerts });
+
+  function receipt({ site, id, hash }: Addressee, { stage, reasons, answer, at }: Said): void {
+    receipts[stage] = (receipts[stage] ?? 0) + 1;
+    const text = { relay: name, site, id, hash, stage, reasons, at, ...(answer !== undefined && { answer }) };
+    say({ topic: topicOf(site, 'down'), payload: packReceipt(text, signer, codec) });
+  }
+
+  const dispatcher = createDispatcher({
+    ...deps,
+    answer: receipt,
+    alert: ({ site, id }, problem) => raiseOrClear(alertId(site, id), problem),
+  });
+  const intake = createIntake({
+    ...deps,
+    answer: receipt,
+    refuse(message, refusal, detail) {
+      const reasons = [{ code: refusal, type: RELAY_REASON_TYPE, text: detail || REFUSALS[refusal] }];
+      receipt(message, { stage: 'refused', reasons, at: clock.now() });
+    },
+    alert: (site, problem) => raiseOrClear(alertId(site, 'refused'), problem),
+    stored: () => dispatcher.wake(),
+  });
+
+  function raiseOrClear(id: string, problem: Failure | undefined): void {
+    if (problem) alerts.raise(id, problem);
+    else alerts.clear(id);
+  }
+
+  async function onMessage(delivered: Delivered): Promise<void> {
+    const place = placeOf(delivered.topic);
+    if (!place) return;
+    if (place.what === 'up') {
+      watch.heard(place.site);
+      await intake.take(place.site, delivered.payload);
+    } else watch.told(place.site, place.what, delivered);
+  }
+
+  const state = (word: SiteState) => ({
+    topic: topicOf(name, 'state'),
+    payload: new TextEncoder().encode(word),
+    retain: true,
+  });
+  const link = createLink({
+    ...deps,
+    retry: deps.brokerRetry,
+    hello: {
+      clientId: `odecet-relay-${name}`,
+      // What comes while this relay is away is for the others, or comes again.
+      clean: true,
+      will: state('lost'),
+      subscriptions: [`$share/${SHARE_GROUP}/${filterOf('up')}`, filterOf('state'), filterOf('status')],
+      onMessage,
+    },
+    async onConnect(session) {
+      await session.publish(state('ready'));
+      for (const publication of alerts.publications()) await session.publish(publication);
+      const here = { relay: name, at: isoUtc(clock.now()) };
+      await session.publish({ topic: RELAY_HERE, payload: new TextEncoder().encode(JSON.stringify(here)) });
+    },
+    onLeave: (session) => session.publish(state('disconnected')),
+  });
+
+  return {
+    async run(signal) {
+      await together(
+        [(abort) => link.run(abort), (abort) => dispatcher.run(abort), (abort) => watch.run(abort)],
+        signal,
+      );
+      log.info('relay-stopped', {});
+    },
+    async status() {
+      const counts = await deps.store.counts();
+      return { isOnline: link.isOnline(), counts, receipts: { ...receipts }, alerts: alerts.standing() };
+    },
+  };
+}
+
+type Said = Pick<Standing, 'reasons' | 'answer' | 'at'> & { readonly stage: Stage };
+
+/** All until the signal aborts; one that fails stops the others. */
+async function together(runs: readonly ((signal: AbortSignal) => Promise<void>)[], signal: AbortSignal): Promise<void> {
+  const failed = new AbortController();
+  const either = AbortSignal.any([signal, failed.signal]);
+  const running = runs.map((run) =>
+    run(either).catch((error: unknown) => {
+      failed.abort(failure('unexpected', String(error)));
+      throw error;
+    }),
+  );
+  await Promise.allSettled(running);
+  await Promise.all(running);
+}

@@ -1,0 +1,72 @@
+import type { MessageId, Reason } from '../core/message.ts';
+import type { MarketDay, Millis, UtcMs } from '../core/time.ts';
+import type { Stage } from '../uplink/relay/protocol.ts';
+
+/** A message as the relay keeps it: the site's signed envelope, byte for byte, and what is needed to find it. */
+export interface SiteMessage {
+  /** The market participant in whose name it goes; with the id it is the message's name at the operator. */
+  readonly sender: string;
+  readonly id: MessageId;
+  readonly site: string;
+  readonly version: number;
+  readonly hash: string;
+  readonly day: MarketDay;
+  readonly receivedAt: UtcMs;
+  readonly envelope: Uint8Array;
+}
+
+export type MessageName = Pick<SiteMessage, 'sender' | 'id'>;
+
+export type StandingStage = Exclude<Stage, 'refused'>;
+
+/** How far a message is; receipts are made of it. */
+export interface Standing {
+  readonly stage: StandingStage;
+  readonly reasons: readonly Reason[];
+  /** The operator's answer, verbatim. */
+  readonly answer?: string;
+  /** Since when. */
+  readonly at: UtcMs;
+  readonly attempts: number;
+}
+
+/** `taken`: the same sender used the id for other content; nothing was kept. */
+export type Kept =
+  | { readonly kind: 'new' | 'known'; readonly standing: Standing }
+  | { readonly kind: 'taken'; readonly bySite: string };
+
+export interface Claimed {
+  readonly message: SiteMessage;
+  /** From 1. */
+  readonly attempt: number;
+}
+
+/** What became of an attempt. `sent`: nothing certain, it goes again at `dueAt`; so does `unknown`. */
+export interface Settled extends MessageName {
+  readonly stage: 'sent' | 'accepted' | 'rejected' | 'unknown';
+  readonly reasons: readonly Reason[];
+  readonly answer?: string;
+  readonly at: UtcMs;
+  readonly dueAt: UtcMs;
+}
+
+export type StoreCounts = Readonly<Record<StandingStage, number>>;
+
+/**
+ * The relay's memory. What resolves is on the disk. Several relays may use one store at once, where it says so.
+ * Rejects with OdecetError store-full, store-io or store-damaged; after that nothing may be assumed and all may be repeated.
+ */
+export interface RelayStore {
+  /** Keeps what is new; one result for each message, in order. The same twice in one call is new and known. */
+  keep(messages: readonly SiteMessage[]): Promise<Kept[]>;
+  /**
+   * Messages that are due, at most `limit`, now `sent` and nobody else's for `leaseMs`: the newest market day first, so that a
+   * site that catches up with a month does not hold up what is fresh. Whoever dies holding one gives it back by its lease.
+   */
+  claim(limit: number, now: UtcMs, leaseMs: Millis): Promise<Claimed[]>;
+  /** An accepted or rejected message stays so. */
+  settle(results: readonly Settled[]): Promise<void>;
+  standing(name: MessageName): Promise<Standing | undefined>;
+  counts(): Promise<StoreCounts>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,80 @@
+import { z } from 'zod';
+import { failure } from '../core/failure.ts';
+import { isoUtc, MINUTE_MS, type Millis, parseUtc, type UtcMs } from '../core/time.ts';
+import type { Delivered } from '../machine/broker.ts';
+import type { Clock } from '../machine/clock.ts';
+import { type Alerts, alertId } from '../uplink/relay/alerts.ts';
+import type { Registry } from './registry.ts';
+
+/** The least that a status says; the rest is for people. */
+const statusSchema = z.object({ at: z.string() });
+
+export interface WatchDeps {
+  readonly registry: () => Registry;
+  readonly alerts: Alerts;
+  readonly silentAfterMs: Millis;
+  readonly clockOffMsMax: Millis;
+  readonly clock: Clock;
+}
+
+export interface Watch {
+  /** The site said something. */
+  heard(site: string): void;
+  told(site: string, what: string, delivered: Delivered): void;
+  run(signal: AbortSignal): Promise<void>;
+}
+
+/** Silence is an alert: every enrolled site must say something within the time allowed. */
+export function createWatch({ registry, alerts, silentAfterMs, clockOffMsMax, clock }: WatchDeps): Watch {
+  const lastHeard = new Map<string, UtcMs>();
+  const startedAt = clock.now();
+
+  function heard(site: string): void {
+    lastHeard.set(site, clock.now());
+    alerts.clear(alertId(site, 'silent'));
+  }
+
+  function look(): void {
+    const now = clock.now();
+    for (const { site, revoked } of registry().sites) {
+      const at = lastHeard.get(site) ?? startedAt;
+      if (revoked) alerts.clear(alertId(site, 'silent'));
+      else if (now - at > silentAfterMs) {
+        const since = lastHeard.has(site) ? isoUtc(at) : `before this relay started (${isoUtc(startedAt)})`;
+        alerts.raise(alertId(site, 'silent'), failure('site-silent', `${site}: nothing heard since ${since}`));
+      }
+    }
+  }
+
+  return {
+    heard,
+    told(site, what, { payload, retained }) {
+      // What the broker repeats from earlier, or says in the site's place, is not heard from the site.
+      if (retained || what !== 'status' || !registry().find(site)) return;
+      heard(site);
+      const at = statusTime(payload);
+      if (at === undefined) return;
+      const offMs = at - clock.now();
+      if (Math.abs(offMs) > clockOffMsMax) {
+        const detail = `${site}: its clock is ${Math.round(offMs / MINUTE_MS)} min off ours`;
+        alerts.raise(alertId(site, 'clock'), failure('clock-not-credible', detail));
+      } else alerts.clear(alertId(site, 'clock'));
+    },
+    async run(signal) {
+      while (!signal.aborted) {
+        look();
+        await clock.sleep(Math.min(MINUTE_MS / 2, silentAfterMs / 2), signal).catch((reason: unknown) => {
+          if (!signal.aborted) throw reason;
+        });
+      }
+    },
+  };
+}
+
+function statusTime(payload: Uint8Array): UtcMs | undefined {
+  try {
+    return parseUtc(statusSchema.parse(JSON.parse(new TextDecoder().decode(payload))).at);
+  } catch {
+    return undefined;
+  }
+}

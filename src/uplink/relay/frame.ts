@@ -1,0 +1,68 @@
+import type { Codec, Signer } from '../../machine/signer.ts';
+
+/**
+ * What goes over the broker: the signature in hex, a line of JSON, and a body in gzip, parted by line feeds. The signature is
+ * over the line as it stands, and the line names the body's hash; so nothing is unpacked before somebody is known to have
+ * signed for it, and a person with any MQTT client can read the line.
+ */
+export interface Frame {
+  readonly line: Uint8Array;
+  readonly signature: Uint8Array;
+  readonly packed: Uint8Array;
+}
+
+const LINE_FEED = 10;
+const SIGNATURE_BYTES = 64;
+/** Reasons of a rejection are the longest that stands in it. */
+const LINE_BYTES_MAX = 64_000;
+
+export function packFrame(head: object, packed: Uint8Array, signer: Signer): Uint8Array {
+  const line = new TextEncoder().encode(JSON.stringify(head));
+  const signature = new TextEncoder().encode(toHex(signer.sign(line)));
+  const payload = new Uint8Array(signature.length + line.length + packed.length + 2);
+  payload.set(signature, 0);
+  payload[signature.length] = LINE_FEED;
+  payload.set(line, signature.length + 1);
+  payload[signature.length + 1 + line.length] = LINE_FEED;
+  payload.set(packed, signature.length + line.length + 2);
+  return payload;
+}
+
+/** Undefined when the bytes have not this form. Nothing is verified yet. */
+export function openFrame(payload: Uint8Array): Frame | undefined {
+  const first = SIGNATURE_BYTES * 2;
+  if (payload[first] !== LINE_FEED) return undefined;
+  const signature = fromHex(new TextDecoder().decode(payload.subarray(0, first)));
+  const second = payload.subarray(0, first + 1 + LINE_BYTES_MAX).indexOf(LINE_FEED, first + 1);
+  if (!signature || second < 0) return undefined;
+  return { signature, line: payload.subarray(first + 1, second), packed: payload.subarray(second + 1) };
+}
+
+/** The line as a value; undefined when it is not JSON. */
+export function readLine({ line }: Frame): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(line));
+  } catch {
+    return undefined;
+  }
+}
+
+export function isSignedBy({ line, signature }: Frame, keys: readonly string[], codec: Codec): boolean {
+  return keys.some((key) => codec.verify(key, line, signature));
+}
+
+/** The body's text if it is the one that the line names. */
+export function bodyText({ packed }: Frame, hash: string, bytesMax: number, codec: Codec): string | undefined {
+  const bytes = codec.gunzip(packed, bytesMax);
+  if (!bytes || codec.sha256(bytes) !== hash) return undefined;
+  return new TextDecoder().decode(bytes);
+}
+
+function toHex(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+function fromHex(text: string): Uint8Array | undefined {
+  if (!/^([0-9a-f]{2})+$/.test(text)) return undefined;
+  return Uint8Array.from({ length: text.length / 2 }, (_, n) => Number.parseInt(text.slice(2 * n, 2 * n + 2), 16));
+}

@@ -1,0 +1,278 @@
+import type { Outbox, QueuedMessage } from '../../buffer/outbox.ts';
+import { type BackoffRule, backoffMs } from '../../core/backoff.ts';
+import { type Failure, failure, OdecetError } from '../../core/failure.ts';
+import type { Message, MessageId, Reason, Receipt } from '../../core/message.ts';
+import type { Millis, MonotonicMs, UtcMs } from '../../core/time.ts';
+import type { Clock } from '../../machine/clock.ts';
+import type { Entropy } from '../../machine/entropy.ts';
+import type { Log } from '../../machine/log.ts';
+import type { Codec, Signer } from '../../machine/signer.ts';
+import { oldestFirst, type Sender, type UplinkAlert } from '../sender.ts';
+import { isSignedBy } from './frame.ts';
+import { answerOf, headOf, openReceipt, packEnvelope, type RelayReceipt } from './protocol.ts';
+
+/** A look at the outbox even if nobody rang: a lost wake-up costs a minute, never a day. */
+const IDLE_LOOK_MS = 60_000;
+/** So many messages may be without the relay's receipt at once. */
+const UNSTORED_MAX = 32;
+/** When a relay says that it is here, a hundred sites do not answer in the same instant. */
+const SPREAD_MS = 3_000;
+/** A message that the relay has is asked after now and then: its last receipt may have been lost with a broker. */
+const ASK_AGAIN: BackoffRule = { firstMs: 120_000, factor: 2, mostMs: 3_600_000, jitter: 0.3 };
+
+export interface RelaySenderDeps {
+  readonly outbox: Outbox;
+  readonly site: string;
+  readonly signer: Signer;
+  readonly codec: Codec;
+  /** Public keys under which receipts are believed, several at once so that a change needs no moment. */
+  readonly relayKeys: readonly string[];
+  /** Hands an envelope to the broker; rejects while it is away. */
+  readonly publish: (envelope: Uint8Array) => Promise<void>;
+  readonly isOnline: () => boolean;
+  /** After so long without a receipt a message goes again. */
+  readonly receiptWithinMs: Millis;
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly log: Log;
+  readonly retry: BackoffRule;
+  readonly hold?: (message: Message) => Failure | undefined;
+  readonly alert: (alert: UplinkAlert) => void;
+  /** The message no longer needs a person. */
+  readonly settled: (message: MessageId) => void;
+}
+
+export interface RelaySender extends Sender {
+  /** What came down; never throws, whatever it is. */
+  received(payload: Uint8Array): void;
+  /** A relay has just connected: it may have missed what went before. */
+  relayIsHere(): void;
+}
+
+/** A message on its way to the relay, for as long as this program runs. */
+interface Passage {
+  readonly hash: string;
+  /** The attempt that the outbox has on its books, from the first publication on. */
+  begun?: { readonly number: number; readonly startedAt: UtcMs };
+  /** The relay said that it has it. */
+  stored: boolean;
+  /** Publications since the last word of the relay. */
+  tries: number;
+  until: MonotonicMs;
+}
+
+/**
+ * The loop from outbox to relay. A message goes again until the relay's signed receipt says that it is stored, and stays in the
+ * outbox until one says accepted or rejected: after a restart of anything it simply goes again, and the relay repeats what it
+ * knows. Nothing here waits for the network: what is awaited is the outbox, the broker's acknowledgement and the bell.
+ */
+export function createRelaySender(deps: RelaySenderDeps): RelaySender {
+  const { outbox, codec, clock, entropy, log, site } = deps;
+  const passages = new Map<MessageId, Passage>();
+  const alerted = new Map<MessageId, string>();
+  let inbox: RelayReceipt[] = [];
+  let bell = new AbortController();
+  let wasOnline = false;
+
+  function alertOnce(alert: UplinkAlert): void {
+    if (alerted.get(alert.message) === alert.failure.code) return;
+    alerted.set(alert.message, alert.failure.code);
+    log.warn('message-needs-attention', { message: alert.message, ...alert.failure });
+    deps.alert(alert);
+  }
+
+  function forgetAllBut(waiting: readonly QueuedMessage[]): void {
+    const ids = new Set(waiting.map(({ message }) => message.id));
+    for (const id of passages.keys()) if (!ids.has(id)) passages.delete(id);
+    for (const id of alerted.keys())
+      if (!ids.has(id) && alerted.get(id) !== 'operator-rejected') {
+        alerted.delete(id);
+        deps.settled(id);
+      }
+  }
+
+  function passageOf(message: Message): Passage {
+    const known = passages.get(message.id);
+    if (known) return known;
+    const made = { hash: headOf(message, site, codec).hash, stored: false, tries: 0, until: clock.monotonicMs() };
+    passages.set(message.id, made);
+    return made;
+  }
+
+  async function begun(message: Message): Promise<{ readonly number: number; readonly startedAt: UtcMs }> {
+    const passage = passageOf(message);
+    if (passage.begun) return passage.begun;
+    const startedAt = clock.now();
+    const number = await outbox.beginAttempt(message.id, startedAt);
+    passage.begun = { number, startedAt };
+    return passage.begun;
+  }
+
+  async function publish(message: Message): Promise<void> {
+    const { number } = await begun(message);
+    const passage = passageOf(message);
+    passage.tries += 1;
+    const pauseMs = backoffMs(passage.stored ? ASK_AGAIN : deps.retry, passage.tries, entropy.fraction());
+    passage.until = clock.monotonicMs() + (passage.stored ? pauseMs : Math.max(pauseMs, deps.receiptWithinMs));
+    try {
+      await deps.publish(packEnvelope(message, site, deps.signer, codec));
+      log.info('message-published', { message: message.id, number, tries: passage.tries });
+    } catch (error) {
+      if (!(error instanceof OdecetError)) throw error;
+      log.info('message-not-published', { message: message.id, ...error.failure });
+    }
+  }
+
+  async function end(message: Message, how: Ending): Promise<void> {
+    const { number, startedAt } = await begun(message);
+    const { outcome, detail, receipt, problem } = how;
+    await outbox.endAttempt({ message: message.id, number, startedAt, endedAt: clock.now(), outcome, detail }, receipt);
+    log.info('message-tried', { message: message.id, number, outcome, detail });
+    if (problem) alertOnce({ message: message.id, failure: problem, ...(receipt && { receipt }) });
+  }
+
+  /** One receipt; what it says once more changes nothing. */
+  async function settle(received: RelayReceipt, waiting: readonly QueuedMessage[]): Promise<void> {
+    const { id, hash, stage } = received.head;
+    const queued = waiting.find(({ message }) => message.id === id);
+    if (!queued) return;
+    const passage = passageOf(queued.message);
+    if (passage.hash !== hash) return log.warn('receipt-for-other-content', { message: id });
+    if (stage === 'refused') return refuse(queued.message, passage, received);
+    if (stage === 'accepted' || stage === 'rejected') {
+      const receipt = receiptOf(received);
+      if (!receipt) return;
+      await end(queued.message, endingOf(receipt));
+      passages.delete(id);
+      return;
+    }
+    // Unknown: the relay keeps the message and goes on asking; here it only is told to people.
+    if (!passage.stored || stage === 'unknown') Object.assign(passage, waitedFor(1));
+    if (stage === 'unknown')
+      alertOnce({ message: id, failure: failure('operator-answer-unknown', textOf(received.head.reasons)) });
+    log.info('message-receipt', { message: id, stage });
+  }
+
+  function waitedFor(tries: number): Pick<Passage, 'stored' | 'tries' | 'until'> {
+    return { stored: true, tries, until: clock.monotonicMs() + backoffMs(ASK_AGAIN, tries, entropy.fraction()) };
+  }
+
+  /** A message that the relay already had may have been sent, whatever it says now. */
+  async function refuse(message: Message, passage: Passage, { head }: RelayReceipt): Promise<void> {
+    const problem = failure('relay-refused', `message ${message.id}: ${textOf(head.reasons)}`);
+    await end(message, { outcome: passage.stored ? 'no-answer' : 'not-sent', detail: problem.detail, problem });
+    delete passage.begun;
+    Object.assign(passage, waitedFor(passage.tries), { stored: false });
+  }
+
+  function receiptOf(received: RelayReceipt): Receipt | undefined {
+    const { id, stage, reasons } = received.head;
+    const xml = answerOf(received, codec);
+    if (xml === undefined || (stage !== 'accepted' && stage !== 'rejected')) return undefined;
+    return { message: id, verdict: stage, reasons, receivedAt: clock.now(), xml };
+  }
+
+  /** A receipt whose settling fails (a full disk) stays and is settled later. */
+  async function settleAll(waiting: readonly QueuedMessage[]): Promise<boolean> {
+    const had = inbox.length > 0;
+    for (let next = inbox[0]; next; next = inbox[0]) {
+      await settle(next, waiting);
+      inbox = inbox.slice(1);
+    }
+    return had;
+  }
+
+  /** Those that may go now, oldest first; at a new connection all that the relay does not have. */
+  function due(waiting: readonly QueuedMessage[]): { readonly now: Message[]; readonly inMs: Millis } {
+    const now = clock.monotonicMs();
+    const free: { message: Message; until: MonotonicMs; stored: boolean }[] = [];
+    for (const { message } of waiting) {
+      const held = deps.hold?.(message);
+      if (held) alertOnce({ message: message.id, failure: held });
+      else free.push({ message, until: now, stored: false, ...passages.get(message.id) });
+    }
+    const unstored = free.filter(({ stored }) => !stored).slice(0, UNSTORED_MAX);
+    const candidates = [...unstored, ...free.filter(({ stored }) => stored)];
+    const later = candidates.filter(({ until }) => until > now).map(({ until }) => until - now);
+    return {
+      now: candidates.filter(({ until }) => until <= now).map(({ message }) => message),
+      inMs: Math.min(IDLE_LOOK_MS, ...later),
+    };
+  }
+
+  async function rest(ms: Millis, rung: AbortSignal, signal: AbortSignal): Promise<void> {
+    const either = AbortSignal.any([rung, signal]);
+    await clock.sleep(ms, either).catch((reason: unknown) => {
+      if (!either.aborted) throw reason;
+    });
+  }
+
+  async function step(signal: AbortSignal): Promise<void> {
+    bell = new AbortController();
+    const rung = bell.signal;
+    const waiting = [...(await outbox.waiting())].sort(oldestFirst);
+    if (await settleAll(waiting)) return;
+    forgetAllBut(waiting);
+    const isOnline = deps.isOnline();
+    if (isOnline && !wasOnline)
+      for (const passage of passages.values()) if (!passage.stored) passage.until = clock.monotonicMs();
+    wasOnline = isOnline;
+    const { now, inMs } = due(waiting);
+    if (!isOnline || now.length === 0) return rest(isOnline ? inMs : IDLE_LOOK_MS, rung, signal);
+    await Promise.all(now.map(publish));
+  }
+
+  return {
+    received(payload) {
+      const opened = openReceipt(payload);
+      if (!opened || opened.head.site !== site || !isSignedBy(opened.frame, deps.relayKeys, codec)) {
+        const detail = 'a receipt on our topic is not signed by a key of uplink.relayKeys';
+        log.warn('receipt-not-believed', { code: 'relay-receipt', detail });
+        return;
+      }
+      inbox.push(opened);
+      bell.abort();
+    },
+    relayIsHere() {
+      const soon = clock.monotonicMs() + SPREAD_MS * entropy.fraction();
+      for (const passage of passages.values()) if (!passage.stored) passage.until = Math.min(passage.until, soon);
+      bell.abort();
+    },
+    async run(signal) {
+      let failures = 0;
+      while (!signal.aborted) {
+        try {
+          await step(signal);
+          failures = 0;
+        } catch (error) {
+          if (signal.aborted) return;
+          const problem = error instanceof OdecetError ? error.failure : failure('unexpected', String(error));
+          failures += 1;
+          log.error('uplink-stumbled', { ...problem });
+          await rest(backoffMs(deps.retry, failures, entropy.fraction()), new AbortController().signal, signal);
+        }
+      }
+    },
+    wake: () => bell.abort(),
+  };
+}
+
+/** How a try ended, as the outbox keeps it. */
+interface Ending {
+  readonly outcome: 'not-sent' | 'no-answer' | 'answered';
+  readonly detail: string;
+  readonly receipt?: Receipt;
+  readonly problem?: Failure;
+}
+
+function endingOf(receipt: Receipt): Ending {
+  const text = textOf(receipt.reasons);
+  const problem = failure('operator-rejected', `message ${receipt.message}: ${text}`);
+  const detail = `${receipt.verdict}: ${text}`;
+  return { outcome: 'answered', detail, receipt, ...(receipt.verdict === 'rejected' && { problem }) };
+}
+
+function textOf(reasons: readonly Reason[]): string {
+  if (reasons.length === 0) return 'no reason is given';
+  return reasons.map(({ code, type, text }) => [code, type, text].filter(Boolean).join(' ')).join('; ');
+}

@@ -1,0 +1,52 @@
+import { z } from 'zod';
+
+/** What a site says of itself on `status`, retained; docs/status.schema.json is made of this. Times are ISO 8601, UTC. */
+const instant = z.string();
+const whole = z.int();
+
+export const siteStatusSchema = z.object({
+  v: z.literal(1),
+  site: z.string(),
+  /** The site's own clock; the relay compares it with its own. */
+  at: instant,
+  version: z.string(),
+  box: z.object({
+    uptimeMs: whole,
+    memoryBytes: whole,
+    diskFreeBytes: whole.optional(),
+    temperatureC: z.number().optional(),
+    ntpSynchronised: z.boolean().optional(),
+  }),
+  lines: z.array(z.object({ line: z.string(), isOpen: z.boolean(), dialogues: whole, errors: whole })),
+  devices: z.array(
+    z.object({
+      device: z.string(),
+      line: z.string(),
+      lastGoodAt: instant.optional(),
+      failuresInRow: whole,
+      /** The meter's clock minus the wall. */
+      clockOffsetMs: z.number().optional(),
+      lastFailure: z.string().optional(),
+    }),
+  ),
+  /** The last 24 hours of each published channel. */
+  points: z.array(
+    z.object({
+      point: z.string(),
+      channel: z.string(),
+      expected: whole,
+      /** Intervals that are not there, or of quality `missing`. */
+      gaps: whole,
+      qualities: z.record(z.string(), whole),
+    }),
+  ),
+  outbox: z.object({
+    depth: whole,
+    /** The oldest market day that is not accepted. */
+    oldestDay: z.string().optional(),
+    messages: z.array(z.object({ message: z.string(), day: z.string(), state: z.string(), attempts: whole })),
+  }),
+  certificates: z.array(z.object({ name: z.string(), daysLeft: whole })),
+});
+
+export type SiteStatus = z.output<typeof siteStatusSchema>;

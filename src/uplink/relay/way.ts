@@ -1,0 +1,114 @@
+import type { Outbox } from '../../buffer/outbox.ts';
+import type { BackoffRule } from '../../core/backoff.ts';
+import type { Failure } from '../../core/failure.ts';
+import type { Message } from '../../core/message.ts';
+import type { Millis } from '../../core/time.ts';
+import type { Broker, Delivered } from '../../machine/broker.ts';
+import type { Clock } from '../../machine/clock.ts';
+import type { Entropy } from '../../machine/entropy.ts';
+import type { Log } from '../../machine/log.ts';
+import type { Codec, Signer } from '../../machine/signer.ts';
+import type { Sender, UplinkAlert } from '../sender.ts';
+import { alertId, createAlerts } from './alerts.ts';
+import { createLink } from './link.ts';
+import { createRelaySender } from './sender.ts';
+import { RELAY_HERE, type SiteState, topicOf } from './topics.ts';
+
+export interface RelayWayDeps {
+  readonly site: string;
+  readonly outbox: Outbox;
+  readonly broker: Broker;
+  readonly signer: Signer;
+  readonly codec: Codec;
+  readonly relayKeys: readonly string[];
+  readonly receiptWithinMs: Millis;
+  readonly statusEveryMs: Millis;
+  /** What the site says of itself (docs/status.schema.json). */
+  readonly status: () => Promise<object>;
+  readonly retry: BackoffRule;
+  readonly hold?: (message: Message) => Failure | undefined;
+  readonly alert: (alert: UplinkAlert) => void;
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly log: Log;
+}
+
+/** A site's side of MQTT: messages up and receipts down, and what staff watch: state, status and alerts. */
+export function createRelayWay(deps: RelayWayDeps): Sender {
+  const { site, clock, log } = deps;
+  const alerts = createAlerts(
+    site,
+    () => clock.now(),
+    (publication) => {
+      // The next session repeats it.
+      link.publish(publication).catch(() => undefined);
+    },
+  );
+  const sender = createRelaySender({
+    ...deps,
+    publish: (payload) => link.publish({ topic: topicOf(site, 'up'), payload }),
+    isOnline: () => link.isOnline(),
+    alert(alert) {
+      alerts.raise(alertId('message', alert.message), alert.failure);
+      deps.alert(alert);
+    },
+    settled: (message) => alerts.clear(alertId('message', message)),
+  });
+  const state = (word: SiteState) => ({
+    topic: topicOf(site, 'state'),
+    payload: new TextEncoder().encode(word),
+    retain: true,
+  });
+  const statusText = async () => ({
+    topic: topicOf(site, 'status'),
+    payload: new TextEncoder().encode(JSON.stringify(await deps.status())),
+    retain: true,
+  });
+  const link = createLink({
+    ...deps,
+    hello: {
+      clientId: `odecet-site-${site}`,
+      clean: false,
+      will: state('lost'),
+      subscriptions: [topicOf(site, 'down'), RELAY_HERE],
+      onMessage: async (delivered) => hear(delivered),
+    },
+    async onConnect(session) {
+      await session.publish(state('init'));
+      for (const publication of alerts.publications()) await session.publish(publication);
+      await session.publish(await statusText());
+      await session.publish(state('ready'));
+    },
+    onOnline: () => sender.wake(),
+    onLeave: (session) => session.publish(state('disconnected')),
+  });
+
+  function hear({ topic, payload }: Delivered): void {
+    if (topic === RELAY_HERE) sender.relayIsHere();
+    else if (topic === topicOf(site, 'down')) sender.received(payload);
+  }
+
+  async function tellStatus(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await clock.sleep(deps.statusEveryMs, signal).catch((reason: unknown) => {
+        if (!signal.aborted) throw reason;
+      });
+      if (signal.aborted || !link.isOnline()) continue;
+      await statusText()
+        .then((publication) => link.publish(publication))
+        .catch((error: unknown) => log.info('status-not-told', { why: String(error) }));
+    }
+  }
+
+  return {
+    async run(signal) {
+      const failed = new AbortController();
+      const either = AbortSignal.any([signal, failed.signal]);
+      const runs = [link.run(either), sender.run(either), tellStatus(either)];
+      for (const run of runs) run.catch((error: unknown) => failed.abort(error));
+      await Promise.allSettled(runs);
+      await Promise.all(runs);
+    },
+    wake: () => sender.wake(),
+  };
+}

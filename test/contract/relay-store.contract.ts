@@ -1,0 +1,178 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Claimed, RelayStore, Settled, SiteMessage } from '../../src/relay/store.ts';
+
+/** A relay's memory that can be opened again after its user has gone. */
+export interface RelayStoreSubject {
+  readonly name: string;
+  /** Makes an empty one. */
+  make(): Promise<{ open(): Promise<RelayStore>; remove(): Promise<void> }>;
+  /** Whether two may be open at once. */
+  readonly several: boolean;
+}
+
+const NOW = 1_780_000_000_000;
+const LEASE_MS = 60_000;
+
+export function siteMessage(n: number, more: Partial<SiteMessage> = {}): SiteMessage {
+  return {
+    sender: 'SENDER-A',
+    id: String(n).padStart(14, '0'),
+    site: 'site-a',
+    version: 1,
+    hash: String(n).padStart(64, '0'),
+    day: '2026-03-28',
+    receivedAt: NOW + n,
+    envelope: Uint8Array.from([0, 10, 255, n % 256]),
+    ...more,
+  };
+}
+
+function settledAs(stage: Settled['stage'], { message }: Claimed, more: Partial<Settled> = {}): Settled {
+  const { sender, id } = message;
+  return { sender, id, stage, reasons: [], at: NOW + 1, dueAt: NOW + 1, ...more };
+}
+
+export function relayStoreContract(subject: RelayStoreSubject): void {
+  describe(`relay store: ${subject.name}`, () => {
+    let place: Awaited<ReturnType<RelayStoreSubject['make']>>;
+    let store: RelayStore;
+    beforeEach(async () => {
+      place = await subject.make();
+      store = await place.open();
+    });
+    afterEach(async () => {
+      await store.close();
+      await place.remove();
+    });
+
+    async function reopen(): Promise<void> {
+      await store.close();
+      store = await place.open();
+    }
+
+    it('keeps a message once, whatever comes again, and gives it back byte for byte', async () => {
+      const one = siteMessage(1);
+      const kept = await store.keep([one, siteMessage(2), one]);
+      expect(kept.map(({ kind }) => kind)).toEqual(['new', 'new', 'known']);
+      expect((await store.keep([one])).map(({ kind }) => kind)).toEqual(['known']);
+      expect(kept[0]).toMatchObject({ standing: { stage: 'stored', attempts: 0, at: one.receivedAt } });
+      const [first] = await store.claim(1, NOW + 10, LEASE_MS);
+      expect(first).toEqual({ message: one, attempt: 1 });
+    });
+
+    it('keeps nothing of other content under the same id, also by another site', async () => {
+      await store.keep([siteMessage(1)]);
+      const others = [siteMessage(1, { hash: 'f'.repeat(64) }), siteMessage(1, { site: 'site-b' })];
+      expect(await store.keep(others)).toEqual([
+        { kind: 'taken', bySite: 'site-a' },
+        { kind: 'taken', bySite: 'site-a' },
+      ]);
+      expect((await store.keep([siteMessage(1, { sender: 'SENDER-B' })]))[0]?.kind).toBe('new');
+      expect(await store.claim(9, NOW + 10, LEASE_MS)).toHaveLength(2);
+    });
+
+    it('has no standing for what it does not have', async () => {
+      expect(await store.standing({ sender: 'SENDER-A', id: '00000000000009' })).toBeUndefined();
+    });
+
+    it('gives the newest day first and within a day whoever came first', async () => {
+      await store.keep([
+        siteMessage(1, { day: '2026-03-01' }),
+        siteMessage(2, { day: '2026-03-30', receivedAt: NOW + 5 }),
+        siteMessage(3, { day: '2026-03-30', receivedAt: NOW + 4 }),
+      ]);
+      const claimed = await store.claim(9, NOW + 10, LEASE_MS);
+      expect(claimed).toHaveLength(3);
+      const inTurn: number[] = [];
+      for (let n = 0; n < 3; n++) {
+        const [next] = await store.claim(1, NOW + 10 + LEASE_MS, LEASE_MS);
+        inTurn.push(Number(next?.message.id));
+      }
+      expect(inTurn).toEqual([3, 2, 1]);
+    });
+
+    it('what is claimed is nobody else’s until its lease is over', async () => {
+      await store.keep([siteMessage(1)]);
+      expect(await store.claim(9, NOW + 10, LEASE_MS)).toHaveLength(1);
+      expect(await store.claim(9, NOW + 9 + LEASE_MS, LEASE_MS)).toEqual([]);
+      const [again] = await store.claim(9, NOW + 10 + LEASE_MS, LEASE_MS);
+      expect(again?.attempt).toBe(2);
+    });
+
+    it('a claimed message is sent, a settled one is done and keeps its answer', async () => {
+      await store.keep([siteMessage(1)]);
+      const [claimed] = await store.claim(1, NOW + 10, LEASE_MS);
+      expect(await store.standing(claimed!.message)).toMatchObject({ stage: 'sent', attempts: 1, at: NOW + 10 });
+      const reasons = [{ code: '1', type: 'A', text: 'příliš' }];
+      await store.settle([settledAs('rejected', claimed!, { reasons, answer: '<odpověď/>' })]);
+      await reopen();
+      expect(await store.standing(claimed!.message)).toEqual({
+        stage: 'rejected',
+        reasons,
+        answer: '<odpověď/>',
+        at: NOW + 1,
+        attempts: 1,
+      });
+      expect(await store.claim(9, NOW + 10 * LEASE_MS, LEASE_MS)).toEqual([]);
+      expect((await store.keep([siteMessage(1)]))[0]).toMatchObject({ kind: 'known', standing: { stage: 'rejected' } });
+    });
+
+    it('an accepted message stays accepted, whatever comes late', async () => {
+      await store.keep([siteMessage(1)]);
+      const [claimed] = await store.claim(1, NOW + 10, LEASE_MS);
+      await store.settle([settledAs('accepted', claimed!)]);
+      await store.settle([settledAs('unknown', claimed!), settledAs('rejected', claimed!)]);
+      expect(await store.standing(claimed!.message)).toMatchObject({ stage: 'accepted' });
+    });
+
+    it('what got no answer, or an unknown one, is due again at its time', async () => {
+      await store.keep([siteMessage(1), siteMessage(2)]);
+      const claimed = await store.claim(2, NOW + 10, LEASE_MS);
+      await store.settle([
+        settledAs('sent', claimed[0]!, { dueAt: NOW + 500 }),
+        settledAs('unknown', claimed[1]!, { dueAt: NOW + 900 }),
+      ]);
+      expect(await store.claim(9, NOW + 499, LEASE_MS)).toEqual([]);
+      expect(await store.claim(9, NOW + 500, LEASE_MS)).toHaveLength(1);
+      expect(await store.claim(9, NOW + 900, LEASE_MS)).toHaveLength(1);
+    });
+
+    it('counts messages by stage, also after it was opened again', async () => {
+      await store.keep([1, 2, 3, 4].map((n) => siteMessage(n)));
+      const claimed = await store.claim(3, NOW + 10, LEASE_MS);
+      await store.settle([settledAs('accepted', claimed[0]!), settledAs('unknown', claimed[1]!)]);
+      const counts = { stored: 1, sent: 1, accepted: 1, rejected: 0, unknown: 1 };
+      expect(await store.counts()).toEqual(counts);
+      await reopen();
+      expect(await store.counts()).toEqual(counts);
+    });
+
+    it('keeps many at once, and calls at once each find their own result', async () => {
+      const groups = Array.from({ length: 10 }, (_, g) =>
+        Array.from({ length: 50 }, (__, n) => siteMessage(g * 40 + n)),
+      );
+      const kept = await Promise.all(groups.map((group) => store.keep(group)));
+      const isNew = kept.flat().filter(({ kind }) => kind === 'new').length;
+      expect(isNew).toBe(9 * 40 + 50);
+      expect((await store.counts()).stored).toBe(isNew);
+    });
+
+    it.skipIf(!subject.several)('two at once never claim the same, and together claim all', async () => {
+      const other = await place.open();
+      await store.keep(Array.from({ length: 200 }, (_, n) => siteMessage(n)));
+      const seen: string[] = [];
+      const drain = async (one: RelayStore) => {
+        for (;;) {
+          const claimed = await one.claim(7, NOW + 1_000, LEASE_MS);
+          if (claimed.length === 0) return;
+          seen.push(...claimed.map(({ message }) => message.id));
+          await one.settle(claimed.map((each) => settledAs('accepted', each)));
+        }
+      };
+      await Promise.all([drain(store), drain(other), drain(store), drain(other)]);
+      await other.close();
+      expect(seen).toHaveLength(200);
+      expect(new Set(seen).size).toBe(200);
+    });
+  });
+}

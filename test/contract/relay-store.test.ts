@@ -1,0 +1,93 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { postgres } from '../../src/host/sql-postgres.ts';
+import { openLevelStore } from '../../src/host/store-level.ts';
+import { openLevelRelayStore } from '../../src/relay/store-level.ts';
+import { openPostgresRelayStore } from '../../src/relay/store-postgres.ts';
+import { simDisk } from '../../src/sim/store.ts';
+import { createWorld } from '../../src/sim/world.ts';
+import { type Postgres, postgresPrograms, startPostgres } from '../kit/postgres.ts';
+import { relayStoreContract, siteMessage } from './relay-store.contract.ts';
+
+relayStoreContract({
+  name: 'LevelDB',
+  several: false,
+  async make() {
+    const folder = await mkdtemp(join(tmpdir(), 'odecet-relay-store-'));
+    let create = true;
+    return {
+      async open() {
+        const store = await openLevelStore({ folder: join(folder, 'store'), create });
+        create = false;
+        return openLevelRelayStore(store);
+      },
+      remove: () => rm(folder, { recursive: true }),
+    };
+  },
+});
+
+relayStoreContract({
+  name: 'imagined disk',
+  several: false,
+  async make() {
+    const disk = simDisk(createWorld(1).newLife(), { random: createWorld(2).random });
+    let create = true;
+    return {
+      async open() {
+        const store = await disk.open(create);
+        create = false;
+        return openLevelRelayStore(store);
+      },
+      remove: async () => undefined,
+    };
+  },
+});
+
+describe.skipIf(!postgresPrograms())(
+  'PostgreSQL (skipped where the Debian package postgresql is not installed)',
+  () => {
+    let server: Postgres;
+    beforeAll(async () => {
+      server = await startPostgres();
+    }, 60_000);
+    afterAll(() => server.stop());
+
+    relayStoreContract({
+      name: 'PostgreSQL',
+      several: true,
+      async make() {
+        const sql = postgres(server.url, 1);
+        await sql.query('drop table if exists message, odecet_migration');
+        await sql.close();
+        return { open: () => openPostgresRelayStore(postgres(server.url, 4)), remove: async () => undefined };
+      },
+    });
+
+    it('two that start together on an empty database both find the tables', async () => {
+      const sql = postgres(server.url, 1);
+      await sql.query('drop table if exists message, odecet_migration');
+      const both = await Promise.all([1, 2].map(() => openPostgresRelayStore(postgres(server.url, 2))));
+      expect((await both[0]!.keep([siteMessage(1)]))[0]?.kind).toBe('new');
+      expect((await both[1]!.keep([siteMessage(1)]))[0]?.kind).toBe('known');
+      await Promise.all(both.map((store) => store.close()));
+      await sql.query('insert into odecet_migration (number) values (999)');
+      await expect(openPostgresRelayStore(sql)).rejects.toMatchObject({ failure: { code: 'store-unreadable' } });
+      await sql.close();
+    });
+
+    it('a crash of the server loses nothing that was kept, and the store goes on after it', async () => {
+      const sql = postgres(server.url, 1);
+      await sql.query('drop table if exists message, odecet_migration');
+      const store = await openPostgresRelayStore(sql);
+      await store.keep([siteMessage(1)]);
+      await server.restart('immediate');
+      const again = () => store.keep([siteMessage(1)]);
+      // The connection of before is gone; that is told once, and the next call opens another.
+      const [kept] = await again().catch(again);
+      expect(kept?.kind).toBe('known');
+      await store.close();
+    });
+  },
+);
