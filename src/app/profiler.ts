@@ -33,6 +33,8 @@ export interface Profiler {
   finish(point: PointPlan, day: Span): Promise<void>;
   /** Makes the energy of gas days anew whose combustion heat has come or changed; gives the number of intervals made. */
   reheat(days: readonly MarketDay[]): Promise<number>;
+  /** Lets nothing else write intervals while `work` goes on: two that make the next version at once would contradict. */
+  alone<T>(work: () => Promise<T>): Promise<T>;
 }
 
 /** Where the profiler stands in the journal of stored readings; in that of the samples, below it. */
@@ -43,6 +45,8 @@ export function createProfiler(parts: ProfilerParts): Profiler {
   const { site, points, buffer, clock } = parts;
   const table = new Map(site.combustionHeat.map(({ day, kWhPerM3 }) => [day, parseDecimal(kWhPerM3)]));
   const heatOn = parts.heatOn ?? ((day) => table.get(day));
+
+  const alone = inTurn();
 
   /** The interval as it should stand now, or undefined when nothing new can be said. */
   async function compute(plan: ChannelPlan, span: Span, known: Interval | undefined): Promise<Interval | undefined> {
@@ -130,7 +134,7 @@ export function createProfiler(parts: ProfilerParts): Profiler {
       const changes = await buffer.changes(stream, await buffer.cursor(cursor), CHANGES_AT_ONCE);
       const last = changes.at(-1);
       if (!last) return made;
-      for (const ref of changes.flatMap((change) => change.items)) made += await followReading(ref);
+      for (const ref of changes.flatMap((change) => change.items)) made += await alone(() => followReading(ref));
       await buffer.setCursor(cursor, last.sequence);
     }
   }
@@ -139,19 +143,32 @@ export function createProfiler(parts: ProfilerParts): Profiler {
     async follow() {
       return (await followStream('readings', CURSOR)) + (await followStream('samples', `${CURSOR}/samples`));
     },
-    finish,
-    async reheat(days) {
-      let count = 0;
-      for (const { code } of points.filter(({ commodity }) => commodity === 'gas'))
-        for (const day of days) {
-          const span = marketDaySpan('gas', day, site.zone);
-          const volumes = await buffer.intervals(code, 'volume', span);
-          const made = await energiesOf(buffer, site, code, span, volumes, heatOn, clock.now());
-          if (made.length > 0) await buffer.keepIntervals(made);
-          count += made.length;
-        }
-      return count;
-    },
+    alone,
+    finish: (point, day) => alone(() => finish(point, day)),
+    reheat: (days) => alone(() => reheat(days)),
+  };
+
+  async function reheat(days: readonly MarketDay[]): Promise<number> {
+    let count = 0;
+    for (const { code } of points.filter(({ commodity }) => commodity === 'gas'))
+      for (const day of days) {
+        const span = marketDaySpan('gas', day, site.zone);
+        const volumes = await buffer.intervals(code, 'volume', span);
+        const made = await energiesOf(buffer, site, code, span, volumes, heatOn, clock.now());
+        if (made.length > 0) await buffer.keepIntervals(made);
+        count += made.length;
+      }
+    return count;
+  }
+}
+
+/** One piece of work after the other, in the order in which they were asked for. */
+function inTurn(): <T>(work: () => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const mine = last.then(work);
+    last = mine.catch(() => undefined);
+    return mine;
   };
 }
 

@@ -16,7 +16,7 @@ import type { Profiler } from './profiler.ts';
 export interface Pass {
   readonly name: string;
   /** Goes once over what there is to do; gives when to look again even if nobody rings (wall time), undefined = only when rung. */
-  readonly pass: () => Promise<UtcMs | undefined>;
+  readonly pass: (signal: AbortSignal) => Promise<UtcMs | undefined>;
   readonly bell: Bell;
 }
 
@@ -40,7 +40,7 @@ export async function runStage(parts: StageParts, signal: AbortSignal): Promise<
     const pause = childAbort(signal);
     const rung = bell.heard(pause.signal);
     try {
-      const until = await pass();
+      const until = await pass(signal);
       failures = 0;
       const waits = [
         rung,

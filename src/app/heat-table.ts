@@ -1,0 +1,107 @@
+import { parse } from 'csv-parse/sync';
+import { stringify } from 'csv-stringify/sync';
+import { z } from 'zod';
+import { marketDaySpan } from '../core/calendar.ts';
+import { compare, type Decimal, decimal, decimalText, parseDecimal } from '../core/decimal.ts';
+import { OdecetError } from '../core/failure.ts';
+import type { MarketDay } from '../core/time.ts';
+import type { HeatSourceConfig } from '../device/profile-config.ts';
+
+/** Combustion heat by gas day, kWh/m3. */
+export type HeatTable = ReadonlyMap<MarketDay, Decimal>;
+
+/** What natural gas and biomethane can have: a value in MJ/m3 or MWh does not pass for kWh/m3. */
+const HEAT_MIN = decimal(5);
+const HEAT_MAX = decimal(15);
+
+/** A CSV with a heading, divided by semicolons or commas; with semicolons a decimal comma is understood. Throws OdecetError heat-invalid. */
+export function heatFromCsv(text: string, where: string, columns = { day: 'day', value: 'kWhPerM3' }): HeatTable {
+  const delimiter = (text.split('\n', 1)[0] ?? '').includes(';') ? ';' : ',';
+  let rows: Record<string, string>[];
+  try {
+    rows = parse(text, { columns: true, delimiter, bom: true, skip_empty_lines: true, trim: true });
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new OdecetError('heat-invalid', `${where}: ${why}`, { cause });
+  }
+  const entries = rows.map((row, n) => ({
+    // The heading is the first line.
+    where: `${where}, line ${n + 2}`,
+    day: row[columns.day],
+    value: delimiter === ';' ? row[columns.value]?.replace(',', '.') : row[columns.value],
+  }));
+  return tableOf(entries, columns);
+}
+
+/** What a declared web service answered. Throws OdecetError heat-invalid. */
+export function heatFromAnswer(text: string, source: HeatSourceConfig): HeatTable {
+  const columns = { day: source.day, value: source.value };
+  if (source.format === 'csv') return heatFromCsv(text, source.url, columns);
+  const entries = itemsOf(text, source).map((item, n) => ({
+    where: `${source.url}, entry ${n + 1}`,
+    day: item[source.day]?.toString(),
+    value: item[source.value]?.toString(),
+  }));
+  return tableOf(entries, columns);
+}
+
+export function heatCsv(table: HeatTable): string {
+  const rows = [...table].sort(([a], [b]) => (a < b ? -1 : 1)).map(([day, heat]) => [day, decimalText(heat)]);
+  return stringify([['day', 'kWhPerM3'], ...rows], { delimiter: ';' });
+}
+
+const itemsSchema = z.array(z.record(z.string(), z.unknown().transform(scalarText)));
+
+function scalarText(value: unknown): string | undefined {
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : undefined;
+}
+
+function itemsOf(text: string, { url, list }: HeatSourceConfig): z.output<typeof itemsSchema> {
+  try {
+    let found: unknown = JSON.parse(text);
+    for (const step of list.split('.').filter((name) => name !== ''))
+      found = z.record(z.string(), z.unknown()).parse(found)[step];
+    return itemsSchema.parse(found);
+  } catch (cause) {
+    const detail = `${url}: the answer has no list of entries${list === '' ? '' : ` at "${list}"`}; correct "list:"`;
+    throw new OdecetError('heat-invalid', detail, { cause });
+  }
+}
+
+interface HeatEntry {
+  readonly where: string;
+  readonly day: string | undefined;
+  readonly value: string | undefined;
+}
+
+function tableOf(entries: readonly HeatEntry[], columns: { day: string; value: string }): HeatTable {
+  const table = new Map<MarketDay, Decimal>();
+  for (const { where, day, value } of entries) {
+    if (day === undefined || value === undefined)
+      throw new OdecetError('heat-invalid', `${where}: expected the columns "${columns.day}" and "${columns.value}"`);
+    const gasDay = dayIn(day, where);
+    const heat = heatIn(value, where);
+    const other = table.get(gasDay);
+    if (other && compare(other, heat) !== 0)
+      throw new OdecetError('heat-invalid', `${where}: ${gasDay} stands here twice with different values`);
+    table.set(gasDay, heat);
+  }
+  return table;
+}
+
+/** A date, or an instant of which the local date is meant (2026-03-28T06:00:00+01:00). */
+function dayIn(text: string, where: string): MarketDay {
+  const day = /^(\d{4}-\d\d-\d\d)(T.*)?$/.exec(text)?.[1];
+  try {
+    if (day !== undefined && marketDaySpan('gas', day, 'UTC')) return day;
+  } catch {
+    // Told below with what is expected.
+  }
+  throw new OdecetError('heat-invalid', `${where}: "${text}" is no gas day; expected a date like 2026-03-28`);
+}
+
+function heatIn(text: string, where: string): Decimal {
+  const heat = /^\d+(\.\d+)?$/.test(text) ? parseDecimal(text) : undefined;
+  if (heat && compare(heat, HEAT_MIN) >= 0 && compare(heat, HEAT_MAX) <= 0) return heat;
+  throw new OdecetError('heat-invalid', `${where}: "${text}" is no combustion heat in kWh/m3; expected 5 to 15`);
+}

@@ -1,0 +1,186 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { shiftDay } from '../core/calendar.ts';
+import { decimal, decimalText } from '../core/decimal.ts';
+import { OdecetError } from '../core/failure.ts';
+import { cut } from '../core/schedule.ts';
+import { HOUR_MS, MINUTE_MS } from '../core/time.ts';
+import { heatSourceSchema } from '../device/profile-config.ts';
+import { hostHttp } from '../host/http.ts';
+import { aPoint, aReading, aSite, bench, GAS, gasDay, SILENT } from './app.testkit.ts';
+import { heatSupply, importHeat } from './heat-sources.ts';
+import { createHeatPass } from './heat-stage.ts';
+import { heatFromAnswer, heatFromCsv } from './heat-table.ts';
+import { createProfiler } from './profiler.ts';
+
+const NEVER = new AbortController().signal;
+const texts = (table: ReadonlyMap<string, Parameters<typeof decimalText>[0]>) =>
+  Object.fromEntries([...table].map(([day, heat]) => [day, decimalText(heat)]));
+
+describe('a table of combustion heat', () => {
+  it('is read with semicolons and decimal commas, or with commas and decimal points', () => {
+    const expected = { '2026-06-01': '10.6649', '2026-06-02': '10.70' };
+    expect(texts(heatFromCsv('\ufeffday;kWhPerM3\n2026-06-01;10,6649\n2026-06-02;10.70\n', 'f'))).toEqual(expected);
+    expect(texts(heatFromCsv('kWhPerM3,day\n10.6649,2026-06-01\n10.70,2026-06-02\n', 'f'))).toEqual(expected);
+  });
+
+  it.each([
+    ['day;heat\n2026-06-01;10\n', 'f, line 2: expected the columns "day" and "kWhPerM3"'],
+    ['day;kWhPerM3\n1.6.2026;10\n', 'f, line 2: "1.6.2026" is no gas day'],
+    ['day;kWhPerM3\n2026-06-31;10\n', '"2026-06-31" is no gas day'],
+    ['day;kWhPerM3\n2026-06-01;38.4\n', '"38.4" is no combustion heat in kWh/m3'],
+    ['day;kWhPerM3\n2026-06-01;-10\n', '"-10" is no combustion heat'],
+    ['day;kWhPerM3\n2026-06-01;10\n2026-06-01;11\n', 'f, line 3: 2026-06-01 stands here twice'],
+    ['day;kWhPerM3\n2026-06-01\n', 'f: '],
+  ])('that is wrong says where: %j', (text, what) => {
+    expect(() => heatFromCsv(text, 'f')).toThrow(OdecetError);
+    expect(() => heatFromCsv(text, 'f')).toThrow(what);
+  });
+
+  it('is found in the answer of a web service by the mapping of the site file', () => {
+    const source = heatSourceSchema.parse({
+      url: 'http://x/',
+      format: 'json',
+      list: 'data.days',
+      day: 'gasDay',
+      value: 'flueGasHeat',
+    });
+    const answer = JSON.stringify({
+      data: { days: [{ gasDay: '2026-06-01T06:00:00+02:00', flueGasHeat: 10.6649, note: null }] },
+    });
+    expect(texts(heatFromAnswer(answer, source))).toEqual({ '2026-06-01': '10.6649' });
+    for (const wrong of ['no json', '{}', '{"data":{"days":[{"gasDay":"2026-06-01"}]}}'])
+      expect(() => heatFromAnswer(wrong, source)).toThrow(OdecetError);
+  });
+});
+
+describe('the sources', () => {
+  const DAY = gasDay('2026-06-01');
+  let folder: string;
+  let server: Server;
+  let answers: string[];
+  let asked: number;
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'heat-'));
+    answers = [];
+    asked = 0;
+    server = createServer((_, response) => {
+      asked += 1;
+      const body = answers.shift();
+      response.writeHead(body === undefined ? 503 : 200).end(body);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  });
+  afterEach(async () => {
+    await new Promise((resolve) => server.close(resolve));
+    await rm(folder, { recursive: true });
+  });
+
+  async function open(changes: Record<string, unknown>) {
+    const site = aSite(changes);
+    const made = await bench(DAY.end + HOUR_MS);
+    const http = hostHttp({ trustPem: [] });
+    const supply = heatSupply({
+      site,
+      folder,
+      stateFolder: join(folder, 'state'),
+      clock: made.clock,
+      log: SILENT,
+      http,
+    });
+    const known = (day = '2026-06-01') => {
+      const heat = supply.on(day);
+      return heat && decimalText(heat);
+    };
+    return { ...made, site, supply, known };
+  }
+  const address = () => server.address() as { port: number };
+  const source = () => ({
+    url: `http://127.0.0.1:${address().port}/heat`,
+    format: 'csv',
+    day: 'day',
+    value: 'heat',
+    everyMinutes: 30,
+  });
+
+  it('stand in order: site file, import, file, web service', async () => {
+    const { supply, known } = await open({
+      combustionHeatFile: 'heat.csv',
+      combustionHeatSource: source(),
+      combustionHeat: [{ day: '2026-05-31', kWhPerM3: '10.9' }],
+    });
+    answers.push('day;heat\n2026-06-01;10.1\n2026-05-31;10.1\n');
+    await supply.refresh(NEVER);
+    expect([known(), known('2026-05-31')]).toEqual(['10.1', '10.9']);
+    await writeFile(join(folder, 'heat.csv'), 'day;kWhPerM3\n2026-06-01;10.2\n');
+    await supply.refresh(NEVER);
+    expect(known()).toBe('10.2');
+    await importHeat(join(folder, 'state'), heatFromCsv('day;kWhPerM3\n2026-06-01;10.3\n', 'f'));
+    await supply.refresh(NEVER);
+    expect(known()).toBe('10.3');
+  });
+
+  it('a file is read again when it changes; one that is broken keeps what was known', async () => {
+    const { supply, known } = await open({ combustionHeatFile: 'heat.csv' });
+    const file = join(folder, 'heat.csv');
+    await supply.refresh(NEVER);
+    expect(known()).toBeUndefined();
+    for (const [text, expected] of [
+      ['day;kWhPerM3\n2026-06-01;10.2\n', '10.2'],
+      ['day;kWhPerM3\n2026-06-', '10.2'],
+      ['day;kWhPerM3\n2026-06-01;10.4\n', '10.4'],
+    ] as const) {
+      await writeFile(file, text);
+      await supply.refresh(NEVER);
+      expect(known()).toBe(expected);
+    }
+  });
+
+  it('a web service is asked at its pace, only for days that are not known, and remembered over a restart', async () => {
+    const { supply, known, clock } = await open({ combustionHeatSource: source() });
+    await supply.refresh(NEVER);
+    await supply.refresh(NEVER);
+    expect([asked, known()]).toEqual([1, undefined]);
+    clock.stepWall(30 * MINUTE_MS);
+    const days = Array.from({ length: 10 }, (_, n) => shiftDay('2026-06-01', -n));
+    answers.push(`day;heat\n${days.map((day) => `${day};10.5`).join('\n')}\n`);
+    await supply.refresh(NEVER);
+    expect([asked, known()]).toEqual([2, '10.5']);
+    clock.stepWall(30 * MINUTE_MS);
+    await supply.refresh(NEVER);
+    expect(asked).toBe(2);
+    const again = await open({ combustionHeatSource: source() });
+    await again.supply.refresh(NEVER);
+    expect([asked, again.known()]).toEqual([2, '10.5']);
+  });
+
+  it('make the energies of a day when its heat comes, and again when it changes, also over a restart', async () => {
+    const { site, buffer, clock, supply } = await open({});
+    const point = aPoint();
+    const readings = [...cut(DAY, 60).map(({ start }) => start), DAY.end].map((at, n) =>
+      aReading(at, decimal(1_000 + n)),
+    );
+    await buffer.keepRound(readings);
+    const profiler = createProfiler({ site, points: [point], buffer, clock, heatOn: supply.on });
+    await profiler.follow();
+    const parts = { site, supply, profiler, buffer, clock, log: SILENT };
+    const pass = createHeatPass(parts);
+    const energies = async () =>
+      (await buffer.intervals(GAS, 'energy', DAY)).map(({ version, value }) => `${version}: ${decimalText(value!)}`);
+    await pass(NEVER);
+    expect(await energies()).toEqual([]);
+    await importHeat(join(folder, 'state'), heatFromCsv('day;kWhPerM3\n2026-06-01;10.3\n', 'f'));
+    await pass(NEVER);
+    expect(await energies()).toEqual(Array(24).fill('1: 10.3'));
+    await importHeat(join(folder, 'state'), heatFromCsv('day;kWhPerM3\n2026-06-01;10.4\n', 'f'));
+    // The program was not there when it changed.
+    await createHeatPass(parts)(NEVER);
+    expect(await energies()).toEqual(Array(24).fill('2: 10.4'));
+    await createHeatPass(parts)(NEVER);
+    expect(await energies()).toEqual(Array(24).fill('2: 10.4'));
+  });
+});
