@@ -21,7 +21,7 @@ export interface State {
  * was lost: that is told, never mended by an empty one.
  */
 const INSTALLED_FILE = 'installed';
-const STORE_FOLDER = 'store';
+export const STORE_FOLDER = 'store';
 
 export function stateFolder({ site, folder }: Pick<LoadedSite, 'site' | 'folder'>): string {
   return resolve(folder, site.storage.folder);

@@ -7,10 +7,13 @@ import { enrollCommand } from './enroll.ts';
 import { exportCommand } from './export.ts';
 import { gatewayCommand } from './gateway.ts';
 import { ledgerCommand } from './ledger.ts';
+import { listenCommand } from './listen.ts';
 import { metersCommand } from './meters.ts';
 import { profileCommand } from './profile.ts';
+import { readCommand } from './read.ts';
 import { relayCommand } from './relay.ts';
 import { sandboxCommand } from './sandbox.ts';
+import { scanCommand } from './scan.ts';
 import { statusCommand } from './status.ts';
 
 const COMMANDS = [
@@ -23,6 +26,9 @@ const COMMANDS = [
   sandboxCommand,
   metersCommand,
   decodeCommand,
+  readCommand,
+  scanCommand,
+  listenCommand,
   relayCommand,
   enrollCommand,
 ];
