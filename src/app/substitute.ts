@@ -1,0 +1,165 @@
+import { z } from 'zod';
+import type { AuditEntry, Buffer } from '../buffer/index.ts';
+import { compare, type Decimal, decimal, decimalText, isNegative, multiply } from '../core/decimal.ts';
+import { OdecetError } from '../core/failure.ts';
+import { CHANNEL_UNIT, type Channel, type Interval } from '../core/interval.ts';
+import { cut } from '../core/schedule.ts';
+import { HOUR_MS, isoUtc, type Span, type UtcMs } from '../core/time.ts';
+import type { Site } from '../device/site.ts';
+import { exceedsSpikeLimit } from '../profile/interval.ts';
+import { chained } from './audit-chain.ts';
+import { energiesOf, type HeatOn } from './energies.ts';
+import type { PointPlan } from './plan.ts';
+
+/** What a person wants to stand in the place of intervals. */
+export interface Substitution {
+  readonly point: string;
+  /** Where the point has more than one that can be entered. */
+  readonly channel?: Channel;
+  readonly span: Span;
+  /** The same for each interval, or one for each by its start; in m3 or kWh. */
+  readonly values: Decimal | ReadonlyMap<UtcMs, Decimal>;
+  readonly reason: string;
+  readonly by: string;
+}
+
+export interface SubstituteParts {
+  readonly site: Site;
+  readonly points: readonly PointPlan[];
+  readonly buffer: Buffer;
+  readonly heatOn: HeatOn;
+  readonly now: UtcMs;
+}
+
+/** The text of an audit entry. */
+export const auditTextSchema = z.object({
+  at: z.string(),
+  what: z.literal('substitute'),
+  by: z.string(),
+  reason: z.string(),
+  point: z.string(),
+  channel: z.string(),
+  intervals: z.array(
+    z.object({
+      start: z.string(),
+      end: z.string(),
+      before: z.object({ version: z.int(), quality: z.string(), value: z.string().optional() }).optional(),
+      version: z.int(),
+      value: z.string(),
+    }),
+  ),
+});
+
+/**
+ * Writes new versions with quality `substituted`, gas with its energy, and the audit entry, all in one batch.
+ * Throws OdecetError value-refused when anything does not fit; then nothing was written.
+ */
+export async function substitute(
+  { site, points, buffer, heatOn, now }: SubstituteParts,
+  wish: Substitution,
+): Promise<{ readonly entry: AuditEntry; readonly intervals: readonly Interval[] }> {
+  const point = points.find(({ code }) => code === wish.point);
+  if (!point)
+    throw refused(`there is no point "${wish.point}"; there are ${points.map(({ code }) => code).join(', ')}`);
+  if (wish.reason.trim() === '' || wish.by.trim() === '') throw refused('a reason and a name are needed');
+  const plan = planOf(point, wish.channel);
+  const spans = spansOf(wish, plan.minutes, now);
+  const stored = await buffer.intervals(point.code, plan.channel, wish.span);
+  const known = new Map(stored.map((interval) => [interval.start, interval]));
+  const made = spans.map((span): Interval => {
+    const value = valueFor(span, wish.values);
+    const most = multiply(plan.capacityPerHour, decimal((span.end - span.start) * 12, -1));
+    if (compare(multiply(value, decimal(HOUR_MS)), most) > 0)
+      throw refused(`${decimalText(value)} at ${isoUtc(span.start)} is beyond 120 % of the connected capacity`);
+    const before = known.get(span.start);
+    return {
+      point: point.code,
+      channel: plan.channel,
+      ...span,
+      value,
+      unit: CHANNEL_UNIT[plan.channel],
+      quality: 'substituted',
+      findings: ['substituted-by-person', ...(exceedsSpikeLimit(plan, span, value) ? ['spike'] : [])],
+      version: (before?.version ?? 0) + 1,
+      madeAt: now,
+      origins: before?.origins ?? [],
+    };
+  });
+  const energies =
+    plan.channel === 'volume' ? await energiesOf(buffer, site, point.code, wish.span, made, heatOn, now) : [];
+  const { entry, kept } = await buffer.keepAudited([...made, ...energies], (last, written) =>
+    chained(last, auditText(wish, plan.channel, written, known, now)),
+  );
+  return { entry, intervals: kept };
+}
+
+/** Energy of gas is never entered: it follows its volume and the day's combustion heat. */
+function planOf({ code, counted }: PointPlan, channel: Channel | undefined) {
+  const names = counted.map((plan) => plan.channel).join(', ');
+  const found = counted.filter((plan) => channel === undefined || plan.channel === channel);
+  if (found.length === 1) return found[0]!;
+  throw refused(
+    channel
+      ? `${code} has no channel "${channel}" that can be entered; it has ${names}`
+      : `say which channel of ${code}: ${names}`,
+  );
+}
+
+function spansOf({ span }: Substitution, minutes: number, now: UtcMs): Span[] {
+  const text = `${isoUtc(span.start)} to ${isoUtc(span.end)}`;
+  if (span.end <= span.start) throw refused(`${text} ends before it begins`);
+  if (span.end > now) throw refused(`${text} is not over yet`);
+  try {
+    return cut(span, minutes);
+  } catch {
+    throw refused(`${text} is not whole intervals of ${minutes} minutes`);
+  }
+}
+
+function valueFor({ start }: Span, values: Substitution['values']): Decimal {
+  const value = 'coefficient' in values ? values : values.get(start);
+  if (!value) throw refused(`no value for ${isoUtc(start)}`);
+  if (isNegative(value)) throw refused(`${decimalText(value)} at ${isoUtc(start)} is negative`);
+  return value;
+}
+
+function auditText(
+  { reason, by, point }: Substitution,
+  channel: Channel,
+  written: readonly Interval[],
+  known: ReadonlyMap<UtcMs, Interval>,
+  now: UtcMs,
+): string {
+  const intervals = written
+    .filter((interval) => interval.channel === channel)
+    .map(({ start, end, version, value }) => {
+      const before = known.get(start);
+      return {
+        start: isoUtc(start),
+        end: isoUtc(end),
+        ...(before && {
+          before: {
+            version: before.version,
+            quality: before.quality,
+            ...(before.value && { value: decimalText(before.value) }),
+          },
+        }),
+        version,
+        value: value ? decimalText(value) : '',
+      };
+    });
+  const text: z.infer<typeof auditTextSchema> = {
+    at: isoUtc(now),
+    what: 'substitute',
+    by,
+    reason,
+    point,
+    channel,
+    intervals,
+  };
+  return JSON.stringify(text);
+}
+
+function refused(detail: string): OdecetError {
+  return new OdecetError('value-refused', detail);
+}

@@ -1,0 +1,135 @@
+import type { AuditEntry, Buffer } from '../buffer/index.ts';
+import { decimalText } from '../core/decimal.ts';
+import type { Boundary, Channel, Interval, IntervalOrigin } from '../core/interval.ts';
+import type { MessageId } from '../core/message.ts';
+import { lastBoundary } from '../core/schedule.ts';
+import { isoUtc, MINUTE_MS, type Span, type UtcMs } from '../core/time.ts';
+import type { PointPlan } from './plan.ts';
+import { auditTextSchema } from './substitute.ts';
+
+/** The whole life of one interval, from bytes to answer; everything as text, for people and for JSON. */
+export async function traceInterval(buffer: Buffer, point: PointPlan, at: UtcMs) {
+  const start = lastBoundary(at, point.minutes);
+  const span = { start, end: start + point.minutes * MINUTE_MS };
+  const log = await buffer.auditLog();
+  return {
+    point: point.code,
+    start: isoUtc(span.start),
+    end: isoUtc(span.end),
+    channels: await Promise.all(point.published.map((channel) => traceChannel(buffer, point, channel, span, log))),
+  };
+}
+
+export type Trace = Awaited<ReturnType<typeof traceInterval>>;
+
+async function traceChannel(
+  buffer: Buffer,
+  { code }: PointPlan,
+  channel: Channel,
+  span: Span,
+  log: readonly AuditEntry[],
+) {
+  const versions = await buffer.intervalVersions(code, channel, span.start);
+  const deliveries = await buffer.deliveryOf(code, channel, span.start);
+  const { rows } = await buffer.ledger([{ point: code, channel, spans: [span] }]);
+  const [row] = rows;
+  return {
+    channel,
+    state: row?.state ?? 'missing',
+    doubled: row?.doubled ?? false,
+    versions: await Promise.all(
+      versions.map(async (interval) => ({
+        ...told(interval),
+        decidedBy: decisionOn(log, interval),
+        origins: await Promise.all(interval.origins.map((origin) => traceOrigin(buffer, origin))),
+        messages: await Promise.all(
+          deliveries
+            .filter(({ version }) => version === interval.version)
+            .map(({ message }) => traceMessage(buffer, message)),
+        ),
+      })),
+    ),
+  };
+}
+
+function told({ version, madeAt, value, unit, quality, findings }: Interval) {
+  return { version, madeAt: isoUtc(madeAt), value: value && decimalText(value), unit, quality, findings };
+}
+
+function decisionOn(log: readonly AuditEntry[], { point, channel, start, version }: Interval) {
+  for (const { number, text } of log) {
+    const entry = readAudit(text);
+    const isMeant = entry?.point === point && entry.channel === channel;
+    if (isMeant && entry.intervals.some((one) => one.version === version && one.start === isoUtc(start)))
+      return { audit: number, by: entry.by, reason: entry.reason, at: entry.at };
+  }
+  return undefined;
+}
+
+/** Undefined for an entry that cannot be read; `odecet audit` tells of it. */
+export function readAudit(text: string) {
+  try {
+    return auditTextSchema.parse(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}
+
+async function traceOrigin(buffer: Buffer, { device, quantity, from, to }: IntervalOrigin) {
+  const edge = async ({ at, index, source, readings }: Boundary) => ({
+    at: isoUtc(at),
+    index: decimalText(index),
+    source,
+    readings: (
+      await Promise.all(readings.map((instant) => readingsAt(buffer, device, quantity, instant, source)))
+    ).flat(),
+  });
+  return { device, quantity, from: await edge(from), to: await edge(to) };
+}
+
+async function readingsAt(
+  buffer: Buffer,
+  device: string,
+  quantity: IntervalOrigin['quantity'],
+  at: UtcMs,
+  source: Boundary['source'],
+) {
+  const span = { start: at, end: at + 1 };
+  const found = await buffer.readings(device, quantity, span);
+  const served = found
+    .filter((reading) => source === 'interpolated' || reading.source === source)
+    .map((reading) => ({ reading, contradicts: false }));
+  const conflicts = await buffer.conflicts(device, quantity, span);
+  return [...served, ...conflicts.map((reading) => ({ reading, contradicts: true }))].map(
+    ({ reading, contradicts }) => ({
+      at: isoUtc(reading.at),
+      value: decimalText(reading.value),
+      unit: reading.unit,
+      source: reading.source,
+      readAt: isoUtc(reading.readAt),
+      flags: reading.flags,
+      raw: reading.raw,
+      contradicts,
+    }),
+  );
+}
+
+async function traceMessage(buffer: Buffer, id: MessageId) {
+  const message = await buffer.message(id);
+  const receipt = await buffer.receipt(id);
+  return {
+    message: id,
+    madeAt: message && isoUtc(message.madeAt),
+    pack: message?.pack,
+    corrects: message?.corrects,
+    state: await buffer.messageState(id),
+    attempts: (await buffer.attempts(id)).map(({ number, startedAt, endedAt, outcome, detail }) => ({
+      number,
+      startedAt: isoUtc(startedAt),
+      endedAt: isoUtc(endedAt),
+      outcome,
+      detail,
+    })),
+    answer: receipt && { verdict: receipt.verdict, receivedAt: isoUtc(receipt.receivedAt), reasons: receipt.reasons },
+  };
+}
