@@ -1,5 +1,6 @@
+import { createRequire } from 'node:module';
 import { createServer, type Server, type Socket } from 'node:net';
-import ModbusRTU from 'modbus-serial';
+import type modbusSerial from 'modbus-serial';
 import { describe, expect, test } from 'vitest';
 import { createModbusDriver, rtuFrame } from '../../drivers/modbus/index.ts';
 import { type DialogueOutcome, runDialogue } from '../../src/collect/dialogue.ts';
@@ -12,6 +13,10 @@ import { serialLine } from '../../src/host/line-serial.ts';
 import { tcpLine } from '../../src/host/line-tcp.ts';
 import type { Line } from '../../src/machine/line.ts';
 import { hasProgram, ptyPort } from '../kit/pty.ts';
+
+// Its types tell of an export that Node does not see.
+type Client = InstanceType<typeof modbusSerial.default>;
+const ModbusRTU = createRequire(import.meta.url)('modbus-serial') as new () => Client;
 
 /**
  * A meter on RTU answers one request too late, then answers 200 requests in time. Register n holds n, and every read asks
@@ -95,7 +100,7 @@ async function weRead(line: Line): Promise<Tally> {
   return tally;
 }
 
-async function modbusSerialReads(connect: (client: ModbusRTU) => Promise<void>): Promise<Tally> {
+async function modbusSerialReads(connect: (client: Client) => Promise<void>): Promise<Tally> {
   const client = new ModbusRTU();
   await connect(client);
   client.setID(UNIT);

@@ -6,7 +6,7 @@ import { collectVirtually, FLAT_OUT } from './virtual.ts';
 
 const UNITS = 10;
 const REPLY_MS = 20;
-const VIRTUAL_MS = 30 * 60_000;
+const VIRTUAL_MS = 15 * 60_000;
 
 /** Every unit once a second, which leaves the line free for four fifths of the time. */
 export function polledEachSecond(silent: number, least: number): Promise<Figure> {
