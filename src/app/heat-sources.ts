@@ -29,7 +29,8 @@ export interface HeatParts {
   readonly stateFolder: string;
   readonly clock: Clock;
   readonly log: Log;
-  readonly http: Http;
+  /** Absent: the web service is not asked. */
+  readonly http?: Http;
 }
 
 /** Site file, import, file and web service, in this order of trust: an earlier one is not overruled by a later. */
@@ -66,14 +67,14 @@ export function heatSupply({ site, folder, stateFolder, clock, log, http }: Heat
     }
   }
 
-  async function ask(source: HeatSourceConfig, signal: AbortSignal): Promise<void> {
+  async function ask(source: HeatSourceConfig, client: Http, signal: AbortSignal): Promise<void> {
     const today = marketDayOf('gas', clock.now(), site.zone);
     const wanted = Array.from({ length: ASKED_DAYS }, (_, n) => shiftDay(today, -1 - n)).filter((day) => !on(day));
     if (wanted.length === 0 || clock.now() < askAt) return;
     askAt = clock.now() + source.everyMinutes * MINUTE_MS;
     try {
       const fetched = sources.at(-1)!.table;
-      const news = [...(await fetchHeat(source, http, signal))].filter(([day]) => !fetched.has(day));
+      const news = [...(await fetchHeat(source, client, signal))].filter(([day]) => !fetched.has(day));
       if (news.length === 0) return;
       await state.write(FETCHED_FILE, heatCsv(new Map([...fetched, ...news])));
       await readAll();
@@ -88,7 +89,7 @@ export function heatSupply({ site, folder, stateFolder, clock, log, http }: Heat
     days: () => [...new Set([...own.keys(), ...sources.flatMap(({ table }) => [...table.keys()])])].sort(),
     async refresh(signal) {
       await readAll();
-      if (site.combustionHeatSource) await ask(site.combustionHeatSource, signal);
+      if (site.combustionHeatSource && http) await ask(site.combustionHeatSource, http, signal);
       return clock.now() + LOOK_EVERY_MS;
     },
   };

@@ -1,12 +1,13 @@
-import { buf as crc32 } from 'crc-32';
-import { type Decimal, decimalText, parseDecimal } from '../core/decimal.ts';
+import crc32 from 'crc-32';
+import { decimalText, parseDecimal } from '../core/decimal.ts';
 import type { MarketDay, UtcMs } from '../core/time.ts';
 import type { Site } from '../device/site.ts';
+import type { HeatOn } from './energies.ts';
 import type { HeatTable } from './heat-table.ts';
 
 /** Where a gateway has combustion heat from. */
 export interface HeatSupply {
-  on(day: MarketDay): Decimal | undefined;
+  readonly on: HeatOn;
   /** Looks at all sources again; gives when to look the next time. */
   refresh(signal: AbortSignal): Promise<UtcMs>;
   /** Every day that is known. */
@@ -26,5 +27,5 @@ export function siteTable(site: Site): HeatTable {
 /** A number that changes when anything known of these days does: the mark up to which energies were made. */
 export function heatMark(supply: HeatSupply, days: readonly MarketDay[]): number {
   const text = days.map((day) => `${day} ${supply.on(day) ? decimalText(supply.on(day)!) : ''}`).join('\n');
-  return crc32(new TextEncoder().encode(text)) >>> 0;
+  return crc32.buf(new TextEncoder().encode(text)) >>> 0;
 }

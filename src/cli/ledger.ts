@@ -1,43 +1,66 @@
 import type { Command } from 'commander';
-import { planPoints } from '../app/plan.ts';
-import type { Ledger } from '../buffer/index.ts';
-import { marketIntervals } from '../core/calendar.ts';
+import { type PointLedger, pointLedgers } from '../app/ledger.ts';
+import { OdecetError } from '../core/failure.ts';
 import { isoUtc } from '../core/time.ts';
 import { parseDay } from './arguments.ts';
 import { printTable } from './table.ts';
 import { viewCommand, withState } from './views.ts';
 
-/** `odecet ledger --config site.yaml --day D`: what became of every interval of a day. */
+interface LedgerOptions {
+  readonly config: string;
+  readonly day?: string;
+  readonly from?: string;
+  readonly to?: string;
+  readonly rows?: true;
+  readonly json?: true;
+}
+
+/** `odecet ledger --config site.yaml --day D | --from D --to D`: what became of every interval. */
 export function ledgerCommand(): Command {
-  return viewCommand(
-    'ledger',
-    'what became of every interval of a day: accepted, pending, rejected, missing, lost, doubled',
-  )
-    .requiredOption('--day <date>', 'the gas day and electricity day, e.g. 2026-03-28', parseDay)
+  return viewCommand('ledger', 'what became of every interval: accepted, pending, rejected, missing, lost, doubled')
+    .option('--day <date>', 'one gas day and electricity day, e.g. 2026-03-28', parseDay)
+    .option('--from <date>', 'the first of several days', parseDay)
+    .option('--to <date>', 'the last of them', parseDay)
     .option('--rows', 'every interval, not only the counts')
-    .action(async ({ config, day, json, rows }: { config: string; day: string; json?: true; rows?: true }) => {
-      const perPoint = await withState(config, async ({ site, devices }, { buffer }) =>
-        Promise.all(
-          planPoints(site, devices).map(async ({ code, commodity, minutes, published }) => {
-            const spans = marketIntervals(commodity, day, site.zone, minutes);
-            return {
-              code,
-              commodity,
-              ledger: await buffer.ledger(published.map((channel) => ({ point: code, channel, spans }))),
-            };
-          }),
-        ),
+    .action(async (options: LedgerOptions) => {
+      const { from, to } = daysOf(options);
+      const ledgers = await withState(options.config, async ({ site, devices }, { buffer }) =>
+        pointLedgers(buffer, site, devices, from, to),
       );
-      if (json)
-        process.stdout.write(
-          `${JSON.stringify({ day, points: perPoint.map(({ code, commodity, ledger }) => ({ point: code, commodity, ...ledger.counts, ...(rows && { rows: rowsOf(ledger) }) })) })}\n`,
-        );
-      else if (rows) printTable(perPoint.flatMap(({ ledger }) => rowsOf(ledger)));
-      else printTable(perPoint.map(({ code, commodity, ledger }) => ({ point: code, commodity, ...ledger.counts })));
+      const { rows, json } = options;
+      if (json) process.stdout.write(`${JSON.stringify(asJson(options, from, to, ledgers))}\n`);
+      else if (rows) printTable(ledgers.flatMap(rowsOf));
+      else printTable([...ledgers.map(countsOf), { point: 'all', commodity: '', ...totalOf(ledgers) }]);
     });
 }
 
-function rowsOf({ rows }: Ledger) {
+function daysOf({ day, from, to }: LedgerOptions): { from: string; to: string } {
+  if (day !== undefined && from === undefined && to === undefined) return { from: day, to: day };
+  if (day === undefined && from !== undefined && to !== undefined && from <= to) return { from, to };
+  throw new OdecetError('usage', 'give either --day, or --from and --to with --from not after --to');
+}
+
+function asJson({ day, rows }: LedgerOptions, from: string, to: string, ledgers: readonly PointLedger[]) {
+  return {
+    ...(day === undefined ? { from, to } : { day }),
+    points: ledgers.map((ledger) => ({ ...countsOf(ledger), ...(rows && { rows: rowsOf(ledger) }) })),
+    total: totalOf(ledgers),
+  };
+}
+
+function countsOf({ point, commodity, counts }: PointLedger) {
+  return { point, commodity, ...counts };
+}
+
+function totalOf(ledgers: readonly PointLedger[]) {
+  const total = { expected: 0, accepted: 0, pending: 0, rejected: 0, missing: 0, lost: 0, doubled: 0 };
+  for (const { counts } of ledgers) for (const name of COUNTS) total[name] += counts[name];
+  return total;
+}
+
+const COUNTS = ['expected', 'accepted', 'pending', 'rejected', 'missing', 'lost', 'doubled'] as const;
+
+function rowsOf({ rows }: PointLedger) {
   return rows.map((row) => ({
     point: row.point,
     channel: row.channel,

@@ -44,6 +44,7 @@ export const FAILURES = {
   'counter-reset': { next: 'person', what: 'the index went back and no rollover explains it' },
   'capacity-exceeded': { next: 'person', what: 'the consumption is beyond the connected capacity' },
   'day-incomplete': { next: 'person', what: 'a market day is over and intervals of it are missing' },
+  'audit-broken': { next: 'person', what: 'the audit log was changed or damaged', exit: 23 },
   'heat-invalid': { next: 'person', what: 'what should be combustion heat is not', exit: 21 },
   'heat-unreachable': { next: 'retry', what: 'the source of combustion heat gave no answer' },
   'value-refused': { next: 'person', what: 'what a person wants to enter does not fit', exit: 22 },

@@ -1,0 +1,154 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { SILENT } from '../app/app.testkit.ts';
+import { planPoints } from '../app/plan.ts';
+import { createProfiler } from '../app/profiler.ts';
+import { loadSite } from '../app/site-files.ts';
+import { openState } from '../app/state.ts';
+import { marketIntervals } from '../core/calendar.ts';
+import { decimal } from '../core/decimal.ts';
+import { changed, GAS_MODEL, POWER_MODEL, SITE } from '../device/site.testkit.ts';
+import { hostClock } from '../host/clock.ts';
+import { runCommand } from './program.ts';
+
+const GAS = '27ZG500Z00000019';
+const DAY = '2026-07-01';
+let folder: string;
+let config: string;
+
+/** A site that was installed, has read a day of gas, and does not run. */
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'editing-'));
+  config = join(folder, 'site.yaml');
+  await mkdir(join(folder, 'device-config', 'test'), { recursive: true });
+  await writeFile(join(folder, 'device-config', 'test', 'corrector.yaml'), GAS_MODEL);
+  await writeFile(join(folder, 'device-config', 'test', 'meter.yaml'), POWER_MODEL);
+  await writeFile(
+    config,
+    changed(SITE, ['pack: gas-day', 'pack: ote/gasdat'], ['pack: electricity-day', 'pack: ote/cdsdata']),
+  );
+  const loaded = loadSite(config);
+  const state = await openState(loaded, hostClock(), SILENT, true);
+  const spans = marketIntervals('gas', DAY, 'Europe/Prague', 60);
+  const edges = [...spans.map(({ start }) => start), spans.at(-1)!.end];
+  await state.buffer.keepRound(
+    edges.map((at, n) => ({
+      device: 'corrector',
+      quantity: 'volume.base.total',
+      kind: 'counter',
+      value: decimal(100_000 + n * 1_500, -3),
+      unit: 'm3',
+      at,
+      source: 'sampled',
+      uncertaintyMs: 100,
+      readAt: at + 100,
+      flags: [],
+      raw: '00c0ffee',
+    })),
+  );
+  const points = planPoints(loaded.site, loaded.devices);
+  const profiler = createProfiler({ site: loaded.site, points, buffer: state.buffer, clock: hostClock() });
+  await profiler.follow();
+  await state.close();
+}, 30_000);
+afterAll(() => rm(folder, { recursive: true }));
+
+let printed: string;
+beforeEach(() => {
+  printed = '';
+  const take = (text: string | Uint8Array) => {
+    printed += String(text);
+    return true;
+  };
+  vi.spyOn(process.stdout, 'write').mockImplementation(take);
+  vi.spyOn(process.stderr, 'write').mockImplementation(take);
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+  process.exitCode = 0;
+});
+
+async function run(...words: string[]): Promise<string> {
+  printed = '';
+  await runCommand(['node', 'odecet', ...words, '--config', config]);
+  return printed;
+}
+const json = async (...words: string[]) => JSON.parse(await run(...words, '--json'));
+
+describe('the commands on a gateway that does not run', () => {
+  it('profile shows a chart and a table in the language asked for, and JSON', async () => {
+    const czech = await run('profile', GAS, '--day', DAY, '--lang', 'cs');
+    expect(czech).toContain('objem: součet 36.000 m3');
+    expect(czech).toContain('┤██');
+    expect(czech).toContain('kvalita');
+    expect(czech).toContain('dopočteno');
+    expect(await run('profile', GAS, '--day', DAY, '--lang', 'en')).toContain('volume: sum 36.000 m3');
+    const { intervals } = await json('profile', GAS, '--day', DAY);
+    expect(intervals).toHaveLength(48);
+    expect(intervals[0]).toMatchObject({ start: '2026-07-01T06:00:00+02:00', value: '1.500', quality: 'computed' });
+  });
+
+  it('substitute writes a new version and an audit entry, with the energy of the volume', async () => {
+    const span = ['--from', '2026-07-01T06:00+02:00', '--to', '2026-07-01T07:00+02:00'];
+    const why = ['--reason', 'meter exchanged', '--by', 'J. Novák'];
+    const done = await json('substitute', GAS, ...span, '--value', '2.5', ...why);
+    expect(done.audit.number).toBe(1);
+    expect(done.intervals).toEqual([
+      { start: '2026-07-01T04:00:00Z', channel: 'volume', value: '2.5', unit: 'm3', version: 2 },
+      { start: '2026-07-01T04:00:00Z', channel: 'energy', value: '26.66225', unit: 'kWh', version: 2 },
+    ]);
+    const file = join(folder, 'values.csv');
+    await writeFile(file, 'start;value\n2026-07-01T06:00+02:00;3\n');
+    expect((await json('substitute', GAS, ...span, '--file', file, ...why)).intervals[0].value).toBe('3');
+  });
+
+  it.each([
+    [['--value', '-1'], 'negative', 22],
+    [[], 'either --value or --file', 2],
+    [['--value', '1,5'], 'a number like 12.5', 2],
+  ])('substitute %j is refused', async (values, what, status) => {
+    const span = ['--from', '2026-07-01T06:00+02:00', '--to', '2026-07-01T07:00+02:00'];
+    expect(await run('substitute', GAS, ...span, ...values, '--reason', 'r', '--by', 'b')).toContain(what);
+    expect(process.exitCode).toBe(status);
+  });
+
+  it('audit shows who decided, and that the chain is whole', async () => {
+    const text = await run('audit');
+    expect(text).toContain('J. Novák');
+    expect(text).toContain('2 entries, the chain is whole');
+    expect(await json('audit')).toMatchObject({ whole: true, faults: [], entries: [{ number: 1 }, { number: 2 }] });
+  });
+
+  it('trace tells an interval from its bytes to the decision', async () => {
+    const text = await run('trace', GAS, '2026-07-01T06:30+02:00');
+    expect(text).toContain('sampled 2026-07-01T04:00:00Z: 100.000 m3');
+    expect(text).toContain('bytes 00c0ffee');
+    expect(text).toContain('version 3: 3 m3, substituted [substituted-by-person]');
+    expect(text).toContain('decided by J. Novák: meter exchanged (audit 2');
+    expect((await json('trace', GAS, '2026-07-01T04:30Z')).channels).toHaveLength(2);
+  });
+
+  it('ledger counts a day or several, by point and together', async () => {
+    const { day, points, total } = await json('ledger', '--day', DAY);
+    expect(day).toBe(DAY);
+    expect(points[0]).toMatchObject({ point: GAS, expected: 48, pending: 48, missing: 0, doubled: 0 });
+    expect(total.expected).toBe(48 + 96);
+    const several = await json('ledger', '--from', DAY, '--to', '2026-07-02');
+    expect(several).toMatchObject({ from: DAY, to: '2026-07-02', total: { expected: 288, pending: 48, missing: 240 } });
+    await run('ledger', '--from', DAY);
+    expect(process.exitCode).toBe(2);
+  });
+
+  it('heat import adds days beside the site file', async () => {
+    const file = join(folder, 'heat.csv');
+    await writeFile(file, 'day;kWhPerM3\n2026-07-02;10,7\n');
+    expect(await json('heat', 'import', file)).toEqual({ added: 1, changed: 0, days: 1 });
+    await writeFile(file, 'day;kWhPerM3\n2026-07-02;10,8\n2026-07-03;10,8\n');
+    expect(await json('heat', 'import', file)).toEqual({ added: 1, changed: 1, days: 2 });
+    await writeFile(file, 'day;kWhPerM3\n2026-07-02;38,8\n');
+    expect(await run('heat', 'import', file)).toContain('[heat-invalid]');
+    expect(process.exitCode).toBe(21);
+  });
+});
