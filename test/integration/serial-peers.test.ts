@@ -49,7 +49,7 @@ test.skipIf(!needs([], ['import pymodbus.server, serial_asyncio']))(
   'pymodbus as an RTU meter on a serial port (skipped where python3-pymodbus, python3-serial-asyncio or socat are missing)',
   async () => {
     const pair = await ptyPair();
-    tidy.push(pair.remove);
+    tidy.push(() => pair.remove());
     await started([join(PEERS, 'rtu_server.py'), pair.b, String(UNIT)], 'ready');
     const line = serialAt(pair.a);
     const device = bound(counterAt('holding', 17), 'modbus-rtu');
@@ -67,7 +67,7 @@ describe('our simulated meter, asked by others', () => {
     async () => {
       const { port, index } = await startMeter('modbus-rtu');
       const pty = await ptyPort(port);
-      tidy.push(pty.remove);
+      tidy.push(() => pty.remove());
       const { stdout } = await run('mbpoll', ['-m', 'rtu', '-b', '9600', '-P', 'even', ...MBPOLL, pty.path]);
       expect(mbpollValue(stdout)).toBeCloseTo(index, 2);
     },
@@ -89,7 +89,7 @@ describe('our simulated meter, asked by others', () => {
     async () => {
       const { port, index } = await startMeter('modbus-rtu');
       const pty = await ptyPort(port);
-      tidy.push(pty.remove);
+      tidy.push(() => pty.remove());
       const master = join(PEERS, 'libmodbus_master.py');
       const { stdout } = await run(PYTHON, [master, pty.path, String(UNIT), String(ENERGY_IMPORT), '2']);
       const [high = 0, low = 0] = JSON.parse(stdout) as number[];
@@ -107,7 +107,7 @@ test.skipIf(!needs(['ser2net']))(
   async () => {
     const { port, index, model } = await startMeter('modbus-rtu');
     const pty = await ptyPort(port);
-    tidy.push(pty.remove);
+    tidy.push(() => pty.remove());
     const line = tcpLine({ host: '127.0.0.1', port: await startSer2net(pty.path), connectWithinMs: 2_000 });
     tidy.push(() => line.close());
     const end = await read(line, bound(model, 'modbus-rtu'), 20);
