@@ -22,6 +22,8 @@ START_KWH = 12_345.5
 # kW in each hour, over and over: neighbours differ so much that a boundary in the wrong place is seen.
 POWERS_KW = (12, 55, 31, 78, 20, 64, 43)
 HOUR_MS = 3_600_000
+# The gateway may come up and read before the rehearsed stretch begins.
+HISTORY_MS = 24 * HOUR_MS
 
 
 def arguments():
@@ -68,7 +70,7 @@ def words(value):
 
 def main():
     args = arguments()
-    begin = args.start_wall_ms // HOUR_MS * HOUR_MS
+    begin = args.start_wall_ms // HOUR_MS * HOUR_MS - HISTORY_MS
     write_truth(args, begin)
     served = (args.out / "served.jsonl").open("w", buffering=1)
 
