@@ -5,6 +5,7 @@ import type { Clock } from '../machine/clock.ts';
 import type { Entropy } from '../machine/entropy.ts';
 import type { Line } from '../machine/line.ts';
 import type { Log } from '../machine/log.ts';
+import type { AskedWork } from './asked.ts';
 import type { LineTraits } from './bus.ts';
 import { type CollectSettings, createLineCollector } from './line-collector.ts';
 import { createOuttray } from './outtray.ts';
@@ -38,6 +39,8 @@ export interface Collector {
   /** Collects until aborted, then hands over what is left and closes the lines. Never rejects. To be called once. */
   run(signal: AbortSignal): Promise<void>;
   status(): CollectorStatus;
+  /** Does a person's work on a line between its dialogues. Rejects with RangeError when there is no such line. */
+  ask<T>(line: string, work: AskedWork<T>): Promise<T>;
 }
 
 /** All lines side by side: they share the sink and nothing else. Throws RangeError when a device's protocol has no driver. */
@@ -69,6 +72,11 @@ export function createCollector(parts: CollectorParts): Collector {
       await Promise.all(lines.map((line) => line.run(AbortSignal.any([signal]))));
       closing.abort();
       await handingOver;
+    },
+    async ask(id, work) {
+      const asked = lines.find((line) => line.status().line.line === id);
+      if (!asked) throw new RangeError(`no line "${id}"`);
+      return asked.ask(work);
     },
     status() {
       const all = lines.map((line) => line.status());

@@ -1,13 +1,14 @@
 import { type BackoffRule, backoffMs } from '../core/backoff.ts';
 import type { FieldDriver, ReadRequest } from '../core/driver.ts';
 import { FAILURES, type Failure, type FailureCode, OdecetError } from '../core/failure.ts';
-import { isoUtc, type Millis, type MonotonicMs, type Span } from '../core/time.ts';
+import { isoUtc, type Millis, type MonotonicMs, type Span, type UtcMs } from '../core/time.ts';
 import type { BoundDevice } from '../device/bound.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { Entropy } from '../machine/entropy.ts';
 import type { Line } from '../machine/line.ts';
 import type { Log } from '../machine/log.ts';
-import { choose, type Work } from './agenda.ts';
+import { type Choice, choose, type Work } from './agenda.ts';
+import { type AskedWork, createAskedQueue } from './asked.ts';
 import { createBus, type LineTraits } from './bus.ts';
 import {
   type Cost,
@@ -29,6 +30,8 @@ import { waitUntil } from './wait.ts';
 
 /** A line that is away is looked for at least so often, whatever the back-off of devices: a connect costs nothing. */
 const REOPEN_MOST_MS: Millis = 30_000;
+/** What a person asks for is not begun when work of the line's own comes so soon: a dialogue is over within this. */
+const ASKED_ROOM_MS: Millis = 5_000;
 /** The wait for the next work is looked at afresh after this or one sample period: the wall may have stepped back. */
 const WAIT_MOST_MS: Millis = 1_000;
 
@@ -61,6 +64,8 @@ export interface LineCollector {
   /** Collects until aborted, then closes the line. Never rejects. To be called once. */
   run(signal: AbortSignal): Promise<void>;
   status(): { readonly line: LineStatus; readonly devices: readonly DeviceStatus[] };
+  /** Does a person's work between two dialogues, but not before a boundary reading that is due. */
+  ask<T>(work: AskedWork<T>): Promise<T>;
 }
 
 /** The owner of one physical line: one loop, one dialogue at a time. */
@@ -72,6 +77,7 @@ export function createLineCollector(parts: LineCollectorParts): LineCollector {
   const line = createBus(parts.line, clock, parts.traits, count);
   const plans = parts.devices.map(({ device }) => createPlan(device, parts.boundaryMinutes(device), clock.now()));
   const drivers = new Map(parts.devices.map(({ device, driver }) => [device.config.id, driver]));
+  const asked = createAskedQueue();
   /** The line's own troubles since a device last answered. */
   let lineFailures = 0;
   let startedAt: MonotonicMs | undefined;
@@ -87,6 +93,7 @@ export function createLineCollector(parts: LineCollectorParts): LineCollector {
         await clock.sleep(settings.backoff.firstMs, signal).catch(() => undefined);
       }
     }
+    asked.refuse(`the line ${id} is no longer read: the gateway stops`);
     await line.close().catch(() => undefined);
   }
 
@@ -95,8 +102,9 @@ export function createLineCollector(parts: LineCollectorParts): LineCollector {
     const now = clock.now();
     for (const plan of plans) forgetFuture(plan, now);
     const choice = choose(plans, now, clock.monotonicMs(), settings);
+    if (!asked.isEmpty && hasRoom(choice, now)) return asked.serve(line, signal);
     if (choice.kind === 'do') return perform(choice.work, signal);
-    await waitUntil(clock, choice, Math.max(WAIT_MOST_MS, settings.everyMs), signal);
+    await waitUntil(clock, choice, Math.max(WAIT_MOST_MS, settings.everyMs), asked.bell, signal);
   }
 
   /** The first try after a loss is immediate, the next ones further and further apart. */
@@ -113,6 +121,7 @@ export function createLineCollector(parts: LineCollectorParts): LineCollector {
       if (!(error instanceof OdecetError)) throw error;
       countError(error.failure);
       lineFailed(error.failure);
+      asked.refuse(error.failure.detail);
     }
   }
 
@@ -236,6 +245,7 @@ export function createLineCollector(parts: LineCollectorParts): LineCollector {
 
   return {
     run,
+    ask: asked.ask,
     status: () => ({
       line: {
         line: id,
@@ -247,6 +257,12 @@ export function createLineCollector(parts: LineCollectorParts): LineCollector {
       devices: plans.map((plan) => statusOf(plan, id, clock.now(), clock.monotonicMs())),
     }),
   };
+}
+
+/** Whether a person's work may come first: no boundary is due, nor will be while it lasts. */
+function hasRoom(choice: Choice, now: UtcMs): boolean {
+  if (choice.kind === 'do') return choice.work.boundary === undefined;
+  return choice.wallAt - now > ASKED_ROOM_MS;
 }
 
 type Conversation =
