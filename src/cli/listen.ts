@@ -2,10 +2,10 @@ import { createWriteStream } from 'node:fs';
 import { Command, InvalidArgumentError } from 'commander';
 import { fieldLine, lineConfigOf, refuseWhileGatewayRuns } from '../app/field/line.ts';
 import { listen } from '../app/field/listen.ts';
+import { hexOf } from '../app/field/told.ts';
 import { loadSite } from '../app/site-files.ts';
 import { isoUtc } from '../core/time.ts';
 import { hostClock } from '../host/clock.ts';
-import { hexOf } from './hex.ts';
 import { stopSignal } from './signal.ts';
 
 interface ListenOptions {
@@ -32,7 +32,7 @@ export function listenCommand(): Command {
       await refuseWhileGatewayRuns(loaded, id);
       const clock = hostClock();
       const signal = AbortSignal.any([stopSignal(), ...(seconds ? [AbortSignal.timeout(seconds * 1_000)] : [])]);
-      const { line } = fieldLine(lineConfig, clock);
+      const line = fieldLine(lineConfig, clock);
       const kept = out === undefined ? undefined : createWriteStream(out, { flags: 'wx' });
       const failed = new Promise<never>((_, reject) => kept?.once('error', reject));
       try {

@@ -1,10 +1,9 @@
 import { Command } from 'commander';
-import { type LiveReading, readLive } from '../app/field/read.ts';
+import { readLive } from '../app/field/read.ts';
+import type { ToldReading } from '../app/field/told.ts';
 import { loadSite } from '../app/site-files.ts';
-import { decimalText } from '../core/decimal.ts';
-import { isoUtc } from '../core/time.ts';
+import { OdecetError } from '../core/failure.ts';
 import { hostClock } from '../host/clock.ts';
-import { hexOf } from './hex.ts';
 import { stopSignal } from './signal.ts';
 import { printTable } from './table.ts';
 
@@ -18,49 +17,19 @@ export function readCommand(): Command {
     .option('--json', 'print JSON')
     .action(async (id: string, { config, raw, json }: { config: string; raw?: true; json?: true }) => {
       const reading = await readLive(loadSite(config), id, hostClock(), stopSignal());
-      if (json) process.stdout.write(`${JSON.stringify(jsonOf(reading))}\n`);
+      if (json) process.stdout.write(`${JSON.stringify(reading)}\n`);
       else printReading(reading, raw === true);
-      if (!reading.outcome.ok) throw reading.outcome.error;
+      if (reading.error) throw new OdecetError(reading.error.code, reading.error.detail);
     });
 }
 
-function valuesOf({ outcome }: LiveReading) {
-  const values = outcome.ok ? outcome.result.values : [];
-  return values.map(({ quantity, value, unit, kind, storedAt, flags, raw }) => ({
-    quantity,
-    value: decimalText(value),
-    unit,
-    kind,
-    at: storedAt === undefined ? 'now' : isoUtc(storedAt),
-    flags: flags.join(' '),
-    raw,
-  }));
-}
-
-function jsonOf(reading: LiveReading) {
-  const { device, outcome, passed } = reading;
-  const trace = passed.map(({ way, bytes }) => ({ way, hex: hexOf(bytes) }));
-  if (!outcome.ok) return { device: device.config.id, ok: false, error: outcome.error.failure, trace };
-  const { identity, clock, unusable } = outcome.result;
-  return {
-    device: device.config.id,
-    ok: true,
-    values: valuesOf(reading),
-    identity,
-    ...(clock !== undefined && { clock: isoUtc(clock) }),
-    unusable,
-    trace,
-  };
-}
-
-function printReading(reading: LiveReading, withRaw: boolean): void {
-  const { outcome, passed } = reading;
+function printReading({ passed, values, serial, clock, unusable, error }: ToldReading, withRaw: boolean): void {
   if (withRaw)
-    for (const { way, bytes } of passed) process.stdout.write(`${way === 'sent' ? '->' : '<-'} ${hexOf(bytes, ' ')}\n`);
-  if (!outcome.ok) return;
-  const { identity, clock, unusable } = outcome.result;
-  printTable(valuesOf(reading).map(({ raw, ...value }) => (withRaw ? { ...value, raw } : value)));
-  if (identity.serial !== undefined) process.stdout.write(`serial number ${identity.serial}\n`);
-  if (clock !== undefined) process.stdout.write(`the meter's clock shows ${isoUtc(clock)}\n`);
+    for (const { way, hex } of passed)
+      process.stdout.write(`${way === 'sent' ? '->' : '<-'} ${hex.replace(/..\B/g, '$& ')}\n`);
+  if (error) return;
+  printTable(values.map(({ raw, ...value }) => (withRaw ? { ...value, raw } : value)));
+  if (serial !== undefined) process.stdout.write(`serial number ${serial}\n`);
+  if (clock !== undefined) process.stdout.write(`the meter's clock shows ${clock}\n`);
   for (const { code, detail } of unusable) process.stdout.write(`not usable: ${detail} [${code}]\n`);
 }

@@ -39,7 +39,7 @@ export function scanCommand(): Command {
       const plan = planOf(config, options);
       await refuseWhileGatewayRuns(loaded, id);
       const [clock, signal] = [hostClock(), stopSignal()];
-      const { line } = fieldLine(config, clock);
+      const line = fieldLine(config, clock);
       const { show, clear } = progressBar();
       try {
         await line.open(signal);

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { createBus } from '../../collect/bus.ts';
+import { type Bus, createBus } from '../../collect/bus.ts';
 import { OdecetError } from '../../core/failure.ts';
 import { didYouMean } from '../../core/guess.ts';
 import type { LineConfig } from '../../device/site.ts';
@@ -8,7 +8,6 @@ import { serialLine } from '../../host/line-serial.ts';
 import { tcpLine } from '../../host/line-tcp.ts';
 import { openLevelStore } from '../../host/store-level.ts';
 import type { Clock } from '../../machine/clock.ts';
-import type { Line } from '../../machine/line.ts';
 import type { LoadedSite } from '../site-files.ts';
 import { STORE_FOLDER, stateFolder } from '../state.ts';
 
@@ -38,51 +37,10 @@ export async function refuseWhileGatewayRuns(loaded: LoadedSite, line: string): 
   }
 }
 
-/** What passed on the line. */
-export interface Passed {
-  readonly way: 'sent' | 'received';
-  readonly bytes: Uint8Array;
-}
-
-export interface FieldLine {
-  readonly line: ReturnType<typeof createBus>;
-  /** Everything that passed so far. */
-  readonly passed: readonly Passed[];
-}
-
-/** The line as the collector would use it, and a record of what passes. Not open yet. */
-export function fieldLine(config: LineConfig, clock: Clock): FieldLine {
-  const passed: Passed[] = [];
+/** The line as the collector would use it. Not open yet. */
+export function fieldLine(config: LineConfig, clock: Clock): Bus {
+  const { setting, echo } = config;
+  const line = config.kind === 'serial' ? serialLine(config) : tcpLine(config);
   const count = { opens: 0, bytesSent: 0, bytesReceived: 0 };
-  const line = createBus(recorded(hostLine(config), passed), clock, traitsOf(config), count);
-  return { line, passed };
-}
-
-export function hostLine(config: LineConfig): Line {
-  return config.kind === 'serial' ? serialLine(config) : tcpLine(config);
-}
-
-function traitsOf({ setting, echo }: LineConfig) {
-  return { echo, ...(setting && { setting }) };
-}
-
-function recorded(line: Line, passed: Passed[]): Line {
-  return {
-    get isOpen() {
-      return line.isOpen;
-    },
-    open: (signal) => line.open(signal),
-    async write(bytes, signal) {
-      passed.push({ way: 'sent', bytes });
-      await line.write(bytes, signal);
-    },
-    async read(withinMs, signal) {
-      const bytes = await line.read(withinMs, signal);
-      if (bytes.length > 0) passed.push({ way: 'received', bytes });
-      return bytes;
-    },
-    drain: (quietMs, atMostMs, signal) => line.drain(quietMs, atMostMs, signal),
-    set: (setting, signal) => line.set(setting, signal),
-    close: () => line.close(),
-  };
+  return createBus(line, clock, { echo, ...(setting && { setting }) }, count);
 }

@@ -1,50 +1,43 @@
 import { mbusDriver } from '../../../drivers/mbus/index.ts';
 import { modbusDriver } from '../../../drivers/modbus/index.ts';
-import { runDialogue } from '../../collect/dialogue.ts';
-import { dialogueRules } from '../../collect/rules.ts';
-import type { FieldDriver, ReadResult } from '../../core/driver.ts';
 import { OdecetError } from '../../core/failure.ts';
-import type { BoundDevice } from '../../device/bound.ts';
 import type { Clock } from '../../machine/clock.ts';
+import { askGateway } from '../control.ts';
 import { withMeterKeys } from '../meter-keys.ts';
 import type { LoadedSite } from '../site-files.ts';
-import { fieldLine, lineConfigOf, type Passed, refuseWhileGatewayRuns } from './line.ts';
-
-export interface LiveReading {
-  readonly device: BoundDevice;
-  readonly passed: readonly Passed[];
-  /** Or why there is none. */
-  readonly outcome:
-    | { readonly ok: true; readonly result: ReadResult }
-    | { readonly ok: false; readonly error: OdecetError };
-}
+import { stateFolder } from '../state.ts';
+import { fieldLine, lineConfigOf, refuseWhileGatewayRuns } from './line.ts';
+import { readTold, type ToldReading } from './told.ts';
 
 /**
- * One dialogue with one device of the site, as the gateway would lead it; nothing is stored. Throws OdecetError usage or
- * store-locked before the line is touched, line-unreachable when it cannot be opened.
+ * One live reading of a device of the site. A gateway that runs on the site is asked for it, since the line is its own; else
+ * the line is opened here. Throws OdecetError usage or store-locked before the line is touched, line-unreachable when it cannot
+ * be had.
  */
 export async function readLive(
   loaded: LoadedSite,
   id: string,
   clock: Clock,
   signal: AbortSignal,
-): Promise<LiveReading> {
-  const device = (await withMeterKeys(loaded)).get(id);
-  if (!device) {
+): Promise<ToldReading> {
+  if (!loaded.devices.has(id)) {
     const ids = [...loaded.devices.keys()].join(', ');
     throw new OdecetError('usage', `${loaded.file} has no device "${id}"; it has ${ids}`);
   }
+  const asked = await askGateway(stateFolder(loaded), { do: 'read', device: id });
+  // The gateway is of this program's own release or refuses to know the request.
+  return asked ? (asked.done as ToldReading) : readHere(loaded, id, clock, signal);
+}
+
+async function readHere(loaded: LoadedSite, id: string, clock: Clock, signal: AbortSignal): Promise<ToldReading> {
+  const device = (await withMeterKeys(loaded)).get(id)!;
   const config = lineConfigOf(loaded, device.config.line);
-  const driver: FieldDriver<BoundDevice> = device.model.protocol === 'mbus' ? mbusDriver : modbusDriver;
   await refuseWhileGatewayRuns(loaded, config.id);
-  const { line, passed } = fieldLine(config, clock);
+  const driver = device.model.protocol === 'mbus' ? mbusDriver : modbusDriver;
+  const line = fieldLine(config, clock);
   try {
     await line.open(signal);
-    await line.prepare(device, signal);
-    const session = driver.session(device, { want: 'current', now: clock.now() });
-    const end = await runDialogue(line, clock, session, dialogueRules(device, driver), signal);
-    if (end.ok) return { device, passed, outcome: { ok: true, result: end.result } };
-    return { device, passed, outcome: { ok: false, error: new OdecetError(end.failure.code, end.failure.detail) } };
+    return await readTold(line, device, driver, clock, signal);
   } finally {
     await line.close();
   }

@@ -1,0 +1,102 @@
+import type { Bus } from '../../collect/bus.ts';
+import { type DialogueOutcome, runDialogue } from '../../collect/dialogue.ts';
+import { dialogueRules } from '../../collect/rules.ts';
+import { decimalText } from '../../core/decimal.ts';
+import type { FieldDriver } from '../../core/driver.ts';
+import type { Failure } from '../../core/failure.ts';
+import { isoUtc } from '../../core/time.ts';
+import type { BoundDevice } from '../../device/bound.ts';
+import type { Clock } from '../../machine/clock.ts';
+import type { Line } from '../../machine/line.ts';
+
+/** One live reading as plain text and numbers: what a command prints and what the gateway hands it over its socket. */
+export interface ToldReading {
+  readonly device: string;
+  readonly values: readonly ToldValue[];
+  readonly serial?: string;
+  /** What the meter's clock shows, UTC. */
+  readonly clock?: string;
+  readonly unusable: readonly Failure[];
+  /** Why there is no reading. */
+  readonly error?: Failure;
+  /** Everything that passed on the line, in order. */
+  readonly passed: readonly Passed[];
+}
+
+export interface ToldValue {
+  readonly quantity: string;
+  /** Exact decimal text. */
+  readonly value: string;
+  readonly unit: string;
+  readonly kind: string;
+  /** `now`, or the instant for which the meter froze it. */
+  readonly at: string;
+  readonly flags: string;
+  /** Hex of the bytes behind it. */
+  readonly raw: string;
+}
+
+export interface Passed {
+  readonly way: 'sent' | 'received';
+  readonly hex: string;
+}
+
+/** One dialogue on an open line, as the collector would lead it; nothing is stored. */
+export async function readTold(
+  line: Bus,
+  device: BoundDevice,
+  driver: FieldDriver<BoundDevice>,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<ToldReading> {
+  const passed: Passed[] = [];
+  await line.prepare(device, signal);
+  const session = driver.session(device, { want: 'current', now: clock.now() });
+  const end = await runDialogue(recorded(line, passed), clock, session, dialogueRules(device, driver), signal);
+  return { device: device.config.id, ...told(end), passed };
+}
+
+function told(end: DialogueOutcome): Omit<ToldReading, 'device' | 'passed'> {
+  if (!end.ok) return { values: [], unusable: [], error: end.failure };
+  const { values, identity, clock, unusable } = end.result;
+  return {
+    values: values.map(({ quantity, value, unit, kind, storedAt, flags, raw }) => ({
+      quantity,
+      value: decimalText(value),
+      unit,
+      kind,
+      at: storedAt === undefined ? 'now' : isoUtc(storedAt),
+      flags: flags.join(' '),
+      raw,
+    })),
+    ...(identity.serial !== undefined && { serial: identity.serial }),
+    ...(clock !== undefined && { clock: isoUtc(clock) }),
+    unusable,
+  };
+}
+
+function recorded(line: Line, passed: Passed[]): Line {
+  return {
+    get isOpen() {
+      return line.isOpen;
+    },
+    open: (signal) => line.open(signal),
+    async write(bytes, signal) {
+      passed.push({ way: 'sent', hex: hexOf(bytes) });
+      await line.write(bytes, signal);
+    },
+    async read(withinMs, signal) {
+      const bytes = await line.read(withinMs, signal);
+      if (bytes.length > 0) passed.push({ way: 'received', hex: hexOf(bytes) });
+      return bytes;
+    },
+    drain: (quietMs, atMostMs, signal) => line.drain(quietMs, atMostMs, signal),
+    set: (setting, signal) => line.set(setting, signal),
+    close: () => line.close(),
+  };
+}
+
+/** Two lower-case digits for each byte. */
+export function hexOf(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
