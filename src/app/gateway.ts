@@ -5,6 +5,7 @@ import { createBell } from '../collect/bell.ts';
 import { type Collector, createCollector } from '../collect/collector.ts';
 import type { CollectorStatus } from '../collect/round.ts';
 import { marketDaySpan } from '../core/calendar.ts';
+import type { FieldDriver } from '../core/driver.ts';
 import type { UtcMs } from '../core/time.ts';
 import type { BoundDevice } from '../device/bound.ts';
 import type { LineConfig } from '../device/site.ts';
@@ -15,6 +16,7 @@ import type { Line } from '../machine/line.ts';
 import type { Log } from '../machine/log.ts';
 import type { UplinkAlert } from '../uplink/sender.ts';
 import { createCloser, firstDayOf } from './closer.ts';
+import type { Desk } from './desk.ts';
 import { gapsOf } from './gaps.ts';
 import { type HeatSupply, siteHeat } from './heat.ts';
 import { createHeatPass } from './heat-stage.ts';
@@ -53,6 +55,12 @@ export interface Gateway {
   /** Runs every stage until the signal aborts. Rejects when something is wrong that waiting cannot mend. To be called once. */
   run(signal: AbortSignal): Promise<void>;
   status(): CollectorStatus;
+  /** Where people's questions are answered while it runs. */
+  readonly desk: Desk;
+  /** Does a person's work on a line between its dialogues, see Collector. */
+  readonly ask: Collector['ask'];
+  /** By protocol: one driver for everybody, so that no two requests have one transaction id. */
+  readonly drivers: ReadonlyMap<string, FieldDriver<BoundDevice>>;
 }
 
 /** Every stage on one buffer. Stages do not know each other; each is woken when the journal it follows grows. */
@@ -60,7 +68,8 @@ export function createGateway(parts: GatewayParts): Gateway {
   const { loaded, buffer, clock, entropy, log } = parts;
   const { site, packs } = loaded;
   const points = planPoints(site, loaded.devices);
-  const collector = assembleCollector(parts, points);
+  const drivers = new Map([mbusDriver, createModbusDriver()].map((driver) => [driver.protocol, driver]));
+  const collector = assembleCollector(parts, points, drivers);
   const supply = parts.heat ?? siteHeat(site);
   const profiler = createProfiler({ site, points, buffer, clock, heatOn: supply.on });
   const closer = createCloser({ ...parts, site, points, packs, profiler });
@@ -80,6 +89,9 @@ export function createGateway(parts: GatewayParts): Gateway {
   const passes = [...passesOf({ site, profiler, closer, bells, clock, log }), heat];
   return {
     status: collector.status,
+    ask: collector.ask,
+    drivers,
+    desk: { site, points, buffer, heatOn: supply.on, now: () => clock.now(), alone: profiler.alone },
     async run(signal) {
       const stopListening = buffer.onChange((streams) => {
         if (streams.has('readings') || streams.has('samples')) bells.readings.ring();
@@ -118,6 +130,7 @@ async function runTogether(
 function assembleCollector(
   { loaded, buffer, installedAt, lineOf, clock, entropy, log }: GatewayParts,
   points: readonly PointPlan[],
+  drivers: Gateway['drivers'],
 ): Collector {
   const { site, devices } = loaded;
   const pointsOf = ({ config }: BoundDevice) =>
@@ -131,7 +144,7 @@ function assembleCollector(
       traits: { echo: line.echo, ...(line.setting ? { setting: line.setting } : {}) },
       devices: [...devices.values()].filter((device) => device.config.line === line.id),
     })),
-    drivers: new Map([mbusDriver, createModbusDriver()].map((driver) => [driver.protocol, driver])),
+    drivers,
     settings: { ...site.collect, clockOffMsMax: site.profile.clockOffMsMax },
     boundaryMinutes(device) {
       const minutes = pointsOf(device).map((point) => point.minutes);

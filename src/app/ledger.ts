@@ -1,35 +1,34 @@
-import type { Buffer, LedgerCounts, LedgerRow } from '../buffer/index.ts';
+import type { Buffer, LedgerCounts } from '../buffer/index.ts';
 import { marketDaySpan } from '../core/calendar.ts';
 import type { Commodity } from '../core/interval.ts';
-import type { DeviceId } from '../core/reading.ts';
 import { cut } from '../core/schedule.ts';
-import type { MarketDay } from '../core/time.ts';
-import type { BoundDevice } from '../device/bound.ts';
+import { isoUtc, type MarketDay } from '../core/time.ts';
 import type { Site } from '../device/site.ts';
-import { planPoints } from './plan.ts';
+import type { PointPlan } from './plan.ts';
 
-export interface PointLedger {
-  readonly point: string;
-  readonly commodity: Commodity;
-  readonly counts: LedgerCounts;
-  readonly rows: readonly LedgerRow[];
-}
-
-/** What became of every interval of the market days `from` to `to`, both included, by point. Counted from the records alone. */
-export async function pointLedgers(
+/** What became of every interval of a point's market days `from` to `to`, both included. Counted from the records alone. */
+export async function pointLedger(
   buffer: Buffer,
   site: Site,
-  devices: ReadonlyMap<DeviceId, BoundDevice>,
+  { code, commodity, minutes, published }: PointPlan,
   from: MarketDay,
   to: MarketDay,
-): Promise<PointLedger[]> {
-  const ledgers: PointLedger[] = [];
-  for (const { code, commodity, minutes, published } of planPoints(site, devices)) {
-    const { start } = marketDaySpan(commodity, from, site.zone);
-    const { end } = marketDaySpan(commodity, to, site.zone);
-    const spans = cut({ start, end }, minutes);
-    const { counts, rows } = await buffer.ledger(published.map((channel) => ({ point: code, channel, spans })));
-    ledgers.push({ point: code, commodity, counts, rows });
-  }
-  return ledgers;
+) {
+  const { start } = marketDaySpan(commodity, from, site.zone);
+  const { end } = marketDaySpan(commodity, to, site.zone);
+  const spans = cut({ start, end }, minutes);
+  const { counts, rows } = await buffer.ledger(published.map((channel) => ({ point: code, channel, spans })));
+  const told = rows.map((row) => ({
+    point: row.point,
+    channel: row.channel,
+    start: isoUtc(row.start),
+    state: row.state,
+    quality: row.quality,
+    version: row.version,
+    messages: row.deliveries.map(({ message, state }) => `${message} ${state}`).join(', '),
+  }));
+  const head: { point: string; commodity: Commodity; counts: LedgerCounts } = { point: code, commodity, counts };
+  return { ...head, rows: told };
 }
+
+export type PointLedger = Awaited<ReturnType<typeof pointLedger>>;

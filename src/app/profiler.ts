@@ -34,7 +34,7 @@ export interface Profiler {
   /** Makes the energy of gas days anew whose combustion heat has come or changed; gives the number of intervals made. */
   reheat(days: readonly MarketDay[]): Promise<number>;
   /** Lets nothing else write intervals while `work` goes on: two that make the next version at once would contradict. */
-  alone<T>(work: () => Promise<T>): Promise<T>;
+  readonly alone: <T>(work: () => Promise<T>) => Promise<T>;
 }
 
 /** Where the profiler stands in the journal of stored readings; in that of the samples, below it. */

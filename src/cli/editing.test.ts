@@ -3,10 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { SILENT } from '../app/app.testkit.ts';
+import { serveControl } from '../app/control.ts';
+import { type Desk, deskHandlers } from '../app/desk.ts';
 import { planPoints } from '../app/plan.ts';
 import { createProfiler } from '../app/profiler.ts';
 import { loadSite } from '../app/site-files.ts';
-import { openState } from '../app/state.ts';
+import { openState, stateFolder } from '../app/state.ts';
 import { marketIntervals } from '../core/calendar.ts';
 import { decimal } from '../core/decimal.ts';
 import { changed, GAS_MODEL, POWER_MODEL, SITE } from '../device/site.testkit.ts';
@@ -150,5 +152,42 @@ describe('the commands on a gateway that does not run', () => {
     await writeFile(file, 'day;kWhPerM3\n2026-07-02;38,8\n');
     expect(await run('heat', 'import', file)).toContain('[heat-invalid]');
     expect(process.exitCode).toBe(21);
+  });
+});
+
+describe('the same commands while the gateway runs', () => {
+  let close: () => Promise<void>;
+  beforeAll(async () => {
+    const loaded = loadSite(config);
+    const state = await openState(loaded, hostClock(), SILENT, false);
+    const points = planPoints(loaded.site, loaded.devices);
+    const { alone } = createProfiler({ site: loaded.site, points, buffer: state.buffer, clock: hostClock() });
+    const desk: Desk = {
+      site: loaded.site,
+      points,
+      buffer: state.buffer,
+      heatOn: () => decimal(10),
+      now: () => hostClock().now(),
+      alone,
+    };
+    const control = await serveControl(stateFolder(loaded), deskHandlers(desk), SILENT);
+    close = async () => {
+      await control.close();
+      await state.close();
+    };
+  });
+  afterAll(() => close());
+
+  it('are answered by it', async () => {
+    const span = ['--from', '2026-07-01T08:00+02:00', '--to', '2026-07-01T09:00+02:00'];
+    const done = await json('substitute', GAS, ...span, '--value', '4', '--reason', 'r', '--by', 'b');
+    expect(done.audit.number).toBe(3);
+    expect(done.intervals.map(({ value }: { value: string }) => value)).toEqual(['4', '40']);
+    const { intervals } = await json('profile', GAS, '--day', DAY);
+    expect(intervals[2]).toMatchObject({ value: '4', quality: 'substituted', findings: 'substituted-by-person' });
+    expect(await run('audit')).toContain('3 entries, the chain is whole');
+    expect(await run('trace', GAS, '2026-07-01T06:00Z')).toContain('version 2: 4 m3, substituted');
+    expect((await json('ledger', '--day', DAY)).points[0]).toMatchObject({ expected: 48, pending: 48 });
+    expect(await run('profile', 'nowhere', '--day', DAY)).toContain('the site has no point "nowhere"');
   });
 });

@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
-import { type PointLedger, pointLedgers } from '../app/ledger.ts';
+import type { PointLedger } from '../app/ledger.ts';
 import { OdecetError } from '../core/failure.ts';
-import { isoUtc } from '../core/time.ts';
 import { parseDay } from './arguments.ts';
+import { ask } from './ask.ts';
 import { printTable } from './table.ts';
-import { viewCommand, withState } from './views.ts';
+import { viewCommand } from './views.ts';
 
 interface LedgerOptions {
   readonly config: string;
@@ -24,12 +24,10 @@ export function ledgerCommand(): Command {
     .option('--rows', 'every interval, not only the counts')
     .action(async (options: LedgerOptions) => {
       const { from, to } = daysOf(options);
-      const ledgers = await withState(options.config, async ({ site, devices }, { buffer }) =>
-        pointLedgers(buffer, site, devices, from, to),
-      );
+      const ledgers = await ask(options.config, 'ledger', { from, to });
       const { rows, json } = options;
       if (json) process.stdout.write(`${JSON.stringify(asJson(options, from, to, ledgers))}\n`);
-      else if (rows) printTable(ledgers.flatMap(rowsOf));
+      else if (rows) printTable(ledgers.flatMap((ledger) => ledger.rows));
       else printTable([...ledgers.map(countsOf), { point: 'all', commodity: '', ...totalOf(ledgers) }]);
     });
 }
@@ -43,7 +41,7 @@ function daysOf({ day, from, to }: LedgerOptions): { from: string; to: string } 
 function asJson({ day, rows }: LedgerOptions, from: string, to: string, ledgers: readonly PointLedger[]) {
   return {
     ...(day === undefined ? { from, to } : { day }),
-    points: ledgers.map((ledger) => ({ ...countsOf(ledger), ...(rows && { rows: rowsOf(ledger) }) })),
+    points: ledgers.map((ledger) => ({ ...countsOf(ledger), ...(rows && { rows: ledger.rows }) })),
     total: totalOf(ledgers),
   };
 }
@@ -59,15 +57,3 @@ function totalOf(ledgers: readonly PointLedger[]) {
 }
 
 const COUNTS = ['expected', 'accepted', 'pending', 'rejected', 'missing', 'lost', 'doubled'] as const;
-
-function rowsOf({ rows }: PointLedger) {
-  return rows.map((row) => ({
-    point: row.point,
-    channel: row.channel,
-    start: isoUtc(row.start),
-    state: row.state,
-    quality: row.quality,
-    version: row.version,
-    messages: row.deliveries.map(({ message, state }) => `${message} ${state}`).join(', '),
-  }));
-}

@@ -1,19 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { Command, Option } from 'commander';
 import { parse } from 'csv-parse/sync';
-import { heatSupply } from '../app/heat-sources.ts';
-import { planPoints } from '../app/plan.ts';
-import type { LoadedSite } from '../app/site-files.ts';
-import { stateFolder } from '../app/state.ts';
-import { type Substitution, substitute } from '../app/substitute.ts';
 import { type Decimal, decimalText, parseDecimal } from '../core/decimal.ts';
 import { OdecetError } from '../core/failure.ts';
-import { isoUtc, parseUtc, type UtcMs } from '../core/time.ts';
-import { hostClock } from '../host/clock.ts';
-import { hostLog } from '../host/log.ts';
+import { parseUtc, type UtcMs } from '../core/time.ts';
 import { parseInstant, parseValue } from './arguments.ts';
+import { ask } from './ask.ts';
 import { printTable } from './table.ts';
-import { withState } from './views.ts';
 
 interface SubstituteOptions {
   readonly config: string;
@@ -42,37 +35,24 @@ export function substituteCommand(): Command {
     .requiredOption('--by <name>', 'who decided')
     .option('--json', 'print JSON')
     .action(async (point: string, options: SubstituteOptions) => {
-      const wish = await wishOf(point, options);
-      const done = await withState(options.config, async (loaded, { buffer }) => {
-        const points = planPoints(loaded.site, loaded.devices);
-        return substitute(
-          { site: loaded.site, points, buffer, heatOn: await knownHeat(loaded), now: hostClock().now() },
-          wish,
-        );
-      });
-      const rows = done.intervals.map(({ start, channel, value, unit, version }) => ({
-        start: isoUtc(start),
-        channel,
-        value: value ? decimalText(value) : '',
-        unit,
-        version,
-      }));
-      if (options.json) process.stdout.write(`${JSON.stringify({ audit: done.entry, intervals: rows })}\n`);
+      const { config, from, to, channel, reason, by, json } = options;
+      const wish = { point, from, to, values: await valuesOf(options), reason, by, ...(channel && { channel }) };
+      const { audit, intervals } = await ask(config, 'substitute', wish);
+      if (json) process.stdout.write(`${JSON.stringify({ audit, intervals })}\n`);
       else {
-        printTable(rows);
-        process.stdout.write(`audit entry ${done.entry.number}, hash ${done.entry.hash}\n`);
+        printTable(intervals);
+        process.stdout.write(`audit entry ${audit.number}, hash ${audit.hash}\n`);
       }
     });
 }
 
-async function wishOf(point: string, options: SubstituteOptions): Promise<Substitution> {
-  const { value, file, channel, from, to, reason, by } = options;
-  if ((value === undefined) === (file === undefined)) throw new OdecetError('usage', 'give either --value or --file');
-  const values = value ?? (await valuesIn(file!));
-  return { point, span: { start: from, end: to }, values, reason, by, ...(channel && { channel }) };
+function valuesOf({ value, file }: SubstituteOptions): string | Promise<[UtcMs, string][]> {
+  if (value !== undefined && file === undefined) return decimalText(value);
+  if (value === undefined && file !== undefined) return valuesIn(file);
+  throw new OdecetError('usage', 'give either --value or --file');
 }
 
-async function valuesIn(file: string): Promise<ReadonlyMap<UtcMs, Decimal>> {
+async function valuesIn(file: string): Promise<[UtcMs, string][]> {
   try {
     const text = await readFile(file, 'utf8');
     const rows: Record<string, string>[] = parse(text, {
@@ -82,18 +62,9 @@ async function valuesIn(file: string): Promise<ReadonlyMap<UtcMs, Decimal>> {
       skip_empty_lines: true,
       trim: true,
     });
-    return new Map(rows.map((row) => [parseUtc(row.start ?? ''), parseDecimal(row.value ?? '')]));
+    return rows.map((row) => [parseUtc(row.start ?? ''), decimalText(parseDecimal(row.value ?? ''))]);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new OdecetError('value-refused', `${file}: ${why}; expected the columns start and value`, { cause });
   }
-}
-
-/** What is known of combustion heat without asking anybody. */
-async function knownHeat(loaded: LoadedSite) {
-  const { site, folder } = loaded;
-  const log = hostLog({ level: 'warn' });
-  const supply = heatSupply({ site, folder, stateFolder: stateFolder(loaded), clock: hostClock(), log });
-  await supply.refresh(new AbortController().signal);
-  return supply.on;
 }

@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
 import pc from 'picocolors';
-import { type Trace, traceInterval } from '../app/trace.ts';
+import type { Trace } from '../app/trace.ts';
 import type { UtcMs } from '../core/time.ts';
 import { parseInstant } from './arguments.ts';
-import { pointOf, viewCommand, withState } from './views.ts';
+import { ask } from './ask.ts';
+import { viewCommand } from './views.ts';
 
 /** `odecet trace POINT TIME --config site.yaml`: from the bytes on the wire to the operator's answer. */
 export function traceCommand(): Command {
@@ -11,9 +12,7 @@ export function traceCommand(): Command {
     .argument('<point>', "the point's EIC or EAN")
     .argument('<time>', 'an instant in the interval, e.g. 2026-03-28T07:30+01:00', parseInstant)
     .action(async (code: string, at: UtcMs, { config, json }: { config: string; json?: true }) => {
-      const trace = await withState(config, async (loaded, { buffer }) =>
-        traceInterval(buffer, pointOf(loaded, code), at),
-      );
+      const trace = await ask(config, 'trace', { point: code, at });
       process.stdout.write(json ? `${JSON.stringify(trace)}\n` : `${traceText(trace)}\n`);
     });
 }

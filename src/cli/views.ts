@@ -1,8 +1,6 @@
 import { Command } from 'commander';
-import { type PointPlan, planPoints } from '../app/plan.ts';
 import { type LoadedSite, loadSite } from '../app/site-files.ts';
 import { openState, type State } from '../app/state.ts';
-import { OdecetError } from '../core/failure.ts';
 import { hostClock } from '../host/clock.ts';
 import { hostLog } from '../host/log.ts';
 
@@ -23,15 +21,4 @@ export function viewCommand(name: string, description: string): Command {
     .description(description)
     .requiredOption('--config <site.yaml>', 'the site file')
     .option('--json', 'print JSON');
-}
-
-/** The plan of a point of the site. Throws OdecetError usage, with the points there are. */
-export function pointOf({ site, devices, file }: LoadedSite, code: string): PointPlan {
-  const points = planPoints(site, devices);
-  const point = points.find((plan) => plan.code === code);
-  if (point) return point;
-  throw new OdecetError(
-    'usage',
-    `${file} has no point "${code}"; it has ${points.map((plan) => plan.code).join(', ')}`,
-  );
 }

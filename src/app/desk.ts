@@ -1,0 +1,126 @@
+import { z } from 'zod';
+import type { Buffer } from '../buffer/index.ts';
+import { isoLocal, marketDaySpan } from '../core/calendar.ts';
+import { decimalText, parseDecimal } from '../core/decimal.ts';
+import { OdecetError } from '../core/failure.ts';
+import type { Interval } from '../core/interval.ts';
+import { isoUtc, spanMinutes, type UtcMs } from '../core/time.ts';
+import type { Site } from '../device/site.ts';
+import { chainFaults } from './audit-chain.ts';
+import type { Handler } from './control.ts';
+import type { HeatOn } from './energies.ts';
+import { pointLedger } from './ledger.ts';
+import type { PointPlan } from './plan.ts';
+import { substitute } from './substitute.ts';
+import { readAudit, traceInterval } from './trace.ts';
+
+/** What the questions of people are answered from: a running gateway, or the memory of one that stands still. */
+export interface Desk {
+  readonly site: Site;
+  readonly points: readonly PointPlan[];
+  readonly buffer: Buffer;
+  readonly heatOn: HeatOn;
+  readonly now: () => UtcMs;
+  /** Lets nothing else write intervals while the work goes on. */
+  readonly alone: <T>(work: () => Promise<T>) => Promise<T>;
+}
+
+const dayRequest = z.looseObject({ point: z.string(), day: z.string() });
+const daysRequest = z.looseObject({ from: z.string(), to: z.string() });
+const momentRequest = z.looseObject({ point: z.string(), at: z.int() });
+const substitution = z.looseObject({
+  point: z.string(),
+  channel: z.enum(['volume', 'import', 'export']).exactOptional(),
+  from: z.int(),
+  to: z.int(),
+  /** One value for each interval, or pairs of start and value. */
+  values: z.union([z.string(), z.array(z.tuple([z.int(), z.string()]))]),
+  reason: z.string(),
+  by: z.string(),
+});
+
+/** Every answer is plain text and numbers, so that it is the same over a socket. */
+export const QUESTIONS = {
+  async profile({ site, points, buffer }: Desk, request: unknown) {
+    const { point: code, day } = dayRequest.parse(request);
+    const point = pointOf(points, code);
+    const span = marketDaySpan(point.commodity, day, site.zone);
+    const channels = await Promise.all(point.published.map((channel) => buffer.intervals(code, channel, span)));
+    return { point: code, day, intervals: channels.flat().map((interval) => profileRow(interval, site.zone)) };
+  },
+
+  async ledger({ site, points, buffer }: Desk, request: unknown) {
+    const { from, to } = daysRequest.parse(request);
+    const ledgers = [];
+    for (const point of points) ledgers.push(await pointLedger(buffer, site, point, from, to));
+    return ledgers;
+  },
+
+  async trace({ points, buffer }: Desk, request: unknown) {
+    const { point, at } = momentRequest.parse(request);
+    return traceInterval(buffer, pointOf(points, point), at);
+  },
+
+  async audit({ buffer }: Desk) {
+    const log = await buffer.auditLog();
+    const faults = chainFaults(log);
+    const entries = log.map(({ number, text, hash }) => ({ number, hash, said: readAudit(text) }));
+    return { whole: faults.length === 0, faults, entries };
+  },
+
+  async substitute(desk: Desk, request: unknown) {
+    const { from, to, values, channel, ...wish } = substitution.parse(request);
+    const given =
+      typeof values === 'string'
+        ? parseDecimal(values)
+        : new Map(values.map(([start, value]) => [start, parseDecimal(value)]));
+    const span = { start: from, end: to };
+    const { entry, intervals } = await desk.alone(() =>
+      substitute({ ...desk, now: desk.now() }, { ...wish, span, values: given, ...(channel && { channel }) }),
+    );
+    const rows = intervals.map(({ start, channel: of, value, unit, version }) => ({
+      start: isoUtc(start),
+      channel: of,
+      value: value ? decimalText(value) : '',
+      unit,
+      version,
+    }));
+    return { audit: entry, intervals: rows };
+  },
+};
+
+export type Question = keyof typeof QUESTIONS;
+export type Answer<Q extends Question> = Awaited<ReturnType<(typeof QUESTIONS)[Q]>>;
+
+/** The same questions asked of a running gateway over its socket. */
+export function deskHandlers(desk: Desk): Readonly<Record<Question, Handler>> {
+  return {
+    profile: (request) => QUESTIONS.profile(desk, request),
+    ledger: (request) => QUESTIONS.ledger(desk, request),
+    trace: (request) => QUESTIONS.trace(desk, request),
+    audit: () => QUESTIONS.audit(desk),
+    substitute: (request) => QUESTIONS.substitute(desk, request),
+  };
+}
+
+function pointOf(points: readonly PointPlan[], code: string): PointPlan {
+  const point = points.find((plan) => plan.code === code);
+  if (point) return point;
+  throw new OdecetError(
+    'usage',
+    `the site has no point "${code}"; it has ${points.map((plan) => plan.code).join(', ')}`,
+  );
+}
+
+function profileRow(interval: Interval, zone: string) {
+  return {
+    start: isoLocal(interval.start, zone),
+    minutes: spanMinutes(interval),
+    channel: interval.channel,
+    value: interval.value ? decimalText(interval.value) : '',
+    unit: interval.unit,
+    quality: interval.quality,
+    version: interval.version,
+    findings: interval.findings,
+  };
+}
