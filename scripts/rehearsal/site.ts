@@ -172,9 +172,14 @@ export function siteFile({ lines, park }: DemoSite, day: string, sandboxPort: nu
     site: 'demo-park',
     zone: ZONE,
     lines: lines.map(({ id, framing, port }) => ({ id, kind: 'tcp', host: '127.0.0.1', port, framing })),
-    devices: park.meters.map(({ device: { multiplier: _, blocks, ...device } }) => ({
-      ...device,
+    devices: park.meters.map(({ device: { id, model, line, address, serial, blocks, archive } }) => ({
+      id,
+      model,
+      line,
+      address,
+      ...(serial === undefined ? {} : { serial }),
       ...(Object.keys(blocks).length > 0 ? { blocks } : {}),
+      ...(archive === undefined ? {} : { archive }),
     })),
     points: park.meters.map(({ point, commodity, device }) => ({
       code: point,
