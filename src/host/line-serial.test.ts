@@ -3,7 +3,7 @@ import { type SerialLineOptions, serialLine } from './line-serial.ts';
 
 /** What the line asks of its port, in order. Real ports are in the contract test; what a pseudo terminal lacks is here. */
 const asked: string[] = [];
-let failSetting = false;
+let fails: 'never' | 'low latency' | 'always' = 'never';
 
 type Done = (error?: Error) => void;
 type PortOptions = SerialLineOptions['setting'] & { readonly baudRate: number; readonly lock: boolean };
@@ -28,9 +28,10 @@ vi.mock('serialport', async () => {
       asked.push('close');
       done();
     }
-    set({ rts, lowLatency }: { rts: boolean; lowLatency: boolean }, done: Done): void {
+    set({ rts, lowLatency }: { rts: boolean; lowLatency?: boolean }, done: Done): void {
       asked.push(`rts ${rts ? 'high' : 'low'}${lowLatency ? ' quick' : ''}`);
-      done(failSetting ? new Error('Inappropriate ioctl') : undefined);
+      const refuses = fails === 'always' || (fails === 'low latency' && lowLatency);
+      done(refuses ? new Error('Inappropriate ioctl') : undefined);
     }
     update({ baudRate }: { baudRate: number }, done: Done): void {
       asked.push(`update ${baudRate}`);
@@ -60,12 +61,20 @@ function lineWith(options: Partial<SerialLineOptions> = {}) {
 
 beforeEach(() => {
   asked.length = 0;
-  failSetting = false;
+  fails = 'never';
 });
 
 test('opens locked, empties what the port still holds, and asks for low latency', async () => {
   await lineWith({ lowLatency: true }).open();
   expect(asked).toEqual(['open 9600 8 even 1 locked', 'flush', 'rts high quick']);
+});
+
+test('a port that knows no low latency still has its RTS set', async () => {
+  fails = 'low latency';
+  const line = lineWith({ lowLatency: true, rts: 'high-while-sending' });
+  await line.open();
+  await line.write(Uint8Array.of(1));
+  expect(asked.slice(2)).toEqual(['rts low quick', 'rts low', 'rts high', 'write 1', 'drain', 'rts low']);
 });
 
 describe('RTS', () => {
@@ -82,7 +91,7 @@ describe('RTS', () => {
   });
 
   test('a port without it is fine where nothing depends on it', async () => {
-    failSetting = true;
+    fails = 'always';
     const line = lineWith();
     await line.open();
     expect(line.isOpen).toBe(true);

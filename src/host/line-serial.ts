@@ -39,11 +39,13 @@ export function serialLine(options: SerialLineOptions): Line {
 class SerialLine implements Line {
   readonly #options: SerialLineOptions;
   readonly #name: string;
+  #knowsLowLatency: boolean;
   #connection: Connection | undefined;
 
   constructor(options: SerialLineOptions) {
     this.#options = options;
     this.#name = `serial ${options.path}`;
+    this.#knowsLowLatency = options.lowLatency;
   }
 
   get isOpen(): boolean {
@@ -149,17 +151,29 @@ class SerialLine implements Line {
     await closed(connection.port);
   }
 
-  /** Modem lines as wanted. A port that has none (a pseudo terminal) is fine unless a transceiver is to be switched by them. */
+  /** Modem lines as wanted. A port that has none (a pseudo terminal) is fine unless something depends on them. */
   async #signals(port: SerialPort, rts: boolean): Promise<void> {
-    const flags = { dtr: true, rts, lowLatency: this.#options.lowLatency };
     try {
-      await promisify(port.set.bind(port))(flags);
+      await this.#setSignals(port, rts);
     } catch (error) {
       if (this.#options.rts === 'high' || !port.isOpen) return;
       await closed(port);
       throw new OdecetError('line-unreachable', `${this.#name}: RTS cannot be set (${reasonOf(error)})`, {
         cause: error,
       });
+    }
+  }
+
+  /** Ports that know no low latency refuse the whole request, so it is made once more without. */
+  async #setSignals(port: SerialPort, rts: boolean): Promise<void> {
+    const set = promisify<object, void>(port.set.bind(port));
+    const flags = { dtr: true, rts };
+    if (!this.#knowsLowLatency) return set(flags);
+    try {
+      await set({ ...flags, lowLatency: true });
+    } catch {
+      this.#knowsLowLatency = false;
+      await set(flags);
     }
   }
 
