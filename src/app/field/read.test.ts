@@ -1,0 +1,109 @@
+import { once } from 'node:events';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, expect, test } from 'vitest';
+import { createModbusDriver } from '../../../drivers/modbus/index.ts';
+import { checkSite } from '../../device/parse.ts';
+import { changed, libraryOf, SITE } from '../../device/site.testkit.ts';
+import { hostClock } from '../../host/clock.ts';
+import { openLevelStore } from '../../host/store-level.ts';
+import { modbusMeter } from '../../sim/meter/modbus-meter.ts';
+import { SILENT } from '../app.testkit.ts';
+import { serveControl } from '../control.ts';
+import type { Gateway } from '../gateway.ts';
+import type { LoadedSite } from '../site-files.ts';
+import { STORE_FOLDER, stateFolder } from '../state.ts';
+import { fieldLine, lineConfigOf } from './line.ts';
+import { readLive } from './read.ts';
+import { readHandler } from './serve.ts';
+
+/** `odecet read`: by itself, through a gateway that runs, and refused where it cannot ask the one that does. */
+
+const clock = hostClock();
+const signal = new AbortController().signal;
+const tidy: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const each of tidy.splice(0).reverse()) await each();
+});
+
+/** A site whose corrector is a simulated meter on a loopback socket: 65,537 m3. Also how many connections the meter saw. */
+async function site(): Promise<{ loaded: LoadedSite; connections: () => number }> {
+  const image = { read: (_: string, __: number, count: number) => Array<number>(count).fill(1), write: () => false };
+  const meter = modbusMeter({ unit: 1, framing: 'modbus-tcp', image });
+  let connections = 0;
+  const server = createServer((socket) => {
+    connections += 1;
+    socket.on('data', (bytes) => {
+      const answer = meter(bytes, 0);
+      if (answer) socket.write(answer);
+    });
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  tidy.push(async () => server.close());
+  const folder = await mkdtemp(join(tmpdir(), 'odecet-field-'));
+  tidy.push(() => rm(folder, { recursive: true }));
+  const { port } = server.address() as AddressInfo;
+  const text = changed(SITE, ['host: 192.0.2.1\n    port: 502', `host: 127.0.0.1\n    port: ${port}`]);
+  const checked = checkSite(text, 'site.yaml', libraryOf());
+  if (!checked.ok) throw new Error('the site of the test is not sound');
+  const loaded = { ...checked.value, file: 'site.yaml', folder, packs: new Map(), warnings: [] };
+  return { loaded, connections: () => connections };
+}
+
+const VALUES = [{ quantity: 'volume.base.total', value: '65537', unit: 'm3', at: 'now', raw: '00010001' }];
+
+test('without a gateway the line is opened here, and what passed is told', async () => {
+  const { loaded } = await site();
+  const reading = await readLive(loaded, 'corrector', clock, signal);
+  expect(reading).toMatchObject({ device: 'corrector', values: VALUES, unusable: [] });
+  expect(reading.passed.map(({ way }) => way)).toEqual(['sent', 'received']);
+  expect(reading.passed[1]?.hex).toMatch(/0304000100 ?01$/);
+});
+
+test('a gateway that runs is asked, and reads on its own line', async () => {
+  const { loaded, connections } = await site();
+  await mkdir(stateFolder(loaded), { recursive: true });
+  const own = fieldLine(lineConfigOf(loaded, 'gas-line'), clock);
+  await own.open(signal);
+  tidy.push(() => own.close());
+  const ask: Gateway['ask'] = async (line, work) => {
+    expect(line).toBe('gas-line');
+    return work(own, signal);
+  };
+  const drivers = new Map([['modbus', createModbusDriver()]]);
+  const read = readHandler({ ask, drivers }, loaded.devices, clock);
+  const control = await serveControl(stateFolder(loaded), { read }, SILENT);
+  tidy.push(() => control.close());
+  expect(await readLive(loaded, 'corrector', clock, signal)).toMatchObject({ device: 'corrector', values: VALUES });
+  expect(connections()).toBe(1);
+});
+
+test('a gateway that runs and cannot be asked is not disturbed', async () => {
+  const { loaded, connections } = await site();
+  const store = await openLevelStore({ folder: join(stateFolder(loaded), STORE_FOLDER), create: true });
+  tidy.push(() => store.close());
+  await expect(readLive(loaded, 'corrector', clock, signal)).rejects.toMatchObject({
+    failure: { code: 'store-locked', detail: expect.stringContaining('a gateway runs on site.yaml') },
+  });
+  expect(connections()).toBe(0);
+});
+
+test('a store that nobody uses is no gateway, and stays as it is', async () => {
+  const { loaded } = await site();
+  const folder = join(stateFolder(loaded), STORE_FOLDER);
+  await (await openLevelStore({ folder, create: true })).close();
+  expect(await readLive(loaded, 'corrector', clock, signal)).toMatchObject({ values: VALUES });
+  await (await openLevelStore({ folder })).close();
+});
+
+test('a device that there is not, and a meter that does not answer, are told', async () => {
+  const { loaded } = await site();
+  await expect(readLive(loaded, 'corector', clock, signal)).rejects.toMatchObject({ failure: { code: 'usage' } });
+  const other = loaded.devices.get('corrector')!;
+  const config = { ...other.config, address: 9, replyTimeoutMs: 50 };
+  const devices = new Map([['corrector', { ...other, config }]]);
+  const reading = await readLive({ ...loaded, devices }, 'corrector', clock, signal);
+  expect(reading).toMatchObject({ values: [], error: { code: 'no-answer' }, passed: [{ way: 'sent' }] });
+});
