@@ -115,12 +115,14 @@ describe('odecet decode', () => {
     expect(lines.find((line) => line.includes('2850.427'))).toContain('m3');
   });
 
-  it('reads Modbus answers, RTU and TCP', async () => {
+  it('reads Modbus answers, RTU, ASCII and TCP', async () => {
     const rtu = await decode('01 03 04 00 01 86 a0 c9 eb', 'modbus', '--json');
     const tcp = await decode('00 07 00 00 00 07 01 03 04 00 01 86 a0', 'modbus', '--json');
     const shown = { unit: 1, function: 3, registers: ['0001', '86a0'], data: '000186a0' };
     expect(JSON.parse(tcp.lines[0]!)).toEqual({ ...shown, framing: 'tcp', transaction: 7 });
     expect(JSON.parse(rtu.lines[0]!)).toEqual({ ...shown, framing: 'rtu' });
+    const ascii = await decode(Buffer.from(':010304000186A0D1\r\n').toString('hex'), 'modbus', '--json');
+    expect(JSON.parse(ascii.lines[0]!)).toMatchObject({ framing: 'ascii', unit: 1, registers: ['0001', '86a0'] });
     const exception = await decode('00 07 00 00 00 03 01 83 02', 'modbus', '--json');
     expect([exception.status, JSON.parse(exception.lines[0]!)]).toMatchObject([
       1,

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Argument, Command } from 'commander';
 import { decodeTelegram, type ShownTelegram, showTelegram } from '../../drivers/mbus/index.ts';
-import { crc16, exceptionFailure, parseRtuAnswer, parseTcpFrame } from '../../drivers/modbus/index.ts';
+import { crc16, exceptionFailure, parseAsciiFrame, parseRtuAnswer, parseTcpFrame } from '../../drivers/modbus/index.ts';
 import type { Decrypt } from '../core/driver.ts';
 import { type Failure, failure, OdecetError } from '../core/failure.ts';
 import { loadMeterKey } from '../host/cipher.ts';
@@ -12,7 +12,7 @@ interface Refused {
 }
 
 interface ShownAnswer {
-  readonly framing: 'rtu' | 'tcp';
+  readonly framing: 'rtu' | 'ascii' | 'tcp';
   readonly transaction?: number;
   readonly unit: number;
   readonly function: number;
@@ -22,6 +22,7 @@ interface ShownAnswer {
 }
 
 const EXCEPTION_BIT = 0x80;
+const COLON = 0x3a;
 
 /** `odecet decode mbus|modbus [FILE|-]`: what bytes on a line mean, without a line. */
 export function decodeCommand(): Command {
@@ -100,12 +101,13 @@ function decodeModbus(digits: string): ShownAnswer | Refused {
   return bytes ? modbusAnswer(bytes) : notHex(digits);
 }
 
-/** RTU where the checksum over all bytes fits, else TCP. */
+/** ASCII where a colon begins it, RTU where the checksum over all bytes fits, else TCP. */
 function modbusAnswer(bytes: Uint8Array): ShownAnswer | Refused {
   const isRtu = bytes.length >= 4 && crc16(bytes.subarray(0, -2)) === (bytes.at(-2)! | (bytes.at(-1)! << 8));
   const isTcp = !isRtu && bytes.length >= 9 && bytes[2] === 0 && bytes[3] === 0;
   const tcp = isTcp ? parseTcpFrame(bytes) : undefined;
-  const parsed = tcp ?? parseRtuAnswer(bytes);
+  const isAscii = !isRtu && bytes[0] === COLON;
+  const parsed = tcp ?? (isAscii ? parseAsciiFrame(bytes) : parseRtuAnswer(bytes));
   if (parsed.kind === 'more') return { error: failure('frame-truncated', `${bytes.length} byte(s), more are missing`) };
   if (parsed.kind === 'broken') return { error: parsed.failure };
   const over = bytes.length - parsed.length;
@@ -120,7 +122,7 @@ function modbusAnswer(bytes: Uint8Array): ShownAnswer | Refused {
   }
   const data = Buffer.from(pdu.subarray(isRegisters ? 2 : 1)).toString('hex');
   return {
-    framing: isTcp ? 'tcp' : 'rtu',
+    framing: isTcp ? 'tcp' : isAscii ? 'ascii' : 'rtu',
     ...(tcp?.kind === 'frame' ? { transaction: tcp.transaction } : {}),
     unit,
     function: code,
