@@ -41,6 +41,17 @@ export function indexFromBuffer(
   };
 }
 
+/** Looks for each index once: neighbours share their edges. */
+export function remembered(find: FindIndex): FindIndex {
+  const found = new Map<string, Promise<KnownBoundary | undefined>>();
+  return (counter, at) => {
+    const key = `${counter.device} ${counter.quantity} ${at}`;
+    const known = found.get(key) ?? find(counter, at);
+    found.set(key, known);
+    return known;
+  };
+}
+
 /** The same from readings that are at hand, in order: for whole days. */
 export function indexFromReadings(
   readings: (counter: CounterPlan) => readonly Reading[],

@@ -3,11 +3,11 @@ import { marketDayOf, marketDaySpan, shiftDay } from '../core/calendar.ts';
 import { parseDecimal } from '../core/decimal.ts';
 import type { Interval } from '../core/interval.ts';
 import { cut, lastBoundary } from '../core/schedule.ts';
-import { type MarketDay, MINUTE_MS, type Span } from '../core/time.ts';
+import { type MarketDay, MINUTE_MS, type Span, type UtcMs } from '../core/time.ts';
 import type { Site } from '../device/site.ts';
 import type { Clock } from '../machine/clock.ts';
 import { type ChannelPlan, makeInterval, sameContent } from '../profile/interval.ts';
-import { edgesOf, indexFromBuffer } from './edges.ts';
+import { edgesOf, type FindIndex, indexFromBuffer, remembered } from './edges.ts';
 import { energiesOf, type HeatOn } from './energies.ts';
 import { finishChannel } from './finish-day.ts';
 import type { PointPlan } from './plan.ts';
@@ -37,6 +37,14 @@ export interface Profiler {
   readonly alone: <T>(work: () => Promise<T>) => Promise<T>;
 }
 
+/** What a new reading means for one channel: intervals that it decides, a gap that it ends. */
+interface Touched {
+  readonly point: PointPlan;
+  readonly plan: ChannelPlan;
+  readonly range?: Span;
+  readonly gap?: Span;
+}
+
 /** Where the profiler stands in the journal of stored readings; in that of the samples, below it. */
 const CURSOR = 'profiler';
 const CHANGES_AT_ONCE = 200;
@@ -46,12 +54,16 @@ export function createProfiler(parts: ProfilerParts): Profiler {
   const table = new Map(site.combustionHeat.map(({ day, kWhPerM3 }) => [day, parseDecimal(kWhPerM3)]));
   const heatOn = parts.heatOn ?? ((day) => table.get(day));
 
+  const plans = points.flatMap((point) => point.counted.map((plan) => ({ point, plan })));
   const alone = inTurn();
 
   /** The interval as it should stand now, or undefined when nothing new can be said. */
-  async function compute(plan: ChannelPlan, span: Span, known: Interval | undefined): Promise<Interval | undefined> {
-    // A day that was finished has interpolated edges: when one of them gets better, its neighbours must follow.
-    const find = indexFromBuffer(buffer, site, ({ stores }) => !stores || known !== undefined);
+  async function compute(
+    plan: ChannelPlan,
+    span: Span,
+    known: Interval | undefined,
+    find: FindIndex,
+  ): Promise<Interval | undefined> {
     const edges = await edgesOf(plan, span, find);
     if (!edges) return undefined;
     const made = makeInterval(plan, span, edges, clock.now(), (known?.version ?? 0) + 1);
@@ -65,8 +77,12 @@ export function createProfiler(parts: ProfilerParts): Profiler {
       (await buffer.intervals(plan.point, plan.channel, range)).map((interval) => [interval.start, interval]),
     );
     const made: Interval[] = [];
+    // A day that was finished has interpolated edges: when one of them gets better, its neighbours must follow.
+    const first = remembered(indexFromBuffer(buffer, site, ({ stores }) => !stores));
+    const again = remembered(indexFromBuffer(buffer, site, () => true));
     for (const span of cut(range, plan.minutes)) {
-      const interval = await compute(plan, span, known.get(span.start));
+      const before = known.get(span.start);
+      const interval = await compute(plan, span, before, before ? again : first);
       if (interval) made.push(interval);
     }
     if (plan.channel === 'volume' && made.length > 0) {
@@ -77,25 +93,32 @@ export function createProfiler(parts: ProfilerParts): Profiler {
     return made.length;
   }
 
-  async function followReading(ref: ReadingRef): Promise<number> {
-    const own = ({ device, quantity }: { device: string; quantity: string }) =>
-      device === ref.device && quantity === ref.quantity;
-    const touched = points.flatMap((point) =>
-      point.counted.filter(({ counters }) => counters.some(own)).map((plan) => ({ point, plan })),
+  /** What a batch of new readings touches: neighbours are made in one go. */
+  async function followReadings(refs: readonly ReadingRef[]): Promise<number> {
+    const touched: Touched[] = [];
+    for (const ref of refs) touched.push(...(await touchedBy(ref)));
+    let made = 0;
+    for (const plan of new Set(touched.map((one) => one.plan))) {
+      const ranges = touched.flatMap((one) => (one.plan === plan && one.range ? [one.range] : []));
+      for (const span of joined(ranges)) made += await alone(() => makeSpans(plan, span));
+    }
+    for (const { point, gap } of touched) if (gap && point.estimation) await alone(() => finishDaysOver(point, gap));
+    return made;
+  }
+
+  async function touchedBy({ device, quantity, at }: ReadingRef): Promise<Touched[]> {
+    const touched = plans.filter(({ plan }) =>
+      plan.counters.some((counter) => counter.device === device && counter.quantity === quantity),
     );
-    if (touched.length === 0) return 0;
-    const { device, quantity, at } = ref;
+    if (touched.length === 0) return [];
     const before = await buffer.readingAtOrBefore(device, quantity, at - 1);
     const after = await buffer.readingAtOrAfter(device, quantity, at + 1);
-    let made = 0;
-    for (const { point, plan } of touched) {
+    const isGap = before !== undefined && at - before.at > site.profile.sampleGapMsMax;
+    return touched.map(({ point, plan }) => {
       // What is converted needs the pressure of the whole interval: it is made when the day is over.
       const range = plan.conversion ? undefined : affected(plan, at, before?.at, after?.at);
-      if (range) made += await makeSpans(plan, range);
-      if (point.estimation && before && at - before.at > site.profile.sampleGapMsMax)
-        await finishDaysOver(point, { start: before.at, end: at });
-    }
-    return made;
+      return { point, plan, ...(range && { range }), ...(isGap && { gap: { start: before.at, end: at } }) };
+    });
   }
 
   /** The market intervals that a new reading can decide: from the reading before it to the one after it, a gap's length at most. */
@@ -134,7 +157,7 @@ export function createProfiler(parts: ProfilerParts): Profiler {
       const changes = await buffer.changes(stream, await buffer.cursor(cursor), CHANGES_AT_ONCE);
       const last = changes.at(-1);
       if (!last) return made;
-      for (const ref of changes.flatMap((change) => change.items)) made += await alone(() => followReading(ref));
+      made += await followReadings(changes.flatMap((change) => change.items));
       await buffer.setCursor(cursor, last.sequence);
     }
   }
@@ -160,6 +183,20 @@ export function createProfiler(parts: ProfilerParts): Profiler {
       }
     return count;
   }
+}
+
+/** So much at once at most, so that nothing else waits long. */
+const SPAN_MS_MAX = 24 * 60 * MINUTE_MS;
+
+/** The same instants in as few spans as may be, in order. */
+function joined(spans: readonly Span[]): Span[] {
+  const whole: { start: UtcMs; end: UtcMs }[] = [];
+  for (const { start, end } of [...spans].sort((a, b) => a.start - b.start)) {
+    const last = whole.at(-1);
+    if (last && start <= last.end && end - last.start <= SPAN_MS_MAX) last.end = Math.max(last.end, end);
+    else if (!last || end > last.end) whole.push({ start, end });
+  }
+  return whole;
 }
 
 /** One piece of work after the other, in the order in which they were asked for. */
