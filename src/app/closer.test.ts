@@ -19,9 +19,9 @@ const site = aSite({
 const counter = { device: 'other', quantity: 'volume.base.total', unit: 'm3', stores: true } as const;
 const POINTS = [aPoint(), aPoint(aPlan({ point: OTHER, counters: [counter] }))];
 
-function stagesOf({ buffer, clock }: Bench, points: readonly PointPlan[] = POINTS, of = site) {
+function stagesOf({ buffer, clock }: Bench, points: readonly PointPlan[] = POINTS, of = site, pack = gasPack) {
   const profiler = createProfiler({ site: of, points, buffer, clock });
-  const packs = new Map([['gas', gasPack] as const]);
+  const packs = new Map([['gas', pack] as const]);
   const closer = createCloser({
     site: of,
     points,
@@ -118,6 +118,36 @@ describe('a day that is over', () => {
     expect(await pointsIn(made, second!)).toEqual([OTHER]);
   });
 
+  it('a point that the pack cannot tell of does not hold the others of its message', async () => {
+    const { computed: _, ...statuses } = gasPack.statuses;
+    const made = await bench(AFTER);
+    const samples = [-5, 5].map((minutes) =>
+      aReading(DAY.start + 10 * HOUR_MS + minutes * MINUTE_MS, decimal(1_015_000 + minutes * 25, -3), {
+        source: 'sampled',
+      }),
+    );
+    await made.buffer.keepRound([...dayOf('meter', DAY.start, [10]), ...samples]);
+    await made.buffer.keepRound(dayOf('other'));
+    const { profiler, closer } = stagesOf(made, POINTS, site, { ...gasPack, statuses });
+    await profiler.follow();
+    expect(await closer.closeDays()).toBe(1);
+    const [id] = await answer(made, 'accepted');
+    expect(await pointsIn(made, id!)).toEqual([OTHER]);
+  });
+
+  it('the newest goes first', async () => {
+    const { made, closer } = await closed([dayOf('meter'), dayOf('other')]);
+    await answer(made, 'rejected');
+    made.clock.stepWall(48 * HOUR_MS);
+    for (const n of [1, 2])
+      for (const device of ['meter', 'other']) await made.buffer.keepRound(dayOf(device, DAY.start + n * 24 * HOUR_MS));
+    await stagesOf(made).profiler.follow();
+    expect(await closer.closeDays()).toBe(2);
+    const ids = await answer(made, 'accepted');
+    const days = await Promise.all(ids.map(async (id) => (await made.buffer.message(id))!.day));
+    expect(days).toEqual(['2026-06-03', '2026-06-02']);
+  });
+
   it('that was rejected waits for a person, and goes again when one has decided', async () => {
     const { made, closer } = await closed([dayOf('meter'), dayOf('other')]);
     await answer(made, 'rejected');
@@ -159,6 +189,24 @@ describe('a correction', () => {
     expect(message.corrects).toBe(first);
     expect(await pointsIn(made, second!)).toEqual([GAS]);
     expect(await closer.closeDays()).toBe(0);
+  });
+
+  it('can be followed by another of the same day, which carries what both told', async () => {
+    const { made, closer } = await closed([computed, dayOf('other')]);
+    await answer(made, 'accepted');
+    const ids: (string | undefined)[] = [];
+    for (const [n, value] of [decimal(11), decimal(12)].entries()) {
+      const [hour] = await made.buffer.intervals(GAS, 'volume', DAY);
+      const { version } = hour!;
+      await made.buffer.keepIntervals([{ ...hour!, value, quality: 'substituted', version: version + 1 }]);
+      expect(await closer.closeDays()).toBe(1);
+      ids.push(...(await answer(made, 'accepted')));
+      expect((await made.buffer.message(ids[n]!))!.corrects).toBeDefined();
+    }
+    expect((await made.buffer.message(ids[1]!))!.corrects).toBe(ids[0]);
+    const spans = cut(DAY, 60);
+    const { counts } = await made.buffer.ledger([{ point: GAS, channel: 'volume', spans }]);
+    expect(counts).toMatchObject({ accepted: 24, doubled: 0 });
   });
 
   it('is made also for a day that was done long ago, and also when the program stopped in between', async () => {

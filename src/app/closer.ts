@@ -8,12 +8,11 @@ import type { MarketDay, Span, UtcMs } from '../core/time.ts';
 import type { Site } from '../device/site.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { Log } from '../machine/log.ts';
-import { makeDocument, splitPoints } from '../message/document.ts';
-import { type FormatPack, packId } from '../message/pack.ts';
-import type { PointIntervals } from '../message/request.ts';
+import type { FormatPack } from '../message/pack.ts';
 import type { PointPlan } from './plan.ts';
 import { doubtsOf, isSettled, type PointDay, wishOf } from './point-day.ts';
 import type { Profiler } from './profiler.ts';
+import { queueDay } from './queue-day.ts';
 
 export interface CloserParts {
   readonly site: Site;
@@ -29,12 +28,12 @@ export interface CloserParts {
 
 /** Makes the messages of days that are over. Reads everything from the buffer, so a restart is the same as a pause. */
 export interface Closer {
-  /** Makes what can be made now; gives the number of messages queued. */
-  closeDays(): Promise<number>;
+  /** Makes what can be made now, or until the signal aborts; gives the number of messages queued. */
+  closeDays(signal?: AbortSignal): Promise<number>;
 }
 
-/** Days further back are history: they are closed by a person, not by a loop. */
-const DAYS_BACK_MAX = 45;
+/** Days further back are history: that they are passed over is told. */
+const DAYS_BACK_MAX = 400;
 
 export function createCloser(parts: CloserParts): Closer {
   const { site, points, packs, buffer, profiler, clock, log, installedAt } = parts;
@@ -51,13 +50,14 @@ export function createCloser(parts: CloserParts): Closer {
     const today = marketDayOf(commodity, clock.now() - site.sendAfterMs, site.zone);
     if (!first) return [];
     const done = await buffer.cursor(cursorName(commodity));
-    const earliest = [
-      first,
-      shiftDay(today, -DAYS_BACK_MAX),
-      ...(done > 0 ? [marketDayOf(commodity, done, site.zone)] : []),
-    ];
+    const wanted = [first, ...(done > 0 ? [marketDayOf(commodity, done, site.zone)] : [])].sort().at(-1)!;
+    const oldest = shiftDay(today, -DAYS_BACK_MAX);
+    if (wanted < oldest && !told.has(commodity)) {
+      told.set(commodity, wanted);
+      log.warn('days-passed-over', { commodity, from: wanted, before: oldest });
+    }
     const days: MarketDay[] = [];
-    for (let day = earliest.sort().at(-1)!; day < today; day = shiftDay(day, 1)) days.push(day);
+    for (let day = [wanted, oldest].sort().at(-1)!; day < today; day = shiftDay(day, 1)) days.push(day);
     return days;
   }
 
@@ -88,60 +88,15 @@ export function createCloser(parts: CloserParts): Closer {
     log.warn('day-doubtful', { point: found.plan.code, day, findings: doubts });
   }
 
-  async function queue(
+  function queue(
     commodity: Commodity,
     day: MarketDay,
     days: readonly PointDay[],
     corrects?: MessageId,
   ): Promise<number> {
-    const pack = packs.get(commodity)!;
-    const { sender, receiver } = site.market[commodity]!;
-    let queued = 0;
-    for (const group of splitPoints(pack, days)) {
-      const pointIntervals: PointIntervals[] = group.map(({ plan, intervals }) => ({
-        code: plan.code,
-        channels: intervals,
-      }));
-      const madeAt = clock.now();
-      const request = {
-        madeAt,
-        sender,
-        receiver,
-        zone: site.zone,
-        commodity,
-        day,
-        points: pointIntervals,
-        ...(corrects && { corrects }),
-      };
-      const trial = makeDocument(pack, { ...request, id: TRIAL_ID });
-      if (trial.kind === 'refused') {
-        for (const { plan } of group) tell(plan, day, trial.failure);
-        continue;
-      }
-      const message = await buffer.queueMessage((id) => {
-        const made = makeDocument(pack, { ...request, id });
-        if (made.kind === 'refused') throw new Error(`refused what was accepted a moment ago: ${made.failure.detail}`);
-        return {
-          id,
-          commodity,
-          day,
-          pack: packId(pack),
-          madeAt,
-          xml: made.xml,
-          carried: made.carried,
-          ...(corrects && { corrects }),
-        };
-      });
-      log.info('message-queued', {
-        message: message.id,
-        commodity,
-        day,
-        points: group.length,
-        intervals: message.carried.length,
-      });
-      queued++;
-    }
-    return queued;
+    const tellOf = ({ plan }: PointDay, found: Failure) => tell(plan, day, found);
+    const messages = { commodity, day, points: days, ...(corrects && { corrects }) };
+    return queueDay({ site, pack: packs.get(commodity)!, buffer, clock, log, tell: tellOf }, messages);
   }
 
   /** Everything the day's points want now, whole days only; a point that is not complete does not hold the others. */
@@ -206,21 +161,30 @@ export function createCloser(parts: CloserParts): Closer {
     }
   }
 
+  /** Newest day first: what has waited long can wait a little longer. */
+  async function closeCommodity(commodity: Commodity, signal: AbortSignal | undefined): Promise<number> {
+    const days = await openDays(commodity);
+    const done = new Set<MarketDay>();
+    let queued = 0;
+    for (const day of [...days].reverse()) {
+      if (signal?.aborted) return queued;
+      const key = dayKey(commodity, day);
+      const result = quiet.has(key) ? NOTHING_NEW : await closeDay(commodity, day);
+      quiet.add(key);
+      queued += result.queued;
+      if (result.done) done.add(day);
+    }
+    const firstOpen = days.findIndex((day) => !done.has(day));
+    const last = days[(firstOpen < 0 ? days.length : firstOpen) - 1];
+    if (last) await buffer.setCursor(cursorName(commodity), marketDaySpan(commodity, last, site.zone).end);
+    return queued;
+  }
+
   return {
-    async closeDays() {
+    async closeDays(signal) {
       await listen();
       let queued = 0;
-      for (const commodity of packs.keys()) {
-        let allDone = true;
-        for (const day of await openDays(commodity)) {
-          const key = dayKey(commodity, day);
-          const result = quiet.has(key) ? NOTHING_NEW : await closeDay(commodity, day);
-          quiet.add(key);
-          queued += result.queued;
-          allDone &&= result.done;
-          if (allDone) await buffer.setCursor(cursorName(commodity), marketDaySpan(commodity, day, site.zone).end);
-        }
-      }
+      for (const commodity of packs.keys()) queued += await closeCommodity(commodity, signal);
       return queued;
     },
   };
@@ -239,9 +203,6 @@ export function firstDayOf(point: PointPlan, installedAt: UtcMs, zone: string): 
   const day = marketDayOf(point.commodity, installedAt, zone);
   return marketDaySpan(point.commodity, day, zone).start === installedAt ? day : shiftDay(day, 1);
 }
-
-/** An id that is never sent: the document is tried before an id is spent on it. */
-const TRIAL_ID = `${'0'.repeat(13)}1`;
 
 function cursorName(commodity: Commodity): string {
   return `closer/${commodity}`;

@@ -24,8 +24,8 @@ export interface ProfilerParts {
 
 /** Turns what is new in the readings journal into intervals; a restart goes on where the cursor stands. */
 export interface Profiler {
-  /** Works through the journal as far as it goes; gives the number of intervals made. */
-  follow(): Promise<number>;
+  /** Works through the journal as far as it goes, or until the signal aborts; gives the number of intervals made. */
+  follow(signal?: AbortSignal): Promise<number>;
   /**
    * The last word on a day that is over: what the meter did not freeze is interpolated, gaps are estimated where the site file
    * allows it, what cannot be known becomes `missing`, and the rules that look at the whole day are applied.
@@ -151,20 +151,21 @@ export function createProfiler(parts: ProfilerParts): Profiler {
     }
   }
 
-  async function followStream(stream: 'readings' | 'samples', cursor: string): Promise<number> {
+  async function followStream(stream: 'readings' | 'samples', cursor: string, signal?: AbortSignal): Promise<number> {
     let made = 0;
     for (;;) {
       const changes = await buffer.changes(stream, await buffer.cursor(cursor), CHANGES_AT_ONCE);
       const last = changes.at(-1);
-      if (!last) return made;
+      if (!last || signal?.aborted) return made;
       made += await followReadings(changes.flatMap((change) => change.items));
       await buffer.setCursor(cursor, last.sequence);
     }
   }
 
   return {
-    async follow() {
-      return (await followStream('readings', CURSOR)) + (await followStream('samples', `${CURSOR}/samples`));
+    async follow(signal) {
+      const made = await followStream('readings', CURSOR, signal);
+      return made + (await followStream('samples', `${CURSOR}/samples`, signal));
     },
     alone,
     finish: (point, day) => alone(() => finish(point, day)),

@@ -81,8 +81,8 @@ export function passesOf({ site, profiler, closer, bells, clock, log }: PassPart
     {
       name: 'profile',
       bell: bells.readings,
-      async pass() {
-        const count = await profiler.follow();
+      async pass(signal) {
+        const count = await profiler.follow(signal);
         if (count > 0) log.info('intervals-made', { count });
         return undefined;
       },
@@ -90,8 +90,8 @@ export function passesOf({ site, profiler, closer, bells, clock, log }: PassPart
     {
       name: 'close',
       bell: bells.intervals,
-      async pass() {
-        await closer.closeDays();
+      async pass(signal) {
+        await closer.closeDays(signal);
         return nextClose(site, clock.now());
       },
     },
