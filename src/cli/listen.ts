@@ -1,9 +1,10 @@
-import { createWriteStream } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { Command, InvalidArgumentError } from 'commander';
 import { fieldLine, lineConfigOf, refuseWhileGatewayRuns } from '../app/field/line.ts';
 import { listen } from '../app/field/listen.ts';
 import { hexOf } from '../app/field/told.ts';
 import { loadSite } from '../app/site-files.ts';
+import { OdecetError } from '../core/failure.ts';
 import { isoUtc } from '../core/time.ts';
 import { hostClock } from '../host/clock.ts';
 import { stopSignal } from './signal.ts';
@@ -33,22 +34,31 @@ export function listenCommand(): Command {
       const clock = hostClock();
       const signal = AbortSignal.any([stopSignal(), ...(seconds ? [AbortSignal.timeout(seconds * 1_000)] : [])]);
       const line = fieldLine(lineConfig, clock);
-      const kept = out === undefined ? undefined : createWriteStream(out, { flags: 'wx' });
-      const failed = new Promise<never>((_, reject) => kept?.once('error', reject));
+      const kept = out === undefined ? undefined : await openNew(out);
       try {
-        await Promise.race([line.open(signal), failed]);
+        await line.open(signal);
         for await (const frames of listen(line, lineConfig.framing, quietMs, signal))
           for (const { bytes, text } of frames) {
             const at = isoUtc(clock.now());
             const hex = hexOf(bytes);
             process.stdout.write(json ? `${JSON.stringify({ at, hex, text })}\n` : `${at} ${hex}\n    ${text}\n`);
-            kept?.write(`${hex}\n`);
+            await kept?.appendFile(`${hex}\n`);
           }
       } finally {
         await line.close();
-        if (kept) await new Promise<void>((resolve) => kept.end(resolve));
+        await kept?.close();
       }
     });
+}
+
+/** A recording is never written over another. */
+async function openNew(file: string) {
+  try {
+    return await open(file, 'wx');
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new OdecetError('usage', `${file}: ${why}; give the name of a new file`, { cause });
+  }
 }
 
 function parsePositive(text: string): number {
