@@ -2,6 +2,7 @@ import type { Buffer } from '../buffer/index.ts';
 import { lastBoundary } from '../core/schedule.ts';
 import { MINUTE_MS, type Span, type UtcMs } from '../core/time.ts';
 import type { BoundDevice } from '../device/bound.ts';
+import { isCredible } from '../profile/boundary.ts';
 import type { PointPlan } from './plan.ts';
 
 /** How far back a meter's archive is asked for what is missing. */
@@ -27,8 +28,10 @@ export async function gapsOf(
   for (const { quantity, minutes } of counters) {
     const start = Math.max(since, lastBoundary(now - LOOK_BACK_MS, minutes));
     const end = lastBoundary(now, minutes);
-    const readings = await buffer.readings(device.config.id, quantity, { start, end: end + 1 });
-    const stored = new Set(readings.filter((reading) => reading.source === 'stored').map((reading) => reading.at));
+    const span = { start, end: end + 1 };
+    const readings = await buffer.readings(device.config.id, quantity, span, undefined, 'stored');
+    // A value with a stamp from a clock that was off is no evidence; the archive may have a better one.
+    const stored = new Set(readings.filter(isCredible).map((reading) => reading.at));
     for (
       let at = Math.ceil(start / (minutes * MINUTE_MS)) * minutes * MINUTE_MS;
       at <= end;

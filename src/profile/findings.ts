@@ -28,6 +28,8 @@ export const FINDINGS = {
     scope: 'edges',
     what: 'pressure or temperature is not known, so the operating volume cannot be converted',
   },
+  'multiplier-mixed': { level: 'refused', scope: 'edges', what: 'the multiplier changed inside it' },
+  'multiplier-unknown': { level: 'refused', scope: 'edges', what: 'the site file states no multiplier for that time' },
   // edges
   spike: { level: 'doubt', scope: 'edges', what: 'more than the stated share of the connected capacity' },
   'rolled-over': { level: 'note', scope: 'edges', what: 'the counter passed its last digit' },
@@ -35,11 +37,6 @@ export const FINDINGS = {
     level: 'note',
     scope: 'edges',
     what: 'another multiplier holds from the start of this interval',
-  },
-  'multiplier-mixed': {
-    level: 'doubt',
-    scope: 'edges',
-    what: 'the multiplier changed inside; the one at its start was used',
   },
   'clock-not-credible': {
     level: 'doubt',

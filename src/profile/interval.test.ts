@@ -67,12 +67,18 @@ describe('an interval', () => {
     ]);
   });
 
-  it('doubts what a multiplier changed in', () => {
+  it('refuses what a multiplier changed in, and what came before the first that is stated', () => {
     const multipliers = [
       { from: 0, value: decimal(2) },
       { from: HOUR.start + 1, value: decimal(3) },
     ];
-    expect(told(make(edges('0', '1'), { ...PLAN, multipliers }))).toEqual(['2', 'measured', 'multiplier-mixed']);
+    expect(told(make(edges('0', '1'), { ...PLAN, multipliers }))).toEqual([undefined, 'missing', 'multiplier-mixed']);
+    const later = [{ from: HOUR.end, value: decimal(2) }];
+    expect(told(make(edges('0', '1'), { ...PLAN, multipliers: later }))).toEqual([
+      undefined,
+      'missing',
+      'multiplier-unknown',
+    ]);
   });
 
   it('adds undisturbed and disturbed volume, each in its own unit, and needs both', () => {

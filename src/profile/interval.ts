@@ -81,13 +81,8 @@ export function makeInterval(
   version: number,
   state?: GasState,
 ): Interval {
-  const multiplier = multiplierAt(plan, span.start);
   const findings = new Set<FindingCode>();
-  if (multiplierAt(plan, span.end - 1) !== multiplier) findings.add('multiplier-mixed');
-  if (plan.multipliers.some(({ from }) => from === span.start)) findings.add('multiplier-changed');
-  const limit = limitOf(plan, span, multiplier);
-  const counted = totalOf(plan, edges, limit, findings);
-  const value = counted && publishedValue(plan, span, multiply(counted, multiplier), state, findings);
+  const value = credibleValue(plan, span, edges, state, findings);
   if (value && exceedsSpikeLimit(plan, span, value)) findings.add('spike');
   for (const finding of flagFindings(edges)) findings.add(finding);
   const base = {
@@ -103,6 +98,23 @@ export function makeInterval(
   };
   if (!value) return { ...base, quality: 'missing' };
   return { ...base, value, quality: plan.conversion ? 'computed' : qualityOf(edges, findings) };
+}
+
+function credibleValue(
+  plan: ChannelPlan,
+  span: Span,
+  edges: readonly CounterEdges[],
+  state: GasState | undefined,
+  findings: Set<FindingCode>,
+): Decimal | undefined {
+  const multiplier = multiplierAt(plan, span.start);
+  if (multiplierAt(plan, span.end - 1) !== multiplier) findings.add('multiplier-mixed');
+  else if (!multiplier) findings.add('multiplier-unknown');
+  // What part of the advance was counted under which ratio, nobody knows.
+  if (!multiplier || findings.size > 0) return undefined;
+  if (plan.multipliers.some(({ from }) => from === span.start)) findings.add('multiplier-changed');
+  const counted = totalOf(plan, edges, limitOf(plan, span, multiplier), findings);
+  return counted && publishedValue(plan, span, multiply(counted, multiplier), state, findings);
 }
 
 /** An interval of which nothing is known, said aloud so that it is counted. */
@@ -203,9 +215,12 @@ function capacityOver(perHour: Decimal, span: Span): Decimal {
   return multiply(perHour, divide(decimal(span.end - span.start), decimal(HOUR_MS), 6));
 }
 
-/** The multiplier that holds at an instant; always the same object, so that two instants can be compared. */
-export function multiplierAt(plan: ChannelPlan, at: UtcMs): Decimal {
-  return plan.multipliers.findLast((entry) => entry.from <= at)?.value ?? UNITY;
+/**
+ * The multiplier that holds at an instant, undefined before the first that is stated; always the same object, so that two
+ * instants can be compared.
+ */
+export function multiplierAt({ multipliers }: ChannelPlan, at: UtcMs): Decimal | undefined {
+  return multipliers.length === 0 ? UNITY : multipliers.findLast((entry) => entry.from <= at)?.value;
 }
 
 const UNITY = decimal(1);

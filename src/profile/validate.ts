@@ -145,7 +145,8 @@ function indexStep(plan: ChannelPlan, { origins, start }: Interval): Decimal {
         .map(({ to }) => convert(decimal(2, to.index.exponent), unit, CHANNEL_UNIT[plan.channel])),
     )
     .reduce(add, ZERO);
-  return multiply(step, multiplierAt(plan, start));
+  const multiplier = multiplierAt(plan, start);
+  return multiplier ? multiply(step, multiplier) : step;
 }
 
 function isZero(value: Decimal | undefined): boolean {
@@ -175,7 +176,8 @@ export function sumDiffers(
   const last = intervals.at(-1);
   const multiplier = multiplierAt(plan, span.start);
   const isWhole = intervals[0]?.start === span.start && last?.end === span.end;
-  if (!last || !isWhole || plan.conversion || multiplierAt(plan, span.end - 1) !== multiplier) return [];
+  const isOne = multiplier !== undefined && multiplierAt(plan, span.end - 1) === multiplier;
+  if (!last || !isWhole || plan.conversion || !isOne) return [];
   const advanced = advanceOver(plan, span, intervals);
   if (!advanced || intervals.some(({ value }) => !value)) return [];
   const sum = intervals.reduce((total, { value }) => add(total, value ?? ZERO), ZERO);
