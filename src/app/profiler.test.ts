@@ -188,6 +188,30 @@ describe('readings in any order', () => {
   }, 60_000);
 });
 
+describe('two stages at once', () => {
+  it('do not make the same version of an interval twice', async () => {
+    const made = await bench(AFTER);
+    // A slow disk: what one stage is about to write is not yet there when the other looks.
+    const buffer = {
+      ...made.buffer,
+      async keepIntervals(intervals: readonly Interval[]) {
+        for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+        return made.buffer.keepIntervals(intervals);
+      },
+    };
+    const profiler = createProfiler({ site, points: [aPoint()], buffer, clock: made.clock });
+    const [first, ...rest] = storedDay();
+    await made.buffer.keepRound([first!]);
+    await profiler.finish(aPoint(), DAY);
+    await made.buffer.keepRound(rest.map((reading) => ({ ...reading, flags: ['low-battery'] })));
+    await made.buffer.keepRound([aReading(DAY.start + HOUR_MS, '1')]);
+    await Promise.all([profiler.follow(), profiler.finish(aPoint(), DAY)]);
+    const intervals = await made.buffer.intervals(GAS, 'volume', DAY);
+    expect(intervals.every(({ quality }) => quality === 'measured')).toBe(true);
+    expect(intervals[0]!.findings).toEqual(['meter-battery-low', 'contradicted']);
+  });
+});
+
 describe('what comes late', () => {
   const withoutTen = storedDay().filter(({ at }) => at !== DAY.start + 10 * HOUR_MS);
   const around = [-5, 5].map((minutes) =>
