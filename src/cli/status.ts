@@ -1,17 +1,30 @@
-import type { Command } from 'commander';
+import { Command } from 'commander';
 import { loadSite } from '../app/site-files.ts';
 import { stateFolder } from '../app/state.ts';
 import { type GatewayStatus, STATUS_FILE } from '../app/status.ts';
 import { OdecetError } from '../core/failure.ts';
 import { isoUtc } from '../core/time.ts';
 import { hostFolder } from '../host/folder.ts';
+import { type BrokerOptions, isBrokerOptions, showSites } from './site-table.ts';
 import { printTable } from './table.ts';
-import { viewCommand } from './views.ts';
 
-/** `odecet status --config site.yaml`: what the gateway last said of its lines, devices and messages. */
+type StatusOptions = { readonly config?: string; readonly json?: true } & Partial<BrokerOptions>;
+
+/** `odecet status --config site.yaml`: what the gateway last said of itself; with `--broker URL` a live table of all sites. */
 export function statusCommand(): Command {
-  return viewCommand('status', 'what the gateway last said of its lines, devices and messages').action(
-    async ({ config, json }: { config: string; json?: true }) => {
+  return new Command('status')
+    .description('what a gateway last said of its lines, devices and messages, or a live table of all sites')
+    .option('--config <site.yaml>', 'one site, on its own machine')
+    .option('--broker <url>', 'all sites, over MQTT')
+    .option('--user <name>', 'user name for the broker (default: staff)')
+    .option('--password-file <file>', 'holds the password for the broker')
+    .option('--trust <file>', "authority of the broker's certificate")
+    .option('--once', 'print the table once')
+    .option('--json', 'print JSON')
+    .action(async (options: StatusOptions) => {
+      const { config, json } = options;
+      if (isBrokerOptions(options)) return showSites(options);
+      if (config === undefined) throw new OdecetError('usage', 'name a site with --config or a broker with --broker');
       const folder = stateFolder(loadSite(config));
       const text = await hostFolder(folder).readText(STATUS_FILE);
       if (text === undefined) throw new OdecetError('store-missing', `${folder}: no gateway has run here yet`);
@@ -34,8 +47,7 @@ export function statusCommand(): Command {
           'last failure': lastFailure ? `${lastFailure.code}: ${lastFailure.detail}` : '',
         })),
       );
-    },
-  );
+    });
 }
 
 function lineRow(line: GatewayStatus['lines'][number]): Record<string, string | number> {

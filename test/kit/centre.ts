@@ -24,6 +24,8 @@ import { memoryOutbox, quietLog } from '../../src/uplink/uplink.testkit.ts';
 /** Who the messages of the test kit say they are from. */
 export const SENDER = '27XG-CENTROPOL-P';
 const RETRY = { firstMs: 200, factor: 2, mostMs: 2_000, jitter: 0.3 };
+/** Looking may mean to read the whole journal of the operator's stand-in. */
+const LOOK_EVERY_MS = 250;
 const FIRST_DAY = '2026-03-02';
 
 export const clock = hostClock();
@@ -231,7 +233,7 @@ export async function until(holds: () => boolean | Promise<boolean>, withinMs: n
   const last = clock.monotonicMs() + withinMs;
   while (!(await holds())) {
     if (clock.monotonicMs() > last) throw new Error(`not within ${withinMs} ms: ${what}`);
-    await clock.sleep(50);
+    await clock.sleep(LOOK_EVERY_MS);
   }
 }
 

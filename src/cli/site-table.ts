@@ -1,0 +1,81 @@
+import Table from 'cli-table3';
+import pc from 'picocolors';
+import { loadBroker } from '../app/broker.ts';
+import { createSiteView, type SiteView } from '../app/site-view.ts';
+import { OdecetError } from '../core/failure.ts';
+import { isoUtc } from '../core/time.ts';
+import { hostClock } from '../host/clock.ts';
+import { stopSignal } from './signal.ts';
+
+export interface BrokerOptions {
+  readonly broker: string;
+  readonly user?: string;
+  readonly passwordFile?: string;
+  readonly trust?: string;
+  readonly json?: true;
+  readonly once?: true;
+}
+
+const DRAW_EVERY_MS = 1_000;
+/** What the broker kept comes within this. */
+const GATHER_MS = 1_500;
+
+/** `odecet status --broker URL`: all sites, drawn anew every second; once with --once or where nobody looks. */
+export async function showSites(options: BrokerOptions): Promise<void> {
+  const clock = hostClock();
+  const signal = stopSignal();
+  const view = createSiteView();
+  const { broker: url, user = 'staff', passwordFile, trust } = options;
+  const config = { url, mqtt: '3.1.1' as const, passwordFile, ...(trust && { tls: { trust: [trust] } }) };
+  const { broker } = await loadBroker(config, user, '.');
+  const session = await broker.connect(
+    {
+      clientId: `odecet-staff-${process.pid}-${Date.now()}`,
+      clean: true,
+      subscriptions: view.filters,
+      onMessage: async (delivered) => view.told(delivered),
+    },
+    signal,
+  );
+  const isLive = process.stdout.isTTY && !options.once && !options.json;
+  const over = session.ended.then((why) => {
+    if (!signal.aborted) throw new OdecetError(why.code, why.detail);
+  });
+  over.catch(() => undefined);
+  try {
+    await clock.sleep(GATHER_MS, signal).catch(() => undefined);
+    do {
+      if (options.json) process.stdout.write(`${JSON.stringify(view.sites())}\n`);
+      else process.stdout.write(`${isLive ? '\u001b[2J\u001b[H' : ''}${tableText(view, clock.now())}\n`);
+      if (isLive) await Promise.race([clock.sleep(DRAW_EVERY_MS, signal).catch(() => undefined), over]);
+    } while (isLive && !signal.aborted);
+  } finally {
+    await session.close();
+  }
+}
+
+function tableText(view: SiteView, now: number): string {
+  const sites = view.sites();
+  const head = ['site', 'state', 'said', 'outbox', 'oldest day', 'devices ok', 'gaps 24 h', 'clock', 'alerts'];
+  const table = new Table({ head, style: { head: [], border: [] } });
+  for (const { site, state, status, alerts } of sites) {
+    const good = status?.devices?.filter(({ failuresInRow }) => failuresInRow === 0).length;
+    const gaps = status?.points?.reduce((sum, point) => sum + point.gaps, 0);
+    table.push([
+      site,
+      state === 'ready' ? pc.green(state) : pc.red(state),
+      status?.at ?? '',
+      String(status?.outbox?.depth ?? ''),
+      status?.outbox?.oldestDay ?? '',
+      status?.devices ? `${good}/${status.devices.length}` : '',
+      gaps === undefined ? '' : gaps === 0 ? '0' : pc.yellow(String(gaps)),
+      status?.box?.ntpSynchronised === false ? pc.yellow('not synchronised') : '',
+      alerts.map(({ id, code }) => pc.red(`${id} ${code}`)).join('\n'),
+    ]);
+  }
+  return `${isoUtc(now)}  ${sites.length} sites\n${table.toString()}`;
+}
+
+export function isBrokerOptions(options: { broker?: string }): options is BrokerOptions {
+  return options.broker !== undefined;
+}

@@ -1,0 +1,244 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { enroll, revoke } from '../src/app/enroll.ts';
+import { createSiteView } from '../src/app/site-view.ts';
+import { OdecetError } from '../src/core/failure.ts';
+import { startEmbeddedBroker } from '../src/host/broker-embedded.ts';
+import { mqttBroker } from '../src/host/broker-mqtt.ts';
+import { hostClock } from '../src/host/clock.ts';
+import { hostSigner } from '../src/host/signer.ts';
+import type { BrokerSession, Delivered } from '../src/machine/broker.ts';
+import { topicOf } from '../src/uplink/relay/topics.ts';
+import {
+  allEmpty,
+  type Centre,
+  counted,
+  layOutCentre,
+  messageOf,
+  siteName,
+  startRelay,
+  startSite,
+  until,
+} from './kit/centre.ts';
+import { type Mosquitto, startMosquitto } from './kit/mosquitto.ts';
+
+/** Enrolment, the broker's access list, and the broker inside the relay. */
+const clock = hostClock();
+const PATH = `${process.env.PATH ?? ''}:/usr/sbin`;
+const hasMosquitto = spawnSync('mosquitto', ['-h'], { env: { ...process.env, PATH } }).error === undefined;
+const shipped = (name: string) => readFileSync(new URL(`../systemd/mosquitto/${name}`, import.meta.url), 'utf8');
+const bytes = (text: string) => new TextEncoder().encode(text);
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'odecet-enroll-'));
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+function order(site: string, more: object = {}) {
+  return {
+    site,
+    registry: join(folder, 'registry.yaml'),
+    senders: ['27XG-CENTROPOL-P'],
+    out: join(folder, site),
+    csr: false,
+    mosquittoPasswords: join(folder, 'passwords'),
+    ...more,
+  };
+}
+
+const passwordOf = async (site: string) => (await readFile(join(folder, site, 'broker.password'), 'utf8')).trim();
+
+test('enrolling makes a key that fits the line in the registry, and keeps what stood there', async () => {
+  await writeFile(join(folder, 'registry.yaml'), '# ours\nsites: []\n');
+  const { line, uplink } = await enroll(order('site-a', { relayKey: 'K'.repeat(43) }));
+  await enroll(order('site-b'));
+  const text = await readFile(join(folder, 'registry.yaml'), 'utf8');
+  expect(text).toContain('# ours');
+  expect(parse(text).sites.map(({ site }: { site: string }) => site)).toEqual(['site-a', 'site-b']);
+  expect(hostSigner(await readFile(join(folder, 'site-a', 'site.key'), 'utf8')).publicKey).toBe(line.key);
+  expect(parse(uplink).uplink).toMatchObject({ kind: 'relay', key: 'site.key', relayKeys: ['K'.repeat(43)] });
+});
+
+test('a name that is taken, reserved or wrong is refused, and nothing is written', async () => {
+  await enroll(order('site-a'));
+  const before = await readFile(join(folder, 'registry.yaml'), 'utf8');
+  for (const wrong of [
+    order('site-a', { out: join(folder, 'other') }),
+    order('relay'),
+    order('Site A'),
+    order('site-a'),
+  ])
+    await expect(enroll(wrong)).rejects.toThrow(OdecetError);
+  expect(await readFile(join(folder, 'registry.yaml'), 'utf8')).toBe(before);
+});
+
+test('a certificate request names the site', async () => {
+  await enroll(order('site-c', { csr: true }));
+  const found = spawnSync('openssl', [
+    'req',
+    '-in',
+    join(folder, 'site-c', 'broker.csr'),
+    '-noout',
+    '-verify',
+    '-subject',
+  ]);
+  if (found.error) return;
+  expect(String(found.stdout)).toMatch(/CN ?= ?site-c/);
+});
+
+describe.skipIf(!hasMosquitto)('the shipped access list on Mosquitto (skipped where it is not installed)', () => {
+  let mosquitto: Mosquitto;
+  let open: BrokerSession[];
+  beforeEach(async () => {
+    for (const site of ['site-a', 'site-b', 'relay', 'staff'].filter((name) => name !== 'relay'))
+      await enroll(order(site));
+    mosquitto = await startMosquitto({
+      anonymous: false,
+      files: { acl: shipped('odecet.acl'), passwords: await readFile(join(folder, 'passwords'), 'utf8') },
+      more: ['allow_anonymous false', 'acl_file FOLDER/acl', 'password_file FOLDER/passwords'],
+    });
+    open = [];
+  });
+  afterEach(async () => {
+    await Promise.all(open.map((session) => session.close()));
+    await mosquitto.stop();
+  });
+
+  async function connect(user: string, password: string, subscriptions: readonly string[] = []) {
+    const heard: Delivered[] = [];
+    const broker = mqttBroker({ url: mosquitto.url, protocolVersion: 4, username: user, password });
+    const onMessage = async (delivered: Delivered) => void heard.push(delivered);
+    const session = await broker.connect({ clientId: `test-${user}`, clean: true, subscriptions, onMessage });
+    open.push(session);
+    return { session, heard };
+  }
+
+  test('a site is heard on its own topics only, and hears only what is for it', async () => {
+    const staff = await connect('staff', await passwordOf('staff'), ['odecet/1/#']);
+    const a = await connect('site-a', await passwordOf('site-a'), ['odecet/1/#']);
+    const b = await connect('site-b', await passwordOf('site-b'));
+    for (const what of ['state', 'status', 'alert/x'] as const) {
+      await b.session.publish({ topic: topicOf('site-b', what), payload: bytes('own') });
+      await b.session.publish({ topic: topicOf('site-a', what), payload: bytes('forged') });
+    }
+    await b.session.publish({ topic: topicOf('site-a', 'down'), payload: bytes('forged') });
+    await staff.session.publish({ topic: topicOf('site-a', 'command'), payload: bytes('forged') });
+    await until(() => staff.heard.length >= 3, 5_000, 'staff hear site-b');
+    await clock.sleep(200);
+    expect(staff.heard.map(({ payload }) => new TextDecoder().decode(payload))).toEqual(['own', 'own', 'own']);
+    expect(a.heard).toEqual([]);
+  });
+
+  test('a wrong password is refused', async () => {
+    await expect(connect('site-a', 'guess')).rejects.toMatchObject({ failure: { code: 'broker-refused' } });
+  });
+});
+
+describe('the broker inside the relay', () => {
+  let centre: Centre;
+  let stop: () => Promise<void>;
+  let url: string;
+  beforeEach(async () => {
+    centre = await layOutCentre({ sites: 2, brokerUrl: 'mqtt://127.0.0.1:1' });
+    for (const n of [0, 1]) await enroll(order(siteName(n)));
+    const lines = parse(await readFile(join(folder, 'registry.yaml'), 'utf8')).sites as { password: string }[];
+    await centre.writeRegistry((all) => all.map((line, n) => ({ ...line, password: lines[n]!.password })));
+    const probe = await startEmbeddedBroker({
+      host: '127.0.0.1',
+      port: 0,
+      rights: { isKnown: () => false, maySay: () => false, mayHear: () => false },
+    });
+    await probe.close();
+    url = `mqtt://127.0.0.1:${probe.port}`;
+    await writeFile(join(centre.rehearsal.folder, 'staff.password'), 'look\n');
+    const embeddedBroker = { port: probe.port, staffPasswordFile: 'staff.password' };
+    ({ stop } = await startRelay(await centre.relayFile('centre-1', { embeddedBroker }), undefined, true));
+  });
+  afterEach(async () => {
+    await stop();
+    await centre.remove();
+  });
+
+  const site = async (n: number) =>
+    startSite(centre, n, [messageOf(n, 0)], {
+      brokerUrl: url,
+      protocolVersion: 4,
+      username: siteName(n),
+      password: await passwordOf(siteName(n)),
+    });
+
+  test('a message is accepted, and staff see the site', async () => {
+    const one = await site(0);
+    await until(() => allEmpty([one]), 20_000, 'the outbox is empty');
+    expect(counted(await centre.entries())).toEqual({ accepted: 1, doubled: 0, rejected: 0 });
+    const view = createSiteView();
+    const staff = await mqttBroker({ url, protocolVersion: 4, username: 'staff', password: 'look' }).connect({
+      clientId: 'staff',
+      clean: true,
+      subscriptions: view.filters,
+      onMessage: async (delivered) => view.told(delivered),
+    });
+    await until(
+      () => view.sites().some(({ site: name, state }) => name === siteName(0) && state === 'ready'),
+      5_000,
+      'seen',
+    );
+    await one.stop();
+    await until(() => view.sites().some(({ state }) => state === 'disconnected'), 5_000, 'its leave is seen');
+    await staff.close();
+  }, 40_000);
+
+  test('a revoked site can no longer speak, connected or not', async () => {
+    const registry = centre.registryFile;
+    await revoke(registry, siteName(1));
+    await clock.sleep(1_000);
+    const connecting = mqttBroker({
+      url,
+      protocolVersion: 4,
+      username: siteName(1),
+      password: await passwordOf(siteName(1)),
+    }).connect({ clientId: 'x', clean: true, subscriptions: [], onMessage: async () => undefined });
+    await expect(connecting).rejects.toMatchObject({ failure: { code: 'broker-refused' } });
+  }, 20_000);
+});
+
+test('the embedded broker acknowledges only what its program has dealt with', async () => {
+  const broker = await startEmbeddedBroker({
+    host: '127.0.0.1',
+    port: 0,
+    rights: { isKnown: () => true, maySay: () => true, mayHear: () => true },
+  });
+  let finish: () => void = () => undefined;
+  const dealt = new Promise<void>((resolve) => {
+    finish = resolve;
+  });
+  const inside = await broker.broker.connect({
+    clientId: 'relay',
+    clean: true,
+    subscriptions: ['odecet/1/+/up'],
+    onMessage: () => dealt,
+  });
+  const outside = await mqttBroker({
+    url: `mqtt://127.0.0.1:${broker.port}`,
+    protocolVersion: 4,
+    username: 'u',
+    password: 'p',
+  }).connect({ clientId: 's', clean: true, subscriptions: [], onMessage: async () => undefined });
+  let isAcknowledged = false;
+  const publishing = outside.publish({ topic: 'odecet/1/s/up', payload: bytes('x') }).then(() => {
+    isAcknowledged = true;
+  });
+  await clock.sleep(200);
+  expect(isAcknowledged).toBe(false);
+  finish();
+  await publishing;
+  await outside.close();
+  await inside.close();
+  await broker.close();
+});
