@@ -18,6 +18,7 @@ import { relayCommand } from './relay.ts';
 import { restoreCommand } from './restore.ts';
 import { sandboxCommand } from './sandbox.ts';
 import { scanCommand } from './scan.ts';
+import { simCommand } from './sim.ts';
 import { statusCommand } from './status.ts';
 import { substituteCommand } from './substitute.ts';
 import { traceCommand } from './trace.ts';
@@ -39,6 +40,7 @@ const COMMANDS = [
   restoreCommand,
   sandboxCommand,
   metersCommand,
+  simCommand,
   decodeCommand,
   readCommand,
   scanCommand,

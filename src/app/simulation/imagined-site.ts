@@ -1,0 +1,293 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { marketDaySpan, shiftDay } from '../../core/calendar.ts';
+import { OdecetError } from '../../core/failure.ts';
+import { eicCheckCharacter, gs1CheckDigit } from '../../core/identifier.ts';
+import type { Commodity } from '../../core/interval.ts';
+import { HOUR_MS, isoUtc, type MarketDay, MINUTE_MS, type UtcMs } from '../../core/time.ts';
+import type { BoundDevice } from '../../device/bound.ts';
+import type { LineConfig } from '../../device/line-config.ts';
+import type { DeviceModel } from '../../device/model.ts';
+import { type Site, siteSchema } from '../../device/site.ts';
+import { type FormatPack, loadPack } from '../../message/pack.ts';
+import type { Park, ParkMeter } from '../../sim/meter/park.ts';
+import type { Random } from '../../sim/random.ts';
+import { deviceLibrary, loadDeviceModel } from '../device-files.ts';
+import { PROJECT_FOLDER } from '../project.ts';
+
+/** A whole site out of a seed: what the gateway is told, and what really stands there. */
+export interface ImaginedSite {
+  readonly site: Site;
+  readonly devices: ReadonlyMap<string, BoundDevice>;
+  readonly packs: ReadonlyMap<Commodity, FormatPack>;
+  readonly park: Park;
+  readonly meters: readonly ImaginedMeter[];
+  readonly heat: string;
+}
+
+/** A meter of the site with what a judge must know of it. */
+export interface ImaginedMeter extends ParkMeter {
+  readonly model: DeviceModel;
+  /** The index after which it shows zero again, litres or watt-hours. */
+  readonly rollsOverAt?: number;
+  /** So many litres or watt-hours the shown index may lag behind the true one. */
+  readonly resolution: number;
+  /** Frozen periods that can still be asked for; 0 where the meter freezes nothing. */
+  readonly periodsKept: number;
+  readonly multipliers: readonly { readonly from: UtcMs; readonly value: number }[];
+}
+
+const ZONE = 'Europe/Prague';
+const HEAT = '10.6649';
+/** Archives reach back before the first reading, and a wrong clock may ask for what was before that. */
+const HISTORY_MS = 20 * 24 * HOUR_MS;
+
+interface Kind {
+  readonly model: string;
+  readonly commodity: Commodity;
+  readonly framing: LineConfig['framing'];
+  readonly hasSerial: boolean;
+  readonly resolution: number;
+  readonly periodsKept: number;
+  readonly fullPerHour: number;
+  /** Digits before the point, in the unit of the device file; a site says them in its own copy of the file. */
+  readonly digits?: number;
+  /** The counter's range in litres or watt-hours that those digits make. */
+  readonly range?: number;
+  readonly multiplier?: boolean;
+}
+
+/** Every protocol, with archive and without, sampled and frozen, in Wh and in kWh, with and without rollover and transformers. */
+const KINDS: readonly Kind[] = [
+  {
+    model: 'generic/mbus-gas-corrector',
+    commodity: 'gas',
+    framing: 'mbus',
+    hasSerial: true,
+    resolution: 0,
+    periodsKept: 1,
+    fullPerHour: 320_000,
+  },
+  {
+    model: 'generic/mbus-electricity-meter',
+    commodity: 'electricity',
+    framing: 'mbus',
+    hasSerial: true,
+    resolution: 0,
+    periodsKept: 12,
+    fullPerHour: 240_000,
+    digits: 5,
+    range: 100_000_000,
+  },
+  {
+    model: 'generic/modbus-gas-corrector',
+    commodity: 'gas',
+    framing: 'modbus-rtu',
+    hasSerial: false,
+    resolution: 0,
+    periodsKept: 60,
+    fullPerHour: 210_000,
+  },
+  {
+    model: 'eastron/sdm630',
+    commodity: 'electricity',
+    framing: 'modbus-rtu',
+    hasSerial: false,
+    resolution: 16,
+    periodsKept: 0,
+    fullPerHour: 45_000,
+  },
+  {
+    model: 'abb/b23',
+    commodity: 'electricity',
+    framing: 'modbus-tcp',
+    hasSerial: false,
+    resolution: 10,
+    periodsKept: 0,
+    fullPerHour: 5_000,
+    multiplier: true,
+  },
+  {
+    model: 'schneider/iem3155',
+    commodity: 'electricity',
+    framing: 'modbus-tcp',
+    hasSerial: false,
+    resolution: 0,
+    periodsKept: 0,
+    fullPerHour: 90_000,
+    digits: 8,
+    range: 100_000_000,
+  },
+];
+
+export interface SiteWish {
+  readonly points: number;
+  /** Every electricity point hourly; else quarter-hourly or hourly by chance. */
+  readonly hourly: boolean;
+  readonly start: UtcMs;
+  readonly days: number;
+  readonly firstDay: MarketDay;
+  /** How often samples are taken between the boundaries. */
+  readonly sampleEveryMs: number;
+}
+
+export function imagineSite(seed: number, wish: SiteWish, random: Random): ImaginedSite {
+  const lines: ImaginedLine[] = [];
+  const meters = Array.from({ length: wish.points }, (_, n) =>
+    imagineMeter(n, KINDS[(n + seed) % KINDS.length]!, wish, lines, random),
+  );
+  const park: Park = { seed, zone: ZONE, start: wish.start - HISTORY_MS, meters };
+  const site = siteSchema.parse(siteOf(meters, lines, wish));
+  const devices = new Map(
+    meters.map(({ device, model, framing }) => [device.id, { config: device, model, framing, zone: ZONE }]),
+  );
+  return { site, devices, packs: formatPacks(), park, meters, heat: HEAT };
+}
+
+function imagineMeter(n: number, kind: Kind, wish: SiteWish, lines: ImaginedLine[], random: Random): ImaginedMeter {
+  const { commodity, framing, fullPerHour, periodsKept, resolution, range } = kind;
+  const line = lineFor(kind, lines);
+  const serial = String(10_000_000 + random.below(89_999_999));
+  const minutes = commodity === 'gas' || wish.hourly || random.chance(0.3) ? 60 : 15;
+  const startIndex = range ? range - random.below(fullPerHour * 24 * wish.days) - 1 : random.below(50_000_000);
+  const changeAt = marketDaySpan('electricity', shiftDay(wish.firstDay, Math.ceil(wish.days / 2)), ZONE).start;
+  const multipliers = kind.multiplier
+    ? [
+        { from: wish.start - HISTORY_MS, value: 40 },
+        { from: changeAt, value: 60 },
+      ]
+    : [];
+  return {
+    device: {
+      id: `meter-${n + 1}`,
+      model: kind.model,
+      line: line.id,
+      address: n + 1,
+      ...(kind.hasSerial && { serial }),
+      multiplier: multipliers.map(({ from, value }) => ({ from: isoUtc(from), value: String(value) })),
+      blocks: kind.model.includes('modbus-gas') ? { current: 100, 'last-hour': 200, archive: 1000 } : {},
+      ...(kind.model.includes('modbus-gas') && { archive: { records: periodsKept } }),
+    },
+    framing,
+    point: pointCode(commodity, n),
+    commodity,
+    serial: kind.hasSerial ? serial : '0',
+    fullPerHour,
+    startIndex: Math.max(1, startIndex),
+    stores: periodsKept > 0,
+    minutes,
+    model: modelOf(kind),
+    ...(range && { rollsOverAt: range }),
+    resolution,
+    periodsKept,
+    multipliers,
+  };
+}
+
+interface ImaginedLine {
+  readonly id: string;
+  readonly framing: LineConfig['framing'];
+  meters: number;
+}
+
+/** Buses hold three meters each; a meter with a socket of its own has its own line. */
+function lineFor({ framing }: Kind, lines: ImaginedLine[]): ImaginedLine {
+  const last = lines.findLast((line) => line.framing === framing);
+  const line =
+    last && framing !== 'modbus-tcp' && last.meters < 3 ? last : { id: `line-${lines.length + 1}`, framing, meters: 0 };
+  if (line !== last) lines.push(line);
+  line.meters++;
+  return line;
+}
+
+/** Codes with a right check digit in the form of real ones; no such points exist. */
+function pointCode(commodity: Commodity, n: number): string {
+  const number = String(n).padStart(4, '0');
+  return commodity === 'gas' ? eic(`27ZG500SIM0${number}`) : gs1(`8591824009910${number}`);
+}
+
+function eic(payload: string): string {
+  return payload + eicCheckCharacter(payload);
+}
+
+function gs1(payload: string): string {
+  return payload + gs1CheckDigit(payload);
+}
+
+function siteOf(meters: readonly ImaginedMeter[], lines: readonly ImaginedLine[], wish: SiteWish): unknown {
+  const days = Array.from({ length: wish.days + 3 }, (_, n) => shiftDay(wish.firstDay, n - 1));
+  const keys = { certificate: 'none.crt', key: 'none.key' };
+  return {
+    site: 'imagined-site',
+    zone: ZONE,
+    // Nothing is ever connected to.
+    lines: lines.map(({ id, framing }) => ({ id, framing, kind: 'tcp', host: '127.0.0.1', port: 1 })),
+    devices: meters.map(({ device }) => device),
+    points: meters.map(({ point, commodity, device, minutes, fullPerHour, multipliers }) => ({
+      code: point,
+      commodity,
+      metering: 'A',
+      device: device.id,
+      minutes,
+      capacity: String(Math.ceil((fullPerHour * 1.4 * Math.max(1, ...multipliers.map(({ value }) => value))) / 1000)),
+    })),
+    market: {
+      gas: {
+        sender: { id: eic('27XODECET-SIM00'), codingScheme: '15' },
+        receiver: { id: '27XGOTE-CZ-GAS-R', codingScheme: '15' },
+        pack: 'ote/gasdat',
+      },
+      electricity: {
+        sender: { id: gs1('859182409900'), codingScheme: '14' },
+        receiver: { id: '8591824000007', codingScheme: '14' },
+        pack: 'ote/cdsdata',
+      },
+    },
+    combustionHeat: days.map((day) => ({ day, kWhPerM3: HEAT })),
+    collect: { everyMs: wish.sampleEveryMs },
+    profile: { sampleGapMsMax: 30 * MINUTE_MS },
+    uplink: {
+      kind: 'direct',
+      environment: 'sandbox',
+      url: 'https://operator.invalid/CDSService',
+      tls: { ...keys, trust: ['none.crt'] },
+      seal: keys,
+      operatorCertificates: ['none.crt'],
+    },
+  };
+}
+
+const models = new Map<string, DeviceModel>();
+
+/** Read once: two hundred seeds in a row use the same few files. */
+function modelOf({ model: name, digits }: Kind): DeviceModel {
+  const known = models.get(name);
+  if (known) return known;
+  const file = loadDeviceModel(name, deviceLibrary([join(PROJECT_FOLDER, 'device-config')]));
+  const model =
+    digits === undefined
+      ? file
+      : {
+          ...file,
+          readings: file.readings.map((reading) => (reading.kind === 'counter' ? { ...reading, digits } : reading)),
+        };
+  models.set(name, model);
+  return model;
+}
+
+let packs: ReadonlyMap<Commodity, FormatPack> | undefined;
+
+function formatPacks(): ReadonlyMap<Commodity, FormatPack> {
+  packs ??= new Map([
+    ['gas', packFile('ote/gasdat')],
+    ['electricity', packFile('ote/cdsdata')],
+  ]);
+  return packs;
+}
+
+function packFile(name: string): FormatPack {
+  const file = join(PROJECT_FOLDER, 'format-packs', `${name}.yaml`);
+  const loaded = loadPack(readFileSync(file, 'utf8'), file);
+  if (loaded.kind === 'pack') return loaded.pack;
+  throw new OdecetError('pack-invalid', file);
+}

@@ -1,0 +1,101 @@
+import type { Buffer, Damage } from '../../buffer/index.ts';
+import { openBuffer } from '../../buffer/index.ts';
+import type { Message } from '../../core/message.ts';
+import type { UtcMs } from '../../core/time.ts';
+import type { Clock } from '../../machine/clock.ts';
+import type { Store } from '../../machine/store.ts';
+import { type SimClock, simClock } from '../../sim/clock.ts';
+import { simEntropy } from '../../sim/entropy.ts';
+import { type LineFault, type SimLine, simLine } from '../../sim/line.ts';
+import type { Random } from '../../sim/random.ts';
+import type { SimDisk } from '../../sim/store.ts';
+import type { World } from '../../sim/world.ts';
+import type { Delivery } from '../../uplink/direct.ts';
+import { createGateway } from '../gateway.ts';
+import type { ImaginedSite } from './imagined-site.ts';
+import type { RunningMeter } from './meters.ts';
+import type { Trace } from './trace.ts';
+
+export interface MachineParts {
+  readonly world: World;
+  readonly random: Random;
+  readonly disk: SimDisk;
+  readonly site: ImaginedSite;
+  readonly meters: readonly RunningMeter[];
+  readonly weatherOf: (line: string) => (request: Uint8Array) => LineFault | undefined;
+  readonly deliver: (message: Message, clock: Clock, signal: AbortSignal) => Promise<Delivery>;
+  readonly onDamage: (damage: Damage) => void;
+  readonly trace: Trace;
+  readonly installedAt: UtcMs;
+}
+
+/** A gateway on an imagined machine, from power on to its end. */
+export interface Machine {
+  readonly clock: SimClock;
+  readonly lines: ReadonlyMap<string, SimLine>;
+  readonly buffer: Buffer;
+  /** Settles when the program has ended by itself; never after a power cut. */
+  readonly ended: Promise<void>;
+  /** Stops it as a service manager does, and closes the store. */
+  stop(): Promise<void>;
+  /** Nothing of it goes on; what was under way on the disk is there or not. */
+  cut(): void;
+}
+
+/** Switches the machine on. Rejects when the program cannot start, with the store closed. */
+export async function bootMachine(parts: MachineParts, wallAt: UtcMs, first: boolean): Promise<Machine> {
+  const { world, random, disk, site, meters, trace } = parts;
+  const life = world.newLife();
+  const clock = simClock(life, wallAt);
+  const store = await disk.open(first);
+  const buffer = await openOrClose(store, clock, parts.onDamage);
+  const lines = new Map(
+    site.site.lines.map((line) => {
+      const here = meters.filter(({ plan }) => plan.device.line === line.id);
+      const options = {
+        name: line.id,
+        meters: here.map(({ hears }) => hears),
+        random,
+        weather: parts.weatherOf(line.id),
+      };
+      return [line.id, simLine(life, { ...options, lateAfterReopen: line.framing === 'modbus-rtu' })] as const;
+    }),
+  );
+  const gateway = createGateway({
+    loaded: site,
+    buffer,
+    installedAt: parts.installedAt,
+    lineOf: ({ id }) => lines.get(id)!,
+    deliver: (message, signal) => parts.deliver(message, clock, signal),
+    alert: () => undefined,
+    clock,
+    entropy: simEntropy(random.fork('entropy')),
+    log: trace.log,
+  });
+  const stopping = new AbortController();
+  const ended = gateway.run(stopping.signal);
+  return {
+    clock,
+    lines,
+    buffer,
+    ended,
+    async stop() {
+      stopping.abort();
+      await ended.catch(() => undefined);
+      await store.close();
+    },
+    cut() {
+      life.end();
+      disk.powerCut();
+    },
+  };
+}
+
+async function openOrClose(store: Store, clock: Clock, onDamage: (damage: Damage) => void): Promise<Buffer> {
+  try {
+    return await openBuffer(store, { clock, onDamage });
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}

@@ -1,0 +1,90 @@
+import { MINUTE_MS, type Millis, type Span, type UtcMs } from '../../core/time.ts';
+import type { SimMeter } from '../../sim/line.ts';
+import { createLoad } from '../../sim/meter/load.ts';
+import { parkMeter } from '../../sim/meter/park.ts';
+import type { Episode } from './faults.ts';
+import type { ImaginedMeter, ImaginedSite } from './imagined-site.ts';
+import { type OwnClock, ownClock } from './own-clock.ts';
+
+/** A meter in its place: it counts by the true time and freezes by its own clock. */
+export interface RunningMeter {
+  readonly plan: ImaginedMeter;
+  readonly clock: OwnClock;
+  /** What it has really counted by a true instant, litres or watt-hours, as if it never rolled over. */
+  readonly indexAt: (trueAt: UtcMs) => number;
+  /** The steepest use, litres or watt-hours in a millisecond. */
+  readonly steepest: number;
+  readonly deaths: readonly Span[];
+  readonly hears: SimMeter;
+}
+
+/** Answers begin after this and come at 9600 baud, 11 bits a byte. */
+const REPLY_AFTER_MS: Millis = 30;
+const BYTE_MS = 11 / 9.6;
+
+/** How often a drifting clock is a little more off. */
+const DRIFT_STEP_MS = 30 * MINUTE_MS;
+
+export function runMeter(
+  site: ImaginedSite,
+  plan: ImaginedMeter,
+  episodes: readonly Episode[],
+  trueNow: () => UtcMs,
+): RunningMeter {
+  const { park } = site;
+  const load = createLoad({
+    seed: park.seed,
+    meter: plan.device.id,
+    commodity: plan.commodity,
+    zone: park.zone,
+    start: park.start,
+    startIndex: BigInt(plan.startIndex),
+    fullPerHour: plan.fullPerHour,
+  });
+  const clock = ownClock(clockSteps(episodes));
+  const deaths = episodes.filter(({ kind }) => kind === 'meter-dead');
+  const isDead = (at: UtcMs) => deaths.some(({ start, end }) => start <= at && at < end);
+  const wrapped = (index: bigint) => (plan.rollsOverAt ? index % BigInt(plan.rollsOverAt) : index);
+  const answer = parkMeter(park, plan, plan.model, {
+    stepMost: load.stepMost,
+    indexAt: (own) => {
+      const now = trueNow();
+      const at = own === clock.shows(now) ? now : (clock.whenShowed(own, now)[0] ?? now);
+      return wrapped(load.indexAt(Math.max(at, park.start)));
+    },
+  });
+  return {
+    plan,
+    clock,
+    indexAt: (at) => Number(load.indexAt(Math.max(at, park.start))),
+    steepest: load.stepMost / (5 * MINUTE_MS),
+    deaths,
+    hears(request) {
+      const now = trueNow();
+      if (isDead(now)) return [];
+      const reply = answer(request, clock.shows(now));
+      return reply ? [{ reply, afterMs: Math.ceil(REPLY_AFTER_MS + reply.length * BYTE_MS) }] : [];
+    },
+  };
+}
+
+/** Drift grows to at most a minute and a half and is then put right; a wrong clock jumps, and jumps back. */
+function clockSteps(episodes: readonly Episode[]): { from: UtcMs; offMs: Millis }[] {
+  const steps: { from: UtcMs; offMs: Millis }[] = [];
+  let free = Number.NEGATIVE_INFINITY;
+  for (const episode of episodes) {
+    const { kind, start, end, force, choice } = episode;
+    if ((kind !== 'meter-clock-drift' && kind !== 'meter-clock-wrong') || start < free) continue;
+    const sign = choice < 0.5 ? -1 : 1;
+    if (kind === 'meter-clock-wrong') {
+      steps.push({ from: start, offMs: sign * Math.round(2 * MINUTE_MS * 700 ** force) });
+    } else {
+      const most = sign * force * 1.5 * MINUTE_MS;
+      for (let at = start; at < end; at += DRIFT_STEP_MS)
+        steps.push({ from: at, offMs: Math.round((most * (at - start)) / (end - start)) });
+    }
+    steps.push({ from: end, offMs: 0 });
+    free = end + 1;
+  }
+  return steps;
+}

@@ -1,0 +1,84 @@
+import { HOUR_MS, MINUTE_MS, type Millis, type Span, type UtcMs } from '../../core/time.ts';
+import type { Episode } from './faults.ts';
+import type { RunningMeter } from './meters.ts';
+import type { OwnClock } from './own-clock.ts';
+import type { SiteLife } from './site-life.ts';
+
+/** When a meter could not be read, or not be believed: the only excuse for an interval that is not there. */
+export interface Reach {
+  /** The longest stretch inside in which nothing stood in the way. */
+  longestClear(within: Span): Millis;
+  /** How much of it was in the way. */
+  blockedMs(within: Span): Millis;
+  /** How far the wall was off where a sample could have been stamped with this instant; 0 when it never was. */
+  wallDoubtMs(at: UtcMs): Millis;
+}
+
+/** A storm that spoils more than this share of the exchanges is as good as silence. */
+const STORM_BLOCKS = 0.1;
+/** Where clocks differ by nearly the limit, an exchange may or may not be beyond it. */
+const CLOCK_OFF_MS = 50_000;
+/** After trouble the device and its line are left alone for a while: the longest back-off, and a line's. */
+const BACK_OFF_MS = 16 * MINUTE_MS;
+const SAMPLE_GAP_MS = 30 * MINUTE_MS;
+
+export function reachOf(
+  meter: RunningMeter,
+  episodes: readonly Episode[],
+  line: number,
+  life: SiteLife,
+  lines: number,
+): Reach {
+  const wall = life.wall();
+  const mine = (episode: Episode) => Math.floor(episode.where * lines) === line;
+  const blocked: Span[] = [
+    ...life.outages,
+    ...(life.lineDown.get(meter.plan.device.line) ?? []),
+    ...episodes.filter(({ kind }) => kind === 'store-full'),
+    ...episodes.filter((episode) => isStorm(episode) && mine(episode) && episode.force > STORM_BLOCKS),
+    ...meter.deaths,
+    ...offSpans(wall),
+    ...offSpans(meter.clock),
+  ].map(({ start, end }) => ({ start, end: end + BACK_OFF_MS }));
+  const merged = merge(blocked);
+  const inside = ({ start, end }: Span) =>
+    merged
+      .filter((span) => span.start < end && span.end > start)
+      .map((span) => ({ start: Math.max(start, span.start), end: Math.min(end, span.end) }));
+  return {
+    longestClear(within) {
+      let [at, longest] = [within.start, 0];
+      for (const span of inside(within)) {
+        longest = Math.max(longest, span.start - at);
+        at = span.end;
+      }
+      return Math.max(longest, within.end - at);
+    },
+    blockedMs: (within) => inside(within).reduce((sum, { start, end }) => sum + end - start, 0),
+    wallDoubtMs(at) {
+      const near = (from: UtcMs, to: UtcMs) =>
+        from - SAMPLE_GAP_MS - HOUR_MS <= at && at <= to + SAMPLE_GAP_MS + HOUR_MS;
+      return wall.spans
+        .filter(({ start, end, offMs }) => offMs !== 0 && (near(start, end) || near(start + offMs, end + offMs)))
+        .reduce((most, { offMs }) => Math.max(most, Math.abs(offMs)), 0);
+    },
+  };
+}
+
+function isStorm({ kind }: Episode): boolean {
+  return ['silence', 'late', 'truncated', 'noise', 'foreign', 'collision', 'disconnect'].includes(kind);
+}
+
+function offSpans(clock: OwnClock): Span[] {
+  return clock.spans.filter(({ offMs }) => Math.abs(offMs) > CLOCK_OFF_MS);
+}
+
+function merge(spans: readonly Span[]): Span[] {
+  const merged: { start: UtcMs; end: UtcMs }[] = [];
+  for (const { start, end } of [...spans].sort((a, b) => a.start - b.start)) {
+    const last = merged.at(-1);
+    if (last && start <= last.end) last.end = Math.max(last.end, end);
+    else merged.push({ start, end });
+  }
+  return merged;
+}

@@ -1,0 +1,149 @@
+import { marketDayOf, marketDaySpan, shiftDay } from '../../core/calendar.ts';
+import { HOUR_MS, isoUtc, MINUTE_MS, parseUtc, type Span, type UtcMs } from '../../core/time.ts';
+import { pause } from '../../machine/timers.ts';
+import { seededRandom } from '../../sim/random.ts';
+import { createWorld } from '../../sim/world.ts';
+import { type Episode, type FaultKind, planEpisodes } from './faults.ts';
+import { imagineSite } from './imagined-site.ts';
+import { type Findings, judge } from './judge.ts';
+import { runMeter } from './meters.ts';
+import { imagineOperator } from './operator.ts';
+import { liveOn } from './site-life.ts';
+import { startTrace } from './trace.ts';
+import { lineWeather } from './weather.ts';
+
+export interface SimOptions {
+  readonly seed: number;
+  readonly weeks: number;
+  readonly faults: readonly FaultKind[];
+  readonly points?: number;
+  /** Electricity hourly, too. */
+  readonly hourly?: boolean;
+}
+
+export interface SimReport extends Findings {
+  readonly seed: number;
+  readonly weeks: number;
+  readonly points: number;
+  readonly faults: Readonly<Record<FaultKind, number>>;
+  readonly messages: number;
+  readonly hash: string;
+  /** Real time. */
+  readonly ms: number;
+  /** The last events, only where an invariant broke. */
+  readonly trace?: readonly string[];
+}
+
+const ZONE = 'Europe/Prague';
+const POINTS = 6;
+const DAY_MS = 24 * HOUR_MS;
+/** The weather is calm at the start, and at the end so long that everything can be made good. */
+const CALM_START_MS = 2 * HOUR_MS;
+const CALM_END_MS = 60 * HOUR_MS;
+/** A market day counts when its end is so long ago at the end of the run. */
+const DAY_SETTLES_MS = 20 * HOUR_MS;
+const DISK_LATENCY_MS = 12;
+const SAMPLE_EVERY_MS = 15 * MINUTE_MS;
+/** The sundays on which the clocks change; short runs begin shortly before one of them, so that most seeds meet it. */
+const SWITCHES = ['2026-03-29', '2026-10-25', '2027-03-28', '2027-10-31'];
+
+/** One whole life of a site in virtual time, from a seed. The same options give the same report, but for `ms`. */
+export async function simulate(options: SimOptions, monotonicMs: () => number): Promise<SimReport> {
+  const startedMs = monotonicMs();
+  const { seed, weeks } = options;
+  const random = seededRandom(seed);
+  const { start, end } = stretchOf(weeks, random.fork('stretch').fraction());
+  const world = createWorld(seed);
+  const trueNow = (): UtcMs => start + world.monotonicMs();
+  const broken: string[] = [];
+  const onFault = (what: string) => void broken.push(`${new Date(trueNow()).toISOString()} ${what}`);
+  const trace = startTrace(trueNow, onFault);
+  const wish = {
+    points: options.points ?? POINTS,
+    hourly: options.hourly ?? false,
+    start,
+    days: Math.ceil((end - start) / DAY_MS),
+    firstDay: marketDayOf('electricity', start, ZONE),
+    sampleEveryMs: options.faults.length === 0 ? HOUR_MS : SAMPLE_EVERY_MS,
+  };
+  const site = imagineSite(seed, wish, random.fork('site'));
+  const within = { start: start + CALM_START_MS, end: end - CALM_END_MS };
+  const episodes = planEpisodes(options.faults, within, random.fork('weather'));
+  const hit = (count: number, where: number) => Math.floor(where * count);
+  const meters = site.meters.map((plan, n) => {
+    const mine = episodes.filter(
+      ({ kind, where }) => kind.startsWith('meter-') && hit(site.meters.length, where) === n,
+    );
+    return runMeter(site, plan, mine, trueNow);
+  });
+  const lineIds = site.site.lines.map(({ id }) => id);
+  const weather = new Map(
+    site.site.lines.map((line, n) => {
+      const mine = episodes.filter(({ where }) => hit(lineIds.length, where) === n);
+      return [line.id, lineWeather(line, mine, options.faults, trueNow, random.fork(line.id), trace)];
+    }),
+  );
+  const chance = random.fork('operator');
+  const operator = imagineOperator(site, trueNow, trace, () => chance.fraction());
+  const life = liveOn({
+    world,
+    random: random.fork('life'),
+    site,
+    meters,
+    weatherOf: (line) => weather.get(line)!,
+    deliver: operator.deliver,
+    trace,
+    operator,
+    trueNow,
+    diskLatencyMs: options.faults.length === 0 ? 0 : DISK_LATENCY_MS,
+    onFault,
+  });
+  const findings = await world.run(async () => {
+    await life.boot();
+    for (const episode of episodes) {
+      await pause(world, Math.max(0, episode.start - trueNow()));
+      life.meet(episode);
+    }
+    await pause(world, end - trueNow());
+    const machine = await life.settled();
+    return judge({
+      site,
+      meters,
+      episodes,
+      operator,
+      life,
+      buffer: machine.buffer,
+      start,
+      end: end - DAY_SETTLES_MS,
+      trace,
+      broken,
+    });
+  });
+  const isBroken = findings.broken.length > 0;
+  return {
+    seed,
+    weeks,
+    points: site.meters.length,
+    ...findings,
+    faults: trace.faults,
+    messages: operator.messages,
+    hash: trace.hash(),
+    ms: Math.round(monotonicMs() - startedMs),
+    ...(isBroken && { trace: [...episodes.map(episodeText), ...trace.last()] }),
+  };
+}
+
+function episodeText({ kind, start, end, where, force }: Episode): string {
+  return `${isoUtc(start)} to ${isoUtc(end)} ${kind}, place ${where.toFixed(2)}, force ${force.toFixed(2)}`;
+}
+
+/** From an hour before a market day on. A year is a year; a shorter run has a switch of the clocks inside it. */
+function stretchOf(weeks: number, chance: number): Span {
+  const length = Math.round(weeks * 7);
+  const sunday = SWITCHES[Math.floor(chance * SWITCHES.length)]!;
+  const before = Math.min(length - 2, 3 + Math.floor((chance * 97) % Math.max(1, length - 5)));
+  const first = length > 180 ? '2026-01-01' : shiftDay(sunday, -Math.max(1, before));
+  const start = marketDaySpan('electricity', first, ZONE).start - 37 * MINUTE_MS;
+  const end = Math.max(start + length * DAY_MS, parseUtc('2026-01-01T00:00:00Z'));
+  return { start, end: end + 8 * HOUR_MS };
+}

@@ -1,0 +1,90 @@
+import type { Buffer } from '../../buffer/index.ts';
+import { compare, type Decimal, decimal, decimalText, parseDecimal } from '../../core/decimal.ts';
+import type { Boundary, Interval } from '../../core/interval.ts';
+import { isoUtc, type Millis, SECOND_MS, type Span, type UtcMs } from '../../core/time.ts';
+import type { DocumentRow } from '../../message/read.ts';
+import { isCredible } from '../../profile/boundary.ts';
+import type { RunningMeter } from './meters.ts';
+import type { OwnClock } from './own-clock.ts';
+import type { Reach } from './reach.ts';
+
+/** What a meter really counted, held against what was published of it. */
+export interface Truth {
+  multiplierAt(at: UtcMs): number;
+  /** What is wrong with an accepted value; undefined when it is true, or says of itself that it may not be. */
+  complaint(span: Span, row: DocumentRow, version: number | undefined): Promise<string | undefined>;
+}
+
+/** A clock that is off by more is not believed by the gateway; up to this its own word counts. */
+const CLOCK_LIMIT_MS: Millis = 60 * SECOND_MS;
+const SLACK_MS: Millis = 5 * SECOND_MS;
+
+export function truthOf(meter: RunningMeter, wall: OwnClock, reach: Reach, buffer: Buffer, end: UtcMs): Truth {
+  const { plan, clock } = meter;
+  const quantity = plan.commodity === 'gas' ? 'volume.base.total' : 'energy.active.import';
+  const multiplierAt = (at: UtcMs) => plan.multipliers.findLast(({ from }) => from <= at)?.value ?? 1;
+  const until = end + 48 * 3_600_000;
+
+  /** Indexes that the meter can have frozen for an instant of its own clock. */
+  function frozen(own: UtcMs): { readonly index: number; readonly at: UtcMs }[] {
+    return clock.whenShowed(own, until).map((at) => ({ index: meter.indexAt(at), at }));
+  }
+
+  async function believable(own: UtcMs, frozenAt: UtcMs): Promise<boolean> {
+    if (Math.abs(clock.offAt(frozenAt)) <= CLOCK_LIMIT_MS + SLACK_MS) return true;
+    // Nobody could know if the clock was right again when the value was read.
+    const [reading] = (await buffer.readings(plan.device.id, quantity, { start: own, end: own + 1 })).filter(
+      (one) => one.source === 'stored' && isCredible(one),
+    );
+    const readAt = reading && (wall.whenShowed(reading.readAt, until)[0] ?? reading.readAt);
+    return readAt === undefined || Math.abs(clock.offAt(readAt) - wall.offAt(readAt)) <= CLOCK_LIMIT_MS + SLACK_MS;
+  }
+
+  async function measured(span: Span, value: Decimal): Promise<string | undefined> {
+    const candidates: string[] = [];
+    for (const to of frozen(span.end))
+      for (const from of frozen(span.start)) {
+        const expected = decimal((to.index - from.index) * multiplierAt(span.start), -3);
+        candidates.push(decimalText(expected));
+        if (compare(expected, value) !== 0) continue;
+        if ((await believable(span.start, from.at)) && (await believable(span.end, to.at))) return undefined;
+        return `measured by a clock that was off by ${clock.offAt(from.at)} and ${clock.offAt(to.at)} ms`;
+      }
+    return `${decimalText(value)} published as measured, the meter counted ${candidates.join(' or ')}`;
+  }
+
+  /** The least and the most that the index can have been at a boundary. */
+  function limits({ at, source, readings }: Boundary): readonly [number, number] {
+    if (source === 'stored') {
+      const indexes = frozen(at).map(({ index }) => index);
+      return [Math.min(...indexes), Math.max(...indexes)];
+    }
+    const [first, last] = [Math.min(...readings, at), Math.max(...readings, at)];
+    return [meter.indexAt(first - SLACK_MS) - plan.resolution - 2, meter.indexAt(last + SLACK_MS) + 2];
+  }
+
+  function computed(interval: Interval, value: Decimal): string | undefined {
+    const origin = interval.origins[0];
+    if (!origin) return 'computed from nothing';
+    const [fromLeast, fromMost] = limits(origin.from);
+    const [toLeast, toMost] = limits(origin.to);
+    const factor = multiplierAt(interval.start);
+    const least = decimal(Math.floor((toLeast - fromMost) * factor) - 1, -3);
+    const most = decimal(Math.ceil((toMost - fromLeast) * factor) + 1, -3);
+    if (compare(least, value) <= 0 && compare(value, most) <= 0) return undefined;
+    return `${decimalText(value)} computed, between ${decimalText(least)} and ${decimalText(most)} is possible (${isoUtc(origin.from.at)} from ${origin.from.readings.map(isoUtc).join()}, to ${origin.to.readings.map(isoUtc).join()})`;
+  }
+
+  return {
+    multiplierAt,
+    async complaint(span, row, version) {
+      const value = parseDecimal(row.value);
+      if (row.quality === 'measured' || row.quality === 'flagged') return measured(span, value);
+      if (row.quality !== 'computed') return `quality ${row.quality}, which nothing here makes`;
+      if (reach.wallDoubtMs(span.start) + reach.wallDoubtMs(span.end) > 0) return undefined;
+      const versions = await buffer.intervalVersions(row.point, row.channel, span.start);
+      const interval = versions.find((one) => one.version === version);
+      return interval && computed(interval, value);
+    },
+  };
+}
