@@ -25,7 +25,9 @@ export function indexFromBuffer(
 ): FindIndex {
   return async (counter, at) => {
     const { device, quantity } = counter;
-    const [stored] = (await buffer.readings(device, quantity, { start: at, end: at + 1 })).filter(isStored);
+    const frozen = (await buffer.readings(device, quantity, { start: at, end: at + 1 })).filter(isStored);
+    // A meter whose clock was put right freezes the same stamp once more: the value that can be believed counts.
+    const stored = frozen.find(isCredible) ?? frozen[0];
     const near: Neighbours = { ...(stored && { stored }) };
     if ((stored && isCredible(stored)) || !mayInterpolate(counter))
       return findBoundary(at, near, ruleOf(counter, site));
@@ -59,7 +61,8 @@ export function indexFromReadings(
 ): (counter: CounterPlan, at: UtcMs) => KnownBoundary | undefined {
   return (counter, at) => {
     const all = readings(counter);
-    const stored = all.find((reading) => reading.at === at && isStored(reading));
+    const frozen = all.filter((reading) => reading.at === at && isStored(reading));
+    const stored = frozen.find(isCredible) ?? frozen[0];
     const before = all.findLast((reading) => reading.at <= at && isCredible(reading));
     const after = all.find((reading) => reading.at >= at && isCredible(reading));
     const near = { ...(stored && { stored }), ...(before && { before }), ...(after && { after }) };
