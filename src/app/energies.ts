@@ -12,7 +12,7 @@ export type HeatOn = (day: MarketDay) => Decimal | undefined;
 
 /**
  * The energies that are to be kept for volumes as they stand: where the day's heat is known and the energy is not there, rests on
- * an older volume or on another heat. An energy that a person decided stays.
+ * an older volume or on another heat.
  */
 export async function energiesOf(
   buffer: Buffer,
@@ -28,7 +28,6 @@ export async function energiesOf(
     const heat = heatOn(marketDayOf('gas', volume.start, site.zone));
     if (!heat) return [];
     const earlier = known.get(volume.start);
-    if (earlier?.quality === 'substituted' && volume.quality !== 'substituted') return [];
     const energy = energyInterval(volume, heat, (earlier?.version ?? 0) + 1, now);
     return earlier && sameContent(earlier, energy) ? [] : [energy];
   });

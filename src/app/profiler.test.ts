@@ -240,6 +240,28 @@ describe('what comes late', () => {
     expect(compare(add(nine!.value!, ten!.value!), decimal(3))).toBe(0);
   });
 
+  it('an edge that gets better moves both its neighbours, also when only one of them is measured then', async () => {
+    const missing = [9, 10, 11].map((hour) => DAY.start + hour * HOUR_MS);
+    const samples = missing.flatMap((edge) => {
+      const litres = 1_000_000 + (1_500 * (edge - DAY.start)) / HOUR_MS;
+      return [-5, 5].map((minutes) =>
+        aReading(edge + minutes * MINUTE_MS, decimal(litres + minutes * 25, -3), { source: 'sampled' }),
+      );
+    });
+    const { buffer, profiler } = await intervalsAfter([
+      [...storedDay().filter(({ at }) => !missing.includes(at)), ...samples],
+    ]);
+    for (const hour of [10, 9]) {
+      await buffer.keepRound([aReading(DAY.start + hour * HOUR_MS, decimal(1_000_000 + 1_500 * hour + 7, -3))]);
+      await profiler.follow();
+    }
+    const after = await buffer.intervals(GAS, 'volume', DAY);
+    expect(after[9]!.quality).toBe('measured');
+    expect(after[10]!.quality).toBe('computed');
+    for (const [n, interval] of after.slice(1).entries())
+      expect(compare(interval.origins[0]!.from.index, after[n]!.origins[0]!.to.index)).toBe(0);
+  });
+
   it('a missing hour says why, and says nothing twice', async () => {
     const { intervals, buffer, profiler } = await intervalsAfter([withoutTen]);
     expect(intervals.filter(({ quality }) => quality === 'missing').map(({ findings }) => findings)).toEqual([
