@@ -52,8 +52,9 @@ export function readOptions(argv: readonly string[]): DemoOptions {
 }
 
 function parseDay(text: string): string {
-  const isDay = /^\d{4}-\d\d-\d\d$/.test(text) && new Date(`${text}T00:00:00Z`).toISOString().startsWith(text);
-  if (!isDay) throw new InvalidArgumentError('give a date like 2026-03-28.');
+  const at = /^\d{4}-\d\d-\d\d$/.test(text) ? Date.parse(`${text}T00:00:00Z`) : Number.NaN;
+  if (Number.isNaN(at) || !new Date(at).toISOString().startsWith(text))
+    throw new InvalidArgumentError('give a date like 2026-03-28.');
   return text;
 }
 

@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { OdecetError } from '../core/failure.ts';
-import { parseUtc } from '../core/time.ts';
 import { hostClock, scaledClock } from '../host/clock.ts';
 import type { Clock } from '../machine/clock.ts';
 
@@ -23,11 +22,12 @@ export function clockText({ startWall, startedAtEpochMs, scale }: ClockSetting):
 }
 
 export function parseClockText(text: string): ClockSetting {
-  const match = /^(.+)@(\d+)x([\d.]+)$/.exec(text);
-  if (!match) throw new OdecetError('usage', `--clock "${text}"; expected INSTANT@EPOCHMSxSCALE`);
-  return clockSettingSchema.parse({
-    startWall: parseUtc(match[1]!),
-    startedAtEpochMs: Number(match[2]),
-    scale: Number(match[3]),
+  const [, wall = '', epoch, scale] = /^(.+)@(\d+)x([\d.]+)$/.exec(text) ?? [];
+  const setting = clockSettingSchema.safeParse({
+    startWall: Date.parse(wall),
+    startedAtEpochMs: Number(epoch),
+    scale: Number(scale),
   });
+  if (setting.success) return setting.data;
+  throw new OdecetError('usage', `--clock "${text}"; expected INSTANT@EPOCHMSxSCALE, as the demo gives it`);
 }
