@@ -8,7 +8,7 @@ import { heldByPack } from '../uplink/guard.ts';
 export function holdOf(
   environment: 'production' | 'sandbox',
   packs: ReadonlyMap<Commodity, FormatPack>,
-): (message: Message) => Failure | undefined {
+): (message: Pick<Message, 'pack'>) => Failure | undefined {
   const statusOf = new Map([...packs.values()].map((pack) => [packId(pack), pack.status]));
   return ({ pack }) => heldByPack(environment, { id: pack, status: statusOf.get(pack) ?? 'unverified' });
 }

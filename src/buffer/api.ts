@@ -3,21 +3,69 @@ import type { Attempt, Message, MessageId, MessageState, Receipt } from '../core
 import type { Quantity } from '../core/quantity.ts';
 import type { DeviceId, Reading, ReadingSource } from '../core/reading.ts';
 import type { MarketDay, Span, UtcMs } from '../core/time.ts';
+import type { AppendLog } from '../machine/append-log.ts';
 import type { Clock } from '../machine/clock.ts';
+import type { StoreSnapshot } from '../machine/store.ts';
 import type { Outbox } from './outbox.ts';
 
-/** One journal each; its entries are numbered from 1 without holes. */
-export const STREAMS = ['readings', 'intervals', 'delivery', 'audit'] as const;
+/**
+ * One journal each; its entries are numbered from 1 without holes. `readings` are those that the meters stored, `samples` what
+ * registers showed when asked: many more, and the first to go when room is needed.
+ */
+export const STREAMS = ['readings', 'samples', 'intervals', 'delivery', 'audit'] as const;
 export type Stream = (typeof STREAMS)[number];
 
 /** A stored record that is not what was written. Its value is never given out. */
 export interface Damage {
   readonly key: string;
   readonly detail: string;
+  /** Found before: its bytes, if any, stand under `q/`, and it is not told again. */
+  readonly quarantined?: true;
+}
+
+/** What a scrub found: damaged, or named by a journal entry and gone. */
+export interface Suspect extends Damage {
+  /** The entry that names what is gone. */
+  readonly namedBy?: string;
+}
+
+/** Where a scrub goes on; undefined is the beginning. */
+export type ScrubPosition = { readonly stream: Stream; readonly after: number } | { readonly afterKey: string };
+
+export interface Scrubbed {
+  /** Undefined when the round is complete. */
+  readonly next: ScrubPosition | undefined;
+  readonly checked: number;
+  readonly suspects: readonly Suspect[];
+}
+
+/** Which entries of a journal may be given up. */
+export interface TrimRule {
+  /** Records of this instant or later stay. */
+  readonly olderThan: UtcMs;
+  readonly now: UtcMs;
+  readonly entriesMax: number;
+  /** Entries after this one stay: a stage has not seen them. */
+  readonly upTo?: number;
+}
+
+export interface Trimmed {
+  readonly entries: number;
+  readonly records: number;
+}
+
+/** What was put back from the second copy. */
+export interface Restored {
+  readonly messages: number;
+  readonly records: number;
 }
 
 export interface BufferOptions {
   readonly clock: Pick<Clock, 'now'>;
+  /** A second copy, in a file of its own, of what must never be forgotten: ids, messages, answers, last numbers. */
+  readonly vital?: AppendLog;
+  /** Message ids left unused at this start. */
+  readonly idRoom?: number;
   /** Told of every damaged record that a read came upon; the read goes on with the others. */
   readonly onDamage?: (damage: Damage) => void;
   /** Told of readings that contradict what the same meter said before about the same instant. */
@@ -70,6 +118,7 @@ export interface AuditRef {
 
 export interface ChangeItems {
   readings: ReadingRef;
+  samples: ReadingRef;
   intervals: IntervalRef;
   delivery: DeliveryRef;
   audit: AuditRef;
@@ -142,6 +191,8 @@ export interface Verification {
   readonly stray: readonly string[];
   /** Messages whose place in the outbox contradicts their records. */
   readonly misplaced: readonly MessageId[];
+  /** Losses that were found earlier and marked. */
+  readonly quarantined: readonly string[];
   /** The walk could not be finished because the store refused to read. */
   readonly unreadable: readonly string[];
 }
@@ -153,11 +204,19 @@ export interface Verification {
  */
 export interface Buffer {
   readonly outbox: Outbox;
+  /** By how much the journals were behind the second copy when the buffer was opened. */
+  readonly behind: Readonly<Partial<Record<Stream, number>>>;
 
   /** Idempotent. A value that contradicts an earlier one of the same instant is kept beside it and reported. */
   keepRound(readings: readonly Reading[]): Promise<KeptRound>;
   /** By rising time, conflicts left out. */
-  readings(device: DeviceId, quantity: Quantity, span: Span, limit?: number): Promise<Reading[]>;
+  readings(
+    device: DeviceId,
+    quantity: Quantity,
+    span: Span,
+    limit?: number,
+    source?: ReadingSource,
+  ): Promise<Reading[]>;
   readingAtOrBefore(
     device: DeviceId,
     quantity: Quantity,
@@ -221,6 +280,27 @@ export interface Buffer {
   setCursor(name: string, sequence: number): Promise<void>;
   /** Woken after each batch with the streams it wrote. Gives the function that ends it. */
   onChange(listener: (streams: ReadonlySet<Stream>) => void): () => void;
+
+  /** Gives up the oldest entries of a stream and what they name; what must stay is named again by a new entry. */
+  trim(stream: Exclude<Stream, 'audit'>, rule: TrimRule): Promise<Trimmed>;
+  /** Looks at about so many records: checksums, holes, and that what the journal names is there. */
+  scrub(from: ScrubPosition | undefined, limit: number): Promise<Scrubbed>;
+  /** A scrub of the youngest entries: what a damaged LevelDB log takes with it. */
+  scrubEnds(entries: number): Promise<readonly Suspect[]>;
+  /** Moves damaged records aside and marks what is gone, after a second look; gives what was so. */
+  quarantine(suspects: readonly Suspect[]): Promise<Damage[]>;
+  /** Puts back what the second copy knows of messages and the store does not; no number is given out twice afterwards. */
+  restoreVital(): Promise<Restored>;
+  /** Writes the second copy anew without the messages that are final and older than `keepAfter`. */
+  compactVital(keepAfter: UtcMs): Promise<void>;
+  /** Names the readings of a device again, so that what is computed of them is computed anew. Gives the number of rows. */
+  nameReadingsAgain(device: DeviceId, span: Span): Promise<number>;
+  /** How many entries a journal has. */
+  entries(stream: Stream): number;
+  /** Bytes of the store and of the second copy on the disk, and bytes written since the start. */
+  size(): Promise<{ readonly store: number; readonly vital: number; readonly written: number }>;
+  /** Every row as it stands now, for a backup. */
+  snapshot(): Promise<StoreSnapshot>;
 
   ledger(expected: readonly Expected[]): Promise<Ledger>;
   /** Walks everything: holes, checksums, journal against records both ways. */

@@ -3,9 +3,9 @@ import type { Interval } from '../core/interval.ts';
 import type { AuditEntry, Buffer, Damage } from './api.ts';
 import { decoding } from './codec.ts';
 import { isDamage, type Row } from './frame.ts';
-import { keepInterval } from './intervals.ts';
+import { keepInDraft } from './intervals.ts';
 import type { Journal } from './journal.ts';
-import { auditKey, below, intervalKey } from './keys.ts';
+import { auditKey, below } from './keys.ts';
 import type { Rows } from './rows.ts';
 
 /** The log of what people did. The journal numbers it, the writer chains it; nothing here is ever rewritten. */
@@ -18,9 +18,7 @@ export function keepAudited(
   make: Parameters<Buffer['keepAudited']>[1],
 ): ReturnType<Buffer['keepAudited']> {
   return journal.write(async (draft) => {
-    await draft.load(intervals.map(intervalKey));
-    const kept: Interval[] = [];
-    for (const interval of intervals) kept.push(await keepInterval(draft, interval));
+    const kept = await keepInDraft(draft, intervals);
     const number = draft.last('audit') + 1;
     const before = number === 1 ? undefined : await draft.get(auditKey(number - 1));
     const last = number === 1 ? undefined : entryOf(number - 1, before);

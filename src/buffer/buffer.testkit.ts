@@ -3,6 +3,7 @@ import type { Interval } from '../core/interval.ts';
 import type { Attempt, AttemptOutcome, Message, MessageId, Receipt, Verdict } from '../core/message.ts';
 import type { Reading } from '../core/reading.ts';
 import { HOUR_MS, type UtcMs } from '../core/time.ts';
+import type { AppendLog } from '../machine/append-log.ts';
 import type { Store, StoreRange } from '../machine/store.ts';
 
 export const POINT = '27ZG100Z0000001A';
@@ -129,4 +130,23 @@ export function anAttempt(message: MessageId, number: number, outcome: AttemptOu
 
 export function aReceipt(message: MessageId, verdict: Verdict): Receipt {
   return { message, verdict, reasons: [], receivedAt: DAY_START + 400, xml: `<answer>${verdict}</answer>` };
+}
+
+/** An append-only file in memory, open to a test that wants to damage it. */
+export function memoryLog(): AppendLog & { kept: string[] } {
+  const log = {
+    kept: [] as string[],
+    async *lines() {
+      yield* log.kept;
+    },
+    append: async (text: string) => void log.kept.push(...text.split('\n')),
+    async rewrite(lines: AsyncIterable<string>) {
+      const fresh: string[] = [];
+      for await (const line of lines) fresh.push(line);
+      log.kept = fresh;
+    },
+    size: async () => log.kept.join('\n').length,
+    close: async () => undefined,
+  };
+  return log;
 }

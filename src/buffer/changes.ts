@@ -1,15 +1,16 @@
 import { parseUtc } from '../core/time.ts';
 import type { Store } from '../machine/store.ts';
 import type { AuditRef, Change, ChangeItems, DeliveryRef, IntervalRef, ReadingRef, Stream } from './api.ts';
-import { decodeEntry, isChannel, isQuantity, isSource } from './codec.ts';
+import { decodeEntry, decodeReadings, isChannel } from './codec.ts';
 import { isDamage } from './frame.ts';
 import type { Journal } from './journal.ts';
 import { journalKey, keyParts } from './keys.ts';
 import { decodeRow, type Rows } from './rows.ts';
 
+type Keyed = Exclude<Stream, 'readings' | 'samples'>;
+
 /** What a key of the journal stands for; undefined for rows that are only indexes. */
-const ITEM: { readonly [S in Stream]: (key: string) => ChangeItems[S] | undefined } = {
-  readings: readingRef,
+const ITEM: { readonly [S in Keyed]: (key: string) => ChangeItems[S] | undefined } = {
   intervals: intervalRef,
   delivery: deliveryRef,
   audit: auditRef,
@@ -23,31 +24,70 @@ export async function readChanges<S extends Stream>(
   afterSequence: number,
   limit: number,
 ): Promise<Change<S>[]> {
-  const count = Math.max(0, Math.min(limit, journal.head(stream) - afterSequence));
-  const keys = Array.from({ length: count }, (_, n) => journalKey(stream, afterSequence + 1 + n));
+  // What was given up is no change: a stage that comes so late begins with what is left.
+  const after = Math.max(afterSequence, journal.low(stream));
+  const count = Math.max(0, Math.min(limit, journal.head(stream) - after));
+  const keys = Array.from({ length: count }, (_, n) => journalKey(stream, after + 1 + n));
   const found = await store.getMany(keys);
-  return keys.map((key, n) => {
-    const sequence = afterSequence + 1 + n;
+  const changes: Change<S>[] = [];
+  for (const [n, key] of keys.entries()) {
+    const sequence = after + 1 + n;
     const bytes = found[n];
     const entry = bytes ? decodeRow(key, bytes, decodeEntry) : { key, detail: 'the journal entry is gone' };
     if (isDamage(entry)) {
       rows.onDamage(entry);
-      return { sequence, items: [], lost: true };
+      changes.push({ sequence, items: [], lost: true });
+      continue;
     }
-    const items = entry.flatMap(([written]) => {
-      const item = ITEM[stream](written);
-      return item ? [item] : [];
-    });
-    return { sequence, items, lost: false };
-  });
+    const written = entry.map(([writtenKey]) => writtenKey);
+    changes.push({ sequence, ...(await itemsOf(store, rows, stream, written)) });
+  }
+  return changes;
 }
 
-function readingRef(key: string): ReadingRef | undefined {
-  const [kind, device, quantity, at, last] = keyParts(key);
-  const source = last?.split('~')[0];
-  if (kind !== 'r' || device === undefined || at === undefined || !isQuantity(quantity) || !isSource(source))
-    return undefined;
-  return { device, quantity, at: parseUtc(at), source };
+async function itemsOf<S extends Stream>(
+  store: Store,
+  rows: Rows,
+  stream: S,
+  keys: readonly string[],
+): Promise<Pick<Change<S>, 'items' | 'lost'>> {
+  const read: Record<Stream, () => Promise<Pick<Change<Stream>, 'items' | 'lost'>>> = {
+    readings: () => readingItems(store, rows, keys),
+    samples: () => readingItems(store, rows, keys),
+    intervals: async () => keyedItems('intervals', keys),
+    delivery: async () => keyedItems('delivery', keys),
+    audit: async () => keyedItems('audit', keys),
+  };
+  return (await read[stream]()) as Pick<Change<S>, 'items' | 'lost'>;
+}
+
+function keyedItems<S extends Keyed>(stream: S, keys: readonly string[]): Pick<Change<S>, 'items' | 'lost'> {
+  const items = keys.flatMap((key) => {
+    const item = ITEM[stream](key);
+    return item ? [item] : [];
+  });
+  return { items, lost: false };
+}
+
+/** Which quantities a row of readings has is known to the row alone. */
+async function readingItems(
+  store: Store,
+  rows: Rows,
+  keys: readonly string[],
+): Promise<{ items: ReadingRef[]; lost: boolean }> {
+  const found = await store.getMany(keys);
+  const items: ReadingRef[] = [];
+  let lost = false;
+  for (const [n, key] of keys.entries()) {
+    const bytes = found[n];
+    const stored = bytes ? decodeRow(key, bytes, decodeReadings) : { key, detail: 'the record is gone' };
+    if (isDamage(stored)) {
+      rows.onDamage(stored);
+      lost = true;
+    } else
+      items.push(...stored.map(({ reading: { device, quantity, at, source } }) => ({ device, quantity, at, source })));
+  }
+  return { items, lost };
 }
 
 function intervalRef(key: string): IntervalRef | undefined {

@@ -110,19 +110,27 @@ export function decodeLife(row: Row): Life | Damage {
   return decoding(row, () => lifePayload.parse(row.payload));
 }
 
-const linkPayload = z.object({ replaces: z.array(z.string()) });
+const linkPayload = z.object({ replaces: z.array(z.string()), told: z.string().exactOptional() });
 const linkKeyParts = z.tuple([z.literal('l'), z.string(), channelSchema, z.string(), z.string(), z.string()]);
 
 /** A message that carries an interval; `replaces` names the earlier messages that it corrects or supersedes. */
 export interface Link extends IntervalRef {
   readonly message: MessageId;
   readonly replaces: readonly MessageId[];
+  /** What the message says of the interval. */
+  readonly told?: string;
 }
 
 export function decodeLink(row: Row): Link | Damage {
   return decoding(row, () => {
     const [, point, channel, start, version, message] = linkKeyParts.parse(keyParts(row.key));
-    const { replaces } = linkPayload.parse(row.payload);
-    return { point, channel, start: parseUtc(start), version: Number(version), message, replaces };
+    return {
+      point,
+      channel,
+      start: parseUtc(start),
+      version: Number(version),
+      message,
+      ...linkPayload.parse(row.payload),
+    };
   });
 }

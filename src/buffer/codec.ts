@@ -51,9 +51,66 @@ function readDecimal(text: string): Decimal {
   return power === undefined ? value : { coefficient: value.coefficient, exponent: Number(power) };
 }
 
-// --- readings: [c|i, value, unit, uncertainty, delay until read, flags, raw, contradicts?]
+// --- readings: a row holds those of one device, source and instant, each
+// [quantity, c|i, value, unit, uncertainty, delay until read, flags, raw, contradicts?]
 
-const readingPayload = z.tuple([
+const readingPayload = z.array(
+  z.tuple([
+    quantitySchema,
+    z.enum(['c', 'i']),
+    decimalSchema,
+    unitSchema,
+    whole,
+    whole,
+    z.array(flagSchema),
+    z.string(),
+    z.boolean(),
+  ]),
+);
+const readingKeyParts = z.tuple([z.literal('r'), z.string(), z.string(), sourceSchema, z.string()]);
+
+export interface StoredReading {
+  readonly reading: Reading;
+  /** It contradicts the reading that is served for its instant. */
+  readonly contradicts: boolean;
+}
+
+export function encodeReadings(stored: readonly StoredReading[]): unknown {
+  return stored.map(({ reading, contradicts }) => {
+    const { quantity, kind, value, unit, uncertaintyMs, readAt, at, flags, raw } = reading;
+    const short = kind === 'counter' ? 'c' : 'i';
+    return [quantity, short, decimalToText(value), unit, uncertaintyMs, readAt - at, flags, raw, contradicts];
+  });
+}
+
+export function decodeReadings(row: Row): StoredReading[] | Damage {
+  return decoding(row, () => {
+    const [, day, device, source, time] = readingKeyParts.parse(keyParts(row.key));
+    const at = parseUtc(`${day}T${time.split('~')[0]}`);
+    return readingPayload
+      .parse(row.payload)
+      .map(([quantity, kind, value, unit, uncertaintyMs, delay, flags, raw, contradicts]) => ({
+        contradicts,
+        reading: {
+          device,
+          quantity,
+          kind: kind === 'c' ? 'counter' : 'instantaneous',
+          value,
+          unit,
+          at,
+          source,
+          uncertaintyMs,
+          readAt: at + delay,
+          flags,
+          raw,
+        },
+      }));
+  });
+}
+
+// --- readings as version 1 had them, one to a row: r/<device>/<quantity>/<at>/<source>
+
+const readingPayload1 = z.tuple([
   z.enum(['c', 'i']),
   decimalSchema,
   unitSchema,
@@ -63,34 +120,13 @@ const readingPayload = z.tuple([
   z.string(),
   z.boolean(),
 ]);
-const readingKeyParts = z.tuple([z.literal('r'), z.string(), quantitySchema, z.string(), z.string()]);
+const readingKeyParts1 = z.tuple([z.literal('r'), z.string(), quantitySchema, z.string(), z.string()]);
 
-export interface StoredReading {
-  readonly reading: Reading;
-  /** It contradicts the reading that is served for its instant. */
-  readonly contradicts: boolean;
-}
-
-export function encodeReading({ reading, contradicts }: StoredReading): unknown {
-  const { kind, value, unit, uncertaintyMs, readAt, at, flags, raw } = reading;
-  return [
-    kind === 'counter' ? 'c' : 'i',
-    decimalToText(value),
-    unit,
-    uncertaintyMs,
-    readAt - at,
-    flags,
-    raw,
-    contradicts,
-  ];
-}
-
-export function decodeReading(row: Row): StoredReading | Damage {
+export function decodeReading1(row: Row): StoredReading | Damage {
   return decoding(row, () => {
-    const [, device, quantity, time, last] = readingKeyParts.parse(keyParts(row.key));
-    const [kind, value, unit, uncertaintyMs, delay, flags, raw, contradicts] = readingPayload.parse(row.payload);
+    const [, device, quantity, time, last] = readingKeyParts1.parse(keyParts(row.key));
+    const [kind, value, unit, uncertaintyMs, delay, flags, raw, contradicts] = readingPayload1.parse(row.payload);
     const at = parseUtc(time);
-    const source = sourceSchema.parse(last.split('~')[0]);
     const reading: Reading = {
       device,
       quantity,
@@ -98,7 +134,7 @@ export function decodeReading(row: Row): StoredReading | Damage {
       value,
       unit,
       at,
-      source,
+      source: sourceSchema.parse(last.split('~')[0]),
       uncertaintyMs,
       readAt: at + delay,
       flags,

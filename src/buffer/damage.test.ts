@@ -188,8 +188,8 @@ describe('damage', () => {
     const foreign = memoryStore();
     const other = await openBuffer(foreign, { clock: standingClock() });
     await other.keepRound([aReading({ value: { coefficient: 1n, exponent: 0 } })]);
-    const key = 'r/boiler-house/volume.base/2026-03-28T05:00:00.000Z/stored';
-    const unnamed = 'r/mill/pressure/2026-03-28T05:00:00.000Z/stored';
+    const key = 'r/2026-03-28/boiler-house/stored/05:00:00.000Z';
+    const unnamed = 'r/2026-03-28/mill/stored/05:00:00.000Z~9';
     const unknown = 'z/unknown';
     store.rows.set(key, foreign.rows.get(key)!);
     for (const name of [unnamed, unknown]) store.rows.set(name, sealRow(name, 1, []));

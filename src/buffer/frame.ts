@@ -8,15 +8,23 @@ import type { Damage } from './api.ts';
  *
  * The checksum also covers the key, so a value that turns up under another key is found as surely as a flipped bit.
  * `sequence` is the journal entry that names the row (for an entry its own number, 0 for rows that no journal names).
- * Numbers are big-endian.
+ * Numbers are big-endian. Every version that was ever released is read; only the last is written.
+ *
+ *   1  one reading to a row
+ *   2  the readings of one device, source and instant in one row; samples have a journal of their own
  */
-export const FRAME_VERSION = 1;
+export const FRAME_VERSION = 2;
+const VERSION_FIRST = 1;
+/** Stands in the place of a record that was found damaged or gone; the payload says what was found. */
+const MARK_VERSION = 255;
 const HEADER_LENGTH = 15;
 const CRC_OFFSET = 11;
 const TWO_32 = 2 ** 32;
 
 export interface Row {
   readonly key: string;
+  /** Of the record format. */
+  readonly version: number;
   readonly sequence: number;
   readonly checksum: number;
   readonly payload: unknown;
@@ -27,10 +35,19 @@ const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** @param sequence 0 .. 2^48 - 1 */
 export function sealRow(key: string, sequence: number, payload: unknown): Uint8Array {
+  return seal(FRAME_VERSION, key, sequence, payload);
+}
+
+/** What stands in the place of a record that is lost, so that it is not looked for again. */
+export function sealMark(key: string, detail: string): Uint8Array {
+  return seal(MARK_VERSION, key, 0, detail);
+}
+
+function seal(version: number, key: string, sequence: number, payload: unknown): Uint8Array {
   const body = encoder.encode(JSON.stringify(payload));
   const bytes = new Uint8Array(HEADER_LENGTH + body.length);
   const view = new DataView(bytes.buffer);
-  view.setUint8(0, FRAME_VERSION);
+  view.setUint8(0, version);
   view.setUint16(1, Math.floor(sequence / TWO_32));
   view.setUint32(3, sequence % TWO_32);
   view.setUint32(7, body.length);
@@ -51,10 +68,12 @@ export function openRow(key: string, bytes: Uint8Array): Row | Damage {
   if (length !== bytes.length - HEADER_LENGTH)
     return damaged(`length ${length} stored, ${bytes.length - HEADER_LENGTH} found`);
   const version = view.getUint8(0);
-  if (version !== FRAME_VERSION) return damaged(`record format ${version}, this program knows ${FRAME_VERSION}`);
+  const isKnown = version === MARK_VERSION || (version >= VERSION_FIRST && version <= FRAME_VERSION);
+  if (!isKnown) return damaged(`record format ${version}, this program knows up to ${FRAME_VERSION}`);
   try {
     const payload: unknown = JSON.parse(decoder.decode(bytes.subarray(HEADER_LENGTH)));
-    return { key, sequence: view.getUint16(1) * TWO_32 + view.getUint32(3), checksum: stored, payload };
+    if (version === MARK_VERSION) return { key, detail: String(payload), quarantined: true };
+    return { key, version, sequence: view.getUint16(1) * TWO_32 + view.getUint32(3), checksum: stored, payload };
   } catch (error) {
     return damaged(`the checksum fits but the payload is not JSON: ${String(error)}`);
   }
@@ -78,4 +97,9 @@ function checksum(key: string, frame: Uint8Array): number {
   const ofKey = crc32c.str(key);
   const ofHeader = crc32c.buf(frame.subarray(0, CRC_OFFSET), ofKey);
   return crc32c.buf(frame.subarray(HEADER_LENGTH), ofHeader) >>> 0;
+}
+
+/** CRC32C of a text. */
+export function crcOfText(text: string): number {
+  return crc32c.str(text) >>> 0;
 }

@@ -8,6 +8,8 @@ import { decodeRow, walk } from './rows.ts';
 
 /** The vital record: written with every batch, so that a journal that lost its end is noticed. */
 export interface Heads extends Record<Stream, number> {
+  /** The last entries that were given up, with what they named; entries begin after them. */
+  low: Record<Stream, number>;
   /** The highest message id ever given out. */
   lastId: number;
   /** How many messages the outbox holds. */
@@ -15,17 +17,22 @@ export interface Heads extends Record<Stream, number> {
 }
 
 const count = z.int().min(0);
-const headsPayload = z.object({
-  readings: count,
-  intervals: count,
-  delivery: count,
+const counts = {
+  readings: count.default(0),
+  samples: count.default(0),
+  intervals: count.default(0),
+  delivery: count.default(0),
   audit: count.default(0),
-  lastId: count,
-  waiting: count,
+};
+export const headsPayload = z.object({
+  ...counts,
+  low: z.object(counts).prefault({}),
+  lastId: count.default(0),
+  waiting: count.default(0),
 });
 
 export function cloneHeads(heads: Heads): Heads {
-  return { ...heads };
+  return { ...heads, low: { ...heads.low } };
 }
 
 export function encodeHeads(heads: Heads): Uint8Array {
@@ -44,13 +51,10 @@ export async function loadHeads(store: Store): Promise<FoundHeads> {
   const bytes = await store.get(HEADS_KEY);
   const stored = bytes && decodeRow(HEADS_KEY, bytes, (row) => decoding(row, () => headsPayload.parse(row.payload)));
   if (stored && isDamage(stored)) damage.push(stored);
-  const heads: Heads =
-    stored && !isDamage(stored)
-      ? { ...stored }
-      : { readings: 0, intervals: 0, delivery: 0, audit: 0, lastId: 0, waiting: 0 };
+  const heads: Heads = stored && !isDamage(stored) ? stored : headsPayload.parse({});
 
   for (const stream of STREAMS) {
-    const end = await lastNumber(store, journalPrefix(stream), damage);
+    const end = Math.max(heads.low[stream], await lastNumber(store, journalPrefix(stream), damage));
     if (end < heads[stream])
       damage.push({ key: journalPrefix(stream), detail: `ends at ${end}, was written up to ${heads[stream]}` });
     if (end > heads[stream]) {
@@ -73,8 +77,9 @@ export async function loadHeads(store: Store): Promise<FoundHeads> {
 async function lastNumber(store: Store, prefix: string, damage: Damage[]): Promise<number> {
   for await (const [key, bytes] of walk(store, below(prefix), true)) {
     const row = openRow(key, bytes);
-    if (!isDamage(row)) return Number(key.slice(prefix.length));
-    damage.push(row);
+    // A mark stands only where an entry of that number was.
+    if (!isDamage(row) || (row.quarantined && prefix.startsWith('j/'))) return Number(key.slice(prefix.length));
+    if (!row.quarantined) damage.push(row);
   }
   return 0;
 }

@@ -1,22 +1,28 @@
+import { OdecetError } from '../core/failure.ts';
 import type { MessageId } from '../core/message.ts';
 import type { Store } from '../machine/store.ts';
-import type { Buffer, BufferOptions } from './api.ts';
+import { type Buffer, type BufferOptions, STREAMS, type Stream } from './api.ts';
 import { keepAudited, readAuditLog } from './audit.ts';
 import { readChanges } from './changes.ts';
 import { decodeCursor } from './codec.ts';
 import { isDamage } from './frame.ts';
-import { type FoundHeads, loadHeads } from './heads.ts';
+import { type FoundHeads, type Heads, loadHeads } from './heads.ts';
 import { intervalVersions, keepIntervals, latestIntervals } from './intervals.ts';
 import { type Journal, openJournal } from './journal.ts';
 import { below, cursorKey, lastPart, waitingKey } from './keys.ts';
 import { makeLedger } from './ledger.ts';
 import { waitingState } from './life.ts';
 import { readMessages } from './messages.ts';
+import { migrate } from './migrate.ts';
 import { openOutbox } from './outbox.ts';
+import { quarantine } from './quarantine.ts';
 import { queueMessages } from './queue.ts';
-import { keepRound, readReadings } from './readings.ts';
+import { keepRound, nameReadingsAgain, readReadings } from './readings.ts';
 import { decodeRow, type Rows, readRows } from './rows.ts';
+import { scrub, scrubEnds } from './scrub.ts';
+import { trim } from './trim.ts';
 import { verify } from './verify.ts';
+import { compactVital, restoreVital, vitalHeads } from './vital.ts';
 import { lifeFromEvents } from './waiting.ts';
 
 export type * from './api.ts';
@@ -36,18 +42,46 @@ const ID_ROOM = 1_000;
 export async function openBuffer(store: Store, options: BufferOptions): Promise<Buffer> {
   const onDamage = options.onDamage ?? (() => undefined);
   const rows = readRows(store, onDamage);
+  await migrate(store, onDamage);
   const found = await loadHeads(store);
   for (const damage of found.damage) onDamage(damage);
-  const heads = { ...found.heads, lastId: found.heads.lastId + ID_ROOM };
-  const journal = openJournal(store, heads, () => options.clock.now());
+  const copy = options.vital && (await vitalHeads(options.vital));
+  const behind = behindOf(found.heads, copy);
+  const isNew = STREAMS.every((stream) => found.heads[stream] === 0);
+  for (const stream of STREAMS) {
+    found.heads[stream] += behind[stream] ?? 0;
+    if (isNew) found.heads.low[stream] = found.heads[stream];
+  }
+  const lastId = Math.max(found.heads.lastId, copy?.lastId ?? 0);
+  const journal = openJournal(
+    store,
+    { ...found.heads, lastId: lastId + (options.idRoom ?? ID_ROOM) },
+    () => options.clock.now(),
+    options.vital,
+  );
   await mendOutbox(journal, rows, found);
-  return assemble(store, journal, rows, options);
+  return assemble(store, journal, rows, options, behind);
 }
 
-function assemble(store: Store, journal: Journal, rows: Rows, options: BufferOptions): Buffer {
+/** Numbers that the second copy knows to be given out and the store does not: they are never given out again. */
+function behindOf(heads: Heads, copy: Heads | undefined): Partial<Record<Stream, number>> {
+  const behind: Partial<Record<Stream, number>> = {};
+  for (const stream of STREAMS) if (copy && copy[stream] > heads[stream]) behind[stream] = copy[stream] - heads[stream];
+  return behind;
+}
+
+function assemble(
+  store: Store,
+  journal: Journal,
+  rows: Rows,
+  options: BufferOptions,
+  behind: Partial<Record<Stream, number>>,
+): Buffer {
+  const { vital } = options;
   const readings = readReadings(rows);
   const messages = readMessages(rows);
   return {
+    behind,
     outbox: openOutbox(journal, rows, messages),
 
     async keepRound(round) {
@@ -86,6 +120,27 @@ function assemble(store: Store, journal: Journal, rows: Rows, options: BufferOpt
         draft.set(cursorKey(name), { sequence });
       }),
     onChange: journal.onChange,
+
+    trim: (stream, rule) => trim(store, journal, stream, rule),
+    scrub: (from, limit) => scrub(store, journal, from, limit),
+    scrubEnds: (entries) => scrubEnds(store, journal, entries),
+    quarantine: (suspects) => quarantine(store, journal, suspects),
+    restoreVital: async () => (vital ? restoreVital(store, journal, vital) : { messages: 0, records: 0 }),
+    compactVital: async (keepAfter) => {
+      // As a plan of the one writer: nothing is written, and told to the second copy, meanwhile.
+      if (vital) await journal.write(() => compactVital(store, journal.heads(), vital, keepAfter));
+    },
+    nameReadingsAgain: (device, span) => nameReadingsAgain(journal, device, span),
+    entries: (stream) => journal.head(stream) - journal.low(stream),
+    size: async () => ({
+      store: await store.size(),
+      vital: (await vital?.size()) ?? 0,
+      written: store.bytesWritten?.() ?? 0,
+    }),
+    async snapshot() {
+      if (!store.snapshot) throw new OdecetError('unexpected', 'this store can make no snapshot');
+      return store.snapshot();
+    },
 
     ledger: (expected) => makeLedger(rows, messages, expected),
     verify: () => verify(store, journal, rows),

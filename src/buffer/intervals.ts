@@ -6,31 +6,41 @@ import { isDamage } from './frame.ts';
 import type { Draft, Journal } from './journal.ts';
 import { below, intervalKey, intervalPrefix, intervalsPrefix, keyParts, timeText } from './keys.ts';
 import type { Rows } from './rows.ts';
+import { toldBefore, toldText } from './told.ts';
 
 export function keepIntervals(journal: Journal, intervals: readonly Interval[]): Promise<Interval[]> {
   return journal.write(async (draft) => {
-    await draft.load(intervals.map(intervalKey));
-    const kept: Interval[] = [];
-    for (const interval of intervals) kept.push(await keepInterval(draft, interval));
-    return kept;
+    return keepInDraft(draft, intervals);
   });
 }
 
-export async function keepInterval(draft: Draft, asked: Interval): Promise<Interval> {
+export async function keepInDraft(draft: Draft, intervals: readonly Interval[]): Promise<Interval[]> {
+  await draft.load(intervals.map(intervalKey));
+  const told = await toldBefore(draft, intervals);
+  const kept: Interval[] = [];
+  for (const interval of intervals) kept.push(await keepInterval(draft, interval, told));
+  return kept;
+}
+
+async function keepInterval(draft: Draft, asked: Interval, told: ReadonlyMap<string, string>): Promise<Interval> {
   let interval = asked;
   for (;;) {
     const key = intervalKey(interval);
     const row = await draft.get(key);
-    if (row === undefined) {
+    // Where the record is gone and what a message told of it is known, the same said again is that record.
+    const isTold = told.get(key) === toldText(interval);
+    const isFree = row === undefined && !told.has(key);
+    const isMadeAgain = isTold && (row === undefined || (isDamage(row) && row.quarantined));
+    if (isFree || isMadeAgain) {
       draft.add('intervals', key, encodeInterval(interval));
       return interval;
     }
-    const stored = isDamage(row) ? row : decodeInterval(row);
-    if (!isDamage(stored)) {
+    const stored = row === undefined || isDamage(row) ? undefined : decodeInterval(row);
+    if (stored && !isDamage(stored)) {
       if (sameContent(stored, interval)) return stored;
       if (interval.version === asked.version) throw versionTaken(asked);
     }
-    // What a damaged version said may have been published, so its number is not given to anything else.
+    // What a lost version said may have been published, so its number is not given to anything else.
     interval = { ...interval, version: interval.version + 1 };
   }
 }

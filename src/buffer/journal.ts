@@ -1,15 +1,17 @@
 import { OdecetError } from '../core/failure.ts';
 import type { MessageId } from '../core/message.ts';
 import type { UtcMs } from '../core/time.ts';
+import type { AppendLog } from '../machine/append-log.ts';
 import type { Store, StoreOp } from '../machine/store.ts';
 import type { Damage, Stream } from './api.ts';
-import { checksumOf, crcText, openRow, type Row, sealRow } from './frame.ts';
+import { checksumOf, crcText, FRAME_VERSION, openRow, type Row, sealMark, sealRow } from './frame.ts';
 import { cloneHeads, encodeHeads, type Heads, loadHeads } from './heads.ts';
 import { digits, HEADS_KEY, journalKey, type KeyRange } from './keys.ts';
 import { walk } from './rows.ts';
+import { COPIED, FOLLOWED, vitalLine } from './vital.ts';
 
 /** So many waiting calls at most share one synced batch: a burst of rounds costs one flush, not one each. */
-const GROUP_MAX = 64;
+const GROUP_MAX = 256;
 
 /** What one call wants written. It sees what the calls before it in the same batch have written. */
 export interface Draft {
@@ -18,6 +20,12 @@ export interface Draft {
   get(key: string): Promise<Row | Damage | undefined>;
   /** A new record, written once and named in the journal of its stream. */
   add(stream: Stream, key: string, payload: unknown): void;
+  /** Names a record again that is there already, so that the stages that follow look at it anew. */
+  nameAgain(stream: Stream, key: string, checksum: number): void;
+  /** Stands in the place of a record that is lost. */
+  mark(key: string, detail: string): void;
+  /** The entries up to this number are given up; what they named must be removed or named again by the same plan. */
+  raiseLow(stream: Stream, sequence: number): void;
   /** A row that is rewritten in place; no journal names it. */
   set(key: string, payload: unknown): void;
   remove(key: string): void;
@@ -38,6 +46,9 @@ export interface Journal {
   write<T>(plan: Plan<T>): Promise<T>;
   /** The number of the last entry on the disk. */
   head(stream: Stream): number;
+  /** The number of the last entry that was given up. */
+  low(stream: Stream): number;
+  heads(): Heads;
   readonly onChange: (listener: (streams: ReadonlySet<Stream>) => void) => () => void;
 }
 
@@ -54,14 +65,18 @@ interface Group {
   readonly rows: Map<string, Uint8Array | undefined>;
   readonly ops: StoreOp[];
   readonly streams: Set<Stream>;
+  /** What the second copy is told. */
+  readonly copied: [key: string, payload: unknown][];
 }
 
-export function openJournal(store: Store, found: Heads, now: () => UtcMs): Journal {
+export function openJournal(store: Store, found: Heads, now: () => UtcMs, vital?: AppendLog): Journal {
   const queue: Job[] = [];
   const listeners = new Set<(streams: ReadonlySet<Stream>) => void>();
   let heads = found;
   let headsKnown = true;
   let running = false;
+  /** Lines that the second copy could not be told yet. */
+  let untold: string[] = [];
 
   /** An id once given out is never given out again, even when its batch fails. */
   let lastId = found.lastId;
@@ -73,7 +88,7 @@ export function openJournal(store: Store, found: Heads, now: () => UtcMs): Journ
   async function writeGroup(jobs: readonly Job[]): Promise<void> {
     if (!headsKnown) heads = (await loadHeads(store)).heads;
     headsKnown = true;
-    const group: Group = { heads: cloneHeads(heads), rows: new Map(), ops: [], streams: new Set() };
+    const group: Group = { heads: cloneHeads(heads), rows: new Map(), ops: [], streams: new Set(), copied: [] };
     const planned: { job: Job; done: () => void }[] = [];
     for (const job of jobs) {
       try {
@@ -103,10 +118,24 @@ export function openJournal(store: Store, found: Heads, now: () => UtcMs): Journ
       throw error;
     }
     heads = group.heads;
+    if (vital) await tellVital(vital, group);
+  }
+
+  /**
+   * After the store, so that the copy never knows of more than there is; before anybody is told that it is written. When it
+   * fails the caller is told that its call failed, and the line goes before the next one.
+   */
+  async function tellVital(log: AppendLog, { copied, streams }: Group): Promise<void> {
+    if ([...streams].some((stream) => FOLLOWED.has(stream))) untold.push(vitalLine({ heads, rows: copied }));
+    if (untold.length === 0) return;
+    await log.append(untold.join('\n'));
+    untold = [];
   }
 
   async function run(): Promise<void> {
     running = true;
+    // What is asked for in the same breath shares the batch.
+    await Promise.resolve();
     while (queue.length > 0) {
       const jobs = queue.splice(0, GROUP_MAX);
       try {
@@ -119,7 +148,9 @@ export function openJournal(store: Store, found: Heads, now: () => UtcMs): Journ
   }
 
   return {
+    heads: () => cloneHeads(heads),
     head: (stream) => heads[stream],
+    low: (stream) => heads.low[stream],
     onChange(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -143,13 +174,16 @@ export function openJournal(store: Store, found: Heads, now: () => UtcMs): Journ
 /** Collects one plan's rows and hands them to the group only when the whole plan has succeeded. */
 function openDraft(store: Store, group: Group, takeId: () => MessageId): Draft & { seal(): void } {
   const added = new Map<Stream, Map<string, unknown>>();
+  const named = new Map<Stream, Map<string, number>>();
+  const marked = new Map<string, string>();
+  const lows = new Map<Stream, number>();
   const rewritten = new Map<string, unknown>();
   const removed = new Set<string>();
   let waitingChange = 0;
 
   const pending = (key: string): Row | undefined => {
     for (const rows of [...added.values(), rewritten])
-      if (rows.has(key)) return { key, sequence: 0, checksum: 0, payload: rows.get(key) };
+      if (rows.has(key)) return { key, version: FRAME_VERSION, sequence: 0, checksum: 0, payload: rows.get(key) };
     return undefined;
   };
   const load = async (keys: readonly string[]): Promise<void> => {
@@ -176,6 +210,15 @@ function openDraft(store: Store, group: Group, takeId: () => MessageId): Draft &
       if (rows.has(key)) throw new OdecetError('unexpected', `record ${key} was to be written twice in one batch`);
       added.set(stream, rows.set(key, payload));
     },
+    nameAgain(stream, key, checksum) {
+      named.set(stream, (named.get(stream) ?? new Map<string, number>()).set(key, checksum));
+    },
+    mark(key, detail) {
+      marked.set(key, detail);
+    },
+    raiseLow(stream, sequence) {
+      lows.set(stream, sequence);
+    },
     set(key, payload) {
       removed.delete(key);
       rewritten.set(key, payload);
@@ -195,23 +238,27 @@ function openDraft(store: Store, group: Group, takeId: () => MessageId): Draft &
       waitingChange += change;
     },
     seal() {
-      const put = (key: string, sequence: number, payload: unknown): Uint8Array => {
-        const value = sealRow(key, sequence, payload);
+      const put = (key: string, value: Uint8Array): number => {
         group.rows.set(key, value);
         group.ops.push({ kind: 'put', key, value });
-        return value;
+        return checksumOf(value);
       };
-      for (const [stream, rows] of added) {
-        const sequence = ++group.heads[stream];
-        const entry = [...rows].map(([key, payload]) => [key, crcText(checksumOf(put(key, sequence, payload)))]);
-        put(journalKey(stream, sequence), sequence, entry);
-        group.streams.add(stream);
-      }
-      for (const [key, payload] of rewritten) put(key, 0, payload);
       for (const key of removed) {
         group.rows.set(key, undefined);
         group.ops.push({ kind: 'delete', key });
       }
+      for (const stream of new Set([...added.keys(), ...named.keys()])) {
+        const sequence = ++group.heads[stream];
+        const entry = [...(named.get(stream) ?? [])].map(([key, checksum]) => [key, crcText(checksum)]);
+        if (COPIED.has(stream)) group.copied.push(...(added.get(stream) ?? []));
+        for (const [key, payload] of added.get(stream) ?? [])
+          entry.push([key, crcText(put(key, sealRow(key, sequence, payload)))]);
+        put(journalKey(stream, sequence), sealRow(journalKey(stream, sequence), sequence, entry));
+        group.streams.add(stream);
+      }
+      for (const [key, payload] of rewritten) put(key, sealRow(key, 0, payload));
+      for (const [key, detail] of marked) put(key, sealMark(key, detail));
+      for (const [stream, low] of lows) group.heads.low[stream] = Math.max(group.heads.low[stream], low);
       group.heads.waiting += waitingChange;
     },
   };

@@ -1,6 +1,5 @@
 import type { Channel, Commodity, PointCode } from '../core/interval.ts';
 import type { MessageId } from '../core/message.ts';
-import type { Quantity } from '../core/quantity.ts';
 import type { DeviceId, ReadingSource } from '../core/reading.ts';
 import type { MarketDay, UtcMs } from '../core/time.ts';
 import type { IntervalRef, Stream } from './api.ts';
@@ -8,7 +7,7 @@ import type { IntervalRef, Stream } from './api.ts';
 /**
  * The key space. Parts are ASCII, separated by `/`, so that text order is byte order is time order.
  *
- *   r/<device>/<quantity>/<at>/<source>         a reading; a later one for the same instant gets ~2, ~3, ...
+ *   r/<day>/<device>/<source>/<time>            readings of one instant (UTC); what comes later for it gets ~2, ~3, ...
  *   i/<point>/<channel>/<start>/<version>       an interval
  *   l/<point>/<channel>/<start>/<version>/<id>  link: which message carries the interval
  *   m/<id>                                      a message, verbatim
@@ -20,8 +19,13 @@ import type { IntervalRef, Stream } from './api.ts';
  *   w/<id>                                      outbox: the message waits (rewritten, no journal names it)
  *   c/<name>                                    cursor (rewritten)
  *   v/heads                                     the vital record (rewritten)
+ *   q/<key>                                     the bytes of a damaged record that stood under `key`
+ *
+ * Readings stand by day first: the oldest day is one stretch of the store, so giving it up frees whole files, and a day that
+ * is over is not moved about again by compaction.
  */
 export const HEADS_KEY = 'v/heads';
+const DAY_LENGTH = '2026-03-28'.length;
 
 export interface KeyRange {
   readonly gte: string;
@@ -33,19 +37,24 @@ export function below(prefix: string): KeyRange {
   return { gte: prefix, lt: `${prefix.slice(0, -1)}0` };
 }
 
-export function readingsPrefix(device: DeviceId, quantity: Quantity): string {
-  return `r/${part(device)}/${quantity}/`;
+export const READINGS: KeyRange = below('r/');
+
+export function readingDay(at: UtcMs): string {
+  return timeText(at).slice(0, DAY_LENGTH);
 }
 
-/** @param copy 1 for the first reading of the instant */
-export function readingKey(
-  device: DeviceId,
-  quantity: Quantity,
-  at: UtcMs,
-  source: ReadingSource,
-  copy: number,
-): string {
-  return `${readingsPrefix(device, quantity)}${timeText(at)}/${source}${copy === 1 ? '' : `~${copy}`}`;
+export function readingsPrefix(day: string, device: DeviceId, source: ReadingSource): string {
+  return `r/${day}/${part(device)}/${source}/`;
+}
+
+/** @param copy 1 for the first row of the instant */
+export function readingKey(device: DeviceId, at: UtcMs, source: ReadingSource, copy: number): string {
+  return `${readingsPrefix(readingDay(at), device, source)}${clockText(at)}${copy === 1 ? '' : `~${copy}`}`;
+}
+
+/** The time of day in a key of readings. */
+export function clockText(at: UtcMs): string {
+  return timeText(at).slice(DAY_LENGTH + 1);
 }
 
 export function intervalsPrefix(point: PointCode, channel: Channel): string {
@@ -134,6 +143,10 @@ export function timeText(at: UtcMs): string {
 export function digits(value: number, width: number): string {
   if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`not a whole number from 0: ${value}`);
   return String(value).padStart(width, '0');
+}
+
+export function quarantineKey(key: string): string {
+  return `q/${key}`;
 }
 
 function part(text: string): string {

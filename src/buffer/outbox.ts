@@ -1,11 +1,12 @@
 import { OdecetError } from '../core/failure.ts';
 import type { Attempt, Message, MessageId, Receipt } from '../core/message.ts';
 import type { UtcMs } from '../core/time.ts';
+import type { Damage } from './api.ts';
 import { decodeEvent, decodeLife, encodeEnded, encodeReceipt } from './codec-delivery.ts';
-import { isDamage } from './frame.ts';
+import { isDamage, type Row } from './frame.ts';
 import type { Draft, Journal } from './journal.ts';
 import { below, eventKey, messageKey } from './keys.ts';
-import { type LifeEvent, stateOf, waitingState } from './life.ts';
+import { type Life, type LifeEvent, stateOf, waitingState } from './life.ts';
 import type { MessageReader } from './messages.ts';
 import { damaged, type Rows } from './rows.ts';
 import { keepLife, lifeInDraft, noSuchMessage } from './waiting.ts';
@@ -22,8 +23,19 @@ export interface QueuedMessage {
   readonly lastEndedAt?: UtcMs;
 }
 
+/** The same without the document, which may be large. */
+export interface QueuedHead extends Omit<QueuedMessage, 'message'> {
+  readonly message: MessageHead;
+}
+
+export type MessageHead = Pick<Message, 'id' | 'commodity' | 'day' | 'pack'>;
+
 /** What the uplink may do with messages. Every change is on the disk when its promise resolves. */
 export interface Outbox {
+  /** What waits, by rising id, without the documents: a backlog of weeks is looked at again before every attempt. */
+  heads(): Promise<QueuedHead[]>;
+  /** The message of a head; undefined when it cannot be read, which is reported as damage. */
+  read(id: MessageId): Promise<Message | undefined>;
   /** All that wait, by rising id. A message that cannot be read is left out and reported as damage. */
   waiting(): Promise<QueuedMessage[]>;
   /** Marks the message as sent before its first byte leaves; gives the attempt's number, from 1. */
@@ -33,17 +45,55 @@ export interface Outbox {
 }
 
 export function openOutbox(journal: Journal, rows: Rows, messages: MessageReader): Outbox {
+  /** A message never changes, so what it is about need be read only once. */
+  const known = new Map<MessageId, MessageHead>();
+
+  async function headOf(id: MessageId): Promise<MessageHead | undefined> {
+    const found = known.get(id);
+    if (found) return found;
+    const message = await intact(messages.message(id));
+    if (!message) return undefined;
+    const head = { id, commodity: message.commodity, day: message.day, pack: message.pack };
+    known.set(id, head);
+    return head;
+  }
+
+  async function queuedHead(id: MessageId, life: Life): Promise<QueuedHead | undefined> {
+    const state = waitingState(life);
+    const message = state && (await headOf(id));
+    if (!state || !message) return undefined;
+    const { attempts, lastEndedAt } = life;
+    return { message, state, attempts, ...(lastEndedAt !== undefined && { lastEndedAt }) };
+  }
+
+  async function heads(): Promise<QueuedHead[]> {
+    const queued: QueuedHead[] = [];
+    for await (const row of rows.eachOrDamage(below('w/'), (each) => withId(each, decodeLife(each)))) {
+      const id = isDamage(row) ? row.key.slice('w/'.length) : row.id;
+      const head = await queuedHead(id, isDamage(row) ? await messages.life(id) : row.life);
+      if (head) queued.push(head);
+    }
+    forgetAllBut(queued);
+    return queued;
+  }
+
+  function forgetAllBut(queued: readonly QueuedHead[]): void {
+    if (known.size <= queued.length) return;
+    const ids = new Set(queued.map(({ message }) => message.id));
+    for (const id of known.keys()) if (!ids.has(id)) known.delete(id);
+  }
+
+  const read = (id: MessageId): Promise<Message | undefined> => intact(messages.message(id));
+
   return {
+    heads,
+    read,
+
     async waiting() {
       const queued: QueuedMessage[] = [];
-      for (const key of await rows.keys(below('w/'))) {
-        const id = key.slice('w/'.length);
-        const life = (await intact(rows.get(key, decodeLife))) ?? (await messages.life(id));
-        const state = waitingState(life);
-        const message = state && (await intact(messages.message(id)));
-        if (!state || !message) continue;
-        const { attempts, lastEndedAt } = life;
-        queued.push({ message, state, attempts, ...(lastEndedAt !== undefined && { lastEndedAt }) });
+      for (const head of await heads()) {
+        const message = await read(head.message.id);
+        if (message) queued.push({ ...head, message });
       }
       return queued;
     },
@@ -81,6 +131,10 @@ export function openOutbox(journal: Journal, rows: Rows, messages: MessageReader
         keepLife(draft, id, found, ...events);
       }),
   };
+}
+
+function withId({ key }: Row, life: Life | Damage): { id: MessageId; life: Life } | Damage {
+  return isDamage(life) ? life : { id: key.slice('w/'.length), life };
 }
 
 /** A damaged row was reported by the read; the others go on. */

@@ -1,20 +1,12 @@
 import { OdecetError } from '../core/failure.ts';
 import type { Carried, Message, MessageId } from '../core/message.ts';
 import { isoUtc } from '../core/time.ts';
-import { encodeMessage } from './codec-delivery.ts';
+import { decodeLink, encodeMessage } from './codec-delivery.ts';
+import { isDamage } from './frame.ts';
 import type { Draft, Journal } from './journal.ts';
-import {
-  below,
-  dayKey,
-  type KeyRange,
-  lastPart,
-  linkKey,
-  linkPrefix,
-  messageKey,
-  supersededKey,
-  waitingKey,
-} from './keys.ts';
+import { dayKey, intervalKey, lastPart, linkKey, messageKey, supersededKey, waitingKey } from './keys.ts';
 import { NEW_LIFE, stateOf } from './life.ts';
+import { linkRanges, toldOf } from './told.ts';
 import { keepLife, lifeInDraft, noSuchMessage } from './waiting.ts';
 
 export function queueMessages(
@@ -32,74 +24,81 @@ export function queueMessages(
     for (const message of messages) {
       const replaces = [...supersedes, ...(message.corrects === undefined ? [] : [message.corrects])];
       await refuseDoubles(draft, message, replaces, taken);
-      addMessage(draft, message, replaces);
+      addMessage(draft, message, replaces, await toldOf(draft, message.carried));
     }
     for (const id of supersedes) await supersede(draft, id, ids);
     return messages;
   });
 }
 
-function addMessage(draft: Draft, message: Message, replaces: readonly MessageId[]): void {
+function addMessage(
+  draft: Draft,
+  message: Message,
+  replaces: readonly MessageId[],
+  toldOfInterval: ReadonlyMap<string, string>,
+): void {
   draft.add('delivery', messageKey(message.id), encodeMessage(message));
   draft.add('delivery', dayKey(message.commodity, message.day, message.id), null);
-  for (const carried of message.carried) draft.add('delivery', linkKey(carried, message.id), { replaces });
+  for (const carried of message.carried) {
+    const told = toldOfInterval.get(intervalKey(carried));
+    draft.add('delivery', linkKey(carried, message.id), { replaces, ...(told !== undefined && { told }) });
+  }
   draft.set(waitingKey(message.id), NEW_LIFE);
   draft.countWaiting(1);
 }
 
-/** The last guard against sending an interval twice, whatever the stage before believes. */
+/**
+ * The last guard against sending an interval twice, whatever the stage before believes. An earlier message may be repeated when
+ * this one replaces it, or replaces another that replaced it: a second correction carries what the first and the original told.
+ */
 async function refuseDoubles(
   draft: Draft,
   message: Message,
   replaces: readonly MessageId[],
   taken: Set<string>,
 ): Promise<void> {
-  const links = new Set<string>();
-  for (const range of linkRanges(message.carried)) for (const { key } of await draft.list(range)) links.add(key);
-  const carriers = new Map<string, MessageId[]>();
-  for (const key of links) {
-    const id = lastPart(key);
-    const interval = key.slice(0, -id.length);
-    carriers.set(interval, [...(carriers.get(interval) ?? []), id]);
-  }
-  const free = new Map<MessageId, boolean>(replaces.map((id) => [id, true]));
+  const carriers = await carriersOf(draft, message.carried);
+  const known = new Map<MessageId, boolean>();
   for (const carried of message.carried) {
     const interval = linkKey(carried, '');
     if (taken.has(interval)) throw alreadyQueued(carried, message.id);
     taken.add(interval);
-    for (const id of carriers.get(interval) ?? []) {
-      const isFree = free.get(id) ?? (await neverTaken(draft, id));
-      free.set(id, isFree);
+    const earlier = carriers.get(interval) ?? [];
+    const replaced = withAllReplaced(replaces, earlier);
+    for (const { id } of earlier) {
+      const isFree = replaced.has(id) || (known.get(id) ?? (await neverTaken(draft, id)));
+      if (!replaced.has(id)) known.set(id, isFree);
       if (!isFree) throw alreadyQueued(carried, id);
     }
   }
 }
 
-/** One range for each point and channel, so that a day of intervals is one read. */
-function linkRanges(carried: readonly Carried[]): KeyRange[] {
-  const groups = new Map<string, Carried[]>();
-  for (const one of carried) {
-    const name = `${one.point} ${one.channel}`;
-    groups.set(name, [...(groups.get(name) ?? []), one]);
-  }
-  return [...groups.values()].map((group) => {
-    const starts = group.map(({ start }) => start);
-    const [{ point, channel }] = [group[0]!];
-    return {
-      gte: linkPrefix(
-        point,
-        channel,
-        starts.reduce((a, b) => Math.min(a, b)),
-      ),
-      lt: below(
-        linkPrefix(
-          point,
-          channel,
-          starts.reduce((a, b) => Math.max(a, b)),
-        ),
-      ).lt,
-    };
-  });
+/** A message that carries an interval, and what it replaced; nothing where the link is damaged. */
+interface Carrier {
+  readonly id: MessageId;
+  readonly replaces: readonly MessageId[];
+}
+
+/** The earlier messages of each interval version, by the link's key without the message. */
+async function carriersOf(draft: Draft, carried: readonly Carried[]): Promise<Map<string, Carrier[]>> {
+  const carriers = new Map<string, Carrier[]>();
+  for (const range of linkRanges(carried))
+    for (const row of await draft.list(range)) {
+      const id = lastPart(row.key);
+      const interval = row.key.slice(0, -id.length);
+      const link = isDamage(row) ? row : decodeLink(row);
+      const carrier = { id, replaces: isDamage(link) ? [] : link.replaces };
+      carriers.set(interval, [...(carriers.get(interval) ?? []), carrier]);
+    }
+  return carriers;
+}
+
+function withAllReplaced(replaces: readonly MessageId[], carriers: readonly Carrier[]): ReadonlySet<MessageId> {
+  const all = new Set(replaces);
+  // A set hands out what is added while it is walked.
+  for (const id of all)
+    for (const carrier of carriers) if (carrier.id === id) for (const one of carrier.replaces) all.add(one);
+  return all;
 }
 
 async function neverTaken(draft: Draft, id: MessageId): Promise<boolean> {

@@ -89,7 +89,7 @@ describe('readings', () => {
     const { buffer, store, damages } = await open();
     const later = aReading({ at: DAY_START + HOUR_MS });
     await buffer.keepRound([aReading(), later]);
-    const key = 'r/boiler-house/volume.base/2026-03-28T05:00:00.000Z/stored';
+    const key = 'r/2026-03-28/boiler-house/stored/05:00:00.000Z';
     store.rows.get(key)![20]! ^= 4;
     expect(await buffer.readings('boiler-house', 'volume.base', DAY)).toEqual([later]);
     expect(damages).toEqual([{ key, detail: expect.stringMatching(/checksum/) }]);

@@ -1,50 +1,72 @@
 import { compare } from '../core/decimal.ts';
 import { convert, type Quantity, UNITS } from '../core/quantity.ts';
 import type { DeviceId, Reading, ReadingSource } from '../core/reading.ts';
-import type { Span, UtcMs } from '../core/time.ts';
-import type { Conflict, KeptRound } from './api.ts';
-import { decodeReading, encodeReading, type StoredReading } from './codec.ts';
+import { HOUR_MS, type Span, type UtcMs } from '../core/time.ts';
+import type { Conflict, KeptRound, Stream } from './api.ts';
+import { decodeReadings, encodeReadings, type StoredReading } from './codec.ts';
 import { isDamage } from './frame.ts';
 import type { Draft, Journal } from './journal.ts';
-import { type KeyRange, readingKey, readingsPrefix, timeText } from './keys.ts';
+import { below, clockText, type KeyRange, keyParts, READINGS, readingDay, readingKey, readingsPrefix } from './keys.ts';
 import type { Rows } from './rows.ts';
+
+export const STREAM_OF_SOURCE: Readonly<Record<ReadingSource, Stream>> = { stored: 'readings', sampled: 'samples' };
+const SOURCES = ['sampled', 'stored'] as const satisfies readonly ReadingSource[];
 
 export function keepRound(journal: Journal, readings: readonly Reading[]): Promise<KeptRound> {
   return journal.write(async (draft) => {
-    await draft.load(readings.map((reading) => firstKey(reading)));
+    const groups = byRow(readings);
+    await draft.load([...groups.keys()]);
     let written = 0;
     const conflicts: Conflict[] = [];
-    for (const reading of readings) {
-      const place = await findPlace(draft, reading);
-      if (!place) continue;
-      const contradicts = place.first !== undefined;
-      draft.add('readings', place.key, encodeReading({ reading, contradicts }));
-      written++;
-      if (place.first) conflicts.push({ kept: reading, contradicts: place.first });
+    for (const group of groups.values()) {
+      const place = await findPlace(draft, group[0]!);
+      const fresh: StoredReading[] = [];
+      for (const reading of group) {
+        const others = [...place.stored, ...fresh].filter((stored) => stored.reading.quantity === reading.quantity);
+        if (others.some((stored) => sameValue(stored.reading, reading))) continue;
+        const first = others.find((stored) => !stored.contradicts && !isRefutedBy(stored.reading, reading));
+        fresh.push({ reading, contradicts: first !== undefined });
+        if (first) conflicts.push({ kept: reading, contradicts: first.reading });
+      }
+      if (fresh.length > 0) draft.add(STREAM_OF_SOURCE[group[0]!.source], place.key, encodeReadings(fresh));
+      written += fresh.length;
     }
     return { written, known: readings.length - written, conflicts };
   });
 }
 
-function firstKey({ device, quantity, at, source }: Reading): string {
-  return readingKey(device, quantity, at, source, 1);
+/** What was frozen by a clock that was known to be wrong cannot contradict a value that can be believed. */
+function isRefutedBy(stored: Reading, reading: Reading): boolean {
+  return stored.flags.includes('clock-invalid') && !reading.flags.includes('clock-invalid');
+}
+
+/** The readings that share a row, by the row's key. */
+function byRow(readings: readonly Reading[]): Map<string, Reading[]> {
+  const groups = new Map<string, Reading[]>();
+  for (const reading of readings) {
+    const key = readingKey(reading.device, reading.at, reading.source, 1);
+    const group = groups.get(key);
+    if (group) group.push(reading);
+    else groups.set(key, [reading]);
+  }
+  return groups;
 }
 
 /**
- * Where a reading goes, or undefined when its value is there already. `first` is the reading of the same instant that it
- * contradicts. A damaged record keeps its place: it is evidence, and the reading is kept beside it.
+ * The first free row of an instant, and what the rows before it say. A damaged record keeps its place: it is evidence, and
+ * what is told again is kept beside it.
  */
-async function findPlace(draft: Draft, reading: Reading): Promise<{ key: string; first?: Reading } | undefined> {
-  const { device, quantity, at, source } = reading;
-  let first: Reading | undefined;
+async function findPlace(
+  draft: Draft,
+  { device, at, source }: Reading,
+): Promise<{ key: string; stored: StoredReading[] }> {
+  const found: StoredReading[] = [];
   for (let copy = 1; ; copy++) {
-    const key = readingKey(device, quantity, at, source, copy);
+    const key = readingKey(device, at, source, copy);
     const row = await draft.get(key);
-    if (row === undefined) return first ? { key, first } : { key };
-    const stored = isDamage(row) ? row : decodeReading(row);
-    if (isDamage(stored)) continue;
-    if (sameValue(stored.reading, reading)) return undefined;
-    if (!stored.contradicts) first ??= stored.reading;
+    if (row === undefined) return { key, stored: found };
+    const stored = isDamage(row) ? row : decodeReadings(row);
+    if (!isDamage(stored)) found.push(...stored);
   }
 }
 
@@ -55,62 +77,136 @@ function sameValue(a: Reading, b: Reading): boolean {
   );
 }
 
+/** Gives the number of rows. A damaged row is not named again. */
+export async function nameReadingsAgain(journal: Journal, device: DeviceId, span: Span): Promise<number> {
+  let named = 0;
+  for (let day = readingDay(span.start); day <= readingDay(span.end); day = nextDay(day))
+    for (const source of SOURCES)
+      named += await journal.write(async (draft) => {
+        const rows = (await draft.list(inDay(day, device, source, span))).filter((row) => !isDamage(row));
+        for (const row of rows) if (!isDamage(row)) draft.nameAgain(STREAM_OF_SOURCE[source], row.key, row.checksum);
+        return rows.length;
+      });
+  return named;
+}
+
+function nextDay(day: string): string {
+  return readingDay(Date.parse(day) + 24 * HOUR_MS);
+}
+
+type At = (device: DeviceId, quantity: Quantity, at: UtcMs, source?: ReadingSource) => Promise<Reading | undefined>;
+
 /** Reads readings; what contradicts an earlier one is never served as the truth. */
 export interface ReadingReader {
-  readonly within: (device: DeviceId, quantity: Quantity, span: Span, limit?: number) => Promise<Reading[]>;
-  readonly atOrBefore: (
+  readonly within: (
     device: DeviceId,
     quantity: Quantity,
-    at: UtcMs,
+    span: Span,
+    limit?: number,
     source?: ReadingSource,
-  ) => Promise<Reading | undefined>;
-  readonly atOrAfter: (
-    device: DeviceId,
-    quantity: Quantity,
-    at: UtcMs,
-    source?: ReadingSource,
-  ) => Promise<Reading | undefined>;
+  ) => Promise<Reading[]>;
+  readonly atOrBefore: At;
+  readonly atOrAfter: At;
   readonly conflicts: (device: DeviceId, quantity: Quantity, span: Span) => Promise<Reading[]>;
 }
 
 export function readReadings(rows: Rows): ReadingReader {
-  async function collect(range: KeyRange, wanted: (stored: StoredReading) => boolean, limit: number, reverse = false) {
+  /** The days that have readings of any device, from one end of the range. */
+  async function* days({ gte, lt }: KeyRange, reverse = false): AsyncGenerator<string> {
+    let rest = { gte, lt };
+    for (;;) {
+      const key = await rows.firstKey(rest, reverse);
+      if (key === undefined) return;
+      const day = keyParts(key)[1] ?? '';
+      yield day;
+      rest = reverse ? { ...rest, lt: `r/${day}/` } : { ...rest, gte: below(`r/${day}/`).lt };
+    }
+  }
+
+  async function collect(asked: Asked, wanted: (stored: StoredReading) => boolean, limit: number): Promise<Reading[]> {
+    const { span } = asked;
     const readings: Reading[] = [];
-    if (limit < 1) return readings;
-    for await (const stored of rows.each(range, decodeReading, reverse)) {
-      if (!wanted(stored)) continue;
-      readings.push(stored.reading);
-      if (readings.length === limit) break;
+    if (span.end <= span.start) return readings;
+    const from = `r/${readingDay(span.start)}/`;
+    for await (const day of days({ gte: from, lt: below(`r/${readingDay(span.end - 1)}/`).lt })) {
+      const ofDay: Reading[] = [];
+      for (const source of sourcesOf(asked)) ofDay.push(...(await all(day, source, asked, wanted)));
+      readings.push(...ofDay.sort((a, b) => a.at - b.at));
+      if (readings.length >= limit) return readings.slice(0, limit);
     }
     return readings;
   }
-  const from =
-    (source: ReadingSource | undefined) =>
-    ({ reading, contradicts }: StoredReading) =>
-      !contradicts && (source === undefined || reading.source === source);
 
+  async function all(
+    day: string,
+    source: ReadingSource,
+    { device, quantity, span }: Asked,
+    wanted: (stored: StoredReading) => boolean,
+  ): Promise<Reading[]> {
+    const found: Reading[] = [];
+    for await (const row of rows.each(inDay(day, device, source, span), decodeReadings))
+      for (const stored of row) if (stored.reading.quantity === quantity && wanted(stored)) found.push(stored.reading);
+    return found;
+  }
+
+  /** The first of its quantity in a range of one device and source. */
+  async function first(range: KeyRange, quantity: Quantity, reverse: boolean): Promise<Reading[]> {
+    for await (const row of rows.each(range, decodeReadings, reverse)) {
+      const stored = row.find(({ reading, contradicts }) => reading.quantity === quantity && !contradicts);
+      if (stored) return [stored.reading];
+    }
+    return [];
+  }
+
+  async function nearest(asked: Asked, reverse: boolean): Promise<Reading | undefined> {
+    const { device, quantity, span } = asked;
+    const range = reverse
+      ? { gte: READINGS.gte, lt: below(`r/${readingDay(span.end - 1)}/`).lt }
+      : { gte: `r/${readingDay(span.start)}/`, lt: READINGS.lt };
+    for await (const day of days(range, reverse)) {
+      const found: Reading[] = [];
+      for (const source of sourcesOf(asked))
+        found.push(...(await first(inDay(day, device, source, span), quantity, reverse)));
+      found.sort((a, b) => a.at - b.at);
+      const [one] = reverse ? found.slice(-1) : found;
+      if (one) return one;
+    }
+    return undefined;
+  }
+
+  const isServed = ({ contradicts }: StoredReading) => !contradicts;
   return {
-    within: (device, quantity, span, limit = Number.POSITIVE_INFINITY) =>
-      collect(between(device, quantity, span), from(undefined), limit),
+    within: (device, quantity, span, limit = Number.POSITIVE_INFINITY, source) =>
+      collect({ device, quantity, span, source }, isServed, limit),
     conflicts: (device, quantity, span) =>
-      collect(between(device, quantity, span), ({ contradicts }) => contradicts, Number.POSITIVE_INFINITY),
-    async atOrBefore(device, quantity, at, source) {
-      const prefix = readingsPrefix(device, quantity);
-      const range = { gte: prefix, lt: `${prefix}${timeText(at + 1)}` };
-      const [reading] = await collect(range, from(source), 1, true);
-      return reading;
-    },
-    async atOrAfter(device, quantity, at, source) {
-      const prefix = readingsPrefix(device, quantity);
-      const range = { gte: `${prefix}${timeText(at)}`, lt: `${prefix}:` };
-      const [reading] = await collect(range, from(source), 1);
-      return reading;
-    },
+      collect({ device, quantity, span }, ({ contradicts }) => contradicts, Number.POSITIVE_INFINITY),
+    atOrBefore: (device, quantity, at, source) =>
+      nearest({ device, quantity, span: { start: EARLIEST, end: at + 1 }, source }, true),
+    atOrAfter: (device, quantity, at, source) =>
+      nearest({ device, quantity, span: { start: at, end: LATEST }, source }, false),
   };
 }
 
-/** Times begin with a digit; ':' is the byte after '9'. */
-function between(device: DeviceId, quantity: Quantity, span: Span): KeyRange {
-  const prefix = readingsPrefix(device, quantity);
-  return { gte: `${prefix}${timeText(span.start)}`, lt: `${prefix}${timeText(span.end)}` };
+interface Asked {
+  readonly device: DeviceId;
+  readonly quantity: Quantity;
+  readonly span: Span;
+  readonly source?: ReadingSource | undefined;
+}
+
+function sourcesOf({ source }: Asked): readonly ReadingSource[] {
+  return source ? [source] : SOURCES;
+}
+
+/** The years that a key can hold. */
+const EARLIEST: UtcMs = 0;
+const LATEST: UtcMs = Date.UTC(9999, 11, 31);
+
+/** The part of a span that lies in one day. */
+function inDay(day: string, device: DeviceId, source: ReadingSource, { start, end }: Span): KeyRange {
+  const prefix = readingsPrefix(day, device, source);
+  return {
+    gte: day === readingDay(start) ? `${prefix}${clockText(start)}` : prefix,
+    lt: day === readingDay(end) ? `${prefix}${clockText(end)}` : below(prefix).lt,
+  };
 }

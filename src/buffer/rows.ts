@@ -20,26 +20,31 @@ export interface Rows {
   /** The same, and the damaged ones as they are. */
   eachOrDamage<T extends object>(range: KeyRange, decode: Decode<T>, reverse?: boolean): AsyncGenerator<T | Damage>;
   keys(range: KeyRange): Promise<string[]>;
+  /** The first key from one end of the range. */
+  firstKey(range: KeyRange, reverse: boolean): Promise<string | undefined>;
   onDamage(damage: Damage): void;
 }
 
 export function readRows(store: Store, onDamage: (damage: Damage) => void): Rows {
+  const tell = (damage: Damage): void => {
+    if (!damage.quarantined) onDamage(damage);
+  };
   async function* eachOrDamage<T extends object>(range: KeyRange, decode: Decode<T>, reverse = false) {
     for await (const [key, bytes] of walk(store, range, reverse)) {
       const value = decodeRow(key, bytes, decode);
-      if (isDamage(value)) onDamage(value);
+      if (isDamage(value)) tell(value);
       yield value;
     }
   }
   return {
-    onDamage,
+    onDamage: tell,
     eachOrDamage,
     async get(key, decode) {
       const bytes = await store.get(key);
       if (bytes === undefined) return undefined;
       const value = decodeRow(key, bytes, decode);
       if (!isDamage(value)) return value;
-      onDamage(value);
+      tell(value);
       throw damaged(value);
     },
     async *each(range, decode, reverse) {
@@ -49,6 +54,10 @@ export function readRows(store: Store, onDamage: (damage: Damage) => void): Rows
       const keys: string[] = [];
       for await (const [key] of walk(store, range)) keys.push(key);
       return keys;
+    },
+    async firstKey(range, reverse) {
+      const [row] = await store.range({ ...range, reverse, limit: 1 });
+      return row?.[0];
     },
   };
 }

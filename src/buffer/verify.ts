@@ -2,7 +2,7 @@ import { OdecetError } from '../core/failure.ts';
 import type { MessageId } from '../core/message.ts';
 import type { Store } from '../machine/store.ts';
 import { STREAMS, type Stream, type Verification } from './api.ts';
-import { decodeEntry } from './codec.ts';
+import { decodeEntry, type Entry } from './codec.ts';
 import { decodeLife } from './codec-delivery.ts';
 import { crcText, isDamage, openRow, type Row } from './frame.ts';
 import type { Draft, Journal } from './journal.ts';
@@ -15,9 +15,8 @@ const PAGE_ROWS = 256;
 /** The whole store; messages are large, so that they are walked apart in small pages. */
 const EVERYTHING = [{ gte: '', lt: 'm/' }, below('m/'), { gte: 'm0', lt: '\u{10ffff}' }];
 
-/** Which journal names the records of a kind; rows of the other kinds are rewritten in place. */
+/** Which journal names the records of a kind, readings apart; rows of the other kinds are rewritten in place. */
 const STREAM_OF: Readonly<Record<string, Stream>> = {
-  r: 'readings',
   i: 'intervals',
   l: 'delivery',
   m: 'delivery',
@@ -25,7 +24,7 @@ const STREAM_OF: Readonly<Record<string, Stream>> = {
   n: 'delivery',
   a: 'audit',
 };
-const REWRITTEN = new Set(['w', 'c', 'v']);
+const REWRITTEN = new Set(['w', 'c', 'v', 'q']);
 
 type RowHead = Pick<Row, 'key' | 'sequence'>;
 type Findings = {
@@ -42,6 +41,7 @@ export async function verify(store: Store, journal: Journal, rows: Rows): Promis
     lost: [],
     stray: [],
     misplaced: [],
+    quarantined: [],
     unreadable: [],
   };
   const guarded = async (walked: Promise<void>): Promise<void> => {
@@ -53,7 +53,7 @@ export async function verify(store: Store, journal: Journal, rows: Rows): Promis
     }
   };
   for (const stream of STREAMS) await guarded(checkJournal(store, journal, stream, found));
-  await guarded(checkRows(store, found));
+  await guarded(checkRows(store, journal, found));
   await guarded(checkOutbox(journal, rows, found));
   const { damaged, holes, lost, stray, misplaced, unreadable } = found;
   return { ...found, clean: [damaged, holes, lost, stray, misplaced, unreadable].every(({ length }) => length === 0) };
@@ -62,7 +62,7 @@ export async function verify(store: Store, journal: Journal, rows: Rows): Promis
 /** Journal to records: no number missing, every record named is there with the checksum named. */
 async function checkJournal(store: Store, journal: Journal, stream: Stream, found: Findings): Promise<void> {
   const head = journal.head(stream);
-  for (let next = 1; next <= head; next += PAGE_ROWS) {
+  for (let next = journal.low(stream) + 1; next <= head; next += PAGE_ROWS) {
     const numbers = Array.from({ length: Math.min(PAGE_ROWS, head - next + 1) }, (_, n) => next + n);
     const keys = numbers.map((number) => journalKey(stream, number));
     const entries = await store.getMany(keys);
@@ -70,61 +70,76 @@ async function checkJournal(store: Store, journal: Journal, stream: Stream, foun
       const bytes = entries[n];
       const entry = bytes && decodeRow(key, bytes, decodeEntry);
       if (!entry) found.holes.push({ stream, sequence: numbers[n]! });
-      else if (!isDamage(entry)) await checkNamed(store, entry, found);
+      else if (!isDamage(entry)) await checkNamed(store, entry, numbers[n]!, found);
     }
   }
 }
 
-async function checkNamed(store: Store, entry: readonly (readonly [string, string])[], found: Findings): Promise<void> {
+async function checkNamed(store: Store, entry: Entry, sequence: number, found: Findings): Promise<void> {
   found.entries++;
   const rows = await store.getMany(entry.map(([key]) => key));
   for (const [n, [key, checksum]] of entry.entries()) {
     const bytes = rows[n];
     const row = bytes && openRow(key, bytes);
     if (!row) found.lost.push(key);
-    else if (!isDamage(row) && crcText(row.checksum) !== checksum) found.stray.push(key);
+    else if (!isDamage(row) && crcText(row.checksum) !== checksum && row.sequence <= sequence) found.stray.push(key);
   }
 }
 
 /** Records to journal: every row of the store is intact, of a known kind, and named by the entry it says. */
-async function checkRows(store: Store, found: Findings): Promise<void> {
+async function checkRows(store: Store, journal: Journal, found: Findings): Promise<void> {
   let page: RowHead[] = [];
   for (const range of EVERYTHING)
     for await (const [key, bytes] of walk(store, range)) {
       const row = openRow(key, bytes);
       if (isDamage(row)) {
-        found.damaged.push(row);
+        if (row.quarantined) found.quarantined.push(key);
+        else found.damaged.push(row);
         continue;
       }
       found.records++;
       page.push({ key, sequence: row.sequence });
       if (page.length === PAGE_ROWS) {
-        await checkPage(store, page, found);
+        await checkPage(store, journal, page, found);
         page = [];
       }
     }
-  await checkPage(store, page, found);
+  await checkPage(store, journal, page, found);
 }
 
-async function checkPage(store: Store, page: readonly RowHead[], found: Findings): Promise<void> {
+async function checkPage(store: Store, journal: Journal, page: readonly RowHead[], found: Findings): Promise<void> {
   const entryKeys = new Set(page.flatMap((row) => entryKeyOf(row) ?? []));
   const keys = [...entryKeys];
   const bytes = await store.getMany(keys);
   const named = new Set<string>();
+  /** Entries that were found damaged and marked: nobody can say any more what they named. */
+  const waived = new Set<string>();
   for (const [n, key] of keys.entries()) {
     const entry = bytes[n] && decodeRow(key, bytes[n], decodeEntry);
+    if (entry && isDamage(entry) && entry.quarantined) waived.add(key);
     if (entry && !isDamage(entry)) for (const [written] of entry) named.add(`${key} ${written}`);
   }
   for (const row of page) {
-    const kind = row.key.split('/')[0] ?? '';
+    const stream = streamOf(row.key);
     const entryKey = entryKeyOf(row);
-    const known = entryKey ? named.has(`${entryKey} ${row.key}`) : REWRITTEN.has(kind) || isEntry(row);
+    const isNamed =
+      stream !== undefined &&
+      entryKey !== undefined &&
+      (named.has(`${entryKey} ${row.key}`) || waived.has(entryKey) || row.sequence <= journal.low(stream));
+    const known = entryKey ? isNamed : REWRITTEN.has(row.key.split('/')[0] ?? '') || isEntry(row);
     if (!known) found.stray.push(row.key);
   }
 }
 
+/** The journal that names a record. */
+function streamOf(key: string): Stream | undefined {
+  const [kind = '', , , source] = key.split('/');
+  if (kind === 'r') return source === 'sampled' ? 'samples' : 'readings';
+  return STREAM_OF[kind];
+}
+
 function entryKeyOf(row: RowHead): string | undefined {
-  const stream = STREAM_OF[row.key.split('/')[0] ?? ''];
+  const stream = streamOf(row.key);
   return stream && journalKey(stream, row.sequence);
 }
 

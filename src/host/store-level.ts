@@ -2,10 +2,13 @@ import { access, readdir, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import { OdecetError } from '../core/failure.ts';
-import type { Store, StoreOp, StoreRange } from '../machine/store.ts';
+import type { Store, StoreOp, StoreRange, StoreSnapshot } from '../machine/store.ts';
 import { codeOf, openError, operationError } from './store-level-error.ts';
 
 const WRITE_BUFFER_BYTES = 4 * 1024 * 1024;
+/** Few tables open and a small cache: LevelDB maps tables into memory, and what it maps counts as the process's own. */
+const OPEN_FILES_MAX = 40;
+const CACHE_BYTES = 4 * 1024 * 1024;
 /** What opening again may need: the log goes into a table file, and there are a new log and manifest. */
 const ROOM_TO_REOPEN_BYTES = WRITE_BUFFER_BYTES + 1024 * 1024;
 /** Rows are handed over in pieces of this size. */
@@ -49,6 +52,8 @@ async function openDb(folder: string, createIfMissing: boolean): Promise<Db> {
     keyEncoding: 'utf8',
     valueEncoding: 'view',
     writeBufferSize: WRITE_BUFFER_BYTES,
+    maxOpenFiles: OPEN_FILES_MAX,
+    cacheSize: CACHE_BYTES,
     createIfMissing,
   });
   try {
@@ -68,6 +73,7 @@ class LevelStore implements Store {
   readonly #folder: string;
   #db: Db;
   #torn = false;
+  #bytesWritten = 0;
   #closed = false;
   #lastWrite: Promise<void> = Promise.resolve();
 
@@ -86,19 +92,25 @@ class LevelStore implements Store {
     return values.map((value) => value && plainBytes(value));
   }
 
-  async range({ gte, lt, reverse = false, limit = -1 }: StoreRange): Promise<[string, Uint8Array][]> {
-    return this.#guard(async () => {
-      const iterator = this.#db.iterator({ gte, lt, reverse, limit, highWaterMarkBytes: PAGE_BYTES });
-      const rows: [string, Uint8Array][] = [];
-      try {
-        for (let page = await iterator.nextv(PAGE_ROWS); page.length > 0; page = await iterator.nextv(PAGE_ROWS)) {
-          for (const [key, value] of page) rows.push([key, plainBytes(value)]);
-        }
-      } finally {
-        await iterator.close();
-      }
-      return rows;
-    });
+  range(range: StoreRange): Promise<[string, Uint8Array][]> {
+    return this.#guard(() => rowsOf(this.#db, range));
+  }
+
+  async snapshot(): Promise<StoreSnapshot> {
+    const db = this.#db;
+    const snapshot = db.snapshot();
+    return {
+      range: (range) => this.#guard(() => rowsOf(db, range, snapshot)),
+      close: () => snapshot.close(),
+    };
+  }
+
+  compact({ gte, lt }: Pick<StoreRange, 'gte' | 'lt'>): Promise<void> {
+    return this.#guard(() => this.#db.compactRange(gte, lt));
+  }
+
+  bytesWritten(): number {
+    return this.#bytesWritten;
   }
 
   batch(ops: readonly StoreOp[]): Promise<void> {
@@ -142,6 +154,7 @@ class LevelStore implements Store {
       this.#torn = true;
       throw error;
     }
+    for (const op of ops) this.#bytesWritten += op.key.length + (op.kind === 'put' ? op.value.length : 0);
   }
 
   /** While there is no room for it the old database stays open, so that reading goes on. */
@@ -162,6 +175,24 @@ class LevelStore implements Store {
       throw operationError(this.#folder, error);
     }
   }
+}
+
+async function rowsOf(
+  db: Db,
+  { gte, lt, reverse = false, limit = -1 }: StoreRange,
+  snapshot?: ReturnType<Db['snapshot']>,
+): Promise<[string, Uint8Array][]> {
+  const options = { gte, lt, reverse, limit, highWaterMarkBytes: PAGE_BYTES, ...(snapshot && { snapshot }) };
+  const iterator = db.iterator(options);
+  const rows: [string, Uint8Array][] = [];
+  try {
+    for (let page = await iterator.nextv(PAGE_ROWS); page.length > 0; page = await iterator.nextv(PAGE_ROWS)) {
+      for (const [key, value] of page) rows.push([key, plainBytes(value)]);
+    }
+  } finally {
+    await iterator.close();
+  }
+  return rows;
 }
 
 /** The same bytes as a plain Uint8Array: a Buffer's `slice` shares memory, which the simulated store's does not. */

@@ -24,5 +24,16 @@ export interface Store {
   batch(ops: readonly StoreOp[]): Promise<void>;
   /** Bytes on the disk, approximately. */
   size(): Promise<number>;
+  /** Gives the room of removed rows back to the disk; where it is absent the store does so by itself. */
+  compact?(range: Pick<StoreRange, 'gte' | 'lt'>): Promise<void>;
+  /** The store as it is now, whatever is written afterwards. */
+  snapshot?(): Promise<StoreSnapshot>;
+  /** Bytes handed over to be written since the store was opened. */
+  bytesWritten?(): number;
+  close(): Promise<void>;
+}
+
+export interface StoreSnapshot {
+  range(range: StoreRange): Promise<[key: string, value: Uint8Array][]>;
   close(): Promise<void>;
 }

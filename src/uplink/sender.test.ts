@@ -28,13 +28,13 @@ async function trial({ ids, deliver, more, triesMax }: Trial) {
   const stop = new AbortController();
   const alerts: UplinkAlert[] = [];
   const tries: { id: string; at: number }[] = [];
-  const waiting = async () => {
-    const left = await outbox.waiting();
+  const heads = async () => {
+    const left = await outbox.heads();
     if (left.length === 0 || tries.length >= triesMax) stop.abort();
     return left;
   };
   const sender = createSender({
-    outbox: { ...outbox, waiting },
+    outbox: { ...outbox, heads },
     clock,
     entropy: countingEntropy(),
     log: quietLog,

@@ -1,4 +1,4 @@
-import type { Outbox, QueuedMessage } from '../buffer/outbox.ts';
+import type { MessageHead, Outbox, QueuedHead } from '../buffer/outbox.ts';
 import { type BackoffRule, backoffMs } from '../core/backoff.ts';
 import { type Failure, failure, OdecetError } from '../core/failure.ts';
 import type { Message, MessageId, Receipt } from '../core/message.ts';
@@ -27,9 +27,9 @@ export interface SenderDeps {
   readonly retry: BackoffRule;
   readonly deliver: (message: Message, signal: AbortSignal) => Promise<Delivery>;
   /** What holds a message back for now, e.g. an unverified pack. */
-  readonly hold?: (message: Message) => Failure | undefined;
+  readonly hold?: (message: MessageHead) => Failure | undefined;
   /** Which message goes first; oldest id when absent. */
-  readonly order?: (a: QueuedMessage, b: QueuedMessage) => number;
+  readonly order?: (a: QueuedHead, b: QueuedHead) => number;
   readonly alert: (alert: UplinkAlert) => void;
 }
 
@@ -48,8 +48,13 @@ interface Pause {
 
 const NO_PAUSE: Readonly<Pause> = { failures: 0, until: Number.NEGATIVE_INFINITY };
 
-export function oldestFirst(a: QueuedMessage, b: QueuedMessage): number {
+export function oldestFirst(a: QueuedHead, b: QueuedHead): number {
   return a.message.id < b.message.id ? -1 : a.message.id > b.message.id ? 1 : 0;
+}
+
+/** After an outage what the market waits for is yesterday, not last month; within a day the order in which they were made. */
+export function newestDayFirst(a: QueuedHead, b: QueuedHead): number {
+  return a.message.day > b.message.day ? -1 : a.message.day < b.message.day ? 1 : oldestFirst(a, b);
 }
 
 /** The loop from outbox to operator: one try at a time, back-off per message and, when the operator is away, for all. */
@@ -79,7 +84,7 @@ export function createSender(deps: SenderDeps): Sender {
     deps.alert(alert);
   }
 
-  function forgetAllBut(waiting: readonly QueuedMessage[]): void {
+  function forgetAllBut(waiting: readonly QueuedHead[]): void {
     const ids = new Set(waiting.map(({ message }) => message.id));
     for (const map of [pauses, alerted]) for (const id of map.keys()) if (!ids.has(id)) map.delete(id);
   }
@@ -88,10 +93,10 @@ export function createSender(deps: SenderDeps): Sender {
    * The message that may go now, or how long to wait for one. Those that failed least go first: a message at which the
    * operator's service breaks must not keep the others from it.
    */
-  function next(waiting: readonly QueuedMessage[]): QueuedMessage | number {
+  function next(waiting: readonly QueuedHead[]): QueuedHead | number {
     const now = clock.monotonicMs();
     let earliest = now + IDLE_LOOK_MS;
-    let chosen: { readonly queued: QueuedMessage; readonly failures: number } | undefined;
+    let chosen: { readonly queued: QueuedHead; readonly failures: number } | undefined;
     for (const queued of waiting) {
       const held = deps.hold?.(queued.message);
       if (held) {
@@ -106,7 +111,10 @@ export function createSender(deps: SenderDeps): Sender {
     return chosen?.queued ?? earliest - now;
   }
 
-  async function attempt(message: Message, signal: AbortSignal): Promise<void> {
+  async function attempt(id: MessageId, signal: AbortSignal): Promise<void> {
+    const message = await outbox.read(id);
+    // Damaged: it was reported, and the others go on.
+    if (!message) return backOff(pauseOf(id));
     const startedAt = clock.now();
     const number = await outbox.beginAttempt(message.id, startedAt);
     const { outcome, detail, receipt, failure: problem } = await deps.deliver(message, signal);
@@ -145,11 +153,11 @@ export function createSender(deps: SenderDeps): Sender {
     const bell = childAbort(signal);
     ring = () => bell.abort();
     try {
-      const waiting = [...(await outbox.waiting())].sort(order);
+      const waiting = (await outbox.heads()).sort(order);
       forgetAllBut(waiting);
       const found = next(waiting);
       if (typeof found === 'number') await rest(found, bell.signal);
-      else await attempt(found.message, signal);
+      else await attempt(found.message.id, signal);
     } finally {
       bell.release();
     }

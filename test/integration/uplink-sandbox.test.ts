@@ -7,6 +7,7 @@ import { hostClock } from '../../src/host/clock.ts';
 import { hostEntropy } from '../../src/host/entropy.ts';
 import { hostHttp } from '../../src/host/http.ts';
 import type { Http } from '../../src/machine/http.ts';
+import type { Seal } from '../../src/machine/sealer.ts';
 import { readAnswer } from '../../src/message/answer.ts';
 import {
   ELECTRICITY_POINT,
@@ -28,6 +29,8 @@ import {
 } from '../../src/sandbox/sandbox.testkit.ts';
 import { type Sandbox, startSandbox } from '../../src/sandbox/server.ts';
 import { type DirectDeps, deliver } from '../../src/uplink/direct.ts';
+import { createEnvelopes, type Envelopes } from '../../src/uplink/envelopes.ts';
+import { plainSealer } from '../../src/uplink/sealer.ts';
 import { createSender } from '../../src/uplink/sender.ts';
 import { memoryOutbox, quietLog } from '../../src/uplink/uplink.testkit.ts';
 import { sealEnvelope } from '../../src/uplink/ws-security.ts';
@@ -65,17 +68,20 @@ function dataFolder(): string {
   return join(rehearsal.folder, `data-${started}`);
 }
 
+function envelopesOf(seal: Seal): Envelopes {
+  const operatorCertificates = [rehearsal.operatorSeal.certificatePem];
+  const sealer = plainSealer(seal, entropy);
+  return createEnvelopes({ sealer, clock, operatorCertificates, timestampWindowMs: 300_000 });
+}
+
 function deps(more: Partial<DirectDeps> = {}): DirectDeps {
   return {
     http,
     clock,
-    entropy,
+    envelopes: envelopesOf(rehearsal.clientSeal),
     url: sandbox.url,
     soapAction: '',
-    seal: rehearsal.clientSeal,
-    operatorCertificates: [rehearsal.operatorSeal.certificatePem],
     answerWithinMs: 10_000,
-    timestampWindowMs: 300_000,
     readAnswer: (xml, message, receivedAt) =>
       readAnswer(message.commodity === 'gas' ? gasPack : electricityPack, xml, message.id, receivedAt),
     ...more,
@@ -158,7 +164,7 @@ test('without a client certificate, or with a seal that is not registered, nothi
   const message = gasMessage('00000000000001');
   const stranger = hostHttp({ trustPem: [rehearsal.authorityPem] });
   expect((await deliver(message, deps({ http: stranger }))).outcome).not.toBe('answered');
-  const unregistered = await deliver(message, deps({ seal: rehearsal.operatorSeal }));
+  const unregistered = await deliver(message, deps({ envelopes: envelopesOf(rehearsal.operatorSeal) }));
   expect(unregistered).toMatchObject({ outcome: 'fault', failure: { code: 'operator-fault' } });
   expect(unregistered.detail).toContain('not registered');
   expect(await acceptedRows()).toBe(0);
@@ -210,13 +216,13 @@ test('the sender gets a row of days through every fault there is, each accepted 
   const outbox = memoryOutbox(messages);
   const stop = new AbortController();
   const alerts: string[] = [];
-  const waiting = async () => {
-    const left = await outbox.waiting();
+  const heads = async () => {
+    const left = await outbox.heads();
     if (left.length === 0) stop.abort();
     return left;
   };
   const sender = createSender({
-    outbox: { ...outbox, waiting },
+    outbox: { ...outbox, heads },
     clock,
     entropy,
     log: quietLog,

@@ -1,0 +1,308 @@
+import { describe, expect, it } from 'vitest';
+import { OdecetError } from '../core/failure.ts';
+import { HOUR_MS } from '../core/time.ts';
+import type { AppendLog } from '../machine/append-log.ts';
+import {
+  aMessage,
+  anAttempt,
+  anInterval,
+  aReading,
+  aReceipt,
+  DAY_START,
+  type MemoryStore,
+  memoryLog,
+  memoryStore,
+  POINT,
+  standingClock,
+} from './buffer.testkit.ts';
+import { type Buffer, openBuffer, type Suspect } from './index.ts';
+
+const HOURS = [0, 1, 2, 3].map((hour) => DAY_START + hour * HOUR_MS);
+const SPANS = HOURS.map((start) => ({ start, end: start + HOUR_MS }));
+const INTERVALS = HOURS.map((start) => anInterval({ start }));
+const DAY = { start: DAY_START, end: DAY_START + 24 * HOUR_MS };
+const LATER = DAY_START + 1_000 * 24 * HOUR_MS;
+
+async function open(store: MemoryStore, vital?: AppendLog, at = DAY_START) {
+  const damages: string[] = [];
+  const onDamage = ({ key }: Suspect) => damages.push(key);
+  const buffer = await openBuffer(store, { clock: standingClock(at), onDamage, ...(vital && { vital }) });
+  return { buffer, damages };
+}
+
+async function fill(buffer: Buffer): Promise<void> {
+  for (const at of HOURS) {
+    await buffer.keepRound([aReading({ at }), aReading({ at: at + 60_000, source: 'sampled' })]);
+    await buffer.keepRound([aReading({ at: at + 120_000, source: 'sampled' })]);
+  }
+  await buffer.keepIntervals(INTERVALS);
+}
+
+async function send(buffer: Buffer, intervals = INTERVALS, verdict: 'accepted' | 'rejected' | 'none' = 'accepted') {
+  const { id } = await buffer.queueMessage((own) => aMessage(own, intervals));
+  const number = await buffer.outbox.beginAttempt(id, DAY_START);
+  if (verdict !== 'none') await buffer.outbox.endAttempt(anAttempt(id, number, 'answered'), aReceipt(id, verdict));
+  return id;
+}
+
+async function scrubAll(buffer: Buffer): Promise<Suspect[]> {
+  const suspects: Suspect[] = [];
+  let position: Parameters<Buffer['scrub']>[0];
+  do {
+    const step: Awaited<ReturnType<Buffer['scrub']>> = await buffer.scrub(position, 3);
+    suspects.push(...step.suspects);
+    position = step.next;
+  } while (position);
+  return suspects;
+}
+
+const counts = async (buffer: Buffer) =>
+  (await buffer.ledger([{ point: POINT, channel: 'volume', spans: SPANS }])).counts;
+
+describe('trimming', () => {
+  const rule = { olderThan: HOURS[2]!, now: LATER, entriesMax: 1_000 };
+
+  it('gives up old samples with their entries; stored readings and the numbers stay', async () => {
+    const store = memoryStore();
+    const { buffer } = await open(store);
+    await fill(buffer);
+    expect(await buffer.trim('samples', rule)).toEqual({ entries: 4, records: 4 });
+    expect((await buffer.readings('boiler-house', 'volume.base', DAY)).map(({ source }) => source)).toEqual([
+      'stored',
+      'stored',
+      'stored',
+      'sampled',
+      'sampled',
+      'stored',
+      'sampled',
+      'sampled',
+    ]);
+    expect((await buffer.verify()).clean).toBe(true);
+    const again = await open(store);
+    expect(again.damages).toEqual([]);
+    expect((await again.buffer.changes('samples', 0, 100)).map(({ sequence }) => sequence)).toEqual([5, 6, 7, 8]);
+    await again.buffer.keepRound([aReading({ at: LATER, source: 'sampled' })]);
+    expect((await again.buffer.changes('samples', 8, 100)).map(({ sequence }) => sequence)).toEqual([9]);
+  });
+
+  it('leaves what a stage has not seen, and takes no more entries than it was told', async () => {
+    const { buffer } = await open(memoryStore());
+    await fill(buffer);
+    expect((await buffer.trim('samples', { ...rule, upTo: 1 })).entries).toBe(1);
+    expect((await buffer.trim('samples', { ...rule, entriesMax: 1 })).entries).toBe(1);
+  });
+
+  it('never gives up an interval that is not accepted, however old, nor the message of one that stays', async () => {
+    const { buffer } = await open(memoryStore());
+    await fill(buffer);
+    await send(buffer, INTERVALS.slice(0, 2));
+    await send(buffer, INTERVALS.slice(2, 3), 'rejected');
+    const all = { olderThan: LATER - HOUR_MS, now: LATER, entriesMax: 1_000 };
+    expect((await buffer.trim('delivery', all)).records).toBe(0);
+    expect((await buffer.trim('intervals', all)).records).toBe(2);
+    expect((await buffer.intervals(POINT, 'volume', DAY)).map(({ start }) => start)).toEqual(HOURS.slice(2));
+    await buffer.trim('delivery', all);
+    expect(await buffer.messagesOf('gas', '2026-03-28')).toHaveLength(1);
+    expect(await counts(buffer)).toMatchObject({ rejected: 1, pending: 1, lost: 0 });
+    expect((await buffer.verify()).clean).toBe(true);
+  });
+
+  it('is not held up by a record that a wrong clock stamped', async () => {
+    const { buffer } = await open(memoryStore());
+    await buffer.keepRound([aReading({ at: LATER * 2, source: 'sampled' })]);
+    await fill(buffer);
+    await buffer.trim('samples', rule);
+    expect(await buffer.readings('boiler-house', 'volume.base', { start: LATER * 2, end: LATER * 2 + 1 })).toHaveLength(
+      1,
+    );
+    expect((await buffer.verify()).clean).toBe(true);
+  });
+
+  it('that fails at any batch leaves a whole store', async () => {
+    for (let after = 0; after < 3; after++) {
+      const store = memoryStore();
+      const { buffer } = await open(store);
+      await fill(buffer);
+      store.batchesLeft = after;
+      await buffer.trim('samples', rule).catch(() => undefined);
+      store.batchesLeft = Number.POSITIVE_INFINITY;
+      const again = await open(store);
+      expect((await again.buffer.verify()).clean).toBe(true);
+    }
+  });
+});
+
+describe('scrub and quarantine', () => {
+  it('find every damaged and every missing row, move what is left of it aside, and reads are quiet afterwards', async () => {
+    const whole = memoryStore();
+    await fill((await open(whole)).buffer);
+    await send((await open(whole)).buffer, INTERVALS, 'none');
+    for (const key of whole.rows.keys())
+      for (const how of ['flipped', 'gone'] as const) {
+        if (key === 'v/heads' || (how === 'gone' && /^[wc]\//.test(key))) continue;
+        const rows = new Map([...whole.rows].map(([name, bytes]) => [name, bytes.slice()]));
+        if (how === 'gone') rows.delete(key);
+        else rows.get(key)![16]! ^= 4;
+        const store = memoryStore(rows);
+        const { buffer, damages } = await open(store);
+        const found = await buffer.quarantine(await scrubAll(buffer));
+        expect(
+          found.map((damage) => damage.key),
+          key,
+        ).toEqual([key]);
+        expect(store.rows.has(`q/${key}`)).toBe(how === 'flipped');
+        const report = await buffer.verify();
+        expect(report, `${key} ${how} ${JSON.stringify(report)}`).toMatchObject({
+          damaged: [],
+          lost: [],
+          holes: [],
+          stray: [],
+        });
+        damages.length = 0;
+        await buffer.readings('boiler-house', 'volume.base', DAY);
+        await buffer.intervals(POINT, 'volume', DAY);
+        await buffer.outbox.waiting();
+        expect(damages).toEqual([]);
+        expect(await scrubAll(buffer)).toEqual([]);
+      }
+  });
+
+  it('a reading told again takes its place beside the mark; a lost interval that was told keeps its version', async () => {
+    const store = memoryStore();
+    const { buffer } = await open(store);
+    await fill(buffer);
+    await send(buffer);
+    const interval = [...store.rows.keys()].find((key) => key.startsWith('i/'))!;
+    const reading = [...store.rows.keys()].find((key) => key.startsWith('r/') && key.includes('/stored/'))!;
+    store.rows.delete(interval);
+    store.rows.get(reading)![20]! ^= 4;
+    await buffer.quarantine(await scrubAll(buffer));
+    expect(await counts(buffer)).toMatchObject({ accepted: 3, lost: 1 });
+    expect((await buffer.keepRound([aReading()])).written).toBe(1);
+    const other = anInterval({ value: { coefficient: 1n, exponent: 0 } });
+    expect((await buffer.keepIntervals([other]))[0]?.version).toBe(2);
+    const [again] = await buffer.keepIntervals([{ ...INTERVALS[0]!, madeAt: LATER }]);
+    expect(again?.version).toBe(1);
+    expect((await buffer.verify()).clean).toBe(true);
+  });
+
+  it('an interval of which nothing is left but that it was told takes its version only when it says the same', async () => {
+    const store = memoryStore();
+    const { buffer } = await open(store);
+    await fill(buffer);
+    await send(buffer);
+    for (const key of [...store.rows.keys()]) if (key.startsWith('i/')) store.rows.delete(key);
+    const different = anInterval({ start: HOURS[1]!, value: { coefficient: 5n, exponent: 0 } });
+    const kept = await buffer.keepIntervals([INTERVALS[0]!, different]);
+    expect(kept.map(({ version }) => version)).toEqual([1, 2]);
+    expect(await counts(buffer)).toMatchObject({ accepted: 1, pending: 1 });
+  });
+
+  it('readings named again come to their follower again', async () => {
+    const { buffer } = await open(memoryStore());
+    await fill(buffer);
+    const before = (await buffer.changes('readings', 0, 100)).length;
+    expect(await buffer.nameReadingsAgain('boiler-house', { start: HOURS[0]!, end: HOURS[2]! })).toBe(6);
+    const [change] = await buffer.changes('readings', before, 100);
+    expect(change?.items.map(({ at }) => at)).toEqual(HOURS.slice(0, 2));
+    expect((await buffer.verify()).clean).toBe(true);
+  });
+});
+
+describe('the second copy', () => {
+  const vitalFull = (log: AppendLog): AppendLog => ({
+    ...log,
+    append: () => Promise.reject(new OdecetError('store-full', 'no room')),
+  });
+
+  it('gives a lost store its messages back: nothing accepted is sent again, what was under way goes under its id', async () => {
+    const log = memoryLog();
+    const { buffer } = await open(memoryStore(), log);
+    await fill(buffer);
+    const accepted = await send(buffer, INTERVALS.slice(0, 2));
+    const open2 = await send(buffer, INTERVALS.slice(2, 3), 'none');
+    const sent = await buffer.message(open2);
+
+    const next = await open(memoryStore(), log);
+    expect(next.buffer.behind).toMatchObject({ intervals: 1, delivery: 5 });
+    expect(await next.buffer.restoreVital()).toMatchObject({ messages: 2 });
+    await next.buffer.keepIntervals(INTERVALS);
+    expect(await counts(next.buffer)).toMatchObject({ accepted: 2, pending: 2, lost: 0, doubled: 0 });
+    const [waiting] = await next.buffer.outbox.waiting();
+    expect(waiting).toMatchObject({ state: 'sent', attempts: 1 });
+    expect(waiting?.message).toEqual(sent);
+    for (const interval of INTERVALS.slice(0, 3))
+      await expect(next.buffer.queueMessage((id) => aMessage(id, [interval]))).rejects.toMatchObject({
+        failure: { code: 'already-queued' },
+      });
+    const { id } = await next.buffer.queueMessage((own) => aMessage(own, [INTERVALS[3]!]));
+    expect(Number(id)).toBeGreaterThan(Number(open2));
+    expect(Number(id)).toBeGreaterThan(Number(accepted));
+    expect((await next.buffer.verify()).clean).toBe(true);
+    expect((await open(memoryStore(), log)).buffer.behind).toMatchObject({ delivery: 11 });
+  });
+
+  it('knows the same after it was written anew, though without the text of what is final', async () => {
+    const log = memoryLog();
+    const { buffer } = await open(memoryStore(), log);
+    await fill(buffer);
+    await send(buffer, INTERVALS.slice(0, 2));
+    await send(buffer, INTERVALS.slice(2, 3), 'none');
+    const long = log.kept.join('').length;
+    await buffer.compactVital(DAY_START - HOUR_MS);
+    expect(log.kept.join('').length).toBeLessThan(long);
+    const next = await open(memoryStore(), log);
+    await next.buffer.restoreVital();
+    await next.buffer.keepIntervals(INTERVALS);
+    expect(await counts(next.buffer)).toMatchObject({ accepted: 2, pending: 2, doubled: 0 });
+    expect((await next.buffer.outbox.waiting())[0]?.message.xml).not.toBe('');
+    await buffer.compactVital(LATER);
+    expect(log.kept.join('')).not.toContain(`"e/`.concat((await buffer.messagesOf('gas', '2026-03-28'))[0]!));
+  });
+
+  it('a line that is torn or flipped costs that line alone', async () => {
+    const log = memoryLog();
+    const { buffer } = await open(memoryStore(), log);
+    await fill(buffer);
+    const first = await send(buffer, INTERVALS.slice(0, 1));
+    const second = await send(buffer, INTERVALS.slice(1, 2));
+    const at = log.kept.findIndex((line) => line.includes(`"m/${first}"`));
+    log.kept[at] = log.kept[at]!.replace('gasdat', 'gasdot');
+    log.kept.push('3af');
+    const next = await open(memoryStore(), log);
+    await next.buffer.restoreVital();
+    expect(await next.buffer.message(first)).toBeUndefined();
+    expect(await next.buffer.messageState(second)).toBe('accepted');
+  });
+
+  it('that cannot be written fails the call, and is told before the next', async () => {
+    const store = memoryStore();
+    const log = memoryLog();
+    const { buffer } = await open(store, log);
+    await fill(buffer);
+    const { append } = log;
+    log.append = vitalFull(log).append;
+    await expect(buffer.queueMessage((id) => aMessage(id, INTERVALS))).rejects.toMatchObject({
+      failure: { code: 'store-full' },
+    });
+    log.append = append;
+    await buffer.keepRound([aReading({ at: LATER })]);
+    const next = await open(memoryStore(), log);
+    await next.buffer.restoreVital();
+    expect(await next.buffer.messagesOf('gas', '2026-03-28')).toHaveLength(1);
+  });
+
+  it('a damaged step of a message is put back from it', async () => {
+    const store = memoryStore();
+    const log = memoryLog();
+    const { buffer } = await open(store, log);
+    await fill(buffer);
+    const id = await send(buffer);
+    for (const key of store.rows.keys()) if (key.startsWith(`e/${id}/`)) store.rows.get(key)![16]! ^= 4;
+    expect(await buffer.messageState(id)).toBe('sent');
+    await buffer.quarantine(await scrubAll(buffer));
+    expect(await buffer.restoreVital()).toEqual({ messages: 1, records: 3 });
+    expect(await buffer.messageState(id)).toBe('accepted');
+    expect(await buffer.verify()).toMatchObject({ clean: true, quarantined: [] });
+  });
+});

@@ -1,0 +1,99 @@
+import type { Store } from '../machine/store.ts';
+import { type Scrubbed, type ScrubPosition, STREAMS, type Stream, type Suspect } from './api.ts';
+import { decodeEntry, type Entry } from './codec.ts';
+import { isDamage, openRow } from './frame.ts';
+import type { Journal } from './journal.ts';
+import { journalKey } from './keys.ts';
+import { decodeRow } from './rows.ts';
+
+const ENTRIES_AT_ONCE = 64;
+const BEYOND = '\u{10ffff}';
+
+/**
+ * Goes round the store piece by piece: every journal by its numbers, with the records that its entries name, then every row by
+ * its key. What it finds may have been written or given up while it looked: the second look is the quarantine's.
+ */
+export async function scrub(
+  store: Store,
+  journal: Journal,
+  from: ScrubPosition | undefined,
+  limit: number,
+): Promise<Scrubbed> {
+  const at = from ?? { stream: STREAMS[0], after: 0 };
+  return 'stream' in at ? scrubEntries(store, journal, at, limit) : scrubRows(store, at.afterKey, limit);
+}
+
+/** The last entries of every journal and what they name. */
+export async function scrubEnds(store: Store, journal: Journal, entries: number): Promise<readonly Suspect[]> {
+  const suspects: Suspect[] = [];
+  for (const stream of STREAMS) {
+    let after = Math.max(journal.low(stream), journal.head(stream) - entries);
+    while (after < journal.head(stream)) {
+      const step = await checkEntries(store, stream, after, Math.min(after + ENTRIES_AT_ONCE, journal.head(stream)));
+      suspects.push(...step.suspects);
+      after = step.last;
+    }
+  }
+  return suspects;
+}
+
+async function scrubEntries(
+  store: Store,
+  journal: Journal,
+  { stream, after }: { readonly stream: Stream; readonly after: number },
+  limit: number,
+): Promise<Scrubbed> {
+  const first = Math.max(after, journal.low(stream));
+  const last = Math.min(first + Math.min(limit, ENTRIES_AT_ONCE), journal.head(stream));
+  if (first >= last) {
+    const next = STREAMS[STREAMS.indexOf(stream) + 1];
+    return { next: next ? { stream: next, after: 0 } : { afterKey: '' }, checked: 0, suspects: [] };
+  }
+  const { checked, suspects } = await checkEntries(store, stream, first, last);
+  return { next: { stream, after: last }, checked, suspects };
+}
+
+async function checkEntries(
+  store: Store,
+  stream: Stream,
+  after: number,
+  last: number,
+): Promise<{ last: number; checked: number; suspects: Suspect[] }> {
+  const keys = Array.from({ length: last - after }, (_, n) => journalKey(stream, after + 1 + n));
+  const found = await store.getMany(keys);
+  const suspects: Suspect[] = [];
+  let checked = keys.length;
+  for (const [n, key] of keys.entries()) {
+    const bytes = found[n];
+    const entry = bytes ? decodeRow(key, bytes, decodeEntry) : { key, detail: 'the journal entry is gone' };
+    if (isDamage(entry)) suspects.push(entry);
+    else {
+      suspects.push(...(await checkNamed(store, key, entry)));
+      checked += entry.length;
+    }
+  }
+  return { last, checked, suspects: suspects.filter(({ quarantined }) => !quarantined) };
+}
+
+async function checkNamed(store: Store, namedBy: string, entry: Entry): Promise<Suspect[]> {
+  const keys = entry.map(([key]) => key);
+  const found = await store.getMany(keys);
+  return keys.flatMap((key, n): Suspect[] => {
+    const bytes = found[n];
+    if (!bytes) return [{ key, namedBy, detail: `${namedBy} names it and it is gone` }];
+    const row = openRow(key, bytes);
+    return isDamage(row) ? [row] : [];
+  });
+}
+
+async function scrubRows(store: Store, afterKey: string, limit: number): Promise<Scrubbed> {
+  const gte = afterKey === '' ? '' : `${afterKey}\u0000`;
+  const page = await store.range({ gte, lt: BEYOND, limit });
+  const suspects = page.flatMap(([key, bytes]): Suspect[] => {
+    const row = openRow(key, bytes);
+    return isDamage(row) && !row.quarantined ? [row] : [];
+  });
+  const last = page.at(-1);
+  const next = last && page.length === limit ? { afterKey: last[0] } : undefined;
+  return { next, checked: page.length, suspects };
+}

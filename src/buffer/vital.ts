@@ -1,0 +1,146 @@
+import { z } from 'zod';
+import type { MessageId } from '../core/message.ts';
+import type { UtcMs } from '../core/time.ts';
+import type { AppendLog } from '../machine/append-log.ts';
+import type { Store } from '../machine/store.ts';
+import type { Restored, Stream } from './api.ts';
+import { crcOfText, crcText, isDamage, openRow } from './frame.ts';
+import { type Heads, headsPayload } from './heads.ts';
+import type { Draft, Journal } from './journal.ts';
+import { below, keyParts, messageKey, waitingKey } from './keys.ts';
+import { waitingState } from './life.ts';
+import { walk } from './rows.ts';
+import { lifeFromEvents } from './waiting.ts';
+
+/**
+ * The second copy of what must never be forgotten, in a file of its own: one line for each batch that changed messages,
+ * intervals or the audit log,
+ *
+ *   CRC32C of the rest | {"heads": {...}, "rows": [[key, payload], ...]}
+ *
+ * with the rows of the delivery and audit journals and the last numbers of all. A store that is lost, in part or whole, gets
+ * its messages back from it: no id is used twice, no interval that was accepted is sent again, and what was under way goes
+ * again under the same id, byte for byte.
+ */
+const lineSchema = z.object({
+  heads: headsPayload,
+  rows: z.array(z.tuple([z.string(), z.unknown()])),
+});
+
+const CRC_LENGTH = 8;
+/** Rows in one line of a copy that is written anew. */
+const ROWS_IN_LINE = 100;
+
+export interface VitalRecord {
+  readonly heads: Heads;
+  readonly rows: readonly (readonly [key: string, payload: unknown])[];
+}
+
+/** Streams whose rows the second copy has. */
+export const COPIED: ReadonlySet<Stream> = new Set(['delivery', 'audit']);
+/** Streams whose batches it follows. Rounds of readings are not among them: they come every second, and meters keep them. */
+export const FOLLOWED: ReadonlySet<Stream> = new Set(['intervals', 'delivery', 'audit']);
+
+export function vitalLine(record: VitalRecord): string {
+  const text = JSON.stringify(record);
+  return `${crcText(crcOfText(text))} ${text}`;
+}
+
+/** Undefined for a line that is torn or damaged. */
+export function readVitalLine(line: string): VitalRecord | undefined {
+  if (!isWhole(line)) return undefined;
+  const parsed = lineSchema.safeParse(JSON.parse(line.slice(CRC_LENGTH + 1)));
+  return parsed.success ? parsed.data : undefined;
+}
+
+function isWhole(line: string): boolean {
+  return line.slice(0, CRC_LENGTH) === crcText(crcOfText(line.slice(CRC_LENGTH + 1)));
+}
+
+/** The last numbers that the second copy knows; undefined when it is empty. */
+export async function vitalHeads(log: AppendLog): Promise<Heads | undefined> {
+  let last: string | undefined;
+  for await (const line of log.lines()) if (isWhole(line)) last = line;
+  return last === undefined ? undefined : readVitalLine(last)?.heads;
+}
+
+/** Puts back the rows that the store does not have intact; the numbers of the store's journals were raised before. */
+export async function restoreVital(store: Store, journal: Journal, log: AppendLog): Promise<Restored> {
+  const messages = new Set<MessageId>();
+  let records = 0;
+  for await (const line of log.lines()) {
+    const record = readVitalLine(line);
+    if (!record || record.rows.length === 0) continue;
+    const missing = await missingRows(store, record);
+    if (missing.length === 0) continue;
+    await journal.write(async (draft) => {
+      for (const [key, payload] of missing) draft.add(key.startsWith('a/') ? 'audit' : 'delivery', key, payload);
+    });
+    records += missing.length;
+    for (const [key] of missing) messages.add(messageOf(key));
+  }
+  messages.delete('');
+  for (const id of messages) await journal.write((draft) => putInOutbox(draft, id));
+  return { messages: messages.size, records };
+}
+
+async function missingRows(store: Store, { rows }: VitalRecord): Promise<VitalRecord['rows']> {
+  const found = await store.getMany(rows.map(([key]) => key));
+  return rows.filter(([key], n) => {
+    const bytes = found[n];
+    return bytes === undefined || isDamage(openRow(key, bytes));
+  });
+}
+
+function messageOf(key: string): MessageId {
+  const parts = keyParts(key);
+  const place: Readonly<Record<string, number>> = { m: 1, e: 1, n: 3, l: 5 };
+  return parts[place[parts[0] ?? ''] ?? -1] ?? '';
+}
+
+async function putInOutbox(draft: Draft, id: MessageId): Promise<void> {
+  const row = await draft.get(messageKey(id));
+  if (!row || isDamage(row)) return;
+  const key = waitingKey(id);
+  const listed = (await draft.get(key)) !== undefined;
+  const life = await lifeFromEvents(draft, id);
+  const waits = waitingState(life) !== undefined;
+  if (waits) draft.set(key, life);
+  else if (listed) draft.remove(key);
+  if (waits !== listed) draft.countWaiting(waits ? 1 : -1);
+}
+
+/**
+ * Writes the second copy anew from the store: messages that are final lose their text, and those before `keepAfter` go; ids
+ * begin as the wall clock's milliseconds.
+ */
+export async function compactVital(store: Store, heads: Heads, log: AppendLog, keepAfter: UtcMs): Promise<void> {
+  async function* lines(): AsyncGenerator<string> {
+    let rows: [string, unknown][] = [];
+    for await (const row of vitalRows(store, keepAfter)) {
+      rows.push(row);
+      if (rows.length < ROWS_IN_LINE) continue;
+      yield vitalLine({ heads, rows });
+      rows = [];
+    }
+    yield vitalLine({ heads, rows });
+  }
+  await log.rewrite(lines());
+}
+
+async function* vitalRows(store: Store, keepAfter: UtcMs): AsyncGenerator<[string, unknown]> {
+  for (const range of [below('m/'), below('n/'), below('l/'), below('e/'), below('a/')])
+    for await (const [key, bytes] of walk(store, range)) {
+      const row = openRow(key, bytes);
+      if (isDamage(row)) continue;
+      const id = messageOf(key);
+      const isWhole = id === '' || (await store.get(waitingKey(id))) !== undefined;
+      if (isWhole) yield [key, row.payload];
+      else if (Number(id) >= keepAfter) yield [key, withoutText(row.payload)];
+    }
+}
+
+/** A message that is final needs no text to be known again; what was told of each interval stands with its link. */
+function withoutText(payload: unknown): unknown {
+  return typeof payload === 'object' && payload !== null && 'xml' in payload ? { ...payload, xml: '' } : payload;
+}
