@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { SECOND_MS } from '../core/time.ts';
 import { hostBox } from '../host/box.ts';
@@ -8,15 +9,22 @@ import { hostHttp } from '../host/http.ts';
 import { serialLine } from '../host/line-serial.ts';
 import { tcpLine } from '../host/line-tcp.ts';
 import type { Clock } from '../machine/clock.ts';
+import type { Folder } from '../machine/folder.ts';
 import type { Log } from '../machine/log.ts';
-import { createGateway, type Gateway } from './gateway.ts';
+import { backupHandler } from './backup.ts';
+import { serveControl } from './control.ts';
+import { deskHandlers } from './desk.ts';
+import { readHandler } from './field/serve.ts';
+import { createGateway } from './gateway.ts';
 import type { HeatSupply } from './heat.ts';
 import { heatSupply } from './heat-sources.ts';
 import { loadWay } from './load-way.ts';
+import { createMaintenance, type Maintenance } from './maintenance.ts';
 import { withMeterKeys } from './meter-keys.ts';
+import { planPoints } from './plan.ts';
 import type { LoadedSite } from './site-files.ts';
-import { openState, type State, stateFolder } from './state.ts';
-import { writeStatus } from './status.ts';
+import { noteUnreadable, openState, type State, stateFolder } from './state.ts';
+import { type GatewayStatus, readStatus, writeStatus } from './status.ts';
 
 /** Real time between two writings of the status file. */
 const STATUS_EVERY_MS = 2 * SECOND_MS;
@@ -25,7 +33,8 @@ const STATUS_EVERY_MS = 2 * SECOND_MS;
 export async function runGateway(loaded: LoadedSite, clock: Clock, log: Log, signal: AbortSignal): Promise<void> {
   const devices = await withMeterKeys(loaded);
   const entropy = hostEntropy();
-  const way = await loadWay(loaded, clock, entropy);
+  const { close: closeWay, ...way } = await loadWay(loaded, clock);
+  const heat = await heatOf(loaded, clock, log);
   const state = await openState(loaded, clock, log, true);
   const gateway = createGateway({
     loaded: { ...loaded, devices },
@@ -33,7 +42,7 @@ export async function runGateway(loaded: LoadedSite, clock: Clock, log: Log, sig
     lineOf: (line) => (line.kind === 'serial' ? serialLine(line) : tcpLine(line)),
     ...way,
     box: hostBox(stateFolder(loaded)),
-    heat: await heatOf(loaded, clock, log),
+    heat,
     alert: () => {},
     clock,
     entropy,
@@ -45,12 +54,33 @@ export async function runGateway(loaded: LoadedSite, clock: Clock, log: Log, sig
     devices: loaded.devices.size,
   });
   const ended = new AbortController();
-  const status = keepStatus(loaded, gateway, state, clock, ended.signal);
+  const maintenance = maintenanceOf(loaded, state, clock, log);
+  const folder = hostFolder(stateFolder(loaded));
+  const control = await serveControl(
+    stateFolder(loaded),
+    {
+      backup: backupHandler(state),
+      read: readHandler(gateway, devices, clock),
+      ...deskHandlers(gateway.desk),
+      verify: () => state.buffer.verify(),
+      status: () => readStatus(loaded, gateway, maintenance, state, clock.now()),
+    },
+    log,
+  );
+  const beside = Promise.all([
+    maintenance.run(ended.signal),
+    keepStatus(folder, () => readStatus(loaded, gateway, maintenance, state, clock.now()), clock, ended.signal),
+  ]);
   try {
     await gateway.run(signal);
+  } catch (error) {
+    await noteUnreadable(loaded, error);
+    throw error;
   } finally {
     ended.abort();
-    await status;
+    await beside;
+    await control.close();
+    await closeWay();
     await state.close();
     log.info('gateway-stopped', {});
   }
@@ -64,16 +94,26 @@ async function heatOf(loaded: LoadedSite, clock: Clock, log: Log): Promise<HeatS
   return heatSupply({ site, folder, stateFolder: stateFolder(loaded), clock, log, http });
 }
 
+function maintenanceOf(loaded: LoadedSite, state: State, clock: Clock, log: Log): Maintenance {
+  const points = planPoints(loaded.site, loaded.devices);
+  return createMaintenance({ ...state, storage: loaded.site.storage, points, clock, log, writtenByProcess });
+}
+
+/** Linux counts what a process caused to be written; other systems do not tell. */
+async function writtenByProcess(): Promise<number | undefined> {
+  const text = await readFile('/proc/self/io', 'utf8').catch(() => '');
+  const count = /^write_bytes: (\d+)$/m.exec(text)?.[1];
+  return count === undefined ? undefined : Number(count);
+}
+
 async function keepStatus(
-  loaded: LoadedSite,
-  gateway: Gateway,
-  state: State,
+  folder: Folder,
+  read: () => Promise<GatewayStatus>,
   clock: Clock,
   signal: AbortSignal,
 ): Promise<void> {
-  const folder = hostFolder(stateFolder(loaded));
   while (!signal.aborted) {
-    await writeStatus(folder, loaded, gateway.status(), state, clock.now());
+    await writeStatus(folder, read);
     await clock.sleep(STATUS_EVERY_MS, signal).catch(() => {});
   }
 }

@@ -2,26 +2,41 @@ import { join, resolve } from 'node:path';
 import { type Buffer, openBuffer } from '../buffer/index.ts';
 import { OdecetError } from '../core/failure.ts';
 import { isoUtc, parseUtc, type UtcMs } from '../core/time.ts';
+import { hostAppendLog } from '../host/append-log.ts';
 import { hostFolder } from '../host/folder.ts';
 import { openLevelStore } from '../host/store-level.ts';
+import type { AppendLog } from '../machine/append-log.ts';
 import type { Clock } from '../machine/clock.ts';
+import type { Folder } from '../machine/folder.ts';
 import type { Log } from '../machine/log.ts';
 import type { Store } from '../machine/store.ts';
+import { type OpenedStore, openOrRepair, repaired, STORE_FOLDER } from './open-store.ts';
+import { planPoints } from './plan.ts';
+import { lookThrough } from './repair.ts';
 import type { LoadedSite } from './site-files.ts';
+
+export { STORE_FOLDER } from './open-store.ts';
 
 /** A site's memory: the buffer, and the moment since which it answers for the site. */
 export interface State {
   readonly buffer: Buffer;
   readonly installedAt: UtcMs;
+  /** The report of the repair that this opening made. */
+  readonly lastRepair?: string;
   close(): Promise<void>;
 }
 
 /**
  * `installed` stands beside the store and is written after it was created. Where it stands and the store does not, the store
- * was lost: that is told, never mended by an empty one.
+ * was lost: a gateway goes on from the second copy; without one that is told, never mended by an empty store.
  */
-const INSTALLED_FILE = 'installed';
-export const STORE_FOLDER = 'store';
+export const INSTALLED_FILE = 'installed';
+/** The second copy of what must not be forgotten. */
+export const VITAL_FILE = 'vital.log';
+/** Left behind by a gateway that stopped because the store could not be read: the next start repairs it. */
+const REPAIR_FILE = 'repair-wanted';
+/** The youngest entries of each journal, which a damaged LevelDB log takes with it, are looked at at every start. */
+const ENDS = 2_000;
 
 export function stateFolder({ site, folder }: Pick<LoadedSite, 'site' | 'folder'>): string {
   return resolve(folder, site.storage.folder);
@@ -32,21 +47,98 @@ export async function openState(loaded: LoadedSite, clock: Clock, log: Log, inst
   const path = stateFolder(loaded);
   const folder = hostFolder(path);
   const written = await folder.readText(INSTALLED_FILE);
+  const vital = hostAppendLog(join(path, VITAL_FILE));
   if (written === undefined && !install) {
     throw new OdecetError(
       'store-missing',
       `${path}: no gateway has run with ${loaded.file} yet; start one, or correct storage.folder`,
     );
   }
-  const store = await openLevelStore({ folder: join(path, STORE_FOLDER), create: written === undefined });
-  const installed = written?.trim() ?? isoUtc(clock.now());
-  if (written === undefined) await folder.write(INSTALLED_FILE, `${installed}\n`);
-  return { buffer: await openChecked(store, clock, log), installedAt: parseUtc(installed), close: () => store.close() };
+  if (written === undefined) {
+    const store = await openLevelStore({ folder: join(path, STORE_FOLDER), create: true });
+    const installed = isoUtc(clock.now());
+    await folder.write(INSTALLED_FILE, `${installed}\n`);
+    return stateOf(store, vital, await openChecked(store, vital, clock, log), installed);
+  }
+  if (!install) {
+    const store = await openLevelStore({ folder: join(path, STORE_FOLDER) });
+    return stateOf(store, vital, await openChecked(store, vital, clock, log), written);
+  }
+  return openAgain({ loaded, path, folder, vital, clock, log }, written);
 }
 
-async function openChecked(store: Store, clock: Clock, log: Log): Promise<Buffer> {
+interface Opening {
+  readonly loaded: LoadedSite;
+  readonly path: string;
+  readonly folder: Folder;
+  readonly vital: AppendLog;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** What a gateway does at every start but the first: repairs what does not open, and looks through what is doubtful. */
+async function openAgain(opening: Opening, installed: string): Promise<State> {
+  const { path, folder, vital, clock, log } = opening;
+  const wanted = (await folder.readText(REPAIR_FILE))?.trim();
+  const opened = wanted
+    ? await repaired(join(path, STORE_FOLDER), wanted, clock.now())
+    : await openOrRepair(path, vital, clock.now(), log);
+  try {
+    return await checkOpened(opening, opened, installed);
+  } catch (error) {
+    await opened.store.close();
+    if (opened.repaired || !isUnreadable(error)) throw error;
+    // LevelDB opened it, and then could not read what it had opened.
+    const again = await repaired(join(path, STORE_FOLDER), error.message, clock.now());
+    return checkOpened(opening, again, installed);
+  }
+}
+
+async function checkOpened(
+  { loaded, folder, vital, clock, log }: Opening,
+  { store, repaired: repair }: OpenedStore,
+  installed: string,
+): Promise<State> {
+  const buffer = await openChecked(store, vital, clock, log);
+  const doubts = repair ? [] : await buffer.scrubEnds(ENDS);
+  const cause = repair ?? causeOf(doubts.length, buffer.behind);
+  const points = planPoints(loaded.site, loaded.devices);
+  const lastRepair = cause && (await lookThrough(buffer, points, folder, cause, clock.now(), log));
+  if (repair && (await folder.readText(REPAIR_FILE))) await folder.write(REPAIR_FILE, '');
+  return stateOf(store, vital, buffer, installed, lastRepair);
+}
+
+function causeOf(doubts: number, behind: object): { cause: string } | undefined {
+  if (doubts > 0) return { cause: `${doubts} of the youngest records are damaged or gone` };
+  return Object.keys(behind).length > 0 ? { cause: 'the store has forgotten what the second copy knows' } : undefined;
+}
+
+/** To be called with what ended a gateway: a store that cannot be read is repaired at the next start. */
+export async function noteUnreadable(loaded: LoadedSite, error: unknown): Promise<void> {
+  if (isUnreadable(error)) await hostFolder(stateFolder(loaded)).write(REPAIR_FILE, `${error.message}\n`);
+}
+
+/** LevelDB's own word; a single record that does not fit its checksum is no reason to take the whole store apart. */
+function isUnreadable(error: unknown): error is OdecetError {
+  return error instanceof OdecetError && error.failure.code === 'store-damaged' && error.cause !== undefined;
+}
+
+function stateOf(store: Store, vital: AppendLog, buffer: Buffer, installed: string, lastRepair?: string): State {
+  return {
+    buffer,
+    installedAt: parseUtc(installed.trim()),
+    ...(lastRepair !== undefined && { lastRepair }),
+    async close() {
+      await store.close();
+      await vital.close();
+    },
+  };
+}
+
+async function openChecked(store: Store, vital: AppendLog, clock: Clock, log: Log): Promise<Buffer> {
   return openBuffer(store, {
     clock,
+    vital,
     onDamage: (damage) => log.error('record-damaged', { record: damage.key, detail: damage.detail }),
     onConflict: ({ kept, contradicts }) =>
       log.error('readings-contradict', {

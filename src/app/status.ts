@@ -2,34 +2,41 @@ import type { CollectorStatus } from '../collect/round.ts';
 import type { MessageId, MessageState } from '../core/message.ts';
 import { isoUtc, type UtcMs } from '../core/time.ts';
 import type { Folder } from '../machine/folder.ts';
+import type { Gateway } from './gateway.ts';
+import type { Maintenance, StorageStatus } from './maintenance.ts';
 import type { LoadedSite } from './site-files.ts';
 import type { State } from './state.ts';
 
-/** What a running gateway says of itself; the store has one user, so others read this file. */
+/** What a running gateway says of itself, in a file and over its control socket. */
 export interface GatewayStatus extends CollectorStatus {
   readonly site: string;
   readonly at: string;
   readonly waiting: readonly { readonly message: MessageId; readonly state: MessageState; readonly attempts: number }[];
+  readonly storage: StorageStatus;
 }
 
 export const STATUS_FILE = 'status.json';
 
-/** A status that cannot be written is no reason to stop: the next one follows in seconds. */
-export async function writeStatus(
-  folder: Folder,
-  loaded: LoadedSite,
-  collector: CollectorStatus,
-  state: State,
+export async function readStatus(
+  loaded: Pick<LoadedSite, 'site'>,
+  gateway: Pick<Gateway, 'status'>,
+  maintenance: Pick<Maintenance, 'status'>,
+  { buffer }: Pick<State, 'buffer'>,
   now: UtcMs,
-): Promise<void> {
+): Promise<GatewayStatus> {
+  const waiting = (await buffer.outbox.heads()).map(({ message, state, attempts }) => ({
+    message: message.id,
+    state,
+    attempts,
+  }));
+  const storage = await maintenance.status();
+  return { site: loaded.site.site, at: isoUtc(now), ...gateway.status(), waiting, storage };
+}
+
+/** A status that cannot be written is no reason to stop: the next one follows in seconds. */
+export async function writeStatus(folder: Folder, read: () => Promise<GatewayStatus>): Promise<void> {
   try {
-    const waiting = (await state.buffer.outbox.waiting()).map(({ message, state, attempts }) => ({
-      message: message.id,
-      state,
-      attempts,
-    }));
-    const status: GatewayStatus = { site: loaded.site.site, at: isoUtc(now), ...collector, waiting };
-    await folder.write(STATUS_FILE, JSON.stringify(status, null, 1));
+    await folder.write(STATUS_FILE, JSON.stringify(await read(), null, 1));
   } catch {
     // The stages tell about a store or disk that fails; this file only repeats what they know.
   }

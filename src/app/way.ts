@@ -5,7 +5,7 @@ import type { Broker } from '../machine/broker.ts';
 import type { Codec, Signer } from '../machine/signer.ts';
 import type { Delivery } from '../uplink/direct.ts';
 import { createRelayWay } from '../uplink/relay/way.ts';
-import { createSender, type Sender } from '../uplink/sender.ts';
+import { createSender, newestDayFirst, type Sender } from '../uplink/sender.ts';
 import type { GatewayParts } from './gateway.ts';
 import { holdOf } from './hold.ts';
 
@@ -30,6 +30,6 @@ export function wayOf(parts: GatewayParts, status: () => Promise<object>): Sende
     const { uplink, broker, signer, codec } = relay;
     return createRelayWay({ ...common, ...uplink, site: site.site, broker, signer, codec, status });
   }
-  if (deliver) return createSender({ ...common, deliver });
+  if (deliver) return createSender({ ...common, deliver, order: newestDayFirst });
   throw new OdecetError('unexpected', 'the gateway was given no way to the operator');
 }

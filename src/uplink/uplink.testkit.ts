@@ -3,8 +3,8 @@ import type { Attempt, Message, MessageId, Receipt, Verdict } from '../core/mess
 import type { Clock } from '../machine/clock.ts';
 import type { Entropy } from '../machine/entropy.ts';
 import type { Log } from '../machine/log.ts';
+import type { Seal } from '../machine/sealer.ts';
 import { issue, makeAuthority } from '../sandbox/certificates.ts';
-import type { Seal } from './ws-security.ts';
 
 export const NOW = Date.UTC(2026, 2, 29, 5, 10);
 
@@ -69,6 +69,8 @@ export function memoryOutbox(messages: readonly Message[]): Outbox & { ended: At
     ended,
     add,
     waiting: async () => [...queue.values()],
+    heads: async () => [...queue.values()],
+    read: async (id) => queue.get(id)?.message,
     async beginAttempt(id) {
       const queued = queue.get(id)!;
       queue.set(id, { ...queued, state: 'sent', attempts: queued.attempts + 1 });

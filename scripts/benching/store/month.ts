@@ -98,7 +98,10 @@ async function fill(folder: string, days: number): Promise<Omit<Measured, 'start
   const readings = (days * DAY_MS * DEVICES.length * VALUES.length) / MINUTE_MS;
   const yesterday = { start: now - 2 * DAY_MS, end: now - DAY_MS };
   const pointDayMs = await middle(() => buffer.intervals(POINTS[7]!, 'import', yesterday), 96);
-  const sampleDayMs = await middle(() => buffer.readings(DEVICES[7]!, VALUES[3]!, yesterday, undefined, 'sampled'), 1_440);
+  const sampleDayMs = await middle(
+    () => buffer.readings(DEVICES[7]!, VALUES[3]!, yesterday, undefined, 'sampled'),
+    1_440,
+  );
   const { written } = await buffer.size();
   await store.close();
   return {
@@ -114,12 +117,16 @@ async function fill(folder: string, days: number): Promise<Omit<Measured, 'start
 
 function tell(now: UtcMs, rss: readonly number[], sizes: readonly number[]): void {
   const day = Math.round((now - START) / DAY_MS);
-  process.stderr.write(`day ${day}: ${((rss.at(-1) ?? 0) / MB).toFixed(0)} MB, disk ${((sizes.at(-1) ?? 0) / MB).toFixed(0)} MB\n`);
+  process.stderr.write(
+    `day ${day}: ${((rss.at(-1) ?? 0) / MB).toFixed(0)} MB, disk ${((sizes.at(-1) ?? 0) / MB).toFixed(0)} MB\n`,
+  );
 }
 
 function round(device: string, n: number, at: UtcMs): Reading[] {
   const asked = at + n * 137;
-  return VALUES.map((quantity, v) => reading(device, quantity, asked, 'sampled', (at - START) / MINUTE_MS + 7_919 * v + n));
+  return VALUES.map((quantity, v) =>
+    reading(device, quantity, asked, 'sampled', (at - START) / MINUTE_MS + 7_919 * v + n),
+  );
 }
 
 function reading(device: string, quantity: Quantity, at: UtcMs, source: Reading['source'], count: number): Reading {
@@ -148,7 +155,9 @@ function unitOf(quantity: Quantity): Unit {
 /** What the boundary brings: stored indexes, and the quarter-hours made of them. */
 async function keepHour(buffer: Buffer, at: UtcMs): Promise<void> {
   await Promise.all(
-    DEVICES.map((device, n) => buffer.keepRound([reading(device, VALUES[0]!, at, 'stored', (at - START) / MINUTE_MS + n)])),
+    DEVICES.map((device, n) =>
+      buffer.keepRound([reading(device, VALUES[0]!, at, 'stored', (at - START) / MINUTE_MS + n)]),
+    ),
   );
   await Promise.all(POINTS.map((point, n) => buffer.keepIntervals(quarters(point, n, at))));
 }
@@ -156,7 +165,12 @@ async function keepHour(buffer: Buffer, at: UtcMs): Promise<void> {
 function quarters(point: string, n: number, end: UtcMs): Interval[] {
   return [4, 3, 2, 1].map((left): Interval => {
     const start = end - left * 15 * MINUTE_MS;
-    const edge = (at: UtcMs) => ({ at, index: decimal(at / MINUTE_MS + n, -3), source: 'stored' as const, readings: [at] });
+    const edge = (at: UtcMs) => ({
+      at,
+      index: decimal(at / MINUTE_MS + n, -3),
+      source: 'stored' as const,
+      readings: [at],
+    });
     const stop = start + 15 * MINUTE_MS;
     const origin = { device: DEVICES[n]!, quantity: VALUES[0]!, from: edge(start), to: edge(stop) };
     return {

@@ -1,0 +1,71 @@
+import { lstatSync, readdirSync, readFileSync } from 'node:fs';
+import { isAbsolute, join, relative, resolve } from 'node:path';
+import type { BackupPart } from './backup-file.ts';
+import { deviceLibrary } from './device-files.ts';
+import { searchFolders } from './project.ts';
+import type { LoadedSite } from './site-files.ts';
+
+/** A file that a site file names is a few kB; whatever is larger is something else. */
+const FILE_BYTES_MAX = 5_000_000;
+const SECRET = /key|password|passphrase|pin|secret|token/i;
+/** State that others make anew, or that must not be copied. */
+const NOT_STATE = /^(status\.json|vital\.log.*|control\.sock|repair-wanted|repair-report-.*|.*\.unfinished)$/;
+
+/** The files behind a site: what it runs with on this machine must be what it runs with on the next. */
+export function configParts(loaded: LoadedSite, withSecrets: boolean): BackupPart[] {
+  const files = new Map<string, string>([['site.yaml', loaded.file]]);
+  for (const name of ['device-config', 'format-packs'] as const)
+    for (const file of filesBelow(join(loaded.folder, name))) files.set(relative(loaded.folder, file), file);
+  const library = deviceLibrary(searchFolders(loaded.folder, 'device-config'));
+  for (const { config } of loaded.devices.values()) {
+    const source = library.read(config.model);
+    if (source) files.set(join('device-config', `${config.model}.yaml`), source.file);
+  }
+  for (const pack of Object.values(loaded.site.market)) {
+    const name = join('format-packs', `${pack?.pack}.yaml`);
+    const found = searchFolders(loaded.folder, 'format-packs').map((folder) => join(folder, `${pack?.pack}.yaml`));
+    const file = found.find((path) => isFile(path));
+    if (file) files.set(name, file);
+  }
+  for (const { path, isSecret } of namedFiles(loaded.site, loaded.folder))
+    if (!isSecret || withSecrets) files.set(placeOf(path, loaded.folder), path);
+  return [...files].map(([name, file]) => ({ name: `site/${name}`, bytes: readFileSync(file) }));
+}
+
+/** Files of the state folder beside the store. */
+export function stateParts(folder: string, withSecrets: boolean): BackupPart[] {
+  return readdirSync(folder)
+    .filter((name) => !NOT_STATE.test(name) && isFile(join(folder, name)) && (withSecrets || !SECRET.test(name)))
+    .map((name) => ({ name: `state/${name}`, bytes: readFileSync(join(folder, name)) }));
+}
+
+/** Every value of the site file that is the name of a file, wherever it stands; what its field is called says what it is. */
+function namedFiles(value: unknown, folder: string, field = ''): { path: string; isSecret: boolean }[] {
+  if (typeof value === 'string') {
+    const path = resolve(folder, value);
+    return value !== '' && isFile(path) ? [{ path, isSecret: SECRET.test(field) }] : [];
+  }
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([name, each]) => namedFiles(each, folder, Array.isArray(value) ? field : name));
+}
+
+/** A file that lies elsewhere on this machine is brought, but not put there on the next. */
+function placeOf(path: string, folder: string): string {
+  const inside = relative(folder, path);
+  return inside.startsWith('..') || isAbsolute(inside) ? join('elsewhere', path.replace(/^[/\\]+/, '')) : inside;
+}
+
+function filesBelow(folder: string): string[] {
+  try {
+    return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+      .map((name) => join(folder, name))
+      .filter(isFile);
+  } catch {
+    return [];
+  }
+}
+
+function isFile(path: string): boolean {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  return found?.isFile() === true && found.size <= FILE_BYTES_MAX;
+}

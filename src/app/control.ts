@@ -1,0 +1,167 @@
+import { createHash } from 'node:crypto';
+import { chmod, rm } from 'node:fs/promises';
+import { createConnection, createServer, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { z } from 'zod';
+import { FAILURES, type FailureCode, OdecetError } from '../core/failure.ts';
+import type { Log } from '../machine/log.ts';
+
+/**
+ * How commands reach a running gateway, which is the one user of its store and of its lines: a socket in the state folder, for
+ * this machine's own user only. One request to a connection, lines of JSON:
+ *
+ *   -> {"do": "backup", ...}
+ *   <- {"part": ...}            as many as there are
+ *   <- {"done": ...}  or  {"failed": {"code": "...", "detail": "..."}}
+ */
+export type Handler = (
+  request: Readonly<Record<string, unknown>>,
+  send: (part: unknown) => Promise<void>,
+  signal: AbortSignal,
+) => Promise<unknown>;
+
+const requestSchema = z.looseObject({ do: z.string() });
+const answerSchema = z.union([
+  z.strictObject({ part: z.unknown() }),
+  z.strictObject({ done: z.unknown() }),
+  z.strictObject({ failed: z.strictObject({ code: z.string(), detail: z.string() }) }),
+]);
+
+/** A socket's path may have 107 bytes; a state folder that lies deeper has its socket in the system's temporary folder. */
+const PATH_BYTES_MAX = 107;
+
+export function controlPath(stateFolder: string): string {
+  const path = join(stateFolder, 'control.sock');
+  if (Buffer.byteLength(path) <= PATH_BYTES_MAX) return path;
+  const name = createHash('sha256').update(stateFolder).digest('hex').slice(0, 16);
+  return join(tmpdir(), `odecet-${name}.sock`);
+}
+
+export interface ControlServer {
+  close(): Promise<void>;
+}
+
+/** Whoever has the store open may take the socket: what a crash left behind belongs to nobody. */
+export async function serveControl(
+  stateFolder: string,
+  handlers: Readonly<Record<string, Handler>>,
+  log: Log,
+): Promise<ControlServer> {
+  const path = controlPath(stateFolder);
+  await rm(path, { force: true });
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+    socket.on('error', () => socket.destroy());
+    void answer(socket, handlers, log).finally(() => socket.end());
+  });
+  await listen(server, path);
+  await chmod(path, 0o600);
+  return {
+    close: () => {
+      for (const socket of sockets) socket.destroy();
+      return new Promise((resolve) => server.close(() => resolve()));
+    },
+  };
+}
+
+function listen(server: Server, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause) => reject(new OdecetError('port-in-use', path, { cause })));
+    server.listen(path, () => resolve());
+  });
+}
+
+async function answer(socket: Socket, handlers: Readonly<Record<string, Handler>>, log: Log): Promise<void> {
+  const gone = new AbortController();
+  socket.on('close', () => gone.abort());
+  const send = (line: object): Promise<void> => write(socket, line, gone.signal);
+  for await (const line of createInterface({ input: socket })) {
+    try {
+      const request = requestSchema.parse(JSON.parse(line));
+      const handler = handlers[request.do];
+      if (!handler) throw new OdecetError('usage', `this gateway does not know "${request.do}"`);
+      log.info('control-request', { request: request.do });
+      await send({ done: (await handler(request, (part) => send({ part }), gone.signal)) ?? null });
+    } catch (error) {
+      const failed = error instanceof OdecetError ? error.failure : { code: 'unexpected', detail: String(error) };
+      if (!gone.signal.aborted) await send({ failed });
+    }
+    return;
+  }
+}
+
+/** Waits while the other side does not take what was sent. */
+function write(socket: Socket, line: object, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(new OdecetError('line-lost', 'whoever asked has gone'));
+    const leave = () => reject(new OdecetError('line-lost', 'whoever asked has gone'));
+    signal.addEventListener('abort', leave, { once: true });
+    socket.write(`${JSON.stringify(line)}\n`, () => {
+      signal.removeEventListener('abort', leave);
+      resolve();
+    });
+  });
+}
+
+export interface GatewayRequest extends Readonly<Record<string, unknown>> {
+  readonly do: string;
+}
+
+/**
+ * Asks the gateway that runs on a state folder. Gives its parts in order, the next when one was taken, and at the end what it
+ * says when done. Undefined when no gateway runs there. Throws what the gateway throws.
+ */
+export async function askInParts(
+  stateFolder: string,
+  request: GatewayRequest,
+): Promise<AsyncGenerator<unknown, unknown> | undefined> {
+  const socket = await connect(controlPath(stateFolder));
+  return socket && partsOf(socket, request);
+}
+
+/** The same for a request without parts. */
+export async function askGateway(
+  stateFolder: string,
+  request: GatewayRequest,
+): Promise<{ readonly done: unknown } | undefined> {
+  const parts = await askInParts(stateFolder, request);
+  if (!parts) return undefined;
+  for (;;) {
+    const { done, value } = await parts.next();
+    if (done) return { done: value };
+  }
+}
+
+async function* partsOf(socket: Socket, request: GatewayRequest): AsyncGenerator<unknown, unknown> {
+  try {
+    socket.write(`${JSON.stringify(request)}\n`);
+    for await (const line of createInterface({ input: socket })) {
+      const said = answerSchema.parse(JSON.parse(line));
+      if ('done' in said) return said.done;
+      if ('failed' in said) throw new OdecetError(codeOf(said.failed.code), said.failed.detail);
+      yield said.part;
+    }
+    throw new OdecetError('line-lost', 'the gateway went away before it had answered; ask again');
+  } finally {
+    socket.destroy();
+  }
+}
+
+function connect(path: string): Promise<Socket | undefined> {
+  return new Promise((resolve, reject) => {
+    const socket = createConnection(path);
+    socket.once('connect', () => resolve(socket));
+    socket.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') resolve(undefined);
+      else reject(new OdecetError('line-unreachable', `${path}: ${error.message}`, { cause: error }));
+    });
+  });
+}
+
+function codeOf(text: string): FailureCode {
+  return text in FAILURES ? (text as FailureCode) : 'unexpected';
+}

@@ -1,0 +1,176 @@
+import type { Buffer, ScrubPosition, Suspect } from '../buffer/index.ts';
+import { OdecetError } from '../core/failure.ts';
+import { isoUtc, MINUTE_MS, SECOND_MS, type UtcMs } from '../core/time.ts';
+import type { Site } from '../device/site.ts';
+import type { Clock } from '../machine/clock.ts';
+import type { Log } from '../machine/log.ts';
+import { mend } from './mend.ts';
+import type { PointPlan } from './plan.ts';
+import { trimByAge, trimToFit } from './retention.ts';
+
+const SCRUB_EVERY_MS = 10 * SECOND_MS;
+/** Records looked at without a breath: some milliseconds. */
+const SCRUB_AT_ONCE = 100;
+const LOOK_EVERY_MS = 5 * MINUTE_MS;
+/** Percent of the declared size at which somebody is told. */
+const ALERT_PERCENTS = [95, 85, 70] as const;
+const FULL_PERCENT = 95;
+/** The second copy is written anew when it has grown to this, without what no day asks for any more. */
+const VITAL_BYTES_MAX = 16_000_000;
+const VITAL_KEEP_MS = 60 * 24 * 60 * MINUTE_MS;
+
+export interface StorageStatus {
+  readonly bytes: number;
+  readonly maxBytes: number;
+  readonly percent: number;
+  /** The highest limit that is passed; 0 = none. */
+  readonly alertPercent: number;
+  /** Bytes of records handed to the disk since midnight (UTC), and the whole day before. LevelDB writes each several times. */
+  readonly writtenToday: number;
+  readonly writtenYesterday?: number;
+  /** What the system counts of this process since its start, where it does. */
+  readonly writtenByProcess?: number;
+  readonly scrub: {
+    readonly rounds: number;
+    readonly checkedInRound: number;
+    readonly roundStartedAt: string;
+    readonly lastRoundEndedAt?: string;
+  };
+  /** Records found damaged or gone since the start. */
+  readonly damaged: number;
+  readonly lastRepair?: string;
+}
+
+export interface MaintenanceParts {
+  readonly storage: Site['storage'];
+  readonly points: readonly PointPlan[];
+  readonly buffer: Buffer;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** The report of a repair at this start. */
+  readonly lastRepair?: string;
+  readonly writtenByProcess?: () => Promise<number | undefined>;
+}
+
+export interface Maintenance {
+  /** Until the signal aborts; never rejects: a store that fails is told by the stages that need it. */
+  run(signal: AbortSignal): Promise<void>;
+  status(): Promise<StorageStatus>;
+  /** One look at size and age, as the stage takes it from time to time. */
+  look(): Promise<void>;
+  /** Looks at about so many records more. */
+  scrub(records: number): Promise<void>;
+}
+
+/** Scrubbing, retention, the declared size, and the counting of what is written. */
+export function createMaintenance(parts: MaintenanceParts): Maintenance {
+  const { storage, points, buffer, clock, log, lastRepair } = parts;
+  const scrubbed = { rounds: 0, checkedInRound: 0, roundStartedAt: clock.now(), lastRoundEndedAt: 0 as UtcMs };
+  const written = { day: dayOf(clock.now()), before: 0, yesterday: undefined as number | undefined };
+  let position: ScrubPosition | undefined;
+  let alertPercent = 0;
+  let damaged = 0;
+
+  async function scrub(records: number): Promise<void> {
+    for (let left = records; left > 0; ) {
+      const { next, checked, suspects } = await buffer.scrub(position, Math.min(SCRUB_AT_ONCE, left));
+      await heed(suspects);
+      position = next;
+      scrubbed.checkedInRound += checked;
+      left -= Math.max(1, checked);
+      if (next) continue;
+      Object.assign(scrubbed, { rounds: scrubbed.rounds + 1, lastRoundEndedAt: clock.now() });
+      log.info('scrub-round-done', { checked: scrubbed.checkedInRound, damaged });
+      Object.assign(scrubbed, { checkedInRound: 0, roundStartedAt: clock.now() });
+      return;
+    }
+  }
+
+  async function heed(suspects: readonly Suspect[]): Promise<void> {
+    if (suspects.length === 0) return;
+    const found = await buffer.quarantine(suspects);
+    if (found.length === 0) return;
+    damaged += found.length;
+    for (const { key, detail } of found) log.error('record-damaged', { record: key, detail });
+    log.warn('damage-mended', { ...(await mend(buffer, points, found)) });
+  }
+
+  async function look(): Promise<void> {
+    const now = clock.now();
+    const { store, vital } = await countWritten(now);
+    const trimmed = await trimByAge({ storage, buffer, now });
+    if (Object.keys(trimmed).length > 0) log.info('retention-done', { ...trimmed });
+    tellSize(store);
+    if ((100 * store) / storage.maxBytes >= FULL_PERCENT)
+      log.warn('storage-trimmed', { ...(await trimToFit({ storage, buffer, now })) });
+    if (vital > VITAL_BYTES_MAX) await buffer.compactVital(now - VITAL_KEEP_MS);
+  }
+
+  async function countWritten(now: UtcMs): Promise<Awaited<ReturnType<Buffer['size']>>> {
+    const size = await buffer.size();
+    if (dayOf(now) !== written.day) {
+      log.info('written-in-day', { day: written.day, bytes: size.written - written.before });
+      written.yesterday = size.written - written.before;
+      Object.assign(written, { day: dayOf(now), before: size.written });
+    }
+    return size;
+  }
+
+  function tellSize(bytes: number): void {
+    const percent = (100 * bytes) / storage.maxBytes;
+    const passed = ALERT_PERCENTS.find((limit) => percent >= limit) ?? 0;
+    const fields = { bytes, maxBytes: storage.maxBytes, percent: Math.round(percent) };
+    if (passed > alertPercent) log.warn('storage-filling', { ...fields, limit: passed });
+    if (passed < alertPercent) log.info('storage-has-room', { ...fields, limit: alertPercent });
+    alertPercent = passed;
+  }
+
+  /** Every `everyMs`; a failure is told and the next turn tries again. */
+  async function repeat(everyMs: number, work: () => Promise<void>, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await work();
+      } catch (error) {
+        if (!(error instanceof OdecetError)) throw error;
+        log.error('maintenance-waits', { ...error.failure });
+      }
+      await clock.sleep(everyMs, signal).catch(() => undefined);
+    }
+  }
+
+  return {
+    scrub,
+    look,
+    async run(signal) {
+      const perTurn = (storage.scrubPerSecond * SCRUB_EVERY_MS) / SECOND_MS;
+      const scrubbing = perTurn > 0 ? repeat(SCRUB_EVERY_MS, () => scrub(perTurn), signal) : undefined;
+      await Promise.all([repeat(LOOK_EVERY_MS, look, signal), scrubbing]);
+    },
+    async status() {
+      const { store, written: total } = await countWritten(clock.now());
+      const byProcess = await parts.writtenByProcess?.();
+      const { rounds, checkedInRound, roundStartedAt, lastRoundEndedAt } = scrubbed;
+      return {
+        bytes: store,
+        maxBytes: storage.maxBytes,
+        percent: Math.round((1000 * store) / storage.maxBytes) / 10,
+        alertPercent,
+        writtenToday: total - written.before,
+        ...(written.yesterday !== undefined && { writtenYesterday: written.yesterday }),
+        ...(byProcess !== undefined && { writtenByProcess: byProcess }),
+        scrub: {
+          rounds,
+          checkedInRound,
+          roundStartedAt: isoUtc(roundStartedAt),
+          ...(rounds > 0 && { lastRoundEndedAt: isoUtc(lastRoundEndedAt) }),
+        },
+        damaged,
+        ...(lastRepair !== undefined && { lastRepair }),
+      };
+    },
+  };
+}
+
+function dayOf(at: UtcMs): string {
+  return isoUtc(at).slice(0, '2026-03-28'.length);
+}

@@ -1,0 +1,74 @@
+import type { Buffer, Damage, Suspect } from '../buffer/index.ts';
+import { isoUtc, type UtcMs } from '../core/time.ts';
+import type { Folder } from '../machine/folder.ts';
+import type { Log } from '../machine/log.ts';
+import { type Mended, mend } from './mend.ts';
+import type { PointPlan } from './plan.ts';
+
+/** How a store came to be looked through. */
+export interface RepairCause {
+  readonly cause: string;
+  /** Where the files stand as they were found; absent where nothing was done to them. */
+  readonly copy?: string;
+}
+
+export interface RepairReport extends RepairCause, Mended {
+  readonly at: string;
+  readonly records: number;
+  /** Numbers that the second copy knew to be given out and the store had forgotten, by journal. */
+  readonly behind: Readonly<Record<string, number>>;
+  /** Every record that is damaged or gone, by its key: what a meter told, what was made, what was sent. */
+  readonly missing: readonly Damage[];
+}
+
+const RECORDS_AT_ONCE = 1_000;
+
+/**
+ * Looks through the whole store, moves aside what is damaged, marks what is gone, mends what can be mended, and writes down
+ * exactly what is missing beside the store. Gives the name of the report; undefined when nothing was wrong.
+ */
+export async function lookThrough(
+  buffer: Buffer,
+  points: readonly PointPlan[],
+  folder: Folder,
+  { cause, copy }: RepairCause,
+  now: UtcMs,
+  log: Log,
+): Promise<string | undefined> {
+  const { behind } = buffer;
+  const { checked, missing } = await quarantineAll(buffer);
+  if (copy === undefined && missing.length === 0 && Object.keys(behind).length === 0) return undefined;
+  const mended = await mend(buffer, points, missing);
+  const report: RepairReport = {
+    at: isoUtc(now),
+    cause,
+    ...(copy !== undefined && { copy }),
+    ...mended,
+    records: checked,
+    behind,
+    missing,
+  };
+  const name = `repair-report-${stamp(now)}.json`;
+  await folder.write(name, `${JSON.stringify(report, null, 1)}\n`);
+  log.error('store-repaired', { report: name, cause, missing: missing.length, behind, ...mended });
+  return name;
+}
+
+async function quarantineAll(buffer: Buffer): Promise<{ checked: number; missing: Damage[] }> {
+  const missing: Damage[] = [];
+  let checked = 0;
+  let position: Parameters<Buffer['scrub']>[0];
+  do {
+    const step: Awaited<ReturnType<Buffer['scrub']>> = await buffer.scrub(position, RECORDS_AT_ONCE);
+    const suspects: readonly Suspect[] = step.suspects;
+    if (suspects.length > 0) missing.push(...(await buffer.quarantine(suspects)));
+    checked += step.checked;
+    position = step.next;
+  } while (position);
+  return { checked, missing };
+}
+
+/** A time as it may stand in a file name. */
+export function stamp(at: UtcMs): string {
+  return isoUtc(at).replaceAll(':', '-');
+}

@@ -1,0 +1,29 @@
+import { Command } from 'commander';
+import { restore } from '../app/backup.ts';
+import { hostClock } from '../host/clock.ts';
+import { readPassphrase } from './passphrase.ts';
+
+interface RestoreOptions {
+  readonly into: string;
+  readonly passphraseFile?: string;
+  readonly vital?: string;
+  readonly json?: true;
+}
+
+/** `odecet restore FILE --into DIR`: lays out a site's folder on a fresh machine. */
+export function restoreCommand(): Command {
+  return new Command('restore')
+    .description('lay out a site from a backup in a new folder; nothing that exists is touched')
+    .argument('<file>', 'the backup')
+    .requiredOption('--into <dir>', 'a folder that is new or empty')
+    .option('--passphrase-file <file>', 'what the backup was encrypted with')
+    .option('--vital <file>', 'vital.log of the machine it came from: what was sent after the backup is then known too')
+    .option('--json', 'print JSON')
+    .action(async (file: string, { into, passphraseFile, vital, json }: RestoreOptions) => {
+      const passphrase = await readPassphrase(passphraseFile);
+      const done = await restore({ file, into, passphrase, vital }, hostClock());
+      process.stdout.write(
+        json ? `${JSON.stringify(done)}\n` : `${done.folder}: ${done.files} files and ${done.rows} records\n`,
+      );
+    });
+}
