@@ -198,7 +198,6 @@ export const siteSchema = z.strictObject({
 export type Site = z.infer<typeof siteSchema>;
 export type DeviceConfig = Site['devices'][number];
 export type PointConfig = Site['points'][number];
-export type UplinkConfig = Site['uplink'];
 export type OperatorConfig = z.infer<typeof operatorSchema>;
 export type BrokerConfig = z.infer<typeof brokerSchema>;
 export type RelayUplinkConfig = z.infer<typeof relayUplink>;
