@@ -31,7 +31,6 @@ export const QUANTITIES = {
 } as const;
 
 export type Quantity = keyof typeof QUANTITIES;
-type Dimension = (typeof QUANTITIES)[Quantity]['dimension'];
 
 /** Unit -> its dimension and its size as a power of ten of the dimension's market unit (m3, kWh, kW, ...). */
 export const UNITS = {
