@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { type Mosquitto, startMosquitto } from '../scripts/rehearsal/mosquitto.ts';
 import { enroll, revoke } from '../src/app/enroll.ts';
 import { createSiteView } from '../src/app/site-view.ts';
 import { OdecetError } from '../src/core/failure.ts';
@@ -25,7 +26,6 @@ import {
   startSite,
   until,
 } from './kit/centre.ts';
-import { type Mosquitto, startMosquitto } from './kit/mosquitto.ts';
 
 /** Enrolment, the broker's access list, and the broker inside the relay. */
 const clock = hostClock();

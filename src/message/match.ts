@@ -82,12 +82,30 @@ function matchChildren(
   if (left) throw new Mismatch(`${element.name} has ${left.name} where none should be`);
 }
 
+/** A template as a pattern, and the placeholders in the order of its groups. */
+interface Reader {
+  readonly pattern: RegExp;
+  readonly words: readonly Placeholder[];
+}
+
+/** A message of ten points reads the same few templates two thousand times; making the patterns anew took most of the time. */
+const readers = new WeakMap<TextTemplate, Reader>();
+
+function readerOf(template: TextTemplate): Reader {
+  const known = readers.get(template);
+  if (known) return known;
+  const pattern = template.map((part) => ('literal' in part ? escaped(part.literal) : '(.+?)')).join('');
+  const words = template.flatMap((part) => ('placeholder' in part ? [part.placeholder] : []));
+  const made = { pattern: new RegExp(`^${pattern}$`, 's'), words };
+  readers.set(template, made);
+  return made;
+}
+
 /** Reads a text by its template; a placeholder seen before must say the same again. */
 function capture(template: TextTemplate, text: string, captured: Map<Placeholder, string>, where: string): void {
-  const pattern = template.map((part) => ('literal' in part ? escaped(part.literal) : '(.+?)')).join('');
-  const found = new RegExp(`^${pattern}$`, 's').exec(text);
+  const { pattern, words } = readerOf(template);
+  const found = pattern.exec(text);
   if (!found) throw new Mismatch(`${where} is "${text.slice(0, 60)}"`);
-  const words = template.flatMap((part) => ('placeholder' in part ? [part.placeholder] : []));
   for (const [n, word] of words.entries()) {
     const value = found[n + 1]!;
     const before = captured.get(word);

@@ -1,13 +1,13 @@
 import { spawnSync } from 'node:child_process';
 import { connect, createServer, type Socket } from 'node:net';
 import { describe } from 'vitest';
+import { startMosquitto } from '../../scripts/rehearsal/mosquitto.ts';
 import { startEmbeddedBroker } from '../../src/host/broker-embedded.ts';
 import { mqttBroker } from '../../src/host/broker-mqtt.ts';
 import { hostClock } from '../../src/host/clock.ts';
 import { pause } from '../../src/machine/timers.ts';
 import { simBroker } from '../../src/sim/broker.ts';
 import { createWorld } from '../../src/sim/world.ts';
-import { startMosquitto } from '../kit/mosquitto.ts';
 import { type BrokerSubject, brokerContract } from './broker.contract.ts';
 
 const clock = hostClock();

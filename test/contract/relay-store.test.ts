@@ -2,13 +2,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Postgres, postgresPrograms, startPostgres } from '../../scripts/rehearsal/postgres.ts';
 import { postgres } from '../../src/host/sql-postgres.ts';
 import { openLevelStore } from '../../src/host/store-level.ts';
 import { openLevelRelayStore } from '../../src/relay/store-level.ts';
 import { openPostgresRelayStore } from '../../src/relay/store-postgres.ts';
 import { simDisk } from '../../src/sim/store.ts';
 import { createWorld } from '../../src/sim/world.ts';
-import { type Postgres, postgresPrograms, startPostgres } from '../kit/postgres.ts';
 import { relayStoreContract, siteMessage } from './relay-store.contract.ts';
 
 relayStoreContract({

@@ -1,6 +1,8 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type Mosquitto, startMosquitto } from '../../scripts/rehearsal/mosquitto.ts';
+import { type Postgres, postgresPrograms, startPostgres } from '../../scripts/rehearsal/postgres.ts';
 import { type Supervised, supervise } from '../../scripts/rehearsal/processes.ts';
 import { mqttBroker } from '../../src/host/broker-mqtt.ts';
 import { hostSigner, newKeyPem } from '../../src/host/signer.ts';
@@ -20,8 +22,6 @@ import {
   startSite,
   until,
 } from '../kit/centre.ts';
-import { type Mosquitto, startMosquitto } from '../kit/mosquitto.ts';
-import { type Postgres, postgresPrograms, startPostgres } from '../kit/postgres.ts';
 
 /** The relay as a process of its own, killed as a power cut would, on a real Mosquitto and a real PostgreSQL. */
 const SITES = 20;

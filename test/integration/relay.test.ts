@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Mosquitto, startMosquitto } from '../../scripts/rehearsal/mosquitto.ts';
 import {
   allEmpty,
   type Centre,
@@ -9,7 +10,6 @@ import {
   startSite,
   until,
 } from '../kit/centre.ts';
-import { type Mosquitto, startMosquitto } from '../kit/mosquitto.ts';
 
 let mosquitto: Mosquitto;
 let centre: Centre;

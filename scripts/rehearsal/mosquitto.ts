@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePorts } from '../../scripts/rehearsal/processes.ts';
+import { freePorts } from './processes.ts';
 
 /** A private Mosquitto (Debian package mosquitto) in a folder of its own. */
 export interface Mosquitto {

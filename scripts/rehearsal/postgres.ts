@@ -3,7 +3,7 @@ import { chownSync, existsSync, readdirSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePorts } from '../../scripts/rehearsal/processes.ts';
+import { freePorts } from './processes.ts';
 
 /** A private PostgreSQL (Debian package postgresql) in a folder of its own. */
 export interface Postgres {
