@@ -21,7 +21,7 @@ import { loadBroker, readSecret } from './broker.ts';
 import { embeddedBroker } from './embedded-broker.ts';
 import { openRegistry } from './registry-file.ts';
 import type { LoadedRelay, RelayConfig } from './relay.ts';
-import { loadOperatorCredentials, operatorDelivery } from './uplink.ts';
+import { loadOperatorCredentials, type OperatorWay, operatorWay } from './uplink.ts';
 import type { Deliver } from './way.ts';
 
 /** After the longest possible try another relay may take over. */
@@ -42,7 +42,7 @@ export async function runRelay(
   const signer = await loadSigner(at(config.key));
   const packs = await loadPackFolders(config.packs.map(at));
   const registry = await openRegistry(at(config.registry), clock, log);
-  const ways = await deliveries(loaded, packs, clock);
+  const ways = await operatorWays(loaded, packs, clock);
   const centre = await brokerOf(loaded, embedded, () => registry.current());
   const store = await openRelayStore(config.store, at);
   const relay = createRelay({
@@ -55,7 +55,7 @@ export async function runRelay(
     codec,
     packs,
     senders: new Set(ways.keys()),
-    deliver: (message, sender, abort) => ways.get(sender)!(message, abort),
+    deliver: (message, sender, abort) => ways.get(sender)!.deliver(message, abort),
     leaseMs: Math.max(...config.senders.map(({ answerWithinMs }) => answerWithinMs)) + LEASE_MARGIN_MS,
     brokerRetry: { firstMs: 500, factor: 2, mostMs: 30_000, jitter: 0.5 },
     clock,
@@ -67,6 +67,7 @@ export async function runRelay(
     await Promise.all([relay.run(signal), registry.run(signal)]);
   } finally {
     await centre.close();
+    await Promise.all([...ways.values()].map((way) => way.close()));
     await store.close();
   }
 }
@@ -95,22 +96,23 @@ async function openRelayStore(config: RelayConfig['store'], at: (name: string) =
   return openLevelRelayStore(await openLevelStore({ folder: store, create: isNew }));
 }
 
-async function deliveries(
+async function operatorWays(
   { config, folder }: LoadedRelay,
   packs: ReadonlyMap<string, FormatPack>,
   clock: Clock,
-): Promise<Map<string, Deliver>> {
-  const ways = new Map<string, Deliver>();
+): Promise<Map<string, OperatorWay>> {
+  const ways = new Map<string, OperatorWay>();
   for (const operator of config.senders) {
     const credentials = await loadOperatorCredentials(operator, folder);
     const packOf = ({ pack }: Message) => packs.get(pack);
-    const send = operatorDelivery({ operator, credentials, packOf, clock, entropy: hostEntropy() });
-    ways.set(operator.id, async (message, signal) => {
+    const way = operatorWay({ operator, credentials, packOf, clock });
+    const deliver: Deliver = async (message, signal) => {
       const status = packs.get(message.pack)?.status ?? 'unverified';
       const held = heldByPack(operator.environment, { id: message.pack, status });
       if (held) return { outcome: 'not-sent', detail: held.detail, failure: held };
-      return send(message, signal);
-    });
+      return way.deliver(message, signal);
+    };
+    ways.set(operator.id, { ...way, deliver });
   }
   return ways;
 }

@@ -5,12 +5,20 @@ import type { UtcMs } from '../core/time.ts';
 import type { OperatorConfig } from '../device/site.ts';
 import { loadCertificates, loadCredential } from '../host/credentials.ts';
 import { hostHttp } from '../host/http.ts';
+import { threadSealer } from '../host/sealer.ts';
 import type { Clock } from '../machine/clock.ts';
-import type { Entropy } from '../machine/entropy.ts';
 import { readAnswer } from '../message/answer.ts';
 import { type FormatPack, packId } from '../message/pack.ts';
-import { type Delivery, deliver } from '../uplink/direct.ts';
+import { deliver } from '../uplink/direct.ts';
+import { createEnvelopes } from '../uplink/envelopes.ts';
 import type { LoadedSite } from './site-files.ts';
+import type { Deliver } from './way.ts';
+
+/** Beside this file as it is built. Node 20 runs no TypeScript in a thread, so from the sources too the built one is taken. */
+const SEAL_WORKER = new URL(
+  import.meta.url.endsWith('.ts') ? '../../dist/src/app/seal-worker.js' : './seal-worker.js',
+  import.meta.url,
+);
 
 /** Everything the way to the operator needs from files, checked before anything starts. */
 export interface UplinkCredentials {
@@ -50,37 +58,37 @@ export interface OperatorParts {
   /** The pack that reads the answer to a message; undefined when none is here. */
   readonly packOf: (message: Message) => FormatPack | undefined;
   readonly clock: Clock;
-  readonly entropy: Entropy;
 }
 
-/** One try to hand a message to the operator's service, under the given certificates. */
-export function operatorDelivery({
-  operator,
-  credentials,
-  packOf,
-  clock,
-  entropy,
-}: OperatorParts): (message: Message, signal: AbortSignal) => Promise<Delivery> {
+export interface OperatorWay {
+  /** One try to hand a message to the operator's service, under the given certificates. */
+  readonly deliver: Deliver;
+  /** To be called when no try is under way. */
+  close(): Promise<void>;
+}
+
+/** Nothing is opened before the first try. */
+export function operatorWay({ operator, credentials, packOf, clock }: OperatorParts): OperatorWay {
   const { certificatePem, keyPem } = credentials.tls;
-  const deps = {
-    http: hostHttp({ trustPem: credentials.trustPem, certificatePem, keyPem }),
-    clock,
-    entropy,
-    url: operator.url,
-    soapAction: '',
-    seal: credentials.seal,
-    operatorCertificates: credentials.operatorCertificates,
-    answerWithinMs: operator.answerWithinMs,
-    timestampWindowMs: operator.timestampWindowMs,
-  };
-  return async (message, signal) => {
-    const pack = packOf(message);
-    if (!pack) {
-      const missing = failure('pack-invalid', `no pack "${message.pack}" is here to read the answer with`);
-      return { outcome: 'not-sent', detail: missing.detail, failure: missing };
-    }
-    const read = (xml: string, sent: Message, receivedAt: UtcMs) => readAnswer(pack, xml, sent.id, receivedAt);
-    return deliver(message, { ...deps, readAnswer: read }, signal);
+  const http = hostHttp({ trustPem: credentials.trustPem, certificatePem, keyPem });
+  const sealer = threadSealer(SEAL_WORKER, credentials.seal);
+  const { operatorCertificates } = credentials;
+  const { timestampWindowMs, answerWithinMs, url } = operator;
+  const envelopes = createEnvelopes({ sealer, clock, operatorCertificates, timestampWindowMs });
+  const deps = { http, clock, envelopes, url, soapAction: '', answerWithinMs };
+  return {
+    async deliver(message, signal) {
+      const pack = packOf(message);
+      if (!pack) {
+        const missing = failure('pack-invalid', `no pack "${message.pack}" is here to read the answer with`);
+        return { outcome: 'not-sent', detail: missing.detail, failure: missing };
+      }
+      const read = (xml: string, sent: Message, receivedAt: UtcMs) => readAnswer(pack, xml, sent.id, receivedAt);
+      return deliver(message, { ...deps, readAnswer: read }, signal);
+    },
+    async close() {
+      await Promise.all([sealer.close(), http.close()]);
+    },
   };
 }
 

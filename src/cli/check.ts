@@ -5,7 +5,6 @@ import { withMeterKeys } from '../app/meter-keys.ts';
 import { loadSite } from '../app/site-files.ts';
 import { problemText } from '../core/problem.ts';
 import { hostClock } from '../host/clock.ts';
-import { hostEntropy } from '../host/entropy.ts';
 import { printTable } from './table.ts';
 
 interface CheckOptions {
@@ -23,7 +22,7 @@ export function checkCommand(): Command {
     .action(async (path: string, options: CheckOptions) => {
       const loaded = loadSite(path);
       if (options.files !== false) {
-        await loadWay(loaded, hostClock(), hostEntropy());
+        await loadWay(loaded, hostClock());
         await withMeterKeys(loaded);
       }
       const { site, devices } = loaded;

@@ -1,7 +1,8 @@
 import { X509Certificate } from 'node:crypto';
 import { beforeAll, expect, test } from 'vitest';
+import type { Seal } from '../machine/sealer.ts';
 import { countingEntropy, makeSeal, message, NOW } from '../uplink/uplink.testkit.ts';
-import { type Seal, sealEnvelope } from '../uplink/ws-security.ts';
+import { sealEnvelope } from '../uplink/ws-security.ts';
 import { checkedBody } from './seal-check.ts';
 
 let gateway: Seal;

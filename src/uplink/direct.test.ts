@@ -2,12 +2,15 @@ import { beforeAll, expect, test } from 'vitest';
 import { failure } from '../core/failure.ts';
 import type { Verdict } from '../core/message.ts';
 import type { Http, HttpOutcome } from '../machine/http.ts';
+import type { Seal } from '../machine/sealer.ts';
 import { type DirectDeps, deliver } from './direct.ts';
+import { createEnvelopes } from './envelopes.ts';
 import { heldByPack } from './guard.ts';
-import { faultEnvelope, wrap } from './soap.ts';
+import { plainSealer } from './sealer.ts';
+import { bodyOf, envelopeOf, faultEnvelope } from './soap.ts';
 import { countingEntropy, jumpingClock, makeSeal, message, NOW, receiptOf } from './uplink.testkit.ts';
 import { verifyEnvelope } from './verify.ts';
-import { type Seal, sealEnvelope } from './ws-security.ts';
+import { sealEnvelope } from './ws-security.ts';
 
 let us: Seal;
 let operator: Seal;
@@ -39,16 +42,19 @@ function deps(outcome: HttpOutcome, verdict: Verdict = 'accepted', sent: Sent = 
     },
     close: async () => undefined,
   };
+  const clock = jumpingClock();
   return {
     http,
-    clock: jumpingClock(),
-    entropy: countingEntropy(),
+    clock,
+    envelopes: createEnvelopes({
+      sealer: plainSealer(us, countingEntropy()),
+      clock,
+      operatorCertificates: [operator.certificatePem],
+      timestampWindowMs: 300_000,
+    }),
     url: 'https://127.0.0.1/',
     soapAction: '',
-    seal: us,
-    operatorCertificates: [operator.certificatePem],
     answerWithinMs: 1_000,
-    timestampWindowMs: 300_000,
     readAnswer: (xml, asked) => {
       sent.read.push(xml);
       return receiptOf(verdict, asked);
@@ -75,7 +81,11 @@ test.each([
 });
 
 test('an answer that is not signed by the operator is never believed', async () => {
-  for (const text of [wrap(RESPONSE), signedAnswer(RESPONSE, us), signedAnswer().replace('id="9"', 'id="8"')]) {
+  for (const text of [
+    envelopeOf(bodyOf(RESPONSE)),
+    signedAnswer(RESPONSE, us),
+    signedAnswer().replace('id="9"', 'id="8"'),
+  ]) {
     const sent: Sent = { bodies: [], read: [] };
     const delivery = await deliver(message('7'), deps(answer(200, text), 'accepted', sent));
     expect(delivery).toMatchObject({ outcome: 'answered', receipt: { verdict: 'unknown', xml: text } });

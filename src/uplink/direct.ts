@@ -2,11 +2,9 @@ import { type Failure, failure, OdecetError } from '../core/failure.ts';
 import type { AttemptOutcome, Message, Receipt } from '../core/message.ts';
 import type { Millis, UtcMs } from '../core/time.ts';
 import type { Clock } from '../machine/clock.ts';
-import type { Entropy } from '../machine/entropy.ts';
 import type { Http, HttpOutcome } from '../machine/http.ts';
+import type { Envelopes } from './envelopes.ts';
 import { openBody, openEnvelope } from './soap.ts';
-import { verifyEnvelope } from './verify.ts';
-import { type Seal, sealEnvelope } from './ws-security.ts';
 
 /** An answer to one message is short; a longer one is not from this service. */
 const ANSWER_BYTES_MAX = 100_000;
@@ -14,16 +12,11 @@ const ANSWER_BYTES_MAX = 100_000;
 export interface DirectDeps {
   readonly http: Http;
   readonly clock: Clock;
-  readonly entropy: Entropy;
+  readonly envelopes: Envelopes;
   readonly url: string;
   /** Empty where the operator's WSDL names none. */
   readonly soapAction: string;
-  readonly seal: Seal;
-  /** The operator's certificates, PEM texts. */
-  readonly operatorCertificates: readonly string[];
   readonly answerWithinMs: Millis;
-  /** How far the operator's clock may be from ours, and how long our own message counts as fresh. */
-  readonly timestampWindowMs: Millis;
   /** Classifies a business answer by the format pack's table. */
   readonly readAnswer: (xml: string, message: Message, receivedAt: UtcMs) => Receipt;
 }
@@ -36,9 +29,12 @@ export interface Delivery {
   readonly failure?: Failure;
 }
 
-/** One try to hand one message to the operator. Never throws for what the network or the operator does. */
+/**
+ * One try to hand one message to the operator. Never throws for what the network or the operator does; rejects with OdecetError
+ * unexpected when the verifying of an answer broke off: the outcome is then as unknown as without an answer.
+ */
 export async function deliver(message: Message, deps: DirectDeps, signal?: AbortSignal): Promise<Delivery> {
-  const sealed = seal(message, deps);
+  const sealed = await seal(message, deps.envelopes);
   if (typeof sealed !== 'string') return failed('not-sent', sealed);
   const outcome = await deps.http.send(
     {
@@ -51,13 +47,14 @@ export async function deliver(message: Message, deps: DirectDeps, signal?: Abort
     },
     signal,
   );
+  if (outcome.kind !== 'not-sent') deps.envelopes.left(message.id);
   if (outcome.kind !== 'answer') return failed(outcome.kind, outcome.failure);
   return judge(outcome, message, deps);
 }
 
-function seal(message: Message, { seal, entropy, clock, timestampWindowMs }: DirectDeps): string | Failure {
+async function seal(message: Message, envelopes: Envelopes): Promise<string | Failure> {
   try {
-    return sealEnvelope(message.xml, seal, entropy, { now: clock.now(), validMs: timestampWindowMs });
+    return await envelopes.sealed(message);
   } catch (error) {
     if (error instanceof OdecetError) return error.failure;
     throw error;
@@ -67,7 +64,7 @@ function seal(message: Message, { seal, entropy, clock, timestampWindowMs }: Dir
 type HttpAnswer = Extract<HttpOutcome, { kind: 'answer' }>;
 
 /** A fault needs no signature: all it can do is to make the same message go again. Everything else must be signed. */
-function judge(answer: HttpAnswer, message: Message, deps: DirectDeps): Delivery {
+async function judge(answer: HttpAnswer, message: Message, deps: DirectDeps): Promise<Delivery> {
   const text = new TextDecoder().decode(answer.body);
   const opened = openEnvelope(text);
   if (opened.kind === 'fault')
@@ -78,8 +75,7 @@ function judge(answer: HttpAnswer, message: Message, deps: DirectDeps): Delivery
   if (opened.kind === 'none' && answer.status !== 200)
     return failed('fault', failure('operator-fault', `HTTP ${answer.status} without a SOAP answer: ${opened.why}`));
   const receivedAt = deps.clock.now();
-  const trust = { trusted: deps.operatorCertificates, now: receivedAt, windowMs: deps.timestampWindowMs };
-  const verified = verifyEnvelope(text, trust);
+  const verified = await deps.envelopes.verified(text, receivedAt);
   if (!verified.ok) return answered(unknownReceipt(message, verified.failure, receivedAt, text), verified.failure);
   const signed = openBody(verified.body);
   if (signed.kind !== 'document') {

@@ -1,18 +1,18 @@
 import { expect, test } from 'vitest';
-import { faultEnvelope, openEnvelope, SOAP, wrap } from './soap.ts';
+import { bodyOf, envelopeOf, faultEnvelope, openEnvelope, SOAP } from './soap.ts';
 
 const DOCUMENT = `<?xml version="1.0" encoding="UTF-8"?>\n<A xmlns="urn:a"  b='1'><C/> </A>\n`;
 
 test('a document is wrapped without a byte of it changed', () => {
-  expect(wrap(DOCUMENT)).toContain(`<soap:Body><A xmlns="urn:a"  b='1'><C/> </A></soap:Body>`);
+  expect(bodyOf(DOCUMENT)).toContain(`envelope/"><A xmlns="urn:a"  b='1'><C/> </A></soap:Body>`);
 });
 
 test('a document with a document type cannot be wrapped', () => {
-  expect(() => wrap('<!DOCTYPE A []><A/>')).toThrow('document type');
+  expect(() => bodyOf('<!DOCTYPE A []><A/>')).toThrow('document type');
 });
 
 test('what was wrapped is found again by namespace and name', () => {
-  expect(openEnvelope(wrap(DOCUMENT))).toMatchObject({ kind: 'document', namespace: 'urn:a', name: 'A' });
+  expect(openEnvelope(envelopeOf(bodyOf(DOCUMENT)))).toMatchObject({ kind: 'document', namespace: 'urn:a', name: 'A' });
 });
 
 test('prefixes mean nothing: the operator changed its own to n0 in 2024', () => {
@@ -41,7 +41,7 @@ test.each([
   ['two documents', `<s:Envelope xmlns:s="${SOAP}"><s:Body><a/><b/></s:Body></s:Envelope>`],
   ['an empty body', `<s:Envelope xmlns:s="${SOAP}"><s:Body/></s:Envelope>`],
   ['an entity', `<!DOCTYPE s [<!ENTITY x "y">]><s:Envelope xmlns:s="${SOAP}"><s:Body><a>&x;</a></s:Body></s:Envelope>`],
-  ['a cut-off envelope', wrap(DOCUMENT).slice(0, -20)],
+  ['a cut-off envelope', envelopeOf(bodyOf(DOCUMENT)).slice(0, -20)],
   ['nothing', ''],
 ])('%s is no answer', (_name, text) => {
   expect(openEnvelope(text).kind).toBe('none');

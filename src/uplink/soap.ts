@@ -1,4 +1,4 @@
-import { children, elements, elementText, isElement, onlyChild, parseXml } from './xml.ts';
+import { elements, elementText, hasOwnText, isElement, onlyChild, parseXml } from './xml.ts';
 
 /** SOAP 1.1: the only version seen at the operator's public services. */
 export const SOAP = 'http://schemas.xmlsoap.org/soap/envelope/';
@@ -6,18 +6,25 @@ export const SOAP = 'http://schemas.xmlsoap.org/soap/envelope/';
 const DECLARATION = /^\uFEFF?\s*<\?xml[^>]*\?>\s*/;
 
 /**
- * Wraps a market document, byte for byte as it was made, into an envelope.
+ * A market document, byte for byte as it was made, in a Body.
  * @param document one XML document; its declaration is dropped, the rest is not touched
- * @param header the content of the SOAP header, XML text
- * @param bodyAttributes attributes of the Body as XML text, e.g. the id that a signature refers to
+ * @param attributes attributes of the Body as XML text, e.g. the id that a signature refers to
  * Throws Error when the document has a document type: it cannot stand inside another document.
  */
-export function wrap(document: string, header = '', bodyAttributes = ''): string {
+export function bodyOf(document: string, attributes = ''): string {
   const element = document.replace(DECLARATION, '').trimEnd();
   if (/<!DOCTYPE/i.test(element)) throw new Error('a document with a document type cannot be wrapped');
-  const body = bodyAttributes === '' ? '<soap:Body>' : `<soap:Body ${bodyAttributes}>`;
+  const start = ['soap:Body', `xmlns:soap="${SOAP}"`, attributes].filter(Boolean).join(' ');
+  return `<${start}>${element}</soap:Body>`;
+}
+
+/**
+ * @param body as bodyOf gives it
+ * @param header the content of the SOAP header, XML text
+ */
+export function envelopeOf(body: string, header = ''): string {
   const head = header === '' ? '' : `<soap:Header>${header}</soap:Header>`;
-  return `<?xml version="1.0" encoding="UTF-8"?>\n<soap:Envelope xmlns:soap="${SOAP}">${head}${body}${element}</soap:Body></soap:Envelope>`;
+  return `<?xml version="1.0" encoding="UTF-8"?>\n<soap:Envelope xmlns:soap="${SOAP}">${head}${body}</soap:Envelope>`;
 }
 
 /** What stands in a Body. */
@@ -62,16 +69,21 @@ function openFault(fault: Element): Opened {
 /** A fault envelope, for the sandbox. */
 export function faultEnvelope(code: 'Client' | 'Server', text: string): string {
   const escaped = text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
-  return wrap(`<soap:Fault><faultcode>soap:${code}</faultcode><faultstring>${escaped}</faultstring></soap:Fault>`);
+  return envelopeOf(
+    bodyOf(`<soap:Fault><faultcode>soap:${code}</faultcode><faultstring>${escaped}</faultstring></soap:Fault>`),
+  );
 }
 
-/** The Envelope's Header and Body. Throws Error when the text is no SOAP 1.1 envelope with exactly one of each. */
+/**
+ * The Envelope's Header and Body. Throws Error when the text is no SOAP 1.1 envelope with exactly one of each, or when text
+ * stands where only elements may: nothing that a signature does not cover shall look as if it said something.
+ */
 export function envelopeParts(root: Element): { header: Element; body: Element } {
   if (!isElement(root, SOAP, 'Envelope')) throw new Error('the root is not a SOAP 1.1 Envelope');
-  const parts = elements(root);
   const header = onlyChild(root, SOAP, 'Header');
   const body = onlyChild(root, SOAP, 'Body');
-  if (parts.length !== children(root, SOAP, 'Header').length + 1)
-    throw new Error('the Envelope holds more than Header and Body');
+  if (elements(root).length !== 2) throw new Error('the Envelope holds more than Header and Body');
+  for (const part of [root, header])
+    if (hasOwnText(part)) throw new Error(`text stands directly in the ${part.localName}, where only elements may`);
   return { header, body };
 }

@@ -1,6 +1,7 @@
 import { SignedXml } from 'xml-crypto';
-import { type Failure, failure } from '../core/failure.ts';
-import { isoUtc, type Millis, parseUtc, type UtcMs } from '../core/time.ts';
+import { failure } from '../core/failure.ts';
+import { isoUtc, parseUtc } from '../core/time.ts';
+import type { Trust, Verified } from '../machine/sealer.ts';
 import { envelopeParts } from './soap.ts';
 import {
   certificates,
@@ -13,18 +14,6 @@ import {
   WSU,
 } from './ws-security.ts';
 import { children, elements, onlyChild, parseXml } from './xml.ts';
-
-export interface Trust {
-  /** PEM texts; each may hold several certificates. An answer must carry exactly one of them as its token. */
-  readonly trusted: readonly string[];
-  readonly now: UtcMs;
-  /** How far the answer's Timestamp may be from our clock, either way. */
-  readonly windowMs: Millis;
-}
-
-export type Verified =
-  /** `body`: the Body as canonical text, exactly what the signature covers. Read this, never the message. */
-  { readonly ok: true; readonly body: string } | { readonly ok: false; readonly failure: Failure };
 
 /**
  * Whether an answer is signed by the operator. Guards against signature wrapping: the envelope has one Body, one Security,

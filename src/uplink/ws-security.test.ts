@@ -1,9 +1,10 @@
 import { beforeAll, expect, test } from 'vitest';
 import { SignedXml } from 'xml-crypto';
+import type { Seal, Verified } from '../machine/sealer.ts';
 import { openBody } from './soap.ts';
 import { countingEntropy, makeSeal, message, NOW } from './uplink.testkit.ts';
-import { type Verified, verifyEnvelope } from './verify.ts';
-import { EXCLUSIVE_C14N, RSA_SHA256, type Seal, SHA256, SIGNED_CHARACTERS_MAX, sealEnvelope } from './ws-security.ts';
+import { verifyEnvelope } from './verify.ts';
+import { EXCLUSIVE_C14N, RSA_SHA256, SHA256, SIGNED_CHARACTERS_MAX, sealEnvelope } from './ws-security.ts';
 
 let operator: Seal;
 let other: Seal;
@@ -105,6 +106,22 @@ test('wrapping: two elements with the id that is signed', () => {
 test('a second Body, or a stranger beside Header and Body, is refused', () => {
   expect(verify(signed.replace('</soap:Envelope>', '<soap:Body/></soap:Envelope>')).ok).toBe(false);
   expect(verify(signed.replace('</soap:Envelope>', '<x/></soap:Envelope>')).ok).toBe(false);
+});
+
+test.each([
+  ['text in the Envelope', (text: string) => text.replace('</soap:Header>', '</soap:Header>accepted')],
+  ['text in the Header', (text: string) => text.replace('</soap:Header>', 'accepted</soap:Header>')],
+  ['character data in the Envelope', (text: string) => text.replace('<soap:Body', '<![CDATA[x]]><soap:Body')],
+  ['a NUL behind the document', (text: string) => `${text}\0`],
+  ['text behind the document', (text: string) => `${text}<!-- -->accepted`],
+  ['a second document', (text: string) => `${text}<x/>`],
+])('%s is refused: the signature does not cover it', (_name, change) => {
+  expect(change(signed)).not.toBe(signed);
+  expect(verify(change(signed)).ok).toBe(false);
+});
+
+test('line ends between the parts and behind the document are no text', () => {
+  expect(verify(`${signed.replace('<soap:Body', '\r\n <soap:Body')}\n`).ok).toBe(true);
 });
 
 test('an answer from another time is refused, both ways', () => {

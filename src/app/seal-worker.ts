@@ -1,0 +1,6 @@
+import { hostEntropy } from '../host/entropy.ts';
+import { serveSealer } from '../host/sealer.ts';
+import { plainSealer } from '../uplink/sealer.ts';
+
+/** The whole program of the thread that seals and verifies. */
+serveSealer((seal) => plainSealer(seal, hostEntropy()));

@@ -1,0 +1,50 @@
+import { expect, test } from 'vitest';
+import { threadSealer } from './sealer.ts';
+
+const SEAL = { certificatePem: 'the certificate', keyPem: 'the key' };
+const STAMPED = { now: 0, validMs: 1 };
+
+/** The program of a thread, that answers as `answer` says: JavaScript with `asked` and `workerData`. */
+function thread(answer: string): URL {
+  const program = `
+    import { parentPort, workerData } from 'node:worker_threads';
+    parentPort.on('message', (asked) => parentPort.postMessage({ number: asked.number, ...(${answer})(asked) }));
+  `;
+  return new URL(`data:text/javascript,${encodeURIComponent(program)}`);
+}
+
+test('each result goes to who asked for it, and the thread has the seal', async () => {
+  const sealer = threadSealer(thread('({ document }) => ({ result: document + workerData.keyPem })'), SEAL);
+  const results = await Promise.all(['1 ', '2 ', '3 '].map((document) => sealer.seal(document, STAMPED)));
+  expect(results).toEqual(['1 the key', '2 the key', '3 the key']);
+  await sealer.close();
+});
+
+test('a failure in the thread keeps its name', async () => {
+  const sealer = threadSealer(thread("() => ({ failure: { code: 'key-unreadable', detail: 'd' } })"), SEAL);
+  await expect(sealer.seal('', STAMPED)).rejects.toMatchObject({ failure: { code: 'key-unreadable', detail: 'd' } });
+  await sealer.close();
+});
+
+test('a thread that dies takes its work with it, and the next work starts another', async () => {
+  const dying = "({ document }) => { if (document === 'die') process.exit(1); return { result: document }; }";
+  const sealer = threadSealer(thread(dying), SEAL);
+  const [died, also] = ['die', 'behind it'].map((document) => sealer.seal(document, STAMPED));
+  await expect(died).rejects.toMatchObject({ failure: { code: 'unexpected' } });
+  await expect(also).rejects.toThrow('broke off');
+  expect(await sealer.seal('again', STAMPED)).toBe('again');
+  await sealer.close();
+});
+
+test('an exception in the thread says why', async () => {
+  const sealer = threadSealer(thread("() => { throw new Error('out of ink'); }"), SEAL);
+  await expect(sealer.seal('', STAMPED)).rejects.toThrow('out of ink');
+  await sealer.close();
+});
+
+test('to close one that never worked is nothing, and a closed one can work again', async () => {
+  const sealer = threadSealer(thread('({ document }) => ({ result: document })'), SEAL);
+  await sealer.close();
+  expect(await sealer.seal('x', STAMPED)).toBe('x');
+  await sealer.close();
+});

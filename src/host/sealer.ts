@@ -1,0 +1,127 @@
+import { parentPort, Worker, workerData } from 'node:worker_threads';
+import { type Failure, failure, OdecetError } from '../core/failure.ts';
+import { SECOND_MS } from '../core/time.ts';
+import type { Seal, Sealer, StampedFor, Trust, Verified } from '../machine/sealer.ts';
+
+/** The largest message takes below a second on a slow machine; one that takes so long will never end. */
+const WORK_MS_MAX = 120 * SECOND_MS;
+
+/** XML made to fill the memory ends the thread, not the gateway. */
+const MEMORY_MB_MAX = 192;
+
+/** What goes to the thread and what comes back. */
+type Work =
+  | { readonly what: 'seal'; readonly document: string; readonly stamped: StampedFor }
+  | { readonly what: 'verify'; readonly text: string; readonly trust: Trust };
+type Asked = Work & { readonly number: number };
+type Result = string | Verified;
+type Told = { readonly number: number } & ({ readonly result: Result } | { readonly failure: Failure });
+
+interface Thread {
+  ask(work: Work): Promise<Result>;
+  stop(): Promise<void>;
+}
+
+/**
+ * Seals in a thread, which starts with the first work. One that dies takes with it what it was doing, which rejects; the next
+ * work starts another. It never keeps the program from ending.
+ * @param module the program of the thread; calls serveSealer
+ */
+export function threadSealer(module: URL, seal: Seal): Sealer {
+  let thread: Thread | undefined;
+  const ask = (work: Work): Promise<Result> => {
+    thread ??= startThread(module, seal, () => {
+      thread = undefined;
+    });
+    return thread.ask(work);
+  };
+  return {
+    async seal(document, stamped) {
+      const result = await ask({ what: 'seal', document, stamped });
+      if (typeof result === 'string') return result;
+      throw brokenOff('it mistook sealing for verifying');
+    },
+    async verify(text, trust) {
+      const result = await ask({ what: 'verify', text, trust });
+      if (typeof result !== 'string') return result;
+      throw brokenOff('it mistook verifying for sealing');
+    },
+    close: async () => thread?.stop(),
+  };
+}
+
+interface Waiting {
+  readonly resolve: (result: Result) => void;
+  readonly reject: (error: OdecetError) => void;
+  readonly timer: NodeJS.Timeout;
+}
+
+function startThread(module: URL, seal: Seal, onEnd: () => void): Thread {
+  const worker = new Worker(module, {
+    workerData: seal,
+    resourceLimits: { maxOldGenerationSizeMb: MEMORY_MB_MAX },
+  });
+  const waiting = new Map<number, Waiting>();
+  let asked = 0;
+  let why = 'it ended';
+  worker.unref();
+  const take = (number: number): Waiting | undefined => {
+    const found = waiting.get(number);
+    clearTimeout(found?.timer);
+    waiting.delete(number);
+    if (waiting.size === 0) worker.unref();
+    return found;
+  };
+  worker.on('message', (told: Told) => {
+    const found = take(told.number);
+    if ('result' in told) found?.resolve(told.result);
+    else found?.reject(new OdecetError(told.failure.code, told.failure.detail));
+  });
+  worker.on('error', (error) => {
+    why = String(error);
+  });
+  worker.on('exit', () => {
+    onEnd();
+    for (const number of [...waiting.keys()]) take(number)?.reject(brokenOff(why));
+  });
+  return {
+    ask: (work) =>
+      new Promise((resolve, reject) => {
+        const timer = setTimeout(() => {
+          why = `no result within ${WORK_MS_MAX} ms`;
+          void worker.terminate();
+        }, WORK_MS_MAX);
+        const number = ++asked;
+        waiting.set(number, { resolve, reject, timer });
+        worker.ref();
+        worker.postMessage({ ...work, number } satisfies Asked);
+      }),
+    async stop() {
+      await worker.terminate();
+    },
+  };
+}
+
+function brokenOff(why: string): OdecetError {
+  return new OdecetError('unexpected', `the thread that seals and verifies broke off: ${why}; the work is done again`);
+}
+
+/** The other end, to be called in the thread. */
+export function serveSealer(make: (seal: Seal) => Sealer): void {
+  if (!parentPort) throw new Error('this is the program of a thread');
+  const port = parentPort;
+  const sealer = make(workerData);
+  const done = (work: Work): Promise<Result> =>
+    work.what === 'seal' ? sealer.seal(work.document, work.stamped) : sealer.verify(work.text, work.trust);
+  port.on('message', ({ number, ...work }: Asked) => {
+    const answer = (told: Told) => port.postMessage(told);
+    done(work).then(
+      (result) => answer({ number, result }),
+      (error: unknown) => answer({ number, failure: failureOf(error) }),
+    );
+  });
+}
+
+function failureOf(error: unknown): Failure {
+  return error instanceof OdecetError ? error.failure : failure('unexpected', String(error));
+}

@@ -1,0 +1,43 @@
+import type { Failure } from '../core/failure.ts';
+import type { Millis, UtcMs } from '../core/time.ts';
+
+/** What a message is sealed with. */
+export interface Seal {
+  readonly certificatePem: string;
+  /** RSA private key, PEM, without a password. */
+  readonly keyPem: string;
+}
+
+export interface StampedFor {
+  readonly now: UtcMs;
+  /** How long the receiver may take the message for fresh. */
+  readonly validMs: Millis;
+}
+
+export interface Trust {
+  /** PEM texts; each may hold several certificates. An answer must carry exactly one of them as its token. */
+  readonly trusted: readonly string[];
+  readonly now: UtcMs;
+  /** How far the answer's Timestamp may be from our clock, either way. */
+  readonly windowMs: Millis;
+}
+
+export type Verified =
+  /** `body`: the Body as canonical text, exactly what the signature covers. Read this, never the message. */
+  { readonly ok: true; readonly body: string } | { readonly ok: false; readonly failure: Failure };
+
+/**
+ * Signs and verifies envelopes somewhere else than where meters are read: 100,000 characters take long enough that the program
+ * would otherwise miss answers on its lines.
+ */
+export interface Sealer {
+  /**
+   * The document in a signed envelope. Rejects with OdecetError message-too-large, certificate-unreadable or key-unreadable,
+   * and unexpected when the work broke off.
+   */
+  seal(document: string, stamped: StampedFor): Promise<string>;
+  /** Rejects with OdecetError unexpected when the work broke off; whatever the text is, it does not reject. */
+  verify(text: string, trust: Trust): Promise<Verified>;
+  /** To be called when nothing is under way. */
+  close(): Promise<void>;
+}
