@@ -69,7 +69,8 @@ export function readMessages(rows: Rows): MessageReader {
     },
     async receipt(id) {
       const receipts = (await intactEvents(id)).flatMap((event) => (event.what === 'receipt' ? [event.receipt] : []));
-      return receipts.at(-1);
+      // An answer that only repeats an earlier one holds no text.
+      return receipts.findLast(({ xml }) => xml !== '') ?? receipts.at(-1);
     },
     async ofDay(commodity, day) {
       const found: { id: MessageId }[] = [];

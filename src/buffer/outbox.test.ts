@@ -119,6 +119,18 @@ describe('attempts', () => {
     await expect(reopened.outbox.beginAttempt(id, DAY_START)).rejects.toThrow(/accepted/);
   });
 
+  it('give the last answer that is kept word for word, whatever only repeats it', async () => {
+    const buffer = await open();
+    const id = await queued(buffer);
+    const answers = [aReceipt(id, 'unknown'), { ...aReceipt(id, 'unknown'), xml: '' }];
+    for (const [n, receipt] of answers.entries()) {
+      await buffer.outbox.beginAttempt(id, DAY_START);
+      await buffer.outbox.endAttempt(anAttempt(id, n + 1, 'answered'), receipt);
+    }
+    expect(await buffer.receipt(id)).toEqual(answers[0]);
+    expect(await states(buffer)).toEqual([[id, 'unknown', 2]]);
+  });
+
   it('that contradict themselves are refused', async () => {
     const buffer = await open();
     const id = await queued(buffer);

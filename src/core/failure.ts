@@ -57,6 +57,10 @@ export const FAILURES = {
   'operator-fault': { next: 'retry', what: "the operator's service answered with a fault" },
   'operator-rejected': { next: 'person', what: 'the operator rejected the message' },
   'operator-answer-unknown': { next: 'person', what: "the operator's answer is not in the format pack's table" },
+  'operator-answer-stays-unknown': {
+    next: 'person',
+    what: "the operator's answers to a message are not understood; it is no longer sent by itself",
+  },
   'operator-signature': { next: 'person', what: "the answer's signature does not verify under a trusted certificate" },
   'pack-unverified': {
     next: 'person',

@@ -58,7 +58,10 @@ export interface Reason {
   readonly text: string;
 }
 
-/** The operator's answer, classified; the verbatim XML stays with it. */
+/**
+ * The operator's answer, classified; the verbatim XML stays with it. Where an unknown answer says what the one before it said,
+ * `xml` is empty and the reason names the attempt at which it was kept.
+ */
 export interface Receipt {
   readonly message: MessageId;
   readonly verdict: Verdict;

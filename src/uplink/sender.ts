@@ -8,6 +8,7 @@ import type { Clock } from '../machine/clock.ts';
 import type { Entropy } from '../machine/entropy.ts';
 import type { Log } from '../machine/log.ts';
 import type { Delivery } from './direct.ts';
+import { createUnclearAnswers } from './unclear.ts';
 
 /** A look at the outbox even if nobody rang: a lost wake-up costs a minute, never a day. */
 const IDLE_LOOK_MS = 60_000;
@@ -63,6 +64,7 @@ export function createSender(deps: SenderDeps): Sender {
   const order = deps.order ?? oldestFirst;
   const pauses = new Map<MessageId, Pause>();
   const alerted = new Map<MessageId, string>();
+  const unclear = createUnclearAnswers(retry, clock, entropy);
   const common: Pause = { ...NO_PAUSE };
   let ring = () => {};
 
@@ -87,6 +89,7 @@ export function createSender(deps: SenderDeps): Sender {
   function forgetAllBut(waiting: readonly QueuedHead[]): void {
     const ids = new Set(waiting.map(({ message }) => message.id));
     for (const map of [pauses, alerted]) for (const id of map.keys()) if (!ids.has(id)) map.delete(id);
+    unclear.forgetAllBut(ids);
   }
 
   /**
@@ -104,7 +107,7 @@ export function createSender(deps: SenderDeps): Sender {
         continue;
       }
       const { failures, until } = pauses.get(queued.message.id) ?? NO_PAUSE;
-      const due = Math.max(common.until, until);
+      const due = Math.max(common.until, until, unclear.until(queued.message.id));
       if (due > now) earliest = Math.min(earliest, due);
       else if (!chosen || failures < chosen.failures) chosen = { queued, failures };
     }
@@ -117,11 +120,15 @@ export function createSender(deps: SenderDeps): Sender {
     if (!message) return backOff(pauseOf(id));
     const startedAt = clock.now();
     const number = await outbox.beginAttempt(message.id, startedAt);
-    const { outcome, detail, receipt, failure: problem } = await deps.deliver(message, signal);
+    const { outcome, detail: said, receipt, failure: problem } = await deps.deliver(message, signal);
     if (signal.aborted && outcome !== 'answered') return;
-    await outbox.endAttempt({ message: message.id, number, startedAt, endedAt: clock.now(), outcome, detail }, receipt);
-    log.info('message-tried', { message: message.id, number, outcome, detail });
-    settle(message.id, outcome, problem, receipt);
+    const kept = receipt && unclear.keptOf(receipt);
+    const detail = kept === receipt ? said : `${kept?.verdict}: ${kept?.reasons[0]?.text}`;
+    await outbox.endAttempt({ message: id, number, startedAt, endedAt: clock.now(), outcome, detail }, kept);
+    log.info('message-tried', { message: id, number, outcome, detail });
+    settle(id, outcome, problem, receipt);
+    const stuck = receipt?.verdict === 'unknown' ? unclear.noted(receipt, number) : undefined;
+    if (receipt && stuck) alertOnce({ message: id, failure: stuck, receipt });
   }
 
   /** What waited for the operator need not wait longer; how often each message failed is not forgotten. */
