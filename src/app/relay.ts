@@ -40,6 +40,8 @@ export const relaySchema = z.strictObject({
   store: storeSchema,
   /** One for each market participant in whose name messages go. */
   senders: z.array(operatorSchema.extend({ id: z.string().min(1) })).min(1),
+  /** Where Prometheus asks; nowhere when absent. */
+  metrics: z.strictObject({ host: z.string().default('127.0.0.1'), port: z.int().min(0).max(65535) }).optional(),
   inFlightMax: z.int().min(1).max(256).default(8),
   perSecondMax: z.int().min(1).max(10_000).default(100),
   /** How far ahead a site's clock may be. */

@@ -19,6 +19,7 @@ import { openPostgresRelayStore } from '../relay/store-postgres.ts';
 import { heldByPack } from '../uplink/guard.ts';
 import { loadBroker, readSecret } from './broker.ts';
 import { embeddedBroker } from './embedded-broker.ts';
+import { serveMetrics } from './metrics.ts';
 import { openRegistry } from './registry-file.ts';
 import type { LoadedRelay, RelayConfig } from './relay.ts';
 import { loadOperatorCredentials, type OperatorWay, operatorWay } from './uplink.ts';
@@ -62,10 +63,17 @@ export async function runRelay(
     entropy,
     log,
   });
-  log.info('relay-ready', { relay: config.relay, publicKey: signer.publicKey, sites: registry.current().sites.length });
+  log.info('relay-ready', {
+    pid: process.pid,
+    relay: config.relay,
+    publicKey: signer.publicKey,
+    sites: registry.current().sites.length,
+  });
+  const metrics = config.metrics && (await serveMetrics(config.metrics, () => relay.status()));
   try {
     await Promise.all([relay.run(signal), registry.run(signal)]);
   } finally {
+    await metrics?.close();
     await centre.close();
     await Promise.all([...ways.values()].map((way) => way.close()));
     await store.close();
