@@ -103,15 +103,7 @@ function converse(session: Session, framing: ModbusFraming, random: Random): Ret
   let spoilt = false;
   let step: Step = session.start();
   for (let turn = 0; turn < TURNS_MAX; turn++) {
-    if (step.kind === 'read') {
-      return { accepted: true, fault: spoilt ? 'values from a dialogue with an answer that is none' : undefined };
-    }
-    if (step.kind === 'missed') {
-      return {
-        accepted: false,
-        fault: spoilt || bad <= turn ? undefined : `refused good answers: ${step.failure.code}`,
-      };
-    }
+    if (step.kind === 'read' || step.kind === 'missed') return judged(step, spoilt, bad <= turn);
     if (step.kind !== 'send') return { accepted: false, fault: `asked to ${step.kind} where an answer was complete` };
     const { bytes: request } = step;
     const good = meter(request, NOW);
@@ -122,6 +114,18 @@ function converse(session: Session, framing: ModbusFraming, random: Random): Ret
     step = next;
   }
   return { accepted: false, fault: 'a dialogue without an end' };
+}
+
+/** Whether a dialogue's end is right: values only from good answers, and good answers never refused. */
+function judged(
+  step: Extract<Step, { kind: 'read' | 'missed' }>,
+  spoilt: boolean,
+  changed: boolean,
+): ReturnType<FuzzCase> {
+  if (step.kind === 'read')
+    return { accepted: true, fault: spoilt ? 'values from a dialogue with an answer that is none' : undefined };
+  const isRight = spoilt || changed;
+  return { accepted: false, fault: isRight ? undefined : `refused good answers: ${step.failure.code}` };
 }
 
 interface Given {

@@ -108,10 +108,9 @@ describe('a substitution', () => {
 });
 
 describe('the chain of the audit log', () => {
-  const log = ['one', 'two', 'three', 'four'].reduce<AuditEntry[]>(
-    (entries, text, n) => [...entries, { number: n + 1, ...chained(entries.at(-1), text) }],
-    [],
-  );
+  const log: AuditEntry[] = [];
+  for (const [n, text] of ['one', 'two', 'three', 'four'].entries())
+    log.push({ number: n + 1, ...chained(log.at(-1), text) });
 
   it('is whole as it was written', () => {
     expect(chainFaults(log)).toEqual([]);

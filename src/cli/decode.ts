@@ -102,17 +102,32 @@ function decodeModbus(digits: string): ShownAnswer | Refused {
 }
 
 /** ASCII where a colon begins it, RTU where the checksum over all bytes fits, else TCP. */
+function framingOf(bytes: Uint8Array): ShownAnswer['framing'] {
+  if (bytes.length >= 4 && crc16(bytes.subarray(0, -2)) === (bytes.at(-2)! | (bytes.at(-1)! << 8))) return 'rtu';
+  if (bytes.length >= 9 && bytes[2] === 0 && bytes[3] === 0) return 'tcp';
+  return bytes[0] === COLON ? 'ascii' : 'rtu';
+}
+
+const PARSERS = { rtu: parseRtuAnswer, tcp: parseTcpFrame, ascii: parseAsciiFrame } as const;
+
 function modbusAnswer(bytes: Uint8Array): ShownAnswer | Refused {
-  const isRtu = bytes.length >= 4 && crc16(bytes.subarray(0, -2)) === (bytes.at(-2)! | (bytes.at(-1)! << 8));
-  const isTcp = !isRtu && bytes.length >= 9 && bytes[2] === 0 && bytes[3] === 0;
-  const tcp = isTcp ? parseTcpFrame(bytes) : undefined;
-  const isAscii = !isRtu && bytes[0] === COLON;
-  const parsed = tcp ?? (isAscii ? parseAsciiFrame(bytes) : parseRtuAnswer(bytes));
+  const framing = framingOf(bytes);
+  const parsed = PARSERS[framing](bytes);
   if (parsed.kind === 'more') return { error: failure('frame-truncated', `${bytes.length} byte(s), more are missing`) };
   if (parsed.kind === 'broken') return { error: parsed.failure };
   const over = bytes.length - parsed.length;
   if (over > 0) return { error: failure('frame-trailing', `${over} byte(s) after the frame`) };
-  const { unit, pdu } = parsed;
+  const shown = pduShown(parsed.pdu);
+  if ('error' in shown) return shown;
+  return {
+    framing,
+    ...('transaction' in parsed ? { transaction: parsed.transaction } : {}),
+    unit: parsed.unit,
+    ...shown,
+  };
+}
+
+function pduShown(pdu: Uint8Array): Pick<ShownAnswer, 'function' | 'registers' | 'data'> | Refused {
   const code = pdu[0] ?? 0;
   if (code & EXCEPTION_BIT) return { error: exceptionFailure(pdu[1] ?? 0) };
   // Reads of registers (3 and 4) have a byte count before their registers.
@@ -121,14 +136,7 @@ function modbusAnswer(bytes: Uint8Array): ShownAnswer | Refused {
     return { error: failure('frame-length', `byte count ${pdu[1]}, and ${pdu.length - 2} byte(s) follow it`) };
   }
   const data = Buffer.from(pdu.subarray(isRegisters ? 2 : 1)).toString('hex');
-  return {
-    framing: isTcp ? 'tcp' : isAscii ? 'ascii' : 'rtu',
-    ...(tcp?.kind === 'frame' ? { transaction: tcp.transaction } : {}),
-    unit,
-    function: code,
-    registers: isRegisters ? (data.match(/.{4}/g) ?? []) : [],
-    data,
-  };
+  return { function: code, registers: isRegisters ? (data.match(/.{4}/g) ?? []) : [], data };
 }
 
 function jsonOf(shown: ShownTelegram | ShownAnswer | Refused): object {

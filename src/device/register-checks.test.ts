@@ -77,7 +77,11 @@ describe('status bits', () => {
 
   test.each<[string, Change, string]>([
     ['a flag that there is not', ['flag: alarm', 'flag: alarms'], 'flags.0.flag: found "alarms"'],
-    ['a register without a bit', [', bit: 15', ''], 'flags.1.modbus.bit: found a section, expected "bit:" in a register'],
+    [
+      'a register without a bit',
+      [', bit: 15', ''],
+      'flags.1.modbus.bit: found a section, expected "bit:" in a register',
+    ],
     ['a coil with a bit', ['address: 3', 'address: 3, bit: 0'], 'flags.0.modbus.bit: found the number 0'],
     [
       'an unnamed block',

@@ -200,17 +200,10 @@ export function storeContract(subject: StoreSubject): void {
             const store = await place.open(true);
             for (const ops of batches) {
               await store.batch(ops);
-              for (const each of ops) {
-                if (each.kind === 'put') map.set(each.key, each.value);
-                else map.delete(each.key);
-              }
+              for (const each of ops) applyTo(map, each);
             }
-            const sorted = [...map].sort(([x], [y]) => Buffer.compare(Buffer.from(x), Buffer.from(y)));
-            const inRange = sorted.filter(
-              ([x]) =>
-                Buffer.compare(Buffer.from(x), Buffer.from(gte)) >= 0 &&
-                Buffer.compare(Buffer.from(x), Buffer.from(lt)) < 0,
-            );
+            const sorted = [...map].sort(([x], [y]) => byBytes(x, y));
+            const inRange = sorted.filter(([x]) => byBytes(x, gte) >= 0 && byBytes(x, lt) < 0);
             expect(await store.range({ gte, lt, reverse })).toEqual(reverse ? inRange.reverse() : inRange);
             await store.close();
           });
@@ -218,4 +211,13 @@ export function storeContract(subject: StoreSubject): void {
         { numRuns: 30 },
       ));
   });
+}
+
+function applyTo(map: Map<string, Uint8Array>, op: StoreOp): void {
+  if (op.kind === 'put') map.set(op.key, op.value);
+  else map.delete(op.key);
+}
+
+function byBytes(x: string, y: string): number {
+  return Buffer.compare(Buffer.from(x), Buffer.from(y));
 }
