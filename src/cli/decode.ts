@@ -121,7 +121,7 @@ function modbusAnswer(bytes: Uint8Array): ShownAnswer | Refused {
   if ('error' in shown) return shown;
   return {
     framing,
-    ...('transaction' in parsed ? { transaction: parsed.transaction } : {}),
+    ...('transaction' in parsed && typeof parsed.transaction === 'number' ? { transaction: parsed.transaction } : {}),
     unit: parsed.unit,
     ...shown,
   };
