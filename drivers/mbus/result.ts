@@ -1,12 +1,13 @@
 import type { MeterValue, ReadRequest, ReadResult } from '../../src/core/driver.ts';
 import type { Failure } from '../../src/core/failure.ts';
-import type { MeterFlag } from '../../src/core/reading.ts';
 import type { UtcMs } from '../../src/core/time.ts';
 import type { BoundDevice } from '../../src/device/bound.ts';
 import type { MbusPlace, ReadingSpec } from '../../src/device/model.ts';
 import { type MbusHeader, statusFlags } from './header.ts';
-import { findHistory, findValue, instantOf, isRecord, type MeterTime, theOne } from './match.ts';
+import { findHistory, findValue, type Told } from './match.ts';
+import { isRecord, theOne } from './place.ts';
 import type { MbusRecord } from './record.ts';
+import { clockOf, type MeterTime } from './stamp.ts';
 
 /** What a device file asks of the meter, checked for this request. */
 export interface Wanted {
@@ -58,18 +59,21 @@ export function resultOf(
   const values: MeterValue[] = [];
   const unusable: Failure[] = [];
   const summerBitUsed = records.some(({ value }) => value.kind === 'time' && value.summer);
-  const local = { zone: device.zone, mode: device.model.clock, now: request.now, summerBitUsed };
-  const clock = readClock(wanted.clock, records, { ...local, clockInvalid: false }, unusable);
-  const time: MeterTime = { ...local, clockInvalid: wanted.clock !== undefined && clock === undefined };
-  const flags: MeterFlag[] = statusFlags(header.status ?? 0);
+  const time: MeterTime = { zone: device.zone, mode: device.model.clock, now: request.now, summerBitUsed };
+  const clock = readClock(wanted.clock, records, time, unusable);
+  const told: Told = {
+    time: { ...time, ...(clock === undefined ? {} : { clock }) },
+    flags: statusFlags(header.status ?? 0),
+    clockInvalid: wanted.clock !== undefined && clock === undefined,
+  };
   for (const { reading, place, stamp } of wanted.single) {
-    const found = findValue(records, reading, place, stamp, time, flags);
+    const found = findValue(records, reading, place, stamp, told);
     if (found.kind === 'missed') return found.failure;
     if (found.kind === 'value') values.push(found.value);
     else unusable.push(found.failure);
   }
   for (const { reading, place, stamp } of wanted.histories) {
-    const history = findHistory(records, reading, place, stamp, time, flags);
+    const history = findHistory(records, reading, place, stamp, told);
     if (history.missed) return history.missed;
     values.push(...history.values.filter(({ storedAt }) => within(request, storedAt)));
     unusable.push(...history.unusable);
@@ -85,7 +89,7 @@ function readClock(
 ): UtcMs | undefined {
   if (!place) return undefined;
   const record = theOne(records, place);
-  const at = isRecord(record) ? instantOf(record, place, time) : record;
+  const at = isRecord(record) ? clockOf(record, place, time) : record;
   if (typeof at === 'number') return at;
   unusable.push(at);
   return undefined;

@@ -1,6 +1,7 @@
+import type { Meanings } from '../../src/core/doubled-hour.ts';
 import { HOUR_MS, isoUtc, type Millis, type UtcMs } from '../../src/core/time.ts';
 import type { Decoded } from './numbers.ts';
-import { type ClockSetting, decodeTime, type Meanings, QUARTER_MS, stampFault, type TimeFormat } from './times.ts';
+import { type ClockSetting, decodeTime, QUARTER_MS, stampFault, type TimeFormat } from './times.ts';
 
 /**
  * Which instant each archive record stands for, and which records cannot be believed. A stamp is never taken alone: it must be

@@ -1,5 +1,6 @@
 import { type LocalTime, type MeterClockMode, meterTimeToUtc } from '../../src/core/calendar.ts';
-import { HOUR_MS, isoUtc, MINUTE_MS, type Millis, parseUtc, SECOND_MS, type UtcMs } from '../../src/core/time.ts';
+import * as doubled from '../../src/core/doubled-hour.ts';
+import { isoUtc, MINUTE_MS, type Millis, parseUtc, SECOND_MS, type UtcMs } from '../../src/core/time.ts';
 import { MODBUS_TIMES, type ModbusOrder } from '../../src/device/model.ts';
 import { type Decoded, highFirst } from './numbers.ts';
 import { hexText } from './registers.ts';
@@ -19,11 +20,6 @@ export interface ClockSetting {
 }
 
 export const QUARTER_MS: Millis = 15 * MINUTE_MS;
-/** A meter's clock may be ahead of ours; a stamp further ahead than this is not a clock's error of running but nonsense. */
-const AHEAD_MS_MAX: Millis = HOUR_MS;
-/** Dialogues take time and meters' clocks are off by up to a minute, so near the moment itself a doubled stamp says nothing. */
-const DOUBT_BEFORE_MS: Millis = 10 * MINUTE_MS;
-const DOUBT_AFTER_MS: Millis = 2 * MINUTE_MS;
 /** Clocks that were never set start at 1970, 1990 or 2000-01-01; nothing was stored for the market before this. */
 const EARLIEST: UtcMs = parseUtc('2000-01-02T00:00:00Z');
 
@@ -46,23 +42,14 @@ export function decodeTime(bytes: Uint8Array, format: TimeFormat, clock: ClockSe
     : { kind: 'value', value: at };
 }
 
-/** The instants a stamp can mean: two in the autumn hour that happens twice, else `early` and `late` are the same. */
-export interface Meanings {
-  readonly early: UtcMs;
-  readonly late: UtcMs;
-}
-
-export function meaningsOf(bytes: Uint8Array, format: TimeFormat, clock: ClockSetting): Decoded<Meanings> {
+export function meaningsOf(bytes: Uint8Array, format: TimeFormat, clock: ClockSetting): Decoded<doubled.Meanings> {
   const early = decodeTime(bytes, format, clock, 0);
   if (early.kind === 'invalid') return early;
   const late = decodeTime(bytes, format, clock, Number.MAX_SAFE_INTEGER);
   return late.kind === 'invalid' ? late : { kind: 'value', value: { early: early.value, late: late.value } };
 }
 
-/**
- * Why the stamp of a value frozen last cannot be told from the same local time an hour off: the second of the two hours is about
- * to end or has just ended, so the meter may or may not have frozen the next value under the very same stamp.
- */
+/** Why the stamp of the value frozen last may mean either of two hours; see core. */
 export function doubledHourFault(
   bytes: Uint8Array,
   format: TimeFormat,
@@ -70,16 +57,13 @@ export function doubledHourFault(
   now: UtcMs,
 ): string | undefined {
   const meanings = meaningsOf(bytes, format, clock);
-  if (meanings.kind === 'invalid' || meanings.value.early === meanings.value.late) return undefined;
-  const { late } = meanings.value;
-  if (now < late - DOUBT_BEFORE_MS || now >= late + DOUBT_AFTER_MS) return undefined;
-  return `${isoUtc(late)} or the same local time an hour before; it can be told from ${isoUtc(late + DOUBT_AFTER_MS)} on`;
+  return meanings.kind === 'invalid' ? undefined : doubled.doubledHourFault(meanings.value, now);
 }
 
 /** Why an instant cannot be the stamp of a frozen index, or undefined when it can. */
 export function stampFault(at: UtcMs, now: UtcMs): string | undefined {
   if (at % QUARTER_MS !== 0) return `${isoUtc(at)} is not a full quarter-hour`;
-  if (at > now + AHEAD_MS_MAX) return `${isoUtc(at)} lies in the future (now ${isoUtc(now)})`;
+  if (at > now + doubled.STAMP_AHEAD_MS_MAX) return `${isoUtc(at)} lies in the future (now ${isoUtc(now)})`;
   return at < EARLIEST ? `${isoUtc(at)} is from a clock that was never set` : undefined;
 }
 
