@@ -10,10 +10,21 @@ interface Waiter {
 
 const NOTHING = new Uint8Array(0);
 
-/** What came over a line and was not read yet: the rules of Line.read and Line.drain, the same for every kind of line. */
+/**
+ * Between two dialogues nobody reads, so a line that babbles would fill the memory. No answer of any protocol is nearly as long.
+ */
+export const INBOX_BYTES_MAX = 65_536;
+
+/**
+ * What came over a line and was not read yet: the rules of Line.read and Line.drain, the same for every kind of line. What is too
+ * much is dropped and counted, and never passes unseen: drain counts it with the rest, read rejects.
+ */
 export class Inbox {
   readonly #timers: Timers;
   #chunks: Uint8Array[] = [];
+  /** Bytes in the chunks, and bytes that found no place there. */
+  #heldBytes = 0;
+  #droppedBytes = 0;
   #waiter: Waiter | undefined;
   #ended: unknown;
 
@@ -23,7 +34,11 @@ export class Inbox {
 
   push(bytes: Uint8Array): void {
     if (bytes.length === 0) return;
-    this.#chunks.push(bytes);
+    const fitting = bytes.slice(0, INBOX_BYTES_MAX - this.#heldBytes);
+    this.#droppedBytes += bytes.length - fitting.length;
+    if (fitting.length === 0) return;
+    this.#chunks.push(fitting);
+    this.#heldBytes += fitting.length;
     this.#settle((waiter) => waiter.resolve(this.#take()));
   }
 
@@ -33,7 +48,17 @@ export class Inbox {
     this.#settle((waiter) => waiter.reject(reason));
   }
 
-  read(withinMs: Millis, signal?: AbortSignal): Promise<Uint8Array> {
+  /** Rejects with OdecetError `frame-trailing` when bytes had to be dropped; then the inbox is empty. */
+  async read(withinMs: Millis, signal?: AbortSignal): Promise<Uint8Array> {
+    signal?.throwIfAborted();
+    if (this.#droppedBytes > 0) {
+      const bytes = this.#empty();
+      throw new OdecetError('frame-trailing', `${bytes} bytes came while nobody read; what sends without being asked?`);
+    }
+    return this.#next(withinMs, signal);
+  }
+
+  #next(withinMs: Millis, signal?: AbortSignal): Promise<Uint8Array> {
     if (this.#waiter)
       throw new OdecetError('unexpected', 'two reads of one line at once; a line has one user at a time');
     return new Promise((resolve, reject) => {
@@ -46,13 +71,13 @@ export class Inbox {
 
   async drain(quietMs: Millis, atMostMs: Millis, signal?: AbortSignal): Promise<number> {
     const until = this.#timers.monotonicMs() + atMostMs;
-    let count = this.#take().length;
+    let count = this.#empty();
     for (;;) {
       const leftMs = until - this.#timers.monotonicMs();
       if (leftMs <= 0) return count;
-      const bytes = await this.read(Math.min(quietMs, leftMs), signal);
+      const bytes = await this.#next(Math.min(quietMs, leftMs), signal);
       if (bytes.length === 0) return count;
-      count += bytes.length;
+      count += bytes.length + this.#empty();
       // A stream of single bytes must not keep the program from anything else.
       await pause(this.#timers, 0, signal);
     }
@@ -77,7 +102,15 @@ export class Inbox {
     how(waiter);
   }
 
+  /** Forgets everything; says how many bytes that was. */
+  #empty(): number {
+    const bytes = this.#take().length + this.#droppedBytes;
+    this.#droppedBytes = 0;
+    return bytes;
+  }
+
   #take(): Uint8Array {
+    this.#heldBytes = 0;
     const chunks = this.#chunks;
     if (chunks.length === 1) {
       this.#chunks = [];

@@ -12,7 +12,8 @@ export interface Line {
   write(bytes: Uint8Array, signal?: AbortSignal): Promise<void>;
   /**
    * The bytes that have come since the last call, waiting at most `withinMs` for the first; empty when none came.
-   * Bytes that came before the call count: nothing is dropped but by drain().
+   * Bytes that came before the call count: nothing is dropped but by drain(). Where more came while nobody read than a line
+   * holds, all of it is thrown away and read rejects with `frame-trailing`; drain counts it.
    */
   read(withinMs: Millis, signal?: AbortSignal): Promise<Uint8Array>;
   /** Throws away whatever comes until the line was quiet for `quietMs`, at most `atMostMs`; says how many bytes went. */

@@ -29,6 +29,9 @@ const eachInItsTime: SimMeter = (request) => [...request].map((ms) => ({ reply: 
 
 const deaf: SimMeter = () => [];
 
+const FLOOD_BYTES = 200_000;
+const flood: SimMeter = () => [{ reply: new Uint8Array(FLOOD_BYTES), afterMs: 0 }];
+
 async function readAll(line: Line, count: number): Promise<number[]> {
   const all: number[] = [];
   while (all.length < count) {
@@ -96,6 +99,16 @@ export function lineContract(subject: LineSubject): void {
         await line.write(Uint8Array.of(0, 10, 20, 30));
         expect(await line.drain(200, LONG_MS)).toBe(4);
         expect(await line.read(0)).toHaveLength(0);
+      }),
+    );
+
+    it(
+      'drain counts also what was too much to hold',
+      withMeter(flood, async ({ line, clock }) => {
+        await line.write(Uint8Array.of(1));
+        await clock.sleep(100);
+        // The paced wire takes 20 s for them, of its own time.
+        expect(await line.drain(200, 60_000)).toBe(FLOOD_BYTES);
       }),
     );
 
