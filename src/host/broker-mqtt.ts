@@ -41,11 +41,12 @@ async function open(options: MqttOptions, hello: BrokerHello, signal?: AbortSign
   const client = connect(options.url, clientOptions(options, hello));
   // Before the first packet: what the broker kept for us comes together with its greeting.
   takeMessages(client, hello);
+  const over = new AbortController();
   const greeted = new Promise<void>((resolve, reject) => {
     client.once('connect', () => resolve());
     client.once('error', reject);
     client.once('close', () => reject(new Error('the connection was closed before the broker greeted')));
-    signal?.addEventListener('abort', () => reject(signal.reason), { once: true });
+    signal?.addEventListener('abort', () => reject(signal.reason), { once: true, signal: over.signal });
   });
   try {
     client.connect();
@@ -56,6 +57,8 @@ async function open(options: MqttOptions, hello: BrokerHello, signal?: AbortSign
     client.end(true);
     signal?.throwIfAborted();
     throw connectError(options.url, cause);
+  } finally {
+    over.abort();
   }
 }
 

@@ -38,6 +38,8 @@ export const sandboxSchema = z.strictObject({
     .min(1),
   /** How far a message's Timestamp may be from our clock; a rehearsal with a fast clock needs more. */
   timestampWindowMs: z.int().min(1_000).default(300_000),
+  /** A load test may leave out the schema, which takes most of the time; the pack still has to read the document. */
+  checkSchema: z.boolean().default(true),
   faults: z.array(faultSchema).default([]),
 });
 

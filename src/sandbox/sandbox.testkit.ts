@@ -63,6 +63,7 @@ export async function makeRehearsal(): Promise<Rehearsal> {
       { code: ELECTRICITY_POINT, commodity: 'electricity', minutes: 15 },
     ],
     timestampWindowMs: 300_000,
+    checkSchema: true,
     faults: [],
   };
   const remove = () => rm(folder, { recursive: true });

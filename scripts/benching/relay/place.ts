@@ -89,6 +89,7 @@ function sandboxOf({ sites, pointsEach }: Load, port: number): object {
     seal: { certificate: 'keys/operator-seal.crt', key: 'keys/operator-seal.key' },
     trustedSeals: ['keys/gateway-seal.crt'],
     packs: join(PROJECT_FOLDER, 'format-packs', 'ote'),
+    checkSchema: false,
     points: points.map((code) => ({ code, commodity: 'gas', minutes: 60 })),
   };
 }

@@ -42,17 +42,19 @@ export function createLink(deps: LinkDeps): Link {
   async function hold(signal: AbortSignal): Promise<Failure> {
     const current = await broker.connect(hello, signal);
     const since = clock.monotonicMs();
+    const leaving = aborted(signal);
     try {
       await deps.onConnect(current);
       session = current;
       problem = undefined;
       log.info('broker-connected', {});
       deps.onOnline?.();
-      const ended = await Promise.race([current.ended, aborted(signal)]);
+      const ended = await Promise.race([current.ended, leaving.promise]);
       if (ended) return ended;
       await deps.onLeave(current);
       return failure('broker-unreachable', 'we took leave');
     } finally {
+      leaving.release();
       session = undefined;
       if (clock.monotonicMs() - since >= GOOD_SESSION_MS) failures = 0;
       await current.close();
@@ -84,9 +86,14 @@ export function createLink(deps: LinkDeps): Link {
   };
 }
 
-function aborted(signal: AbortSignal): Promise<undefined> {
-  return new Promise((resolve) => {
+/** Resolves when aborted; released, it leaves no listener behind, of which a bad night would gather thousands. */
+function aborted(signal: AbortSignal): { readonly promise: Promise<undefined>; release(): void } {
+  let release: () => void = () => undefined;
+  const promise = new Promise<undefined>((resolve) => {
     if (signal.aborted) return resolve(undefined);
-    signal.addEventListener('abort', () => resolve(undefined), { once: true });
+    const abort = () => resolve(undefined);
+    signal.addEventListener('abort', abort, { once: true });
+    release = () => signal.removeEventListener('abort', abort);
   });
+  return { promise, release };
 }
