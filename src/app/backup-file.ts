@@ -1,6 +1,7 @@
 import { createCipheriv, createDecipheriv, createHash, randomBytes, scrypt } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { type FileHandle, open, stat } from 'node:fs/promises';
+import { once } from 'node:events';
+import { createReadStream, createWriteStream, type WriteStream } from 'node:fs';
+import { open, stat } from 'node:fs/promises';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
@@ -36,34 +37,31 @@ export async function writeBackupFile(
   parts: AsyncIterable<BackupPart>,
   passphrase: string | undefined,
 ): Promise<void> {
-  const handle = await openNew(file);
-  const out = handle.createWriteStream({ autoClose: false });
+  const out = createWriteStream(file, { flags: 'wx', mode: 0o600, flush: true });
+  try {
+    await once(out, 'open');
+  } catch (cause) {
+    throw new OdecetError('usage', `${file}: ${messageOf(cause)}; name a new file`, { cause });
+  }
   try {
     if (passphrase === undefined) await pipeline(Readable.from(framed(parts)), createGzip(), out);
-    else await writeEncrypted(handle, parts, passphrase);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-async function openNew(file: string): Promise<FileHandle> {
-  try {
-    return await open(file, 'wx', 0o600);
+    else await writeEncrypted(out, parts, passphrase);
   } catch (cause) {
-    throw new OdecetError('usage', `${file}: ${cause instanceof Error ? cause.message : cause}; name a new file`, {
-      cause,
-    });
+    if (cause instanceof OdecetError) throw cause;
+    throw new OdecetError('store-io', `${file}: ${messageOf(cause)}`, { cause });
   }
 }
 
-async function writeEncrypted(handle: FileHandle, parts: AsyncIterable<BackupPart>, passphrase: string): Promise<void> {
+async function writeEncrypted(out: WriteStream, parts: AsyncIterable<BackupPart>, passphrase: string): Promise<void> {
   const salt = randomBytes(SALT_BYTES);
   const nonce = randomBytes(NONCE_BYTES);
   const cipher = createCipheriv('aes-256-gcm', await derive(passphrase, salt, 32, SCRYPT), nonce);
-  await handle.write(Buffer.concat([MAGIC, salt, nonce]));
-  const out = handle.createWriteStream({ autoClose: false, start: HEAD_BYTES });
+  out.write(Buffer.concat([MAGIC, salt, nonce]));
   await pipeline(Readable.from(framed(parts)), createGzip(), cipher, withTag(cipher), out);
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
 }
 
 /** The tag is known when all is encrypted: it comes last. */
@@ -113,7 +111,7 @@ export async function* readBackupFile(file: string, passphrase: string | undefin
 
 function asFailure(file: string, cause: unknown, isEncrypted: boolean): OdecetError {
   if (cause instanceof OdecetError) return cause;
-  const why = cause instanceof Error ? cause.message : String(cause);
+  const why = messageOf(cause);
   if (isEncrypted) return new OdecetError('password-wrong', `${file}: or the file is damaged (${why})`, { cause });
   return new OdecetError('store-damaged', `${file}: ${why}; take another backup`, { cause });
 }
@@ -146,7 +144,7 @@ async function headOf(file: string): Promise<{ bytes: Buffer; tag: Buffer; size:
     }
     return { bytes, tag, size };
   } catch (cause) {
-    throw new OdecetError('usage', `${file}: ${cause instanceof Error ? cause.message : cause}`, { cause });
+    throw new OdecetError('usage', `${file}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
   }
 }
 

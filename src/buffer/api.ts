@@ -1,4 +1,4 @@
-import type { Channel, Commodity, Interval, PointCode, Quality } from '../core/interval.ts';
+import type { Channel, Commodity, Interval, PointCode } from '../core/interval.ts';
 import type { Attempt, Message, MessageId, MessageState, Receipt } from '../core/message.ts';
 import type { Quantity } from '../core/quantity.ts';
 import type { DeviceId, Reading, ReadingSource } from '../core/reading.ts';
@@ -7,6 +7,7 @@ import type { AppendLog } from '../machine/append-log.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { StoreSnapshot } from '../machine/store.ts';
 import type { Outbox } from './outbox.ts';
+import type { Delivery, Expected, Ledger, Verification } from './reports.ts';
 
 /**
  * One journal each; its entries are numbered from 1 without holes. `readings` are those that the meters stored, `samples` what
@@ -130,71 +131,6 @@ export interface Change<S extends Stream> {
   readonly items: readonly ChangeItems[S][];
   /** The entry is damaged or gone: something changed here that the journal cannot name. */
   readonly lost: boolean;
-}
-
-/** A message that carried an interval. */
-export interface Delivery {
-  readonly message: MessageId;
-  readonly version: number;
-  readonly state: MessageState;
-  /** The operator accepted it, also when it was superseded later. */
-  readonly accepted: boolean;
-}
-
-export interface Expected {
-  readonly point: PointCode;
-  readonly channel: Channel;
-  readonly spans: readonly Span[];
-}
-
-/**
- * accepted  the latest version is in an accepted message
- * pending   the latest version waits: for a message, or its message for an answer
- * rejected  the latest version was only in rejected messages
- * missing   no interval was made, or nothing credible is known and nobody was told
- * lost      the records show that it existed, but it cannot be read
- */
-export type LedgerState = 'accepted' | 'pending' | 'rejected' | 'missing' | 'lost';
-
-export interface LedgerRow extends Span {
-  readonly point: PointCode;
-  readonly channel: Channel;
-  readonly state: LedgerState;
-  /** One version of it is in more than one accepted message. */
-  readonly doubled: boolean;
-  readonly version?: number;
-  readonly quality?: Quality;
-  readonly deliveries: readonly Delivery[];
-}
-
-/** expected = accepted + pending + rejected + missing + lost; doubled counts beside them. */
-export type LedgerCounts = { readonly expected: number; readonly doubled: number } & Readonly<
-  Record<LedgerState, number>
->;
-
-export interface Ledger {
-  readonly counts: LedgerCounts;
-  readonly rows: readonly LedgerRow[];
-}
-
-export interface Verification {
-  readonly clean: boolean;
-  readonly records: number;
-  readonly entries: number;
-  /** Rows whose bytes do not fit their checksum, key or format. */
-  readonly damaged: readonly Damage[];
-  /** Numbers missing in a journal. */
-  readonly holes: readonly { readonly stream: Stream; readonly sequence: number }[];
-  /** Records that the journal names and that are gone. */
-  readonly lost: readonly string[];
-  /** Rows that no journal entry names, or names with another checksum. */
-  readonly stray: readonly string[];
-  /** Messages whose place in the outbox contradicts their records. */
-  readonly misplaced: readonly MessageId[];
-  /** Losses that were found earlier and marked. */
-  readonly quarantined: readonly string[];
-  /** The walk could not be finished because the store refused to read. */
-  readonly unreadable: readonly string[];
 }
 
 /**

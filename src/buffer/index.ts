@@ -26,7 +26,7 @@ import { compactVital, restoreVital, vitalHeads } from './vital.ts';
 import { lifeFromEvents } from './waiting.ts';
 
 export type * from './api.ts';
-export type { Outbox, QueuedMessage } from './outbox.ts';
+export type * from './reports.ts';
 
 /**
  * Message ids left unused at every start. A store that lost its last batches, or was restored from a copy, has forgotten the

@@ -1,13 +1,13 @@
 import type { Interval } from '../core/interval.ts';
 import type { MessageId } from '../core/message.ts';
 import type { Span, UtcMs } from '../core/time.ts';
-import type { Delivery, Expected, Ledger, LedgerRow, LedgerState } from './api.ts';
 import { decodeEntry } from './codec.ts';
 import type { Link } from './codec-delivery.ts';
 import { latestIntervals } from './intervals.ts';
 import { below, intervalPrefix, journalPrefix, linkPrefix } from './keys.ts';
 import { type Life, stateOf } from './life.ts';
 import type { MessageReader } from './messages.ts';
+import type { Delivery, Expected, Ledger, LedgerRow, LedgerState } from './reports.ts';
 import type { Rows } from './rows.ts';
 
 /** Counts from the records alone: intervals, links, the lives of messages, and the journal for what is gone. */

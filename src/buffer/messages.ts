@@ -1,11 +1,12 @@
 import type { Channel, Commodity, PointCode } from '../core/interval.ts';
 import type { Attempt, Message, MessageId, MessageState, Receipt } from '../core/message.ts';
 import type { MarketDay, UtcMs } from '../core/time.ts';
-import type { Damage, Delivery } from './api.ts';
+import type { Damage } from './api.ts';
 import { decodeEvent, decodeLink, decodeMessage, type Link, type StoredEvent } from './codec-delivery.ts';
 import { isDamage, type Row } from './frame.ts';
 import { below, dayPrefix, eventsPrefix, type KeyRange, keyParts, lastPart, linkPrefix, messageKey } from './keys.ts';
 import { advance, type Life, type LifeEvent, NEW_LIFE, stateOf } from './life.ts';
+import type { Delivery } from './reports.ts';
 import type { Rows } from './rows.ts';
 
 /** A damaged step is a doubt: the attempt counts as one that may have been taken; a superseded message stays so. */

@@ -91,7 +91,7 @@ function isYoung(key: string, { olderThan, now }: TrimRule): boolean {
 /** The instant from which a record's age is counted; a message's id begins as the wall clock's milliseconds. */
 function agedAt(key: string): UtcMs {
   const parts = keyParts(key);
-  switch (parts[0]) {
+  switch (parts[0] ?? '') {
     case 'r':
       return parseUtc(`${parts[1]}T${parts[4]?.split('~')[0]}`);
     case 'i':

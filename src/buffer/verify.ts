@@ -1,13 +1,14 @@
 import { OdecetError } from '../core/failure.ts';
 import type { MessageId } from '../core/message.ts';
 import type { Store } from '../machine/store.ts';
-import { STREAMS, type Stream, type Verification } from './api.ts';
+import { STREAMS, type Stream } from './api.ts';
 import { decodeEntry, type Entry } from './codec.ts';
 import { decodeLife } from './codec-delivery.ts';
 import { crcText, isDamage, openRow, type Row } from './frame.ts';
 import type { Draft, Journal } from './journal.ts';
 import { below, journalKey, lastPart, messageKey, waitingKey } from './keys.ts';
 import { stateOf, waitingState } from './life.ts';
+import type { Verification } from './reports.ts';
 import { decodeRow, type Rows, walk } from './rows.ts';
 import { lifeFromEvents } from './waiting.ts';
 

@@ -62,7 +62,7 @@ async function measure(days: number): Promise<Measured> {
     const began = performance.now();
     const started = spawnSync(process.execPath, [fileURLToPath(new URL('./start.js', import.meta.url)), folder]);
     const startMs = performance.now() - began;
-    if (started.status !== 0) throw new Error(`the start failed: ${started.stderr}`);
+    if (started.status !== 0) throw new Error(`the start failed: ${String(started.stderr)}`);
     return { ...filled, startMs };
   } finally {
     await rm(folder, { recursive: true, force: true });

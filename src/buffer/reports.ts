@@ -1,0 +1,69 @@
+import type { Channel, PointCode, Quality } from '../core/interval.ts';
+import type { MessageId, MessageState } from '../core/message.ts';
+import type { Span } from '../core/time.ts';
+import type { Damage, Stream } from './api.ts';
+
+/** A message that carried an interval. */
+export interface Delivery {
+  readonly message: MessageId;
+  readonly version: number;
+  readonly state: MessageState;
+  /** The operator accepted it, also when it was superseded later. */
+  readonly accepted: boolean;
+}
+
+export interface Expected {
+  readonly point: PointCode;
+  readonly channel: Channel;
+  readonly spans: readonly Span[];
+}
+
+/**
+ * accepted  the latest version is in an accepted message
+ * pending   the latest version waits: for a message, or its message for an answer
+ * rejected  the latest version was only in rejected messages
+ * missing   no interval was made, or nothing credible is known and nobody was told
+ * lost      the records show that it existed, but it cannot be read
+ */
+export type LedgerState = 'accepted' | 'pending' | 'rejected' | 'missing' | 'lost';
+
+export interface LedgerRow extends Span {
+  readonly point: PointCode;
+  readonly channel: Channel;
+  readonly state: LedgerState;
+  /** One version of it is in more than one accepted message. */
+  readonly doubled: boolean;
+  readonly version?: number;
+  readonly quality?: Quality;
+  readonly deliveries: readonly Delivery[];
+}
+
+/** expected = accepted + pending + rejected + missing + lost; doubled counts beside them. */
+export type LedgerCounts = { readonly expected: number; readonly doubled: number } & Readonly<
+  Record<LedgerState, number>
+>;
+
+export interface Ledger {
+  readonly counts: LedgerCounts;
+  readonly rows: readonly LedgerRow[];
+}
+
+export interface Verification {
+  readonly clean: boolean;
+  readonly records: number;
+  readonly entries: number;
+  /** Rows whose bytes do not fit their checksum, key or format. */
+  readonly damaged: readonly Damage[];
+  /** Numbers missing in a journal. */
+  readonly holes: readonly { readonly stream: Stream; readonly sequence: number }[];
+  /** Records that the journal names and that are gone. */
+  readonly lost: readonly string[];
+  /** Rows that no journal entry names, or names with another checksum. */
+  readonly stray: readonly string[];
+  /** Messages whose place in the outbox contradicts their records. */
+  readonly misplaced: readonly MessageId[];
+  /** Losses that were found earlier and marked. */
+  readonly quarantined: readonly string[];
+  /** The walk could not be finished because the store refused to read. */
+  readonly unreadable: readonly string[];
+}
