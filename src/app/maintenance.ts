@@ -92,7 +92,7 @@ export function createMaintenance(parts: MaintenanceParts): Maintenance {
     if (found.length === 0) return;
     damaged += found.length;
     for (const { key, detail } of found) log.error('record-damaged', { record: key, detail });
-    log.warn('damage-mended', { ...(await mend(buffer, points, found)) });
+    log.warn('damage-mended', { ...(await mend(buffer, points, found, clock.now())) });
   }
 
   async function look(): Promise<void> {

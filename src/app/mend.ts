@@ -1,6 +1,11 @@
 import type { Buffer, Damage } from '../buffer/index.ts';
-import { MINUTE_MS, type Span } from '../core/time.ts';
+import { lastBoundary } from '../core/schedule.ts';
+import { MINUTE_MS, type Span, type UtcMs } from '../core/time.ts';
+import type { ChannelPlan } from '../profile/interval.ts';
 import type { PointPlan } from './plan.ts';
+
+/** Days further back are closed by nobody, so their intervals need not be made again. */
+const BACK_MS = 45 * 24 * 60 * MINUTE_MS;
 
 export interface Mended {
   /** Messages that the second copy gave back, in part or whole. */
@@ -14,29 +19,33 @@ export interface Mended {
  * Mends what can be mended of losses that were found and marked: messages from the second copy, intervals by letting the
  * profiler look at their readings again. Readings that are lost are asked of the meters by the gap map, which sees them missing.
  */
-export async function mend(buffer: Buffer, points: readonly PointPlan[], found: readonly Damage[]): Promise<Mended> {
+export async function mend(
+  buffer: Buffer,
+  points: readonly PointPlan[],
+  found: readonly Damage[],
+  now: UtcMs,
+): Promise<Mended> {
   const { messages, records } = await buffer.restoreVital();
   let readingsNamedAgain = 0;
-  for (const [device, span] of readingsBehind(points, found))
-    readingsNamedAgain += await buffer.nameReadingsAgain(device, span);
+  if (found.some(({ key }) => key.startsWith('i/') || key.startsWith('j/intervals/')))
+    for (const plan of points.flatMap(({ counted }) => counted))
+      for (const span of await missingIntervals(buffer, plan, now))
+        for (const { device } of plan.counters) readingsNamedAgain += await buffer.nameReadingsAgain(device, span);
   return { messages, records, readingsNamedAgain };
 }
 
-/** From the first to the last lost interval of each device, with the boundaries around them. */
-function readingsBehind(points: readonly PointPlan[], found: readonly Damage[]): Map<string, Span> {
-  const spans = new Map<string, Span>();
-  for (const { key } of found) {
-    const [kind, code, channel, start = ''] = key.split('/');
-    const point = kind === 'i' ? points.find((plan) => encodeURIComponent(plan.code) === code) : undefined;
-    const at = Date.parse(start);
-    if (!point || Number.isNaN(at)) continue;
-    const around = { start: at - point.minutes * MINUTE_MS, end: at + 2 * point.minutes * MINUTE_MS };
-    // Energy follows the volume, which is counted.
-    const plans = point.counted.filter((plan) => plan.channel === channel);
-    for (const { device } of (plans.length > 0 ? plans : point.counted).flatMap((plan) => plan.counters)) {
-      const known = spans.get(device) ?? around;
-      spans.set(device, { start: Math.min(known.start, around.start), end: Math.max(known.end, around.end) });
-    }
+/** Stretches of a channel without intervals, with their boundaries; neighbours are one stretch. */
+async function missingIntervals(buffer: Buffer, { point, channel, minutes }: ChannelPlan, now: UtcMs): Promise<Span[]> {
+  const length = minutes * MINUTE_MS;
+  const range = { start: lastBoundary(now - BACK_MS, minutes), end: lastBoundary(now, minutes) };
+  const there = new Set((await buffer.intervals(point, channel, range)).map(({ start }) => start));
+  const spans: { start: UtcMs; end: UtcMs }[] = [];
+  for (let start = range.start; start < range.end; start += length) {
+    if (there.has(start)) continue;
+    const last = spans.at(-1);
+    // Half-open, so that the reading at the far boundary is in it.
+    if (last && last.end > start) last.end = start + length + 1;
+    else spans.push({ start, end: start + length + 1 });
   }
   return spans;
 }

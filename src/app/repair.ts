@@ -38,7 +38,7 @@ export async function lookThrough(
   const { behind } = buffer;
   const { checked, missing } = await quarantineAll(buffer);
   if (copy === undefined && missing.length === 0 && Object.keys(behind).length === 0) return undefined;
-  const mended = await mend(buffer, points, missing);
+  const mended = await mend(buffer, points, missing, now);
   const report: RepairReport = {
     at: isoUtc(now),
     cause,

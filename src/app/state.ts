@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { type Buffer, openBuffer } from '../buffer/index.ts';
 import { OdecetError } from '../core/failure.ts';
@@ -5,6 +6,7 @@ import { isoUtc, parseUtc, type UtcMs } from '../core/time.ts';
 import { hostAppendLog } from '../host/append-log.ts';
 import { hostFolder } from '../host/folder.ts';
 import { openLevelStore } from '../host/store-level.ts';
+import { damagedTables } from '../host/store-level-tables.ts';
 import type { AppendLog } from '../machine/append-log.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { Folder } from '../machine/folder.ts';
@@ -35,6 +37,8 @@ export const INSTALLED_FILE = 'installed';
 export const VITAL_FILE = 'vital.log';
 /** Left behind by a gateway that stopped because the store could not be read: the next start repairs it. */
 const REPAIR_FILE = 'repair-wanted';
+/** Stands while a gateway runs: found at a start, the last one ended without a word, and the tables are looked through. */
+export const RUNNING_FILE = 'running';
 /** The youngest entries of each journal, which a damaged LevelDB log takes with it, are looked at at every start. */
 const ENDS = 2_000;
 
@@ -58,11 +62,12 @@ export async function openState(loaded: LoadedSite, clock: Clock, log: Log, inst
     const store = await openLevelStore({ folder: join(path, STORE_FOLDER), create: true });
     const installed = isoUtc(clock.now());
     await folder.write(INSTALLED_FILE, `${installed}\n`);
-    return stateOf(store, vital, await openChecked(store, vital, clock, log), installed);
+    await folder.write(RUNNING_FILE, '');
+    return stateOf(path, store, vital, await openChecked(store, vital, clock, log), installed);
   }
   if (!install) {
     const store = await openLevelStore({ folder: join(path, STORE_FOLDER) });
-    return stateOf(store, vital, await openChecked(store, vital, clock, log), written);
+    return stateOf(undefined, store, vital, await openChecked(store, vital, clock, log), written);
   }
   return openAgain({ loaded, path, folder, vital, clock, log }, written);
 }
@@ -79,7 +84,7 @@ interface Opening {
 /** What a gateway does at every start but the first: repairs what does not open, and looks through what is doubtful. */
 async function openAgain(opening: Opening, installed: string): Promise<State> {
   const { path, folder, vital, clock, log } = opening;
-  const wanted = (await folder.readText(REPAIR_FILE))?.trim();
+  const wanted = (await folder.readText(REPAIR_FILE))?.trim() || (await damageAfterCrash(path, folder));
   const opened = wanted
     ? await repaired(join(path, STORE_FOLDER), wanted, clock.now())
     : await openOrRepair(path, vital, clock.now(), log);
@@ -95,7 +100,7 @@ async function openAgain(opening: Opening, installed: string): Promise<State> {
 }
 
 async function checkOpened(
-  { loaded, folder, vital, clock, log }: Opening,
+  { loaded, path, folder, vital, clock, log }: Opening,
   { store, repaired: repair }: OpenedStore,
   installed: string,
 ): Promise<State> {
@@ -105,12 +110,23 @@ async function checkOpened(
   const points = planPoints(loaded.site, loaded.devices);
   const lastRepair = cause && (await lookThrough(buffer, points, folder, cause, clock.now(), log));
   if (repair && (await folder.readText(REPAIR_FILE))) await folder.write(REPAIR_FILE, '');
-  return stateOf(store, vital, buffer, installed, lastRepair);
+  return stateOf(path, store, vital, buffer, installed, lastRepair);
 }
 
 function causeOf(doubts: number, behind: object): { cause: string } | undefined {
   if (doubts > 0) return { cause: `${doubts} of the youngest records are damaged or gone` };
   return Object.keys(behind).length > 0 ? { cause: 'the store has forgotten what the second copy knows' } : undefined;
+}
+
+/**
+ * A bit that fell over in a table can end the process inside LevelDB, before anything can be said. It costs reading the whole
+ * store, some seconds for a gigabyte, so it is done only where the last run was not ended.
+ */
+async function damageAfterCrash(path: string, folder: Folder): Promise<string | undefined> {
+  const crashed = await folder.exists(RUNNING_FILE);
+  await folder.write(RUNNING_FILE, '');
+  const damaged = crashed ? await damagedTables(join(path, STORE_FOLDER)) : [];
+  return damaged.length > 0 ? `table files do not fit their checksums: ${damaged.join(', ')}` : undefined;
 }
 
 /** To be called with what ended a gateway: a store that cannot be read is repaired at the next start. */
@@ -123,7 +139,15 @@ function isUnreadable(error: unknown): error is OdecetError {
   return error instanceof OdecetError && error.failure.code === 'store-damaged' && error.cause !== undefined;
 }
 
-function stateOf(store: Store, vital: AppendLog, buffer: Buffer, installed: string, lastRepair?: string): State {
+function stateOf(
+  /** Of a gateway: it ended as it should. */
+  running: string | undefined,
+  store: Store,
+  vital: AppendLog,
+  buffer: Buffer,
+  installed: string,
+  lastRepair?: string,
+): State {
   return {
     buffer,
     installedAt: parseUtc(installed.trim()),
@@ -131,6 +155,7 @@ function stateOf(store: Store, vital: AppendLog, buffer: Buffer, installed: stri
     async close() {
       await store.close();
       await vital.close();
+      if (running !== undefined) await rm(join(running, RUNNING_FILE), { force: true });
     },
   };
 }

@@ -23,13 +23,18 @@ export function operationError(folder: string, error: unknown): OdecetError {
   const text = chain.map((each) => each.message).join(': ');
   const because = { cause: error };
   if (isFull(text)) return new OdecetError('store-full', `${folder}: make room on the disk (${text})`, because);
-  if (chain.some((each) => codeOf(each) === 'LEVEL_CORRUPTION'))
+  if (chain.some((each) => codeOf(each) === 'LEVEL_CORRUPTION') || isTableGone(text))
     return new OdecetError('store-damaged', `${folder}: ${text}`, because);
   return new OdecetError('store-io', `${folder}: ${text}`, because);
 }
 
 export function codeOf(error: unknown): unknown {
   return error instanceof Error && 'code' in error ? error.code : undefined;
+}
+
+/** A table file that is empty (it cannot be mapped) or gone: no failure of the disk, and no wait mends it. */
+function isTableGone(text: string): boolean {
+  return /\.(ldb|sst): (Invalid argument|No such file)/.test(text);
 }
 
 /** LevelDB passes on the system's text, not its number: ENOSPC, EDQUOT, EFBIG. */

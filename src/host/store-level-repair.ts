@@ -2,6 +2,7 @@ import { cp, readdir } from 'node:fs/promises';
 import { ClassicLevel } from 'classic-level';
 import { OdecetError } from '../core/failure.ts';
 import { openError } from './store-level-error.ts';
+import { damagedTables, removeTables } from './store-level-tables.ts';
 
 /**
  * Copies the folder of a damaged store aside, then lets LevelDB make of it what it can: it reads every table and log again and
@@ -11,6 +12,8 @@ import { openError } from './store-level-error.ts';
 export async function repairLevelStore(folder: string, copy: string): Promise<void> {
   await copyFolder(folder, copy);
   try {
+    // A damaged table would end the process while LevelDB merges it.
+    await removeTables(folder, await damagedTables(folder));
     await ClassicLevel.repair(folder);
   } catch (error) {
     throw openError(folder, error);

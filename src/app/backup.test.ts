@@ -1,0 +1,185 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { aMessage, anAttempt, anInterval, aReading, aReceipt, DAY_START } from '../buffer/buffer.testkit.ts';
+import type { Buffer as Memory } from '../buffer/index.ts';
+import { HOUR_MS } from '../core/time.ts';
+import { storageSchema } from '../device/storage.ts';
+import { hostClock } from '../host/clock.ts';
+import { quietLog } from '../uplink/uplink.testkit.ts';
+import { backup, backupHandler, restore } from './backup.ts';
+import { askGateway, serveControl } from './control.ts';
+import type { LoadedSite } from './site-files.ts';
+import { openState } from './state.ts';
+
+const clock = { ...hostClock(), now: () => DAY_START + 30 * HOUR_MS };
+const HOURS = Array.from({ length: 24 }, (_, n) => DAY_START + n * HOUR_MS);
+const INTERVALS = HOURS.map((start) => anInterval({ start }));
+const SPAN = { start: DAY_START, end: DAY_START + 24 * HOUR_MS };
+
+let root: string;
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'odecet-backup-'));
+  await mkdir(join(root, 'site'));
+  await mkdir(join(root, 'site', 'keys'));
+  await writeFile(join(root, 'site', 'site.yaml'), 'site: mill\nstorage: { folder: data }\n');
+  await writeFile(join(root, 'site', 'keys', 'tls.crt'), 'public');
+  await writeFile(join(root, 'site', 'keys', 'tls.key'), 'very secret');
+});
+afterEach(() => rm(root, { recursive: true, force: true }));
+
+/** What a backup looks at of a site. */
+function siteIn(folder: string): LoadedSite {
+  const site = {
+    site: 'mill',
+    points: [],
+    market: {},
+    storage: storageSchema.parse(undefined),
+    uplink: { tls: { certificate: 'keys/tls.crt', key: 'keys/tls.key' } },
+  };
+  return { site, devices: new Map(), folder, file: join(folder, 'site.yaml') } as unknown as LoadedSite;
+}
+
+const open = (folder: string) => openState(siteIn(folder), clock, quietLog, true);
+
+/** Readings, a day that was accepted, and one hour whose message is under way. */
+async function fill(buffer: Memory): Promise<void> {
+  for (const at of HOURS) await buffer.keepRound([aReading({ at })]);
+  await buffer.keepIntervals(INTERVALS);
+  const { id } = await buffer.queueMessage((own) => aMessage(own, INTERVALS.slice(0, 23)));
+  const number = await buffer.outbox.beginAttempt(id, DAY_START);
+  await buffer.outbox.endAttempt(anAttempt(id, number, 'answered'), aReceipt(id, 'accepted'));
+  const next = await buffer.queueMessage((own) => aMessage(own, INTERVALS.slice(23)));
+  await buffer.outbox.beginAttempt(next.id, DAY_START);
+}
+
+async function goesOn(folder: string, before: Memory): Promise<void> {
+  const under = (await before.outbox.waiting())[0]!;
+  const state = await open(folder);
+  const { buffer } = state;
+  expect(await buffer.verify()).toMatchObject({ clean: true, quarantined: [] });
+  expect(await buffer.readings('boiler-house', 'volume.base', SPAN)).toHaveLength(24);
+  expect((await buffer.outbox.waiting()).map(({ message, state: its }) => [message, its])).toEqual([
+    [under.message, 'sent'],
+  ]);
+  for (const interval of INTERVALS)
+    await expect(buffer.queueMessage((id) => aMessage(id, [interval]))).rejects.toMatchObject({
+      failure: { code: 'already-queued' },
+    });
+  const { id } = await buffer.queueMessage((own) => aMessage(own, [anInterval({ start: SPAN.end })]));
+  expect(Number(id)).toBeGreaterThan(Number(under.message.id) + 900_000);
+  await state.close();
+}
+
+describe('backup and restore', () => {
+  it('of a running gateway: what comes back goes on without a double, and what was written meanwhile does not matter', async () => {
+    const state = await open(join(root, 'site'));
+    await fill(state.buffer);
+    const control = await serveControl(join(root, 'site', 'data'), { backup: backupHandler(state) }, quietLog);
+    const file = join(root, 'backup');
+    const writing = Promise.all(HOURS.map((at) => state.buffer.keepRound([aReading({ at, device: 'late' })])));
+    expect(await backup(siteIn(join(root, 'site')), file, undefined, clock)).toMatchObject({ running: true });
+    await writing;
+    await control.close();
+    await restore({ file, into: join(root, 'fresh') }, clock);
+    expect(await readFile(join(root, 'fresh', 'keys', 'tls.crt'), 'utf8')).toBe('public');
+    expect(await readdir(join(root, 'fresh', 'keys'))).toEqual(['tls.crt']);
+    await goesOn(join(root, 'fresh'), state.buffer);
+    await state.close();
+  });
+
+  it('of a stopped one, encrypted, with its keys; the wrong passphrase or a cut file gives nothing', async () => {
+    const first = await open(join(root, 'site'));
+    await fill(first.buffer);
+    await first.close();
+    const file = join(root, 'backup');
+    const done = await backup(siteIn(join(root, 'site')), file, 'correct horse', clock);
+    expect(done).toMatchObject({ running: false, encrypted: true });
+    expect((await readFile(file)).includes('very secret')).toBe(false);
+    const into = join(root, 'fresh');
+    for (const passphrase of [undefined, 'wrong horse'])
+      await expect(restore({ file, into, passphrase }, clock)).rejects.toMatchObject({
+        failure: { code: 'password-wrong' },
+      });
+    const bytes = await readFile(file);
+    await writeFile(join(root, 'cut'), bytes.subarray(0, bytes.length - 100));
+    await expect(restore({ file: join(root, 'cut'), into, passphrase: 'correct horse' }, clock)).rejects.toThrow();
+    expect(await readdir(root)).not.toContain('fresh');
+    await restore({ file, into, passphrase: 'correct horse' }, clock);
+    expect(await readFile(join(into, 'keys', 'tls.key'), 'utf8')).toBe('very secret');
+    const again = await open(join(root, 'site'));
+    await goesOn(into, again.buffer);
+    await again.close();
+  });
+
+  it('a flipped bit anywhere in a backup that is not encrypted is found before anything is written', async () => {
+    const state = await open(join(root, 'site'));
+    await fill(state.buffer);
+    await state.close();
+    await backup(siteIn(join(root, 'site')), join(root, 'backup'), undefined, clock);
+    const bytes = await readFile(join(root, 'backup'));
+    for (let n = 0; n < 40; n++) {
+      // Behind gzip's own head, whose fields for the time and the system mean nothing.
+      const at = 10 + Math.floor(((bytes.length - 10) * n) / 40);
+      const flipped = Uint8Array.from(bytes);
+      flipped[at] = flipped[at]! ^ (1 << (n % 8));
+      await writeFile(join(root, 'flipped'), flipped);
+      const done = restore({ file: join(root, 'flipped'), into: join(root, 'fresh') }, clock);
+      await expect(done, `byte ${at}`).rejects.toMatchObject({ failure: { code: 'store-damaged' } });
+    }
+    expect(await readdir(root)).not.toContain('fresh');
+  });
+
+  it('never writes over what is there', async () => {
+    const state = await open(join(root, 'site'));
+    await fill(state.buffer);
+    await state.close();
+    const file = join(root, 'backup');
+    await backup(siteIn(join(root, 'site')), file, undefined, clock);
+    const refused = { failure: { code: 'usage' } };
+    await expect(backup(siteIn(join(root, 'site')), file, undefined, clock)).rejects.toMatchObject(refused);
+    await expect(restore({ file, into: join(root, 'site') }, clock)).rejects.toMatchObject(refused);
+  });
+
+  it('what was sent after the backup is known again where the second copy of the old machine can be had', async () => {
+    const state = await open(join(root, 'site'));
+    await fill(state.buffer);
+    await state.close();
+    const file = join(root, 'backup');
+    await backup(siteIn(join(root, 'site')), file, undefined, clock);
+    const later = await open(join(root, 'site'));
+    const after = anInterval({ start: SPAN.end });
+    await later.buffer.keepIntervals([after]);
+    await later.buffer.queueMessage((id) => aMessage(id, [after]));
+    await later.close();
+    const done = await restore(
+      { file, into: join(root, 'fresh'), vital: join(root, 'site', 'data', 'vital.log') },
+      clock,
+    );
+    expect(done.messagesFromVital).toBe(1);
+    const fresh = await open(join(root, 'fresh'));
+    await fresh.buffer.keepIntervals([after]);
+    await expect(fresh.buffer.queueMessage((id) => aMessage(id, [after]))).rejects.toMatchObject({
+      failure: { code: 'already-queued' },
+    });
+    await fresh.close();
+  });
+});
+
+describe('the control socket', () => {
+  it('tells what is asked, what it does not know, and that nobody is there', async () => {
+    await mkdir(join(root, 'state'));
+    expect(await askGateway(join(root, 'state'), { do: 'status' })).toBeUndefined();
+    const status = async (request: object) => ({ heard: request });
+    const control = await serveControl(join(root, 'state'), { status }, quietLog);
+    expect(await askGateway(join(root, 'state'), { do: 'status', x: 1 })).toEqual({
+      done: { heard: { do: 'status', x: 1 } },
+    });
+    await expect(askGateway(join(root, 'state'), { do: 'dance' })).rejects.toMatchObject({
+      failure: { code: 'usage' },
+    });
+    await control.close();
+    expect(await askGateway(join(root, 'state'), { do: 'status' })).toBeUndefined();
+  });
+});

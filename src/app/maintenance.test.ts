@@ -1,0 +1,161 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import {
+  anInterval,
+  aReading,
+  DAY_START,
+  type MemoryStore,
+  memoryStore,
+  POINT,
+  standingClock,
+} from '../buffer/buffer.testkit.ts';
+import { type Buffer, openBuffer } from '../buffer/index.ts';
+import { HOUR_MS, MINUTE_MS } from '../core/time.ts';
+import { storageSchema } from '../device/storage.ts';
+import { hostAppendLog } from '../host/append-log.ts';
+import { hostClock } from '../host/clock.ts';
+import { openLevelStore } from '../host/store-level.ts';
+import type { Log } from '../machine/log.ts';
+import { createMaintenance } from './maintenance.ts';
+
+const DAY_MS = 24 * HOUR_MS;
+
+function listening(): Log & { events: string[] } {
+  const events: string[] = [];
+  const hear = (event: string) => void events.push(event);
+  const log: Log & { events: string[] } = {
+    events,
+    debug: hear,
+    info: hear,
+    warn: hear,
+    error: hear,
+    child: () => log,
+  };
+  return log;
+}
+
+async function site(store: MemoryStore, days: number, maxBytes = 20_000_000) {
+  const wall = standingClock(DAY_START + days * DAY_MS);
+  const buffer = await openBuffer(store, { clock: wall });
+  const log = listening();
+  const storage = { ...storageSchema.parse(undefined), maxBytes };
+  const clock = { ...hostClock(), now: () => wall.now() };
+  await buffer.setCursor('profiler/samples', Number.MAX_SAFE_INTEGER);
+  await buffer.setCursor('profiler', Number.MAX_SAFE_INTEGER);
+  return { buffer, log, wall, maintenance: createMaintenance({ storage, points: [], buffer, clock, log }) };
+}
+
+async function sample(buffer: Buffer, days: number): Promise<void> {
+  for (let at = DAY_START; at < DAY_START + days * DAY_MS; at += HOUR_MS)
+    await buffer.keepRound([aReading({ at }), aReading({ at: at + MINUTE_MS, source: 'sampled' })]);
+}
+
+const SPAN = { start: DAY_START, end: DAY_START + 1_000 * DAY_MS };
+
+describe('maintenance', () => {
+  it('gives up samples after a week and nothing else', async () => {
+    const { buffer, log, maintenance } = await site(memoryStore(), 20);
+    await sample(buffer, 20);
+    await buffer.keepIntervals([anInterval()]);
+    await maintenance.look();
+    const left = await buffer.readings('boiler-house', 'volume.base', SPAN);
+    expect(left.filter(({ source }) => source === 'stored')).toHaveLength(20 * 24);
+    const samples = left.filter(({ source }) => source === 'sampled');
+    expect(samples.length).toBeGreaterThanOrEqual(7 * 24);
+    expect(samples.length).toBeLessThanOrEqual(8 * 24);
+    expect(log.events).toEqual(['retention-done']);
+    expect((await buffer.verify()).clean).toBe(true);
+  });
+
+  it('tells each limit once, and when full the oldest samples go first; what is not accepted stays', async () => {
+    const store = memoryStore();
+    const { buffer } = await site(store, 3);
+    await buffer.keepIntervals([anInterval()]);
+    await sample(buffer, 3);
+    const size = await store.size();
+    for (const [percent, told] of [
+      [72, 1],
+      [88, 1],
+    ] as const) {
+      const { log, maintenance } = await site(store, 3, Math.round((100 * size) / percent));
+      await maintenance.look();
+      await maintenance.look();
+      expect(log.events.filter((event) => event === 'storage-filling')).toHaveLength(told);
+      expect((await maintenance.status()).alertPercent).toBe(percent === 72 ? 70 : 85);
+    }
+    const { log, maintenance } = await site(store, 3, Math.round((100 * size) / 97));
+    await maintenance.look();
+    expect(log.events).toContain('storage-trimmed');
+    const left = await buffer.readings('boiler-house', 'volume.base', SPAN);
+    const samples = left.filter(({ source }) => source === 'sampled');
+    expect(samples.length).toBeLessThan(72);
+    expect(samples.at(-1)?.at).toBe(DAY_START + 3 * DAY_MS - HOUR_MS + MINUTE_MS);
+    expect(left.filter(({ source }) => source === 'stored')).toHaveLength(72);
+    expect(await buffer.intervals(POINT, 'volume', SPAN)).toHaveLength(1);
+    expect((await (await site(store, 3)).buffer.verify()).clean).toBe(true);
+  });
+
+  it('scrubs round after round and says what it found', async () => {
+    const store = memoryStore();
+    const { buffer, log, maintenance } = await site(store, 2);
+    await sample(buffer, 1);
+    const damaged = [...store.rows.keys()].find((key) => key.startsWith('r/'))!;
+    store.rows.get(damaged)![30]! ^= 2;
+    await maintenance.scrub(100_000);
+    await maintenance.scrub(100_000);
+    expect(await maintenance.status()).toMatchObject({ damaged: 1, scrub: { rounds: 2 } });
+    expect(log.events.filter((event) => event === 'record-damaged')).toHaveLength(1);
+  });
+});
+
+/** Writes until 50 rounds were refused, then makes room, and goes on for an hour of rounds. Gives what was acknowledged. */
+async function writeThrough(buffer: Buffer, makeRoom: () => void): Promise<{ kept: number[]; refused: number[] }> {
+  const kept: number[] = [];
+  const refused: number[] = [];
+  let left = 60;
+  for (let at = DAY_START; left > 0; at += MINUTE_MS) {
+    if (refused.length === 50) makeRoom();
+    try {
+      await buffer.keepRound([aReading({ at, raw: 'ab'.repeat(200) })]);
+      await buffer.keepIntervals([anInterval({ start: at, end: at + HOUR_MS })]);
+      kept.push(at);
+    } catch (error) {
+      expect(error).toMatchObject({ failure: { code: 'store-full' } });
+      refused.push(at);
+    }
+    if (refused.length >= 50) left--;
+  }
+  return { kept, refused };
+}
+
+/** A small disk of its own, where this user may mount one. */
+const root = mkdtempSync(join(tmpdir(), 'odecet-full-'));
+const disk = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=16m', 'tmpfs', root]).status === 0 ? root : undefined;
+afterAll(() => {
+  if (disk) spawnSync('umount', ['--lazy', disk]);
+  rmSync(root, { recursive: true, force: true });
+});
+
+describe.skipIf(!disk)('a disk that fills up (needs the right to mount one)', () => {
+  it('loses nothing that was acknowledged, and goes on by itself when there is room', async () => {
+    const folder = join(disk ?? '', 'store');
+    const filler = join(disk ?? '', 'filler');
+    const vital = hostAppendLog(join(disk ?? '', 'vital.log'));
+    const store = await openLevelStore({ folder, create: true });
+    const buffer = await openBuffer(store, { clock: standingClock(), vital });
+    writeFileSync(filler, new Uint8Array(14 * 1024 * 1024));
+    const { kept, refused } = await writeThrough(buffer, () => rmSync(filler, { force: true }));
+    expect(refused.length).toBeGreaterThanOrEqual(50);
+    await store.close();
+    const again = await openLevelStore({ folder });
+    const next = await openBuffer(again, { clock: standingClock(), vital });
+    const there = new Set((await next.readings('boiler-house', 'volume.base', SPAN)).map(({ at }) => at));
+    expect(kept.filter((at) => !there.has(at))).toEqual([]);
+    const report = await next.verify();
+    expect(report, JSON.stringify(report).slice(0, 500)).toMatchObject({ clean: true });
+    await again.close();
+  });
+});
