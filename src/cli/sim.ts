@@ -9,6 +9,7 @@ interface SimFlags {
   readonly faults: string;
   readonly points?: number;
   readonly hourly?: true;
+  readonly runs: number;
   readonly soak?: number;
   readonly json?: true;
 }
@@ -24,11 +25,13 @@ export function simCommand(): Command {
     .option('--faults <list>', 'all, none, or kinds and groups with commas between', 'all')
     .option('--points <number>', 'how many metering points the site has', whole)
     .option('--hourly', 'electricity hourly, too')
+    .option('--runs <number>', 'so many seeds in a row, up to the first that is broken', whole, 1)
     .option('--soak <minutes>', 'goes on with the next seeds for so long', positive)
     .option('--json', 'one line of JSON for each run')
     .action(async (flags: SimFlags) => {
-      if (flags.soak === undefined) return report(await run(flags, flags.seed), flags);
-      await soak(flags, flags.soak);
+      if (flags.soak !== undefined) return soak(flags, flags.soak);
+      for (let seed = flags.seed; seed < flags.seed + flags.runs && process.exitCode === undefined; seed++)
+        report(await run(flags, seed), flags);
     });
 }
 

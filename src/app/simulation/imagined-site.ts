@@ -30,7 +30,7 @@ export interface ImaginedMeter extends ParkMeter {
   readonly model: DeviceModel;
   /** The index after which it shows zero again, litres or watt-hours. */
   readonly rollsOverAt?: number;
-  /** So many litres or watt-hours the shown index may lag behind the true one. */
+  /** So many litres or watt-hours the shown index may be off the true one: coarse registers, single floats. */
   readonly resolution: number;
   /** Frozen periods that can still be asked for; 0 where the meter freezes nothing. */
   readonly periodsKept: number;

@@ -20,7 +20,7 @@ import type { Episode } from './faults.ts';
 import type { ImaginedSite } from './imagined-site.ts';
 import type { RunningMeter } from './meters.ts';
 import type { Held, Operator } from './operator.ts';
-import { type Reach, reachOf } from './reach.ts';
+import { doubtfulClocks, type Reach, reachOf } from './reach.ts';
 import type { SiteLife } from './site-life.ts';
 import type { Trace } from './trace.ts';
 import { type Truth, truthOf } from './truth.ts';
@@ -107,6 +107,8 @@ const CHANNELS = { gas: ['volume', 'energy'], electricity: ['import'] } as const
 
 async function judgePoint(one: Case): Promise<void> {
   const { parts, meter } = one;
+  for (const what of await one.truth.falseReadings({ start: parts.start, end: parts.end }))
+    one.tally.broken.push(`a reading that is not true: ${meter.plan.device.id} ${what}`);
   const { commodity } = meter.plan;
   const { zone } = parts.site.site;
   const begun = marketDayOf(commodity, parts.start, zone);
@@ -317,8 +319,8 @@ function excusedStored(one: Case, span: Span): boolean {
   const { periodsKept, minutes } = meter.plan;
   return [span.start, span.end].some((at) => {
     const window = { start: at, end: at + periodsKept * minutes * MINUTE_MS };
-    const wasOff = [...meter.clock.spans, ...one.parts.life.wall().spans].some(
-      ({ start, end, offMs }) => Math.abs(offMs) > 50_000 && start <= window.end && end >= at - MINUTE_MS,
+    const wasOff = doubtfulClocks(meter, one.parts.life.wall()).some(
+      ({ start, end }) => start <= window.end && end >= at - MINUTE_MS,
     );
     return (
       wasOff || reach.longestClear(window) < CLEAR_ENOUGH_MS || reach.wallDoubtMs(at) > 0 || isFlippedNear(one, at)
@@ -330,22 +332,21 @@ function isFlippedNear({ meter, parts }: Case, at: UtcMs): boolean {
   const { device } = meter.plan;
   return [...parts.life.flipped].some((key) => {
     if (key.startsWith('j/')) return true;
-    const time = /\d{4}-\d\d-\d\dT[\d:.]+Z/.exec(key)?.[0];
-    return key.startsWith(`r/${device.id}/`) && time !== undefined && Math.abs(Date.parse(time) - at) < 2 * NEAR_MS;
+    const [kind, day, its, , time] = key.split('/');
+    if (kind !== 'r' || its !== device.id) return false;
+    return !(Math.abs(Date.parse(`${day}T${time?.split('~')[0]}`) - at) >= 2 * NEAR_MS);
   });
 }
 
 /** The store agrees with itself, but for the records that a flipped bit has damaged: those are named. */
 async function judgeStore({ buffer, life }: JudgeParts, tally: Tally): Promise<void> {
-  const { clean, damaged, holes, lost, stray, misplaced, unreadable } = await buffer.verify();
+  const found = await buffer.verify();
+  const { clean, damaged, quarantined } = found;
   if (life.flipped.size === 0) {
-    if (!clean)
-      tally.broken.push(
-        `the store contradicts itself: ${JSON.stringify({ damaged, holes, lost, stray, misplaced, unreadable }).slice(0, 500)}`,
-      );
+    if (!clean) tally.broken.push(`the store contradicts itself: ${JSON.stringify(found).slice(0, 500)}`);
     return;
   }
-  const named = new Set(damaged.map(({ key }) => key));
+  const named = new Set([...damaged.map(({ key }) => key), ...quarantined]);
   for (const { key } of damaged) if (!life.flipped.has(key)) tally.broken.push(`damage that nobody did: ${key}`);
   for (const key of life.flipped)
     if (!named.has(key) && !life.damages.has(key) && !/^[vwc]\//.test(key))

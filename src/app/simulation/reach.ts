@@ -37,8 +37,7 @@ export function reachOf(
     ...episodes.filter(({ kind }) => kind === 'store-full'),
     ...episodes.filter((episode) => isStorm(episode) && mine(episode) && episode.force > STORM_BLOCKS),
     ...meter.deaths,
-    ...offSpans(wall),
-    ...offSpans(meter.clock),
+    ...doubtfulClocks(meter, wall),
   ].map(({ start, end }) => ({ start, end: end + BACK_OFF_MS }));
   const merged = merge(blocked);
   const inside = ({ start, end }: Span) =>
@@ -69,8 +68,12 @@ function isStorm({ kind }: Episode): boolean {
   return ['silence', 'late', 'truncated', 'noise', 'foreign', 'collision', 'disconnect'].includes(kind);
 }
 
-function offSpans(clock: OwnClock): Span[] {
-  return clock.spans.filter(({ offMs }) => Math.abs(offMs) > CLOCK_OFF_MS);
+/** Spans in which the meter's clock and the wall may seem too far apart to be believed. */
+export function doubtfulClocks({ plan, clock }: RunningMeter, wall: OwnClock): Span[] {
+  // M-Bus tells the time without seconds: a clock that is a little slow may look a minute slower.
+  const slowMost = plan.framing === 'mbus' ? CLOCK_OFF_MS - MINUTE_MS : CLOCK_OFF_MS;
+  const isOff = (offMs: Millis) => offMs > CLOCK_OFF_MS || offMs < -Math.max(0, slowMost);
+  return [...clock.spans.filter(({ offMs }) => isOff(offMs)), ...wall.spans.filter(({ offMs }) => isOff(-offMs))];
 }
 
 function merge(spans: readonly Span[]): Span[] {

@@ -39,9 +39,9 @@ const POINTS = 6;
 const DAY_MS = 24 * HOUR_MS;
 /** The weather is calm at the start, and at the end so long that everything can be made good. */
 const CALM_START_MS = 2 * HOUR_MS;
-const CALM_END_MS = 60 * HOUR_MS;
+const CALM_END_MS = 34 * HOUR_MS;
 /** A market day counts when its end is so long ago at the end of the run. */
-const DAY_SETTLES_MS = 20 * HOUR_MS;
+const DAY_SETTLES_MS = 8 * HOUR_MS;
 const DISK_LATENCY_MS = 12;
 const SAMPLE_EVERY_MS = 15 * MINUTE_MS;
 /** The sundays on which the clocks change; short runs begin shortly before one of them, so that most seeds meet it. */

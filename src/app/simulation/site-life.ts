@@ -5,7 +5,7 @@ import type { Random } from '../../sim/random.ts';
 import { type SimDisk, simDisk } from '../../sim/store.ts';
 import type { Episode } from './faults.ts';
 import { bootMachine, type Machine, type MachineParts } from './machine.ts';
-import type { Operator, OperatorFault } from './operator.ts';
+import type { Operator } from './operator.ts';
 import { type ClockStep, type OwnClock, ownClock } from './own-clock.ts';
 
 export interface SiteLifeParts extends Omit<MachineParts, 'disk' | 'onDamage' | 'installedAt' | 'random'> {
@@ -45,10 +45,6 @@ const CRASHES_MAX = 20;
 const CUT_WITHIN_MS = 12 * HOUR_MS;
 /** Batches that a power cut would like to meet: a message, its attempts, intervals; or any. */
 const CUT_TARGETS: readonly (readonly string[])[] = [['m/'], ['e/'], ['i/'], ['r/'], ['']];
-
-function isOrdered(kind: Episode['kind']): kind is OperatorFault {
-  return kind.startsWith('operator-');
-}
 
 export function liveOn(parts: SiteLifeParts): SiteLife {
   const { world, random, operator, trace, trueNow } = parts;
@@ -225,8 +221,25 @@ export function liveOn(parts: SiteLifeParts): SiteLife {
       case 'meter-clock-wrong':
         trace.count(kind);
         return;
-      default:
-        if (isOrdered(kind)) operator.order(kind, kind === 'operator-reject' ? 1 : 1 + Math.floor(3 * force));
+      case 'operator-reject':
+        operator.order(kind, 1);
+        return;
+      case 'operator-slow':
+      case 'operator-fault':
+      case 'operator-unknown':
+      case 'operator-lost-request':
+      case 'operator-lost-answer':
+      case 'operator-twice':
+        operator.order(kind, 1 + Math.floor(3 * force));
+        return;
+      case 'silence':
+      case 'late':
+      case 'truncated':
+      case 'noise':
+      case 'foreign':
+      case 'collision':
+      case 'disconnect':
+      // The line's own weather, asked at every exchange.
     }
   }
 

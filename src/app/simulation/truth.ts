@@ -1,6 +1,7 @@
 import type { Buffer } from '../../buffer/index.ts';
 import { compare, type Decimal, decimal, decimalText, parseDecimal } from '../../core/decimal.ts';
 import type { Boundary, Interval } from '../../core/interval.ts';
+import type { Reading } from '../../core/reading.ts';
 import { isoUtc, type Millis, SECOND_MS, type Span, type UtcMs } from '../../core/time.ts';
 import type { DocumentRow } from '../../message/read.ts';
 import { isCredible } from '../../profile/boundary.ts';
@@ -13,11 +14,15 @@ export interface Truth {
   multiplierAt(at: UtcMs): number;
   /** What is wrong with an accepted value; undefined when it is true, or says of itself that it may not be. */
   complaint(span: Span, row: DocumentRow, version: number | undefined): Promise<string | undefined>;
+  /** Readings in the gateway's memory that say what the meter never showed at their time. */
+  falseReadings(span: Span): Promise<string[]>;
 }
 
 /** A clock that is off by more is not believed by the gateway; up to this its own word counts. */
 const CLOCK_LIMIT_MS: Millis = 60 * SECOND_MS;
 const SLACK_MS: Millis = 5 * SECOND_MS;
+/** Whole milliseconds of both clocks. */
+const SAMPLE_SLACK_MS: Millis = 10;
 
 export function truthOf(meter: RunningMeter, wall: OwnClock, reach: Reach, buffer: Buffer, end: UtcMs): Truth {
   const { plan, clock } = meter;
@@ -75,8 +80,30 @@ export function truthOf(meter: RunningMeter, wall: OwnClock, reach: Reach, buffe
     return `${decimalText(value)} computed, between ${decimalText(least)} and ${decimalText(most)} is possible (${isoUtc(origin.from.at)} from ${origin.from.readings.map(isoUtc).join()}, to ${origin.to.readings.map(isoUtc).join()})`;
   }
 
+  /** In smallest units, as the meter shows it. */
+  function shown(index: number): number {
+    return plan.rollsOverAt ? index % plan.rollsOverAt : index;
+  }
+
+  function isTrue({ at, source, uncertaintyMs, value, unit }: Reading): boolean {
+    if (reach.wallDoubtMs(at) > 0) return true;
+    const index = Math.round(Number(decimalText(value)) * (unit === 'Wh' ? 1 : 1000));
+    if (source === 'stored') return frozen(at).some((one) => shown(one.index) === index);
+    const least = shown(meter.indexAt(at - uncertaintyMs - SAMPLE_SLACK_MS)) - plan.resolution - 1;
+    const most = shown(meter.indexAt(at + uncertaintyMs + SAMPLE_SLACK_MS)) + plan.resolution + 1;
+    return most < least || (least <= index && index <= most);
+  }
+
   return {
     multiplierAt,
+    async falseReadings(span) {
+      const readings = await buffer.readings(plan.device.id, quantity, span);
+      return readings
+        .filter((reading) => !isTrue(reading))
+        .map(
+          ({ at, source, value, readAt }) => `${source} ${isoUtc(at)} ${decimalText(value)}, read ${isoUtc(readAt)}`,
+        );
+    },
     async complaint(span, row, version) {
       const value = parseDecimal(row.value);
       if (row.quality === 'measured' || row.quality === 'flagged') return measured(span, value);

@@ -1,0 +1,104 @@
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import Table from 'cli-table3';
+import { PROJECT_FOLDER } from '../../src/app/project.ts';
+import { type Fault, PLANTED } from './planted.ts';
+
+/** What the copy needs to be built and to run. */
+const COPIED = [
+  'src',
+  'drivers',
+  'device-config',
+  'format-packs',
+  'package.json',
+  'tsconfig.json',
+  'tsconfig.build.json',
+];
+const BUILD_MS_MAX = 120_000;
+const RUN_MS_MAX = 1_800_000;
+
+interface Result {
+  readonly name: string;
+  readonly caughtBy?: number;
+  readonly how: string;
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    seeds: { type: 'string', default: '50' },
+    weeks: { type: 'string', default: '0.45' },
+    points: { type: 'string', default: '3' },
+  },
+});
+const chosen = PLANTED.filter(
+  ({ name }) => positionals.length === 0 || positionals.some((part) => name.includes(part)),
+);
+const results: Result[] = [];
+for (const fault of chosen) {
+  const result = tried(fault);
+  results.push(result);
+  process.stderr.write(
+    `${result.name}: ${result.caughtBy === undefined ? 'NOT caught' : `seed ${result.caughtBy}`}: ${result.how}\n`,
+  );
+}
+const table = new Table({ head: ['planted fault', 'caught by seed', 'how'], style: { head: [], border: [] } });
+for (const { name, caughtBy, how } of results) table.push([name, caughtBy ?? 'NOT CAUGHT', how.slice(0, 110)]);
+process.stdout.write(`${table.toString()}\n`);
+if (results.some(({ caughtBy }) => caughtBy === undefined)) process.exitCode = 1;
+
+/** The checkout is never touched: the fault lives and dies in a copy. */
+function tried(fault: Fault): Result {
+  const folder = mkdtempSync(join(tmpdir(), 'odecet-mutant-'));
+  try {
+    for (const name of COPIED) cpSync(join(PROJECT_FOLDER, name), join(folder, name), { recursive: true });
+    symlinkSync(join(PROJECT_FOLDER, 'node_modules'), join(folder, 'node_modules'));
+    plant(fault, folder);
+    build(folder);
+    return run(fault, folder);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function plant({ name, file, from, to }: Fault, folder: string): void {
+  const path = join(folder, file);
+  const text = readFileSync(path, 'utf8');
+  const places = text.split(from).length - 1;
+  if (places !== 1) throw new Error(`${name}: "${from}" stands ${places} times in ${file}, it must stand once`);
+  writeFileSync(
+    path,
+    text.replace(from, () => to),
+  );
+}
+
+/** A planted fault may leave something unused; only a program that does not come out at all is an error. */
+function build(folder: string): void {
+  const compiler = join('node_modules', 'typescript', 'bin', 'tsc');
+  const args = [compiler, '-p', 'tsconfig.build.json', '--noEmitOnError', 'false', '--incremental', 'false'];
+  spawnSync(process.execPath, args, { cwd: folder, timeout: BUILD_MS_MAX, stdio: 'ignore' });
+}
+
+function run({ name, faults }: Fault, folder: string): Result {
+  const { seeds, weeks, points } = values;
+  const args = ['sim', '--seed', '1', '--runs', seeds, '--weeks', weeks, '--points', points, '--json'];
+  if (faults) args.push('--faults', faults);
+  const done = spawnSync(process.execPath, [join('dist', 'src', 'main.js'), ...args], {
+    cwd: folder,
+    timeout: RUN_MS_MAX,
+    encoding: 'utf8',
+    maxBuffer: 2 ** 28,
+  });
+  const last = done.stdout.trim().split('\n').at(-1) ?? '';
+  const report: unknown = last.startsWith('{') ? JSON.parse(last) : undefined;
+  if (!isReport(report)) throw new Error(`${name}: the simulation did not run: ${done.stderr.slice(-500)}`);
+  const [first] = report.broken;
+  return first === undefined ? { name, how: `${seeds} seeds passed` } : { name, caughtBy: report.seed, how: first };
+}
+
+function isReport(value: unknown): value is { readonly seed: number; readonly broken: readonly string[] } {
+  return typeof value === 'object' && value !== null && 'seed' in value && 'broken' in value;
+}

@@ -1,0 +1,147 @@
+/** One fault that could be in the program, as a replacement of a text that stands once in a file. */
+export interface Fault {
+  readonly name: string;
+  readonly file: string;
+  readonly from: string;
+  readonly to: string;
+  /** The weather of the runs that look for it, as for `odecet sim --faults`; all when absent. */
+  readonly faults?: string;
+}
+
+export const PLANTED: readonly Fault[] = [
+  {
+    name: 'a write is called done before it is on the disk',
+    file: 'src/buffer/journal.ts',
+    from: "await store.batch([...group.ops, { kind: 'put', key: HEADS_KEY, value: encodeHeads(group.heads) }]);",
+    to: "store.batch([...group.ops, { kind: 'put', key: HEADS_KEY, value: encodeHeads(group.heads) }]).catch(() => undefined);",
+    faults: 'power,line',
+  },
+  {
+    name: 'a message id is used again',
+    file: 'src/buffer/journal.ts',
+    from: 'lastId = Math.max(lastId + 1, now());',
+    to: 'lastId = now() - (now() % 14_400_000);',
+  },
+  {
+    name: 'the doubled autumn hour is swapped',
+    file: 'src/core/calendar.ts',
+    from: 'return hint.summer ? earlier : later;',
+    to: 'return hint.summer ? later : earlier;',
+  },
+  {
+    name: "another unit's answer is believed (Modbus)",
+    file: 'drivers/modbus/framing.ts',
+    from: 'if (frame.unit !== unit) return',
+    to: 'if (frame.unit < 0) return',
+    faults: 'line',
+  },
+  {
+    name: 'an answer nobody knows counts as accepted',
+    file: 'src/message/answer.ts',
+    from: ")?.verdict ?? 'unknown',",
+    to: ")?.verdict ?? 'accepted',",
+  },
+  {
+    name: 'a message whose answer was lost is never sent again',
+    file: 'src/uplink/sender.ts',
+    from: 'else if (!chosen || failures < chosen.failures) chosen',
+    to: "else if (queued.state === 'prepared' && (!chosen || failures < chosen.failures)) chosen",
+    faults: 'operator',
+  },
+  {
+    name: 'what was told already is told again',
+    file: 'src/app/point-day.ts',
+    from: 'if (!isNews || told.some(',
+    to: 'if (told.some(',
+  },
+  {
+    name: 'a correction is sent as news',
+    file: 'src/app/point-day.ts',
+    from: "return accepted ? { kind: 'correct', message: accepted } : { kind: 'send' };",
+    to: "return { kind: 'send' };",
+  },
+  {
+    name: 'an open day is passed over for good',
+    file: 'src/app/closer.ts',
+    from: 'if (result.done) done.add(day);',
+    to: 'done.add(day);',
+  },
+  {
+    name: 'an interpolated index wins over a frozen one',
+    file: 'src/profile/boundary.ts',
+    from: 'if (stored && isCredible(stored)) {',
+    to: 'if (stored && !before && isCredible(stored)) {',
+  },
+  {
+    name: "a meter's wrong clock is believed",
+    file: 'src/collect/readings.ts',
+    from: 'Math.abs(clockOffsetMs) > clockOffMsMax + uncertaintyMs;',
+    to: 'Math.abs(clockOffsetMs) > 1e12;',
+    faults: 'meter',
+  },
+  {
+    name: 'a sample is stamped with the end of the exchange',
+    file: 'src/collect/readings.ts',
+    from: 'const at = Math.round((from + to) / 2);',
+    to: 'const at = to;',
+  },
+  {
+    name: 'the checksum of Modbus RTU is not looked at',
+    file: 'drivers/modbus/rtu.ts',
+    from: 'if (crc !== sent) {',
+    to: 'if (crc !== sent && bytes.length < 0) {',
+    faults: 'line',
+  },
+  {
+    name: 'the checksum of M-Bus is not looked at',
+    file: 'drivers/mbus/frame.ts',
+    from: 'if (found !== expected) {',
+    to: 'if (found !== expected && bytes.length < 0) {',
+    faults: 'line',
+  },
+  {
+    name: "another request's answer is believed (Modbus TCP)",
+    file: 'drivers/modbus/tcp.ts',
+    from: 'if (parsed.transaction !== transaction) {',
+    to: 'if (parsed.transaction < 0) {',
+    faults: 'line',
+  },
+  {
+    name: 'no silence after a time-out',
+    file: 'src/collect/dialogue.ts',
+    from: 'talk.strayBytes += await line.drain(rules.lateAnswerMs, DRAIN_MOST * rules.lateAnswerMs, signal);\n  if (rules.reopenAfterTimeout) await line.close();',
+    to: '',
+    faults: 'late,silence',
+  },
+  {
+    name: 'a rollover counts one too many',
+    file: 'src/core/counter.ts',
+    from: 'const across = add(straight, rollover);',
+    to: 'const across = add(add(straight, rollover), { coefficient: 1n, exponent: 0 });',
+  },
+  {
+    name: 'units are converted the wrong way',
+    file: 'src/core/quantity.ts',
+    from: 'UNITS[from].power - UNITS[to].power',
+    to: 'UNITS[to].power - UNITS[from].power',
+  },
+  {
+    name: 'the multiplier is forgotten',
+    file: 'src/profile/interval.ts',
+    from: 'publishedValue(plan, span, multiply(counted, multiplier), state, findings)',
+    to: 'publishedValue(plan, span, counted, state, findings)',
+  },
+  {
+    name: 'a damaged record is served',
+    file: 'src/buffer/frame.ts',
+    from: 'if (stored !== computed) return',
+    to: 'if (bytes.length < 0) return',
+    faults: 'bit-flip',
+  },
+  {
+    name: 'rounding loses the remainder of a day',
+    file: 'src/message/rounding.ts',
+    from: 'exact = add(exact, value);\n    const next = round(exact, decimals);',
+    to: 'exact = add(exact, value);\n    const next = add(written, round(value, decimals));',
+  },
+];

@@ -1,0 +1,36 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { describe, expect, it } from 'vitest';
+
+const SEEDS = 200;
+const WORKERS = 2;
+
+/** Two hundred short lives of small sites; `odecet sim --seed N --weeks 0.45 --points 3` shows one of them. */
+describe('the simulation', () => {
+  it(`${SEEDS} seeds with all faults: nothing lost, doubled or wrong`, { timeout: 900_000 }, async () => {
+    const each = SEEDS / WORKERS;
+    const workers = await Promise.all(Array.from({ length: WORKERS }, (_, n) => walk(1 + n * each, each)));
+    expect(workers.flat()).toHaveLength(SEEDS);
+    expect(workers.flat().filter(({ broken }) => broken.length > 0)).toEqual([]);
+  });
+});
+
+interface Told {
+  readonly seed: number;
+  readonly broken: readonly string[];
+}
+
+async function walk(from: number, count: number): Promise<Told[]> {
+  const args = ['dist/src/main.js', 'sim', '--seed', String(from), '--runs', String(count)];
+  args.push('--weeks', '0.45', '--points', '3', '--json');
+  const { stdout } = await promisify(execFile)(process.execPath, args, { maxBuffer: 2 ** 28 }).catch(
+    (failed: { readonly stdout: string }) => failed,
+  );
+  return stdout
+    .trim()
+    .split('\n')
+    .map((line) => {
+      const { seed, broken }: Told = JSON.parse(line);
+      return { seed, broken };
+    });
+}
