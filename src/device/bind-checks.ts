@@ -27,6 +27,29 @@ export function judgeBinding(
   ];
 }
 
+/** What a site may leave out but should not, as far as the device files tell. */
+export function warnOfBinding(
+  { devices }: SiteParts,
+  models: ReadonlyMap<string, DeviceModel>,
+  document: SourceDocument,
+): Problem[] {
+  return devices.flatMap(({ path, value }) => {
+    const model = models.get(value.model);
+    const tellsSerial = model?.protocol === 'mbus' || model?.identity !== undefined;
+    // A meter that is selected by its whole number does not answer for another.
+    const isSelected = value.secondary !== undefined && !/^.{0,7}f/i.test(value.secondary);
+    if (!tellsSerial || value.serial !== undefined || isSelected) return [];
+    return [
+      document.problem(
+        [...path, 'id'],
+        `the device "${value.id}" without "serial:"`,
+        'the number printed on the meter',
+        'an exchanged meter would not be noticed; "odecet read" shows the number the meter tells',
+      ),
+    ];
+  });
+}
+
 function judgeDevice(
   { path, value }: Entry<DeviceConfig>,
   model: DeviceModel,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { problemText } from '../core/problem.ts';
 import { checkSite } from './parse.ts';
-import { changed, FILES, libraryOf, SITE } from './site.testkit.ts';
+import { changed, FILES, GAS_MODEL, libraryOf, SITE } from './site.testkit.ts';
 
 type Change = readonly [from: string, to: string];
 
@@ -245,9 +245,35 @@ describe('warnings do not stop the start', () => {
     ]);
   });
 
+  describe('a device without a serial that its meter tells', () => {
+    const serial = '    serial: "00123"\n';
+    const told =
+      'site.yaml:19:9: devices.1.id: found the device "meter" without "serial:", expected the number printed on the meter; an exchanged meter would not be noticed; "odecet read" shows the number the meter tells';
+
+    test('over M-Bus, whichever way it is addressed, unless it is selected by its whole number', () => {
+      expect(warnings([serial, ''])).toEqual([told]);
+      const selected = (number: string): Change[] => [
+        [serial, ''],
+        ['address: 5', `address: 253\n    secondary: "${number}"`],
+      ];
+      expect(warnings(...selected('1234FFFF'))).toEqual([told]);
+      expect(warnings(...selected('12345678'))).toEqual([]);
+      expect(warnings(...selected('12345678FFFFFFFF'))).toEqual([]);
+    });
+
+    test('over Modbus, where the device file says in which register', () => {
+      const identity = 'identity: { modbus: { table: holding, address: 0, type: u32 } }\ntests:';
+      const files = { ...FILES, 'test/corrector': changed(GAS_MODEL, ['tests:', identity]) };
+      const checked = checkSite(SITE, 'site.yaml', libraryOf(files));
+      expect(checked.warnings.map(problemText)).toEqual([
+        told.replace('19:9', '14:9').replace('1.id', '0.id').replace('"meter"', '"corrector"'),
+      ]);
+    });
+  });
+
   test('a device whose values go nowhere', () => {
     const spare = '  - { id: spare, model: test/meter, line: power-line, address: 6 }\npoints:';
-    expect(warnings(['points:', spare])[0]).toContain('found the device "spare" that measures no point');
+    expect(warnings(['points:', spare]).join()).toContain('found the device "spare" that measures no point');
   });
 });
 

@@ -4,7 +4,7 @@ import { choice, didYouMean } from '../core/guess.ts';
 import { type Problem, sorted } from '../core/problem.ts';
 import type { DeviceId } from '../core/reading.ts';
 import { parseSource, type SourceDocument } from '../core/source.ts';
-import { judgeBinding } from './bind-checks.ts';
+import { judgeBinding, warnOfBinding } from './bind-checks.ts';
 import type { BoundDevice } from './bound.ts';
 import { type DeviceModel, deviceModelSchema } from './model.ts';
 import { judgeModel } from './model-checks.ts';
@@ -49,7 +49,7 @@ export function checkSite(text: string, file: string, library: ModelLibrary): Ch
   const models = readModels(parts, document, library);
   const binding = judgeBinding(parts, models.sound, document);
   const inSite = [...yamlProblems, ...parsed.problems, ...own.problems, ...binding];
-  const warnings = sorted(own.warnings);
+  const warnings = sorted([...own.warnings, ...warnOfBinding(parts, models.sound, document)]);
   if (inSite.length + models.missing.length + models.broken.length === 0 && parsed.value)
     return { ok: true, value: bind(parsed.value, models.sound), warnings };
   return {
