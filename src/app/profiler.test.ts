@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { FIRST_ORDER, inOrder } from '../collect/sample-order.ts';
 import { add, compare, decimal, parseDecimal, subtract, ZERO } from '../core/decimal.ts';
 import type { Interval } from '../core/interval.ts';
 import type { Reading } from '../core/reading.ts';
@@ -401,5 +402,46 @@ describe('the multiplier and the end of an electricity day', () => {
     expect(
       intervals.filter(({ findings }) => findings.includes('multiplier-changed')).map(({ start }) => start),
     ).toEqual([noon]);
+  });
+});
+
+describe("the gateway's clock is set while it samples a constant load", () => {
+  /** The wall is off until so many minutes of the day have passed. */
+  async function dayWith(offMinutes: number, untilMinute: number) {
+    const made = await bench(AFTER);
+    const point = aPoint();
+    const profiler = profilerOf(made, point);
+    let order = FIRST_ORDER;
+    for (let minute = -60; minute <= 25 * 60; minute++) {
+      const isOff = minute <= untilMinute;
+      const at = DAY.start + (minute + (isOff ? offMinutes : 0)) * MINUTE_MS + 1_000;
+      const sample = aReading(at, decimal(100 + minute), { source: 'sampled' });
+      const ordered = inOrder(order, [sample], isOff ? 0 : 1);
+      order = ordered.order;
+      await made.buffer.keepRound(ordered.readings);
+      await profiler.follow();
+    }
+    await profiler.finish(point, DAY);
+    const intervals = await made.buffer.intervals(point.code, 'volume', DAY);
+    return intervals
+      .map(told)
+      .map(({ value, findings }, hour) => [hour, value, findings])
+      .filter(([, value, findings]) => value !== '60.000' || findings !== '');
+  }
+
+  it.each([
+    ['back inside an hour: it holds ten minutes more', 10, 115, [[2, '70.000', 'wall-stepped']]],
+    ['forward inside an hour: it holds ten minutes less', -10, 100, [[1, '50.000', 'wall-stepped']]],
+    [
+      'forward over the end of an hour: that index is not made up',
+      -10,
+      125,
+      [
+        [1, undefined, 'no-reading,wall-stepped'],
+        [2, undefined, 'no-reading,wall-stepped'],
+      ],
+    ],
+  ])('%s, and says so', async (_, offMinutes, untilMinute, expected) => {
+    expect(await dayWith(offMinutes, untilMinute)).toEqual(expected);
   });
 });

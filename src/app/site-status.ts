@@ -34,14 +34,17 @@ export async function siteStatus(parts: SiteStatusParts, collector: CollectorSta
       dialogues,
       errors: Object.values(errors).reduce((sum, count) => sum + count, 0),
     })),
-    devices: collector.devices.map(({ device, line, lastGoodAt, failuresInRow, clockOffsetMs, lastFailure }) => ({
-      device,
-      line,
-      failuresInRow,
-      ...(lastGoodAt !== undefined && { lastGoodAt: isoUtc(lastGoodAt) }),
-      ...(clockOffsetMs !== undefined && { clockOffsetMs }),
-      ...(lastFailure && { lastFailure: `${lastFailure.code}: ${lastFailure.detail}` }),
-    })),
+    devices: collector.devices.map(
+      ({ device, line, lastGoodAt, failuresInRow, clockOffsetMs, lastFailure, lastUnusable }) => ({
+        device,
+        line,
+        failuresInRow,
+        ...(lastGoodAt !== undefined && { lastGoodAt: isoUtc(lastGoodAt) }),
+        ...(clockOffsetMs !== undefined && { clockOffsetMs }),
+        ...(lastFailure && { lastFailure: `${lastFailure.code}: ${lastFailure.detail}` }),
+        ...(lastUnusable && { lastUnusable: `${lastUnusable.code}: ${lastUnusable.detail}` }),
+      }),
+    ),
     points: await Promise.all(
       points.flatMap((point) => point.published.map((channel) => lastDay(point, channel, buffer, now))),
     ),

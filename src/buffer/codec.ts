@@ -38,6 +38,7 @@ const flagSchema = z.enum([
   'clock-set',
   'clock-invalid',
   'low-battery',
+  'wall-stepped',
 ]) satisfies z.ZodType<MeterFlag>;
 
 /** Text that reads back to the same coefficient and exponent: `12.340`, and `12e3` where the exponent is positive. */

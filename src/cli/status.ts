@@ -38,14 +38,20 @@ export function statusCommand(): Command {
       );
       printTable(status.lines.map(lineRow));
       printTable(
-        status.devices.map(({ device, line, lastGoodAt, failuresInRow, clockOffsetMs, lastFailure }) => ({
-          device,
-          line,
-          'last good': lastGoodAt === undefined ? 'never' : isoUtc(lastGoodAt),
-          failures: failuresInRow,
-          'clock off (s)': clockOffsetMs === undefined ? '' : Math.round(clockOffsetMs / 1000),
-          'last failure': lastFailure ? `${lastFailure.code}: ${lastFailure.detail}` : '',
-        })),
+        status.devices.map(
+          ({ device, line, serial, lastGoodAt, failuresInRow, clockOffsetMs, lastFailure, lastUnusable }) => ({
+            device,
+            line,
+            serial: serial ?? '',
+            'last good': lastGoodAt === undefined ? 'never' : isoUtc(lastGoodAt),
+            failures: failuresInRow,
+            'clock off (s)': clockOffsetMs === undefined ? '' : Math.round(clockOffsetMs / 1000),
+            'last failure': lastFailure ? `${lastFailure.code}: ${lastFailure.detail}` : '',
+            'last unusable': lastUnusable
+              ? `${isoUtc(lastUnusable.at)} ${lastUnusable.code}: ${lastUnusable.detail}`
+              : '',
+          }),
+        ),
       );
     });
 }

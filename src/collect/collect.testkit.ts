@@ -1,6 +1,6 @@
 import { parseDecimal } from '../core/decimal.ts';
 import type { FieldDriver, ReadRequest, Session, Step } from '../core/driver.ts';
-import { failure } from '../core/failure.ts';
+import { type Failure, failure } from '../core/failure.ts';
 import type { BoundDevice } from '../device/bound.ts';
 import { deviceModelSchema } from '../device/model.ts';
 import { deviceSchema } from '../device/site.ts';
@@ -14,6 +14,7 @@ export interface ToyAnswer {
   readonly stored?: readonly { readonly at: number; readonly index: string }[];
   readonly serial?: string;
   readonly clock?: number;
+  readonly unusable?: readonly Failure[];
 }
 
 export interface ToyRequest {
@@ -96,7 +97,7 @@ function toyResult(answer: ToyAnswer, question: number): Step {
       ],
       identity: answer.serial === undefined ? {} : { serial: answer.serial },
       ...(answer.clock === undefined ? {} : { clock: answer.clock }),
-      unusable: [],
+      unusable: answer.unusable ?? [],
     },
   };
 }

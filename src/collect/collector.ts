@@ -10,6 +10,7 @@ import type { LineTraits } from './bus.ts';
 import { type CollectSettings, createLineCollector } from './line-collector.ts';
 import { createOuttray } from './outtray.ts';
 import type { CollectorStatus, Sink } from './round.ts';
+import { createWallWatch } from './wall-watch.ts';
 
 /** Rounds kept in memory while the sink fails: some megabytes; at one round a second half an hour. */
 const ROUNDS_MAX = 2_000;
@@ -47,6 +48,7 @@ export interface Collector {
 export function createCollector(parts: CollectorParts): Collector {
   const { clock, entropy, log, settings, boundaryMinutes, gaps } = parts;
   const outtray = createOuttray(parts.sink, clock, entropy, log, parts.roundsMax ?? ROUNDS_MAX);
+  const watch = createWallWatch(clock, log);
   const lines = parts.lines.map(({ id, line, traits = {}, devices }) => {
     const driven = devices.map((device) => ({ device, driver: driverOf(device, parts.drivers) }));
     return createLineCollector({
@@ -59,6 +61,7 @@ export function createCollector(parts: CollectorParts): Collector {
       gaps,
       put: (round, signal) => outtray.put(round, signal),
       clock,
+      watch,
       entropy,
       log,
     });

@@ -70,6 +70,8 @@ export interface DevicePlan {
   lastGoodAt: UtcMs | undefined;
   lastFailure: DeviceStatus['lastFailure'];
   clockOffsetMs: Millis | undefined;
+  /** As the meter tells it. Where the site file names none, another is not believed until the gateway starts again. */
+  serial: string | undefined;
 }
 
 /** A plan at the start: samples and stored values at once, sampled boundaries from the next one on. */
@@ -97,6 +99,7 @@ export function createPlan(device: BoundDevice, minutes: 15 | 60 | undefined, no
     lastGoodAt: undefined,
     lastFailure: undefined,
     clockOffsetMs: undefined,
+    serial: undefined,
   };
 }
 
@@ -132,6 +135,7 @@ export function succeeded(plan: DevicePlan, round: Round): Round {
   plan.lastGoodAt = round.endedAt;
   plan.lastReadAt = round.endedAt;
   plan.clockOffsetMs = round.clockOffsetMs;
+  plan.serial = round.identity?.serial ?? plan.serial;
   const known = plan.lastStored;
   const stored = round.readings.filter((reading) => reading.source === 'stored');
   plan.lastStored = new Map(stored.map((reading) => [storedKey(reading), storedState(reading)]));
@@ -196,8 +200,14 @@ export function failed(
   plan.retryAt = Math.max(plan.budgetFrom, cost.endedAt + backoffMs(backoff, plan.failuresInRow, chance));
 }
 
-export function statusOf(plan: DevicePlan, line: string, now: UtcMs, monotonic: MonotonicMs): DeviceStatus {
-  const { device, failuresInRow, lastGoodAt, lastFailure, clockOffsetMs, retryAt } = plan;
+export function statusOf(
+  plan: DevicePlan,
+  line: string,
+  lastUnusable: DeviceStatus['lastUnusable'],
+  now: UtcMs,
+  monotonic: MonotonicMs,
+): DeviceStatus {
+  const { device, failuresInRow, lastGoodAt, lastFailure, clockOffsetMs, serial, retryAt } = plan;
   return {
     device: device.config.id,
     line,
@@ -205,6 +215,8 @@ export function statusOf(plan: DevicePlan, line: string, now: UtcMs, monotonic: 
     ...(lastGoodAt === undefined ? {} : { lastGoodAt }),
     ...(lastFailure === undefined ? {} : { lastFailure }),
     ...(clockOffsetMs === undefined ? {} : { clockOffsetMs }),
+    ...(lastUnusable === undefined ? {} : { lastUnusable }),
+    ...(serial === undefined ? {} : { serial }),
     ...(failuresInRow > 0 && retryAt > monotonic ? { nextTryAt: now + Math.round(retryAt - monotonic) } : {}),
   };
 }

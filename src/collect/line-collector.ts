@@ -10,6 +10,7 @@ import type { Log } from '../machine/log.ts';
 import { type Choice, choose, type Work } from './agenda.ts';
 import { type AskedWork, createAskedQueue } from './asked.ts';
 import { createBus, type LineTraits } from './bus.ts';
+import { type Conversation, type GoodConversation, joined } from './conversation.ts';
 import {
   type Cost,
   createPlan,
@@ -22,18 +23,22 @@ import {
   succeeded,
 } from './device-plan.ts';
 import { failureOf, isAnswer, runDialogue } from './dialogue.ts';
+import { createIntake, type Intake } from './intake.ts';
 import { roundOf } from './readings.ts';
 import { restUntilNextPass, withGaps, withoutNewest } from './refill.ts';
 import type { DeviceStatus, LineStatus, Round } from './round.ts';
 import { dialogueRules } from './rules.ts';
 import { waitUntil } from './wait.ts';
+import type { WallWatch } from './wall-watch.ts';
 
 /** A line that is away is looked for at least so often, whatever the back-off of devices: a connect costs nothing. */
 const REOPEN_MOST_MS: Millis = 30_000;
 /** What a person asks for is not begun when work of the line's own comes so soon: a dialogue is over within this. */
 const ASKED_ROOM_MS: Millis = 5_000;
-/** The wait for the next work is looked at afresh after this or one sample period: the wall may have stepped back. */
-const WAIT_MOST_MS: Millis = 1_000;
+/** The wait for the next work is looked at afresh after a sample period within these: the wall may have stepped back. */
+const WAIT_LEAST_MS: Millis = 1_000;
+/** Even the fastest slewing of a clock (chrony: 8 %) gains less in this than a step. */
+const WAIT_MOST_MS: Millis = 10_000;
 
 export interface CollectSettings {
   /** Samples between the boundaries, by the wall. */
@@ -56,6 +61,7 @@ export interface LineCollectorParts {
   readonly gaps: (device: BoundDevice) => Promise<readonly Span[]>;
   readonly put: (round: Round, signal: AbortSignal) => Promise<void>;
   readonly clock: Clock;
+  readonly watch: WallWatch;
   readonly entropy: Entropy;
   readonly log: Log;
 }
@@ -70,13 +76,16 @@ export interface LineCollector {
 
 /** The owner of one physical line: one loop, one dialogue at a time. */
 export function createLineCollector(parts: LineCollectorParts): LineCollector {
-  const { id, settings, clock, entropy } = parts;
+  const { id, settings, clock, watch, entropy } = parts;
   const log = parts.log.child({ line: id });
   const count = { opens: 0, bytesSent: 0, bytesReceived: 0, strayBytes: 0, dialogues: 0, busyMs: 0 };
   const errors: Partial<Record<FailureCode, number>> = {};
   const line = createBus(parts.line, clock, parts.traits, count);
   const plans = parts.devices.map(({ device }) => createPlan(device, parts.boundaryMinutes(device), clock.now()));
   const drivers = new Map(parts.devices.map(({ device, driver }) => [device.config.id, driver]));
+  const intakes = new Map<DevicePlan, Intake>();
+  for (const plan of plans)
+    intakes.set(plan, createIntake(log.child({ device: deviceId(plan) }), settings.clockOffMsMax));
   const asked = createAskedQueue();
   /** The line's own troubles since a device last answered. */
   let lineFailures = 0;
@@ -99,12 +108,19 @@ export function createLineCollector(parts: LineCollectorParts): LineCollector {
 
   async function turn(signal: AbortSignal): Promise<void> {
     if (!line.isOpen) return reopen(signal);
+    watch.steps();
     const now = clock.now();
     for (const plan of plans) forgetFuture(plan, now);
     const choice = choose(plans, now, clock.monotonicMs(), settings);
     if (!asked.isEmpty && hasRoom(choice, now)) return asked.serve(line, signal);
     if (choice.kind === 'do') return perform(choice.work, signal);
-    await waitUntil(clock, choice, Math.max(WAIT_MOST_MS, settings.everyMs), asked.bell, signal);
+    await waitUntil(
+      clock,
+      choice,
+      Math.min(WAIT_MOST_MS, Math.max(WAIT_LEAST_MS, settings.everyMs)),
+      asked.bell,
+      signal,
+    );
   }
 
   /** The first try after a loss is immediate, the next ones further and further apart. */
@@ -158,7 +174,7 @@ export function createLineCollector(parts: LineCollectorParts): LineCollector {
       if (!line.isOpen) await reopen(signal);
       if (line.isOpen) end = joined(end, await converse(plan, request(), signal));
     }
-    if (end.ok) await good(plan, end.round, signal);
+    if (end.ok) await good(plan, end, signal);
     else bad(plan, end.failure, end.cost);
   }
 
@@ -180,7 +196,7 @@ export function createLineCollector(parts: LineCollectorParts): LineCollector {
     const fields = { device: deviceId(plan), from: isoUtc(chunk.start), to: isoUtc(chunk.end) };
     if (end.ok) {
       log.info('refilled', { ...fields, gained });
-      await parts.put(end.round, signal);
+      await keep(plan, end, signal);
     } else {
       log.warn('refill-failed', { ...fields, ...end.failure });
       // An archive that refuses says nothing against the meter's present readings; one that is silent does.
@@ -202,9 +218,13 @@ export function createLineCollector(parts: LineCollectorParts): LineCollector {
     const { device } = plan;
     const startedAt = clock.monotonicMs();
     const startedWall = clock.now();
+    const stepsBefore = watch.steps();
     const end = await dialogue(device, request, signal);
+    const steps = watch.steps();
     const endedAt = clock.monotonicMs();
-    const cost: Cost = { endedAt, tookMs: endedAt - startedAt, tookWallMs: clock.now() - startedWall };
+    const endedWall = clock.now();
+    const tookMs = endedAt - startedAt;
+    const cost: Cost = { endedAt, tookMs, tookWallMs: endedWall - startedWall };
     served(plan, cost);
     count.dialogues += 1;
     count.busyMs += cost.tookMs;
@@ -212,8 +232,11 @@ export function createLineCollector(parts: LineCollectorParts): LineCollector {
     if (end.strayBytes > 0) log.warn('stray-bytes', { device: device.config.id, bytes: end.strayBytes });
     if (end.ok || isAnswer(end.failure)) lineFailures = 0;
     else if (end.failure.code === 'line-lost' || end.failure.code === 'line-unreachable') lineFailed(end.failure);
-    const made = end.ok ? roundOf(device, end.result, end, settings.clockOffMsMax) : end;
-    if (made.ok) return { ...made, cost };
+    // Where the wall was set meanwhile, the wire's clock tells how long ago by the new time the dialogue began.
+    const sinceStep = { startedWall: endedWall - Math.ceil(tookMs * (clock.rate ?? 1)), endedWall };
+    const time = end.ok && steps === stepsBefore ? end : sinceStep;
+    const made = end.ok ? roundOf(device, end.result, time, settings.clockOffMsMax, plan.serial) : end;
+    if (made.ok) return { ...made, cost, steps };
     countError(made.failure);
     return { ok: false, failure: made.failure, timedOut: !end.ok && end.timedOut, cost };
   }
@@ -230,9 +253,13 @@ export function createLineCollector(parts: LineCollectorParts): LineCollector {
     }
   }
 
-  async function good(plan: DevicePlan, round: Round, signal: AbortSignal): Promise<void> {
+  async function good(plan: DevicePlan, end: GoodConversation, signal: AbortSignal): Promise<void> {
     if (plan.failuresInRow > 0) log.info('device-back', { device: deviceId(plan), failures: plan.failuresInRow });
-    await parts.put(succeeded(plan, round), signal);
+    await keep(plan, { ...end, round: succeeded(plan, end.round) }, signal);
+  }
+
+  async function keep(plan: DevicePlan, { round, steps }: GoodConversation, signal: AbortSignal): Promise<void> {
+    await parts.put(intakes.get(plan)?.take(round, steps) ?? round, signal);
   }
 
   function bad(plan: DevicePlan, what: Failure, cost: Cost): void {
@@ -254,7 +281,9 @@ export function createLineCollector(parts: LineCollectorParts): LineCollector {
         errors: { ...errors },
         runningMs: startedAt === undefined ? 0 : clock.monotonicMs() - startedAt,
       },
-      devices: plans.map((plan) => statusOf(plan, id, clock.now(), clock.monotonicMs())),
+      devices: plans.map((plan) =>
+        statusOf(plan, id, intakes.get(plan)?.lastUnusable, clock.now(), clock.monotonicMs()),
+      ),
     }),
   };
 }
@@ -263,15 +292,6 @@ export function createLineCollector(parts: LineCollectorParts): LineCollector {
 function hasRoom(choice: Choice, now: UtcMs): boolean {
   if (choice.kind === 'do') return choice.work.boundary === undefined;
   return choice.wallAt - now > ASKED_ROOM_MS;
-}
-
-type Conversation =
-  | { readonly ok: true; readonly round: Round; readonly cost: Cost }
-  | { readonly ok: false; readonly failure: Failure; readonly timedOut: boolean; readonly cost: Cost };
-
-/** Two tries count as one: the device's budget pays for both. */
-function joined(first: Conversation, second: Conversation): Conversation {
-  return { ...second, cost: { ...second.cost, tookMs: first.cost.tookMs + second.cost.tookMs } };
 }
 
 function deviceId(plan: DevicePlan): string {

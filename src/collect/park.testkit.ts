@@ -29,7 +29,8 @@ export interface ToyMeter extends ToyDevice {
   readonly freezesAfterMs?: Millis;
   /** The meter's clock minus the truth. */
   readonly clockOffMs?: Millis;
-  readonly told?: { readonly serial: string };
+  /** What it tells besides; a test may change it. */
+  readonly told?: Pick<ToyAnswer, 'serial' | 'unusable'>;
 }
 
 export interface ParkOptions {
@@ -72,8 +73,7 @@ const SETTINGS: CollectSettings = {
 /** Lets a park collect while `story` goes on, then stops it. */
 export async function inPark<T>(options: ParkOptions, story: (park: Park) => Promise<T>): Promise<T> {
   const world = createWorld(7);
-  const clock = simClock(world, START);
-  if (options.wallFaster) clock.drift((options.wallFaster - 1) * 1e6);
+  const clock = simClock(world, START, options.wallFaster);
   const trueNow = () => START + Math.floor(world.monotonicMs() * (options.wallFaster ?? 1));
   const park = {
     world,

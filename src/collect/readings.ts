@@ -18,14 +18,18 @@ export interface DialogueTime {
  * exchange: so `at` is the middle of it all and `uncertaintyMs` half of it. For one exchange that is its middle.
  *
  * @param clockOffMsMax a meter whose clock is further off is not believed: its stored values are flagged, not dropped
+ * @param toldBefore the serial that the device told in an earlier dialogue; it counts where the site file names none
  */
 export function roundOf(
   device: BoundDevice,
   result: ReadResult,
   time: DialogueTime,
   clockOffMsMax: Millis,
+  toldBefore?: string,
 ): { readonly ok: true; readonly round: Round } | { readonly ok: false; readonly failure: Failure } {
-  const mismatch = identityMismatch(device.config.serial, result.identity.serial);
+  const { serial } = device.config;
+  const found = result.identity.serial;
+  const mismatch = serial === undefined ? exchanged(toldBefore, found) : identityMismatch(serial, found);
   if (mismatch) return { ok: false, failure: mismatch };
   // A wall clock that stepped back meanwhile ends before it starts; what is certain is only the span of both.
   const from = Math.min(time.startedWall, time.endedWall);
@@ -33,8 +37,8 @@ export function roundOf(
   const at = Math.round((from + to) / 2);
   const uncertaintyMs = Math.ceil((to - from) / 2);
   const clockOffsetMs = result.clock === undefined ? undefined : result.clock - at;
-  // Only what the clock is off for certain counts: the exchange itself took time.
-  const clockInvalid = clockOffsetMs !== undefined && Math.abs(clockOffsetMs) > clockOffMsMax + uncertaintyMs;
+  const clock = clockOffsetMs === undefined ? {} : { clockOffsetMs };
+  const clockInvalid = isClockOff({ ...clock, startedAt: from, endedAt: to }, clockOffMsMax);
   const sampled = { at, uncertaintyMs, readAt: time.endedWall, clockInvalid };
   return {
     ok: true,
@@ -42,12 +46,21 @@ export function roundOf(
       device: device.config.id,
       readings: result.values.map((value) => reading(device.config.id, value, sampled)),
       identity: result.identity,
-      ...(clockOffsetMs === undefined ? {} : { clockOffsetMs }),
+      ...clock,
       unusable: result.unusable,
       startedAt: from,
       endedAt: to,
     },
   };
+}
+
+/** Only what the clock is off for certain counts: the exchange itself took time. */
+export function isClockOff(
+  { clockOffsetMs, startedAt, endedAt }: Pick<Round, 'clockOffsetMs' | 'startedAt' | 'endedAt'>,
+  clockOffMsMax: Millis,
+): boolean {
+  const uncertaintyMs = Math.ceil((endedAt - startedAt) / 2);
+  return clockOffsetMs !== undefined && Math.abs(clockOffsetMs) > clockOffMsMax + uncertaintyMs;
 }
 
 interface SampledAt {
@@ -84,6 +97,15 @@ function identityMismatch(expected: string | undefined, found: string | undefine
   return failure(
     'identity-mismatch',
     `the site file says serial "${expected}", the meter says "${found}"; check the wiring and the address, or correct the serial`,
+  );
+}
+
+/** Where the site file names no serial, the meter that told one first is the meter until the gateway starts again. */
+function exchanged(first: string | undefined, found: string | undefined): Failure | undefined {
+  if (first === undefined || found === undefined || normalSerial(first) === normalSerial(found)) return undefined;
+  return failure(
+    'identity-mismatch',
+    `the meter said serial "${first}" before and says "${found}" now; was it exchanged? Write serial: "${found}" in the site file, or check the wiring and the address`,
   );
 }
 

@@ -30,6 +30,10 @@ export interface DeviceStatus {
   /** 0 when the last dialogue was good. */
   readonly failuresInRow: number;
   readonly clockOffsetMs?: Millis;
+  /** What a good dialogue held that could not be used, the last time there was any. */
+  readonly lastUnusable?: Failure & { readonly at: UtcMs };
+  /** As the meter told it last. */
+  readonly serial?: string;
   /** Present while the device is backed off; by the wall clock of now. */
   readonly nextTryAt?: UtcMs;
 }

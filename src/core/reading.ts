@@ -4,14 +4,15 @@ import type { Millis, UtcMs } from './time.ts';
 
 export type DeviceId = string;
 
-/** What the meter itself says about a value; its own status bits stay in `raw`. */
+/** What the meter itself says about a value (its own status bits stay in `raw`), and one thing that we say. */
 export type MeterFlag =
   | 'alarm' // the meter reports an error or a pending alarm
   | 'disturbed' // counted by substitute values while a sensor was disturbed
   | 'power-failed'
   | 'clock-set' // the meter's clock was changed in the interval
   | 'clock-invalid'
-  | 'low-battery';
+  | 'low-battery'
+  | 'wall-stepped'; // ours: the gateway's clock was set since the sample before, so the time between the two is not known
 
 /**
  * `sampled`: what the register showed while we asked; `at` is the middle of the exchange, `uncertaintyMs` half of it.

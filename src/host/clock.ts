@@ -37,6 +37,7 @@ function clockOver(now: () => UtcMs, scale: number): Clock {
   return {
     now,
     monotonicMs: () => hostTimers.monotonicMs(),
+    rate: scale,
     sleep,
     sleepUntil: async (at, signal) => {
       signal?.throwIfAborted();

@@ -7,6 +7,8 @@ import type { Millis, MonotonicMs, UtcMs } from '../core/time.ts';
 export interface Clock {
   now(): UtcMs;
   monotonicMs(): MonotonicMs;
+  /** How much the wall is meant to advance in a millisecond of monotonic time: more than 1 (the default) in a rehearsal only. */
+  readonly rate?: number;
   /** Waits `ms` of monotonic time. Rejects with the signal's reason when aborted; never leaves a timer behind. */
   sleep(ms: Millis, signal?: AbortSignal): Promise<void>;
   /** Waits until the wall clock shows `at` or later; notices when the wall steps while waiting (within a second). */

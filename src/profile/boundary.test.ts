@@ -58,6 +58,16 @@ describe('a boundary', () => {
     expect(findBoundary(START, { before: stored, after: near.after }, RULE)).toBeUndefined();
   });
 
+  it('is not known across a step of our own clock, but is before and after it', () => {
+    const stepped = reading(at(1), '102', 'sampled', ['wall-stepped']);
+    expect(findBoundary(START, { before: reading(at(-1), '100', 'sampled'), after: stepped }, RULE)).toBeUndefined();
+    const later = { before: stepped, after: reading(at(3), '104', 'sampled') };
+    expect(index(findBoundary(at(2), later, RULE))).toBe('103.000');
+    expect(index(findBoundary(at(1), { before: stepped, after: stepped }, RULE))).toBe('102.000');
+    const frozen = { stored: reading(START, '101'), before: reading(at(-1), '100', 'sampled'), after: stepped };
+    expect(index(findBoundary(START, frozen, RULE))).toBe('101');
+  });
+
   it('carries what the meter said of both samples', () => {
     const near = {
       before: reading(at(-1), '1', 'sampled', ['alarm']),

@@ -38,6 +38,8 @@ export function findBoundary(at: UtcMs, near: Neighbours, rule: BoundaryRule): K
   }
   if (!before || !after || !isCredible(before) || !isCredible(after)) return undefined;
   if (after.at - before.at > rule.gapMsMax) return undefined;
+  // Over how much time the index advanced is not known when our clock was set between the two.
+  if (after.at > before.at && after.flags.includes('wall-stepped')) return undefined;
   const index = interpolate(at, before, after, rule);
   if (!index) return undefined;
   // What was passed over is said, because a person must see to the meter's clock.

@@ -51,6 +51,11 @@ export const FINDINGS = {
   'meter-battery-low': { level: 'note', scope: 'edges', what: 'the meter asks for a new battery' },
   // the day
   contradicted: { level: 'doubt', scope: 'day', what: 'the meter told two different values of one instant' },
+  'wall-stepped': {
+    level: 'doubt',
+    scope: 'day',
+    what: "the gateway's clock was set in it, and its length is known from that clock only",
+  },
   'archive-differs': {
     level: 'doubt',
     scope: 'day',

@@ -53,7 +53,8 @@ const CAPACITY_SHARE_MAX = decimal(12, -1);
 /** A converted volume is given in litres. */
 const CONVERTED_DECIMALS = 3;
 
-const FLAG_FINDINGS: Record<MeterFlag, FindingCode> = {
+/** A step of our own clock is judged when the day is over: it concerns the interval it fell in, whatever stands at its edges. */
+const FLAG_FINDINGS: Record<Exclude<MeterFlag, 'wall-stepped'>, FindingCode> = {
   alarm: 'meter-alarm',
   disturbed: 'meter-disturbed',
   'power-failed': 'meter-power-failed',
@@ -229,7 +230,9 @@ function flagFindings(edges: readonly CounterEdges[]): FindingCode[] {
   // What the meter said at the interval's end concerns the interval; its start belongs to the one before. Not so with an index
   // that was passed over: both intervals rest on what was put in its place.
   const passedOver = edges.some(({ from }) => from.source === 'interpolated' && from.flags.includes('clock-invalid'));
-  const atEnd = edges.flatMap(({ to }) => to.flags.map((flag) => FLAG_FINDINGS[flag]));
+  const atEnd = edges.flatMap(({ to }) =>
+    to.flags.flatMap((flag) => (flag === 'wall-stepped' ? [] : [FLAG_FINDINGS[flag]])),
+  );
   return passedOver ? [...atEnd, FLAG_FINDINGS['clock-invalid']] : atEnd;
 }
 

@@ -51,6 +51,33 @@ describe('rules of the day', () => {
     expect(judge(hours(['10', '11', '12']), { conflicts: [reading(at(1, 5), '99')] })).toEqual([]);
   });
 
+  describe('a step of our own clock', () => {
+    const stepped = samples(
+      reading(at(1, 50), '11', 'sampled'),
+      reading(at(2, 20), '12', 'sampled', ['wall-stepped']),
+      reading(at(2, 21), '12', 'sampled'),
+    );
+    const sampledDay = hours(['10', '11', '12', '13', '14']).map(
+      (one): Interval => ({
+        ...one,
+        origins: one.origins.map((origin) => ({ ...origin, to: { ...origin.to, source: 'interpolated' } })),
+      }),
+    );
+
+    it('is told of every interval that it reaches into', () => {
+      expect(judge(sampledDay, stepped)).toEqual([
+        [1, 'wall-stepped'],
+        [2, 'wall-stepped'],
+      ]);
+    });
+
+    it('is the reason of one that is missing, and no matter of one between frozen indexes', () => {
+      const [first, second, ...rest] = hours(['10', '11', '12', '13', '14']);
+      const missing: Interval = { ...second!, quality: 'missing', origins: [] };
+      expect(judge([first!, missing, ...rest], stepped)).toEqual([[1, 'wall-stepped']]);
+    });
+  });
+
   describe('archive against samples', () => {
     const sampled = (hour: number, minutes: number, value: string) => reading(at(hour, minutes), value, 'sampled');
     const day = hours(['10', '11', '20']);

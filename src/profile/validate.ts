@@ -43,6 +43,7 @@ type Found = readonly [interval: Interval, code: FindingCode];
 export function judgeDay(view: DayView): ReadonlyMap<UtcMs, readonly FindingCode[]> {
   const found = [
     ...contradicted(view),
+    ...wallStepped(view),
     ...archiveDiffers(view),
     ...runs(view),
     ...stale(view),
@@ -67,6 +68,23 @@ function contradicted({ intervals, conflicts }: DayView): Found[] {
       ),
     )
     .map((interval) => [interval, 'contradicted']);
+}
+
+/** An interval is surely as long as it says only where the meter's own clock froze both its edges. */
+function wallStepped({ intervals, counters }: DayView): Found[] {
+  const steps = [...counters].flatMap(([quantity, readings]) =>
+    readings.flatMap(({ flags, at }, n) =>
+      flags.includes('wall-stepped') ? [{ quantity, since: readings[n - 1]?.at ?? at, at }] : [],
+    ),
+  );
+  return intervals
+    .filter(({ start, end, origins, quality }) => {
+      const sampled = origins.filter(({ from, to }) => [from, to].some(({ source }) => source === 'interpolated'));
+      const rests = (quantity: Quantity) =>
+        quality === 'missing' || sampled.some((origin) => origin.quantity === quantity);
+      return steps.some(({ quantity, since, at }) => since < end && at > start && rests(quantity));
+    })
+    .map((interval) => [interval, 'wall-stepped']);
 }
 
 /** A counter only grows: what the meter froze must lie between what it showed before and after. */

@@ -15,11 +15,14 @@ interface Sleeper {
   cancel: Cancel;
 }
 
-/** @param startWall what the wall shows now */
-export function simClock(timers: Timers, startWall: UtcMs): SimClock {
+/**
+ * @param startWall what the wall shows now
+ * @param meantRate how many times faster than the wire the wall is meant to run; a drift comes on top
+ */
+export function simClock(timers: Timers, startWall: UtcMs, meantRate = 1): SimClock {
   let anchorWall = startWall;
   let anchorMs = timers.monotonicMs();
-  let rate = 1;
+  let rate = meantRate;
   const sleepers = new Set<Sleeper>();
 
   const exactNow = () => anchorWall + (timers.monotonicMs() - anchorMs) * rate;
@@ -42,6 +45,7 @@ export function simClock(timers: Timers, startWall: UtcMs): SimClock {
   return {
     now,
     monotonicMs: () => timers.monotonicMs(),
+    rate: meantRate,
     sleep: (ms, signal) => pause(timers, ms, signal),
     sleepUntil: (at, signal) =>
       new Promise((resolve, reject) => {
@@ -71,7 +75,7 @@ export function simClock(timers: Timers, startWall: UtcMs): SimClock {
       }),
     drift: (partsPerMillion) =>
       change(() => {
-        rate = 1 + partsPerMillion / 1e6;
+        rate = meantRate * (1 + partsPerMillion / 1e6);
       }),
   };
 }

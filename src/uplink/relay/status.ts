@@ -27,6 +27,8 @@ export const siteStatusSchema = z.object({
       /** The meter's clock minus the wall. */
       clockOffsetMs: z.number().optional(),
       lastFailure: z.string().optional(),
+      /** What a good dialogue held that could not be used, the last time there was any. */
+      lastUnusable: z.string().optional(),
     }),
   ),
   /** The last 24 hours of each published channel. */
