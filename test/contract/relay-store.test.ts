@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Postgres, postgresPrograms, startPostgres } from '../../scripts/rehearsal/postgres.ts';
 import { postgres } from '../../src/host/sql-postgres.ts';
 import { openLevelStore } from '../../src/host/store-level.ts';
+import { pause } from '../../src/machine/timers.ts';
 import { openLevelRelayStore } from '../../src/relay/store-level.ts';
 import { openPostgresRelayStore } from '../../src/relay/store-postgres.ts';
 import { simDisk } from '../../src/sim/store.ts';
@@ -91,3 +92,26 @@ describe.skipIf(!postgresPrograms())(
     });
   },
 );
+
+it('on LevelDB nothing is called kept, claimed or settled before the disk has it', async () => {
+  const world = createWorld(3);
+  const disk = simDisk(world, { random: world.random, latencyMs: 20 });
+  await world.run(async () => {
+    const store = await openLevelRelayStore(await disk.open(true));
+    const takesTheDisk = async (work: Promise<unknown>) => {
+      let isDone = false;
+      void work.then(() => {
+        isDone = true;
+      });
+      await pause(world, 15);
+      expect(isDone).toBe(false);
+      await pause(world, 10);
+      expect(isDone).toBe(true);
+    };
+    const one = siteMessage(1);
+    await takesTheDisk(store.keep([one]));
+    await takesTheDisk(store.claim(1, one.receivedAt, 1_000));
+    const { sender, id } = one;
+    await takesTheDisk(store.settle([{ sender, id, stage: 'accepted', reasons: [], at: 1, dueAt: 1 }]));
+  });
+});

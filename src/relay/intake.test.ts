@@ -1,0 +1,69 @@
+import { expect, test } from 'vitest';
+import { OdecetError } from '../core/failure.ts';
+import { hostCodec, hostSigner, newKeyPem } from '../host/signer.ts';
+import { gasPack } from '../message/message.testkit.ts';
+import { packId } from '../message/pack.ts';
+import { gasMessage } from '../sandbox/sandbox.testkit.ts';
+import { packEnvelope } from '../uplink/relay/protocol.ts';
+import { quietLog } from '../uplink/uplink.testkit.ts';
+import { createIntake } from './intake.ts';
+import { registryOf } from './registry.ts';
+import type { Kept, RelayStore } from './store.ts';
+
+const SENDER = '27XG-CENTROPOL-P';
+const codec = hostCodec();
+const signer = hostSigner(newKeyPem());
+const message = gasMessage('00000000000001');
+const STANDING = { stage: 'stored' as const, reasons: [], at: 0, attempts: 0 };
+
+function intakeOver(keep: () => Promise<Kept[]>) {
+  const receipts: string[] = [];
+  const store: RelayStore = {
+    keep,
+    claim: async () => [],
+    settle: async () => undefined,
+    standing: async () => undefined,
+    counts: async () => ({ stored: 0, sent: 0, accepted: 0, rejected: 0, unknown: 0 }),
+    close: async () => undefined,
+  };
+  const intake = createIntake({
+    registry: () => registryOf([{ site: 'site-a', key: signer.publicKey, senders: [SENDER], revoked: false }]),
+    codec,
+    store,
+    packs: new Map([[packId(gasPack), gasPack]]),
+    zone: 'Europe/Prague',
+    senders: new Set([SENDER]),
+    clockOffMsMax: 600_000,
+    clock: { now: () => message.madeAt },
+    log: quietLog,
+    answer: ({ id }, { stage }) => receipts.push(`${id} ${stage}`),
+    refuse: ({ id }, refusal) => receipts.push(`${id} ${refusal}`),
+    alert: () => undefined,
+    stored: () => undefined,
+  });
+  return { intake, receipts };
+}
+
+const envelope = () => packEnvelope(message, 'site-a', signer, codec);
+
+test('no receipt before the store has the message', async () => {
+  let done: (kept: Kept[]) => void = () => undefined;
+  const { intake, receipts } = intakeOver(
+    () =>
+      new Promise((resolve) => {
+        done = resolve;
+      }),
+  );
+  const taking = intake.take('site-a', envelope());
+  await Promise.resolve();
+  expect(receipts).toEqual([]);
+  done([{ kind: 'new', standing: STANDING }]);
+  await taking;
+  expect(receipts).toEqual(['00000000000001 stored']);
+});
+
+test('no receipt at all when the store refuses', async () => {
+  const { intake, receipts } = intakeOver(() => Promise.reject(new OdecetError('store-full', 'no room')));
+  await expect(intake.take('site-a', envelope())).rejects.toMatchObject({ failure: { code: 'store-full' } });
+  expect(receipts).toEqual([]);
+});
