@@ -65,6 +65,13 @@ test.each<[string, ParkOptions, (park: Park) => void, Millis]>([
   ['a clock that is slewed as fast as chrony does', { lines }, ({ clock }) => clock.drift(-83_333), 2 * HOUR_MS],
   ['a clock that drifts', { lines }, ({ clock }) => clock.drift(500), 3 * HOUR_MS],
   ['a rehearsal a thousand times as fast', { lines, wallFaster: 1_000 }, () => undefined, 30_000],
+  // The two clocks are not read at one instant: a second of the wire is a quarter of an hour there.
+  [
+    '... where the program was held up for a moment',
+    { lines, wallFaster: 1_000 },
+    ({ clock }) => clock.stepWall(1_000_000),
+    30_000,
+  ],
   [
     'meters asked every quarter of an hour',
     { lines, settings: { everyMs: 900_000 } },
