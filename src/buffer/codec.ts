@@ -21,7 +21,7 @@ export function isChannel(text: string | undefined): text is Channel {
   return text !== undefined && Object.hasOwn(CHANNEL_UNIT, text);
 }
 
-export function isSource(text: string | undefined): text is ReadingSource {
+function isSource(text: string | undefined): text is ReadingSource {
   return text === 'sampled' || text === 'stored';
 }
 
