@@ -32,7 +32,8 @@ export function agesToRead(
   const first = known.find(({ at }) => at <= to);
 
   const between = newer ? unread(read, newer.age + 1, (first?.age ?? count) - 1) : [];
-  const located = first !== undefined && (between.length === 0 || to - first.at < spacing);
+  // Not by the spacing seen so far: after an outage it may be too wide, and the wanted record would be passed by.
+  const located = first !== undefined && (between.length === 0 || to - first.at < QUARTER_MS);
   if (located) return onward(known, read, count, first, from, spacing);
   if (!newer || between.length === 0) return [];
   if (first) return [between[Math.floor(between.length / 2)]!];
