@@ -14,13 +14,15 @@ import {
 } from '../../core/decimal.ts';
 import type { Channel, Interval } from '../../core/interval.ts';
 import { cut } from '../../core/schedule.ts';
-import { isoUtc, type MarketDay, MINUTE_MS, type Millis, type Span, type UtcMs } from '../../core/time.ts';
+import { isoUtc, type MarketDay, type Span, type UtcMs } from '../../core/time.ts';
 import { intervalKey } from '../../sandbox/market.ts';
+import { excuseOf, isStoredExcused, isTouched, type Witness } from './excuses.ts';
 import type { Episode } from './faults.ts';
 import type { ImaginedSite } from './imagined-site.ts';
+import { storeComplaints } from './judge-store.ts';
 import type { RunningMeter } from './meters.ts';
 import type { Held, Operator } from './operator.ts';
-import { doubtfulClocks, type Reach, reachOf } from './reach.ts';
+import { type Reach, reachOf } from './reach.ts';
 import type { SiteLife } from './site-life.ts';
 import type { Trace } from './trace.ts';
 import { type Truth, truthOf } from './truth.ts';
@@ -75,11 +77,6 @@ interface Case {
   readonly tally: Tally;
 }
 
-/** After this much clear time a frozen value must have been fetched. */
-const CLEAR_ENOUGH_MS: Millis = 26 * MINUTE_MS;
-const NEAR_MS: Millis = 45 * MINUTE_MS;
-const BLOCKED_LEAST_MS: Millis = 4 * MINUTE_MS;
-
 export async function judge(parts: JudgeParts): Promise<Findings> {
   const { site, meters, episodes, operator, life } = parts;
   const tally: Tally = {
@@ -99,7 +96,7 @@ export async function judge(parts: JudgeParts): Promise<Findings> {
   }
   for (const what of operator.doubles) tally.broken.push(`sent twice: ${what}`);
   for (const id of operator.reused) tally.broken.push(`message id ${id} was used for two contents`);
-  await judgeStore(parts, tally);
+  tally.broken.push(...(await storeComplaints(parts.buffer, life)));
   return { ...tally, doubled: operator.doubles.length };
 }
 
@@ -185,12 +182,6 @@ function mayBeCorrected({ parts }: Case, held: readonly Held[], row: LedgerRow):
   return newer.some(({ message }) => parts.operator.rejected.has(message)) || row.quality === 'missing';
 }
 
-function isTouched(life: SiteLife, row: LedgerRow): boolean {
-  if (life.flipped.size === 0) return false;
-  const names = [row.point, ...row.deliveries.map(({ message }) => message)];
-  return [...life.flipped].some((key) => names.some((name) => key.includes(name)) || key.startsWith('j/'));
-}
-
 async function judgeValues(
   one: Case,
   { channel, intervals, held, rows }: ChannelDay,
@@ -210,7 +201,7 @@ async function judgeValues(
       }
     }
     const last = all?.at(-1);
-    if (last?.row.quality === 'computed' && meter.plan.stores && !excusedStored(one, spans[n]!)) {
+    if (last?.row.quality === 'computed' && meter.plan.stores && !isStoredExcused(witnessOf(one), spans[n]!)) {
       tally.unexplained++;
       tally.broken.push(
         `computed without a cause: ${meter.plan.device.id} ${isoUtc(last.row.start)}, the meter had frozen it`,
@@ -275,7 +266,7 @@ function causeOf(one: Case, row: LedgerRow, interval: Interval | undefined): str
   if (row.state === 'lost' || isTouched(one.parts.life, row)) return 'damaged';
   if (row.state !== 'missing') return undefined;
   const isSaid = interval?.quality === 'missing' && interval.findings.length > 0;
-  return (isSaid && excused(one, row)) || 'none';
+  return (isSaid && excuseOf(witnessOf(one), row)) || 'none';
 }
 
 /** Only whole days are sent: one interval that has a cause excuses the others of its day. */
@@ -301,54 +292,6 @@ function explainDay(one: Case, channels: readonly ChannelDay[], day: MarketDay):
   );
 }
 
-function excused(one: Case, span: Span): string | undefined {
-  const { meter, reach } = one;
-  const near = [span.start, span.end].some(
-    (at) =>
-      reach.blockedMs({ start: at - NEAR_MS, end: at + NEAR_MS }) >= BLOCKED_LEAST_MS ||
-      reach.wallDoubtMs(at) > 0 ||
-      isFlippedNear(one, at),
-  );
-  if (!near) return undefined;
-  return !meter.plan.stores || excusedStored(one, span) ? 'unreachable' : undefined;
-}
-
-/** The frozen value of one of the edges could not be fetched as long as the meter kept it, or came with a clock that was off. */
-function excusedStored(one: Case, span: Span): boolean {
-  const { meter, reach } = one;
-  const { periodsKept, minutes } = meter.plan;
-  return [span.start, span.end].some((at) => {
-    const window = { start: at, end: at + periodsKept * minutes * MINUTE_MS };
-    const wasOff = doubtfulClocks(meter, one.parts.life.wall()).some(
-      ({ start, end }) => start <= window.end && end >= at - MINUTE_MS,
-    );
-    return (
-      wasOff || reach.longestClear(window) < CLEAR_ENOUGH_MS || reach.wallDoubtMs(at) > 0 || isFlippedNear(one, at)
-    );
-  });
-}
-
-function isFlippedNear({ meter, parts }: Case, at: UtcMs): boolean {
-  const { device } = meter.plan;
-  return [...parts.life.flipped].some((key) => {
-    if (key.startsWith('j/')) return true;
-    const [kind, day, its, , time] = key.split('/');
-    if (kind !== 'r' || its !== device.id) return false;
-    return !(Math.abs(Date.parse(`${day}T${time?.split('~')[0]}`) - at) >= 2 * NEAR_MS);
-  });
-}
-
-/** The store agrees with itself, but for the records that a flipped bit has damaged: those are named. */
-async function judgeStore({ buffer, life }: JudgeParts, tally: Tally): Promise<void> {
-  const found = await buffer.verify();
-  const { clean, damaged, quarantined } = found;
-  if (life.flipped.size === 0) {
-    if (!clean) tally.broken.push(`the store contradicts itself: ${JSON.stringify(found).slice(0, 500)}`);
-    return;
-  }
-  const named = new Set([...damaged.map(({ key }) => key), ...quarantined]);
-  for (const { key } of damaged) if (!life.flipped.has(key)) tally.broken.push(`damage that nobody did: ${key}`);
-  for (const key of life.flipped)
-    if (!named.has(key) && !life.damages.has(key) && !/^[vwc]\//.test(key))
-      tally.broken.push(`a flipped bit was not noticed: ${key}`);
+function witnessOf({ meter, reach, parts }: Case): Witness {
+  return { meter, reach, life: parts.life };
 }

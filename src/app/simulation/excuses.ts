@@ -1,0 +1,62 @@
+import type { LedgerRow } from '../../buffer/index.ts';
+import { MINUTE_MS, type Millis, type Span, type UtcMs } from '../../core/time.ts';
+import type { RunningMeter } from './meters.ts';
+import { doubtfulClocks, type Reach } from './reach.ts';
+import type { SiteLife } from './site-life.ts';
+
+/** What is known of a meter's weather. */
+export interface Witness {
+  readonly meter: RunningMeter;
+  readonly reach: Reach;
+  readonly life: SiteLife;
+}
+
+/** After this much clear time a frozen value must have been fetched. */
+const CLEAR_ENOUGH_MS: Millis = 26 * MINUTE_MS;
+const NEAR_MS: Millis = 45 * MINUTE_MS;
+const BLOCKED_LEAST_MS: Millis = 4 * MINUTE_MS;
+
+/** Why the meter could not tell an interval of this span; undefined where it could. */
+export function excuseOf(one: Witness, span: Span): string | undefined {
+  const { meter, reach } = one;
+  const near = [span.start, span.end].some(
+    (at) =>
+      reach.blockedMs({ start: at - NEAR_MS, end: at + NEAR_MS }) >= BLOCKED_LEAST_MS ||
+      reach.wallDoubtMs(at) > 0 ||
+      isFlippedNear(one, at),
+  );
+  if (!near) return undefined;
+  return !meter.plan.stores || isStoredExcused(one, span) ? 'unreachable' : undefined;
+}
+
+/** The frozen value of one of the edges could not be fetched as long as the meter kept it, or came with a clock that was off. */
+export function isStoredExcused(one: Witness, span: Span): boolean {
+  const { meter, reach } = one;
+  const { periodsKept, minutes } = meter.plan;
+  return [span.start, span.end].some((at) => {
+    const window = { start: at, end: at + periodsKept * minutes * MINUTE_MS };
+    const wasOff = doubtfulClocks(meter, one.life.wall()).some(
+      ({ start, end }) => start <= window.end && end >= at - MINUTE_MS,
+    );
+    return (
+      wasOff || reach.longestClear(window) < CLEAR_ENOUGH_MS || reach.wallDoubtMs(at) > 0 || isFlippedNear(one, at)
+    );
+  });
+}
+
+function isFlippedNear({ meter, life }: Witness, at: UtcMs): boolean {
+  const { device } = meter.plan;
+  return [...life.flipped].some((key) => {
+    if (key.startsWith('j/')) return true;
+    const [kind, day, its, , time] = key.split('/');
+    if (kind !== 'r' || its !== device.id) return false;
+    return !(Math.abs(Date.parse(`${day}T${time?.split('~')[0]}`) - at) >= 2 * NEAR_MS);
+  });
+}
+
+/** A flipped bit has hit what stands behind a row of the ledger. */
+export function isTouched(life: SiteLife, row: LedgerRow): boolean {
+  if (life.flipped.size === 0) return false;
+  const names = [row.point, ...row.deliveries.map(({ message }) => message)];
+  return [...life.flipped].some((key) => names.some((name) => key.includes(name)) || key.startsWith('j/'));
+}
