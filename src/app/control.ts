@@ -136,6 +136,13 @@ export async function askGateway(
   }
 }
 
+/** Whether a gateway listens on the socket of a state folder. */
+export async function isGatewayThere(stateFolder: string): Promise<boolean> {
+  const socket = await connect(controlPath(stateFolder));
+  socket?.destroy();
+  return socket !== undefined;
+}
+
 async function* partsOf(socket: Socket, request: GatewayRequest): AsyncGenerator<unknown, unknown> {
   try {
     socket.write(`${JSON.stringify(request)}\n`);

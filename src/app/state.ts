@@ -6,12 +6,14 @@ import { isoUtc, parseUtc, type UtcMs } from '../core/time.ts';
 import { hostAppendLog } from '../host/append-log.ts';
 import { hostFolder } from '../host/folder.ts';
 import { openLevelStore } from '../host/store-level.ts';
+import { isTaken } from '../host/store-level-repair.ts';
 import { damagedTables } from '../host/store-level-tables.ts';
 import type { AppendLog } from '../machine/append-log.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { Folder } from '../machine/folder.ts';
 import type { Log } from '../machine/log.ts';
 import type { Store } from '../machine/store.ts';
+import { isGatewayThere } from './control.ts';
 import { type OpenedStore, openOrRepair, repaired, STORE_FOLDER } from './open-store.ts';
 import { planPoints } from './plan.ts';
 import { lookThrough } from './repair.ts';
@@ -84,7 +86,7 @@ interface Opening {
 /** What a gateway does at every start but the first: repairs what does not open, and looks through what is doubtful. */
 async function openAgain(opening: Opening, installed: string): Promise<State> {
   const { path, folder, vital, clock, log } = opening;
-  const wanted = (await folder.readText(REPAIR_FILE))?.trim() || (await damageAfterCrash(path, folder));
+  const wanted = (await isInUse(path)) ? undefined : await repairWanted(path, folder);
   const opened = wanted
     ? await repaired(join(path, STORE_FOLDER), wanted, clock.now())
     : await openOrRepair(path, vital, clock.now(), log);
@@ -116,6 +118,15 @@ async function checkOpened(
 function causeOf(doubts: number, behind: object): { cause: string } | undefined {
   if (doubts > 0) return { cause: `${doubts} of the youngest records are damaged or gone` };
   return Object.keys(behind).length > 0 ? { cause: 'the store has forgotten what the second copy knows' } : undefined;
+}
+
+/** Nothing is looked at or mended of what another gateway works with; opening it is refused in words. */
+async function isInUse(path: string): Promise<boolean> {
+  return (await isTaken(join(path, STORE_FOLDER))) || (await isGatewayThere(path));
+}
+
+async function repairWanted(path: string, folder: Folder): Promise<string | undefined> {
+  return (await folder.readText(REPAIR_FILE))?.trim() || (await damageAfterCrash(path, folder));
 }
 
 /**

@@ -21,10 +21,6 @@ export function isChannel(text: string | undefined): text is Channel {
   return text !== undefined && Object.hasOwn(CHANNEL_UNIT, text);
 }
 
-function isSource(text: string | undefined): text is ReadingSource {
-  return text === 'sampled' || text === 'stored';
-}
-
 const whole = z.int();
 const decimalSchema = z.string().transform(readDecimal);
 const unitSchema = z.custom<Unit>((value) => typeof value === 'string' && Object.hasOwn(UNITS, value));

@@ -1,4 +1,5 @@
-import { cp, readdir } from 'node:fs/promises';
+import { cp, readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import { OdecetError } from '../core/failure.ts';
 import { openError } from './store-level-error.ts';
@@ -26,6 +27,16 @@ async function copyFolder(folder: string, copy: string): Promise<void> {
   } catch (error) {
     throw openError(folder, error);
   }
+}
+
+/**
+ * Whether a process has the store open: LevelDB holds a lock on the file LOCK. Asked without opening, because opening a damaged
+ * store may end this process. Where the system does not tell (not Linux) the answer is no.
+ */
+export async function isTaken(folder: string): Promise<boolean> {
+  const lock = await stat(join(folder, 'LOCK')).catch(() => undefined);
+  const locks = await readFile('/proc/locks', 'utf8').catch(() => '');
+  return lock !== undefined && new RegExp(`:${lock.ino} `).test(locks);
 }
 
 /** Whether a folder has files that can hold records. */
