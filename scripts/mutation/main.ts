@@ -92,13 +92,15 @@ function run({ name, faults }: Fault, folder: string): Result {
     encoding: 'utf8',
     maxBuffer: 2 ** 28,
   });
-  const last = done.stdout.trim().split('\n').at(-1) ?? '';
-  const report: unknown = last.startsWith('{') ? JSON.parse(last) : undefined;
-  if (!isReport(report)) throw new Error(`${name}: the simulation did not run: ${done.stderr.slice(-500)}`);
-  const [first] = report.broken;
-  return first === undefined ? { name, how: `${seeds} seeds passed` } : { name, caughtBy: report.seed, how: first };
+  const reports = done.stdout.split('\n').flatMap((line): Report[] => (line.startsWith('{') ? [JSON.parse(line)] : []));
+  const broken = reports.find((report) => report.broken.length > 0);
+  if (broken) return { name, caughtBy: broken.seed, how: broken.broken[0]! };
+  if (reports.length === Number(seeds)) return { name, how: `${seeds} seeds passed` };
+  const why = done.error ? String(done.error) : done.stderr.trim().slice(-300);
+  return { name, caughtBy: reports.length + 1, how: `the run did not come to an end: ${why}` };
 }
 
-function isReport(value: unknown): value is { readonly seed: number; readonly broken: readonly string[] } {
-  return typeof value === 'object' && value !== null && 'seed' in value && 'broken' in value;
+interface Report {
+  readonly seed: number;
+  readonly broken: readonly string[];
 }

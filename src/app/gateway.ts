@@ -6,7 +6,7 @@ import { type Collector, createCollector } from '../collect/collector.ts';
 import type { CollectorStatus } from '../collect/round.ts';
 import { marketDaySpan } from '../core/calendar.ts';
 import type { FieldDriver } from '../core/driver.ts';
-import type { UtcMs } from '../core/time.ts';
+import type { Millis, UtcMs } from '../core/time.ts';
 import type { BoundDevice } from '../device/bound.ts';
 import type { LineConfig } from '../device/site.ts';
 import type { Box } from '../machine/box.ts';
@@ -46,6 +46,8 @@ export interface GatewayParts {
   /** Where combustion heat comes from; the site file alone where absent. */
   readonly heat?: HeatSupply;
   readonly alert: (alert: UplinkAlert) => void;
+  /** See CollectSettings; as the collector thinks best where absent. */
+  readonly waitMostMs?: Millis;
   readonly clock: Clock;
   readonly entropy: Entropy;
   readonly log: Log;
@@ -128,7 +130,7 @@ async function runTogether(
 }
 
 function assembleCollector(
-  { loaded, buffer, installedAt, lineOf, clock, entropy, log }: GatewayParts,
+  { loaded, buffer, installedAt, lineOf, waitMostMs, clock, entropy, log }: GatewayParts,
   points: readonly PointPlan[],
   drivers: Gateway['drivers'],
 ): Collector {
@@ -145,7 +147,11 @@ function assembleCollector(
       devices: [...devices.values()].filter((device) => device.config.line === line.id),
     })),
     drivers,
-    settings: { ...site.collect, clockOffMsMax: site.profile.clockOffMsMax },
+    settings: {
+      ...site.collect,
+      clockOffMsMax: site.profile.clockOffMsMax,
+      ...(waitMostMs !== undefined && { waitMostMs }),
+    },
     boundaryMinutes(device) {
       const minutes = pointsOf(device).map((point) => point.minutes);
       return minutes.length === 0 ? undefined : minutes.includes(15) ? 15 : 60;

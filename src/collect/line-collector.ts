@@ -47,6 +47,8 @@ export interface CollectSettings {
   readonly settleMs: Millis;
   readonly backoff: BackoffRule;
   readonly clockOffMsMax: Millis;
+  /** The longest wait without a look at the wall; a simulated year has none to spare for idle looks. */
+  readonly waitMostMs?: Millis;
 }
 
 export interface LineCollectorParts {
@@ -117,7 +119,7 @@ export function createLineCollector(parts: LineCollectorParts): LineCollector {
     await waitUntil(
       clock,
       choice,
-      Math.min(WAIT_MOST_MS, Math.max(WAIT_LEAST_MS, settings.everyMs)),
+      settings.waitMostMs ?? Math.min(WAIT_MOST_MS, Math.max(WAIT_LEAST_MS, settings.everyMs)),
       asked.bell,
       signal,
     );

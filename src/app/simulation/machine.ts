@@ -1,9 +1,10 @@
 import type { Buffer, Damage } from '../../buffer/index.ts';
 import { openBuffer } from '../../buffer/index.ts';
 import type { Message } from '../../core/message.ts';
-import type { UtcMs } from '../../core/time.ts';
+import { MINUTE_MS, type UtcMs } from '../../core/time.ts';
 import type { Clock } from '../../machine/clock.ts';
 import type { Store } from '../../machine/store.ts';
+import type { Timers } from '../../machine/timers.ts';
 import { type SimClock, simClock } from '../../sim/clock.ts';
 import { simEntropy } from '../../sim/entropy.ts';
 import { type LineFault, type SimLine, simLine } from '../../sim/line.ts';
@@ -42,12 +43,15 @@ export interface Machine {
   cut(): void;
 }
 
+/** A look every five minutes instead of every few seconds: a wall that steps back is noticed that much later. */
+const WAIT_MOST_MS = 5 * MINUTE_MS;
+
 /** Switches the machine on. Rejects when the program cannot start, with the store closed. */
 export async function bootMachine(parts: MachineParts, wallAt: UtcMs, first: boolean): Promise<Machine> {
   const { world, random, disk, site, meters, trace } = parts;
   const life = world.newLife();
   const clock = simClock(life, wallAt);
-  const store = await disk.open(first);
+  const store = impatient(await disk.open(first), world);
   const buffer = await openOrClose(store, clock, parts.onDamage);
   const lines = new Map(
     site.site.lines.map((line) => {
@@ -68,6 +72,7 @@ export async function bootMachine(parts: MachineParts, wallAt: UtcMs, first: boo
     lineOf: ({ id }) => lines.get(id)!,
     deliver: (message, signal) => parts.deliver(message, clock, signal),
     alert: () => undefined,
+    waitMostMs: WAIT_MOST_MS,
     clock,
     entropy: simEntropy(random.fork('entropy')),
     log: trace.log,
@@ -88,6 +93,29 @@ export async function bootMachine(parts: MachineParts, wallAt: UtcMs, first: boo
       life.end();
       disk.powerCut();
     },
+  };
+}
+
+/** So many calls in one instant of virtual time are a program that goes round and round. */
+const CALLS_AT_ONCE_MAX = 100_000;
+
+function impatient(store: Store, timers: Timers): Store {
+  let [at, calls] = [0, 0];
+  const counted = <T>(call: () => Promise<T>): Promise<T> => {
+    calls = at === timers.monotonicMs() ? calls + 1 : 0;
+    at = timers.monotonicMs();
+    if (calls < CALLS_AT_ONCE_MAX) return call();
+    return Promise.reject(
+      new Error(`${calls} calls of the store while no time passed: the program goes round and round`),
+    );
+  };
+  return {
+    get: (key) => counted(() => store.get(key)),
+    getMany: (keys) => counted(() => store.getMany(keys)),
+    range: (range) => counted(() => store.range(range)),
+    batch: (ops) => store.batch(ops),
+    size: () => store.size(),
+    close: () => store.close(),
   };
 }
 
