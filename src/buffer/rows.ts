@@ -85,7 +85,7 @@ export async function* walk(
     const last = page.at(-1);
     if (!last || page.length < limit) return;
     const bytes = page.reduce((sum, [, value]) => sum + value.length, 0);
-    if (bytes * 4 < PAGE_BYTES) limit = Math.min(limit * 4, PAGE_ROWS_MAX);
+    if (bytes * 8 < PAGE_BYTES) limit = Math.min(limit * 8, PAGE_ROWS_MAX);
     rest = reverse ? { ...rest, lt: last[0] } : { ...rest, gte: `${last[0]}\u0000` };
   }
 }
