@@ -5,6 +5,8 @@ import { defineConfig } from 'vitest/config';
  * programs on a clock that runs thousands of times faster, which load disturbs: one file at a time, and after all others.
  */
 const INTEGRATION = 'test/integration/**/*.test.ts';
+/** Hundreds of messages through broker, database and relays that are killed on the way: minutes each, by scripts/soak. */
+const SOAK = 'test/soak/**/*.test.ts';
 
 export default defineConfig({
   test: {
@@ -16,7 +18,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['src/**/*.test.ts', 'drivers/**/*.test.ts', 'test/**/*.test.ts', 'scripts/**/*.test.ts'],
-          exclude: [INTEGRATION, '**/node_modules/**'],
+          exclude: [INTEGRATION, SOAK, '**/node_modules/**'],
           testTimeout: 20_000,
           sequence: { groupOrder: 0 },
         },
@@ -29,6 +31,16 @@ export default defineConfig({
           testTimeout: 30_000,
           fileParallelism: false,
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          name: 'soak',
+          include: [SOAK],
+          globalSetup: 'test/kit/built.ts',
+          testTimeout: 300_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
         },
       },
     ],
