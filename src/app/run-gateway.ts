@@ -26,8 +26,9 @@ import type { LoadedSite } from './site-files.ts';
 import { noteUnreadable, openState, type State, stateFolder } from './state.ts';
 import { type GatewayStatus, readStatus, writeStatus } from './status.ts';
 
-/** Real time between two writings of the status file. */
-const STATUS_EVERY_MS = 2 * SECOND_MS;
+/** Real time between two looks at the status, and between two writings of its file while nothing happens. */
+const STATUS_LOOK_EVERY_MS = 2 * SECOND_MS;
+const STATUS_WRITE_EVERY_MS = 15 * SECOND_MS;
 
 /** The gateway on the real machine. Nothing is opened before everything that can be wrong at the start has been looked at. */
 export async function runGateway(loaded: LoadedSite, clock: Clock, log: Log, signal: AbortSignal): Promise<void> {
@@ -106,14 +107,30 @@ async function writtenByProcess(): Promise<number | undefined> {
   return count === undefined ? undefined : Number(count);
 }
 
+/** The file is for when nobody can be asked: written when something happened to messages or devices, else seldom, to spare the flash. */
 async function keepStatus(
   folder: Folder,
   read: () => Promise<GatewayStatus>,
   clock: Clock,
   signal: AbortSignal,
 ): Promise<void> {
+  let told: string | undefined;
+  let toldAt = Number.NEGATIVE_INFINITY;
   while (!signal.aborted) {
-    await writeStatus(folder, read);
-    await clock.sleep(STATUS_EVERY_MS, signal).catch(() => {});
+    const status = await read().catch(() => undefined);
+    const news = status && newsOf(status);
+    if (status && (news !== told || clock.monotonicMs() - toldAt >= STATUS_WRITE_EVERY_MS)) {
+      await writeStatus(folder, status);
+      told = news;
+      toldAt = clock.monotonicMs();
+    }
+    await clock.sleep(STATUS_LOOK_EVERY_MS, signal).catch(() => {});
   }
+}
+
+function newsOf({ waiting, devices }: GatewayStatus): string {
+  return JSON.stringify([
+    waiting,
+    devices.map(({ device, lastFailure, failuresInRow }) => failuresInRow > 0 && [device, lastFailure?.code]),
+  ]);
 }

@@ -34,9 +34,9 @@ export async function readStatus(
 }
 
 /** A status that cannot be written is no reason to stop: the next one follows in seconds. */
-export async function writeStatus(folder: Folder, read: () => Promise<GatewayStatus>): Promise<void> {
+export async function writeStatus(folder: Folder, status: GatewayStatus): Promise<void> {
   try {
-    await folder.write(STATUS_FILE, JSON.stringify(await read(), null, 1));
+    await folder.write(STATUS_FILE, JSON.stringify(status, null, 1));
   } catch {
     // The stages tell about a store or disk that fails; this file only repeats what they know.
   }

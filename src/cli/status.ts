@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { askGateway } from '../app/control.ts';
 import { loadSite } from '../app/site-files.ts';
 import { stateFolder } from '../app/state.ts';
 import { type GatewayStatus, STATUS_FILE } from '../app/status.ts';
@@ -26,13 +27,11 @@ export function statusCommand(): Command {
       if (isBrokerOptions(options)) return showSites(options);
       if (config === undefined) throw new OdecetError('usage', 'name a site with --config or a broker with --broker');
       const folder = stateFolder(loadSite(config));
-      const text = await hostFolder(folder).readText(STATUS_FILE);
-      if (text === undefined) throw new OdecetError('store-missing', `${folder}: no gateway has run here yet`);
+      const status = await statusOf(folder);
       if (json) {
-        process.stdout.write(`${text}\n`);
+        process.stdout.write(`${JSON.stringify(status, null, 1)}\n`);
         return;
       }
-      const status = JSON.parse(text) as GatewayStatus;
       process.stdout.write(
         `${status.site} at ${status.at}: ${status.waiting.length} messages wait, ${status.roundsWaiting} rounds not yet kept\n`,
       );
@@ -54,6 +53,15 @@ export function statusCommand(): Command {
         ),
       );
     });
+}
+
+/** From the gateway that runs, else what the last one wrote. */
+async function statusOf(folder: string): Promise<GatewayStatus> {
+  const answered = await askGateway(folder, { do: 'status' });
+  if (answered) return answered.done as GatewayStatus;
+  const text = await hostFolder(folder).readText(STATUS_FILE);
+  if (text === undefined) throw new OdecetError('store-missing', `${folder}: no gateway has run here yet`);
+  return JSON.parse(text) as GatewayStatus;
 }
 
 function lineRow(line: GatewayStatus['lines'][number]): Record<string, string | number> {

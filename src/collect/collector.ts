@@ -7,9 +7,10 @@ import type { Line } from '../machine/line.ts';
 import type { Log } from '../machine/log.ts';
 import type { AskedWork } from './asked.ts';
 import type { LineTraits } from './bus.ts';
-import { type CollectSettings, createLineCollector } from './line-collector.ts';
+import { createLineCollector } from './line-collector.ts';
 import { createOuttray } from './outtray.ts';
 import type { CollectorStatus, Sink } from './round.ts';
+import type { CollectSettings } from './settings.ts';
 import { createWallWatch } from './wall-watch.ts';
 
 /** Rounds kept in memory while the sink fails: some megabytes; at one round a second half an hour. */

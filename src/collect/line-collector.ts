@@ -1,4 +1,4 @@
-import { type BackoffRule, backoffMs } from '../core/backoff.ts';
+import { backoffMs } from '../core/backoff.ts';
 import type { FieldDriver, ReadRequest } from '../core/driver.ts';
 import { FAILURES, type Failure, type FailureCode, OdecetError } from '../core/failure.ts';
 import { isoUtc, type Millis, type MonotonicMs, type Span, type UtcMs } from '../core/time.ts';
@@ -28,6 +28,7 @@ import { roundOf } from './readings.ts';
 import { restUntilNextPass, withGaps, withoutNewest } from './refill.ts';
 import type { DeviceStatus, LineStatus, Round } from './round.ts';
 import { dialogueRules } from './rules.ts';
+import type { CollectSettings } from './settings.ts';
 import { waitUntil } from './wait.ts';
 import type { WallWatch } from './wall-watch.ts';
 
@@ -39,17 +40,6 @@ const ASKED_ROOM_MS: Millis = 5_000;
 const WAIT_LEAST_MS: Millis = 1_000;
 /** Even the fastest slewing of a clock (chrony: 8 %) gains less in this than a step. */
 const WAIT_MOST_MS: Millis = 10_000;
-
-export interface CollectSettings {
-  /** Samples between the boundaries, by the wall. */
-  readonly everyMs: Millis;
-  /** After a boundary, by the wall: how long meters may take to freeze their values. */
-  readonly settleMs: Millis;
-  readonly backoff: BackoffRule;
-  readonly clockOffMsMax: Millis;
-  /** The longest wait without a look at the wall; a simulated year has none to spare for idle looks. */
-  readonly waitMostMs?: Millis;
-}
 
 export interface LineCollectorParts {
   readonly id: string;

@@ -16,8 +16,8 @@ import {
   toyRequestOf,
 } from './collect.testkit.ts';
 import { type Collector, createCollector } from './collector.ts';
-import type { CollectSettings } from './line-collector.ts';
 import type { Round, Sink } from './round.ts';
+import type { CollectSettings } from './settings.ts';
 
 /** A site of toy meters in virtual time. Every meter's index counts the milliseconds since START by its own, true clock. */
 export const START: UtcMs = parseUtc('2026-03-28T04:52:00Z');

@@ -2,7 +2,7 @@ import { mbusDriver } from '../../../drivers/mbus/index.ts';
 import { createModbusDriver } from '../../../drivers/modbus/index.ts';
 import type { LineTraits } from '../../../src/collect/bus.ts';
 import { createCollector } from '../../../src/collect/collector.ts';
-import type { CollectSettings } from '../../../src/collect/line-collector.ts';
+import type { CollectSettings } from '../../../src/collect/settings.ts';
 import type { BoundDevice } from '../../../src/device/bound.ts';
 import { siteSchema } from '../../../src/device/site.ts';
 import type { Clock } from '../../../src/machine/clock.ts';
