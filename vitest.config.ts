@@ -5,7 +5,7 @@ import { defineConfig } from 'vitest/config';
  * programs on a clock that runs thousands of times faster, which load disturbs: one file at a time, and after all others.
  */
 const INTEGRATION = 'test/integration/**/*.test.ts';
-/** Hundreds of messages through broker, database and relays that are killed on the way: minutes each, by scripts/soak. */
+/** Two hundred simulated sites, hundreds of messages through relays that are killed on the way: minutes each, by scripts/soak. */
 const SOAK = 'test/soak/**/*.test.ts';
 
 export default defineConfig({
