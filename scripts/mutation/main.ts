@@ -17,6 +17,9 @@ const COPIED = [
   'tsconfig.json',
   'tsconfig.build.json',
 ];
+/** Short lives of small sites find most faults in seconds. */
+const WEEKS = '0.45';
+const POINTS = '3';
 const BUILD_MS_MAX = 120_000;
 const RUN_MS_MAX = 1_800_000;
 
@@ -30,8 +33,6 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     seeds: { type: 'string', default: '50' },
-    weeks: { type: 'string', default: '0.45' },
-    points: { type: 'string', default: '3' },
   },
 });
 const chosen = PLANTED.filter(
@@ -82,8 +83,9 @@ function build(folder: string): void {
   spawnSync(process.execPath, args, { cwd: folder, timeout: BUILD_MS_MAX, stdio: 'ignore' });
 }
 
-function run({ name, faults }: Fault, folder: string): Result {
-  const { seeds, weeks, points } = values;
+function run({ name, faults, ...other }: Fault, folder: string): Result {
+  const { seeds } = values;
+  const { weeks = WEEKS, points = POINTS } = other;
   const args = ['sim', '--seed', '1', '--runs', seeds, '--weeks', weeks, '--points', points, '--json'];
   if (faults) args.push('--faults', faults);
   const done = spawnSync(process.execPath, [join('dist', 'src', 'main.js'), ...args], {

@@ -9,7 +9,7 @@ import type { Trace } from './trace.ts';
 type ExchangeFault = Exclude<(typeof FAULT_GROUPS)['line'][number], 'line-down'>;
 
 /** Of all exchanges outside storms, this share is spoilt all the same. */
-const ALWAYS_SHARE = 0.001;
+const ALWAYS_SHARE = 0.006;
 const REPLY_TIMEOUT_MS: Millis = 2_000;
 
 /** What a line does to each exchange. TCP checks its bytes itself: they come whole, late, from elsewhere or not at all. */
