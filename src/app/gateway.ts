@@ -9,6 +9,7 @@ import type { FieldDriver } from '../core/driver.ts';
 import type { Millis, UtcMs } from '../core/time.ts';
 import type { BoundDevice } from '../device/bound.ts';
 import type { LineConfig } from '../device/site.ts';
+import { childAbort } from '../machine/abort.ts';
 import type { Box } from '../machine/box.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { Entropy } from '../machine/entropy.ts';
@@ -115,17 +116,17 @@ async function runTogether(
   stages: readonly ((signal: AbortSignal) => Promise<void>)[],
   signal: AbortSignal,
 ): Promise<void> {
-  const failed = new AbortController();
-  const either = AbortSignal.any([signal, failed.signal]);
+  const either = childAbort(signal);
   const running = stages.map(async (stage) => {
     try {
-      await stage(either);
+      await stage(either.signal);
     } catch (error) {
-      failed.abort(error);
+      either.abort(error);
       throw error;
     }
   });
   await Promise.allSettled(running);
+  either.release();
   await Promise.all(running);
 }
 

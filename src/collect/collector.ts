@@ -1,6 +1,7 @@
 import type { FieldDriver } from '../core/driver.ts';
 import type { Span } from '../core/time.ts';
 import type { BoundDevice } from '../device/bound.ts';
+import { childAbort } from '../machine/abort.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { Entropy } from '../machine/entropy.ts';
 import type { Line } from '../machine/line.ts';
@@ -73,7 +74,12 @@ export function createCollector(parts: CollectorParts): Collector {
       const closing = new AbortController();
       const handingOver = outtray.run(closing.signal);
       // A signal for each line: Node warns of a leak where many wait for one.
-      await Promise.all(lines.map((line) => line.run(AbortSignal.any([signal]))));
+      await Promise.all(
+        lines.map((line) => {
+          const own = childAbort(signal);
+          return line.run(own.signal).finally(own.release);
+        }),
+      );
       closing.abort();
       await handingOver;
     },

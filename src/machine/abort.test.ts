@@ -22,3 +22,13 @@ it('leaves nothing behind at a parent that lives on', () => {
   childAbort(parent.signal).release();
   expect(getEventListeners(parent.signal, 'abort')).toHaveLength(0);
 });
+
+it('aborts with the first of two parents and leaves nothing at the other', () => {
+  const [one, other] = [new AbortController(), new AbortController()];
+  const child = childAbort(one.signal, other.signal);
+  other.abort('stop');
+  child.release();
+  expect(child.signal.reason).toBe('stop');
+  expect(getEventListeners(one.signal, 'abort')).toHaveLength(0);
+  expect(childAbort(new AbortController().signal, other.signal).signal.reason).toBe('stop');
+});

@@ -2,6 +2,7 @@ import { type BackoffRule, backoffMs } from '../core/backoff.ts';
 import { failure, OdecetError } from '../core/failure.ts';
 import type { Message } from '../core/message.ts';
 import type { Millis } from '../core/time.ts';
+import { childAbort } from '../machine/abort.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { Entropy } from '../machine/entropy.ts';
 import type { Log } from '../machine/log.ts';
@@ -104,10 +105,11 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
   }
 
   async function rest(ms: Millis, rung: AbortSignal, signal: AbortSignal): Promise<void> {
-    const either = AbortSignal.any([rung, signal]);
-    await clock.sleep(ms, either).catch((reason: unknown) => {
-      if (!either.aborted) throw reason;
+    const either = childAbort(rung, signal);
+    await clock.sleep(ms, either.signal).catch((reason: unknown) => {
+      if (!either.signal.aborted) throw reason;
     });
+    either.release();
   }
 
   function start(claimed: Claimed, signal: AbortSignal): void {

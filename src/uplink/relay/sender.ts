@@ -3,6 +3,7 @@ import { type BackoffRule, backoffMs } from '../../core/backoff.ts';
 import { type Failure, failure, OdecetError } from '../../core/failure.ts';
 import type { Message, MessageId, Reason, Receipt } from '../../core/message.ts';
 import type { Millis, MonotonicMs, UtcMs } from '../../core/time.ts';
+import { childAbort } from '../../machine/abort.ts';
 import type { Clock } from '../../machine/clock.ts';
 import type { Entropy } from '../../machine/entropy.ts';
 import type { Log } from '../../machine/log.ts';
@@ -201,10 +202,11 @@ export function createRelaySender(deps: RelaySenderDeps): RelaySender {
   }
 
   async function rest(ms: Millis, rung: AbortSignal, signal: AbortSignal): Promise<void> {
-    const either = AbortSignal.any([rung, signal]);
-    await clock.sleep(ms, either).catch((reason: unknown) => {
-      if (!either.aborted) throw reason;
+    const either = childAbort(rung, signal);
+    await clock.sleep(ms, either.signal).catch((reason: unknown) => {
+      if (!either.signal.aborted) throw reason;
     });
+    either.release();
   }
 
   async function step(signal: AbortSignal): Promise<void> {
