@@ -1,24 +1,27 @@
 import { resolve } from 'node:path';
 import { hostCodec, loadSigner } from '../host/signer.ts';
 import type { Clock } from '../machine/clock.ts';
-import { loadBroker } from './broker.ts';
 import type { GatewayParts } from './gateway.ts';
 import type { LoadedSite } from './site-files.ts';
-import { loadOperatorCredentials, operatorWay, sitePackOf } from './uplink.ts';
 
 /** The site's way to the operator, and what ends it. */
 export interface Way extends Pick<GatewayParts, 'deliver' | 'relay' | 'certificates'> {
   close(): Promise<void>;
 }
 
-/** What the site's uplink needs from files, checked before anything starts. Throws OdecetError, each with the file. */
+/**
+ * What the site's uplink needs from files, checked before anything starts; of the two ways only the site's own is loaded.
+ * Throws OdecetError, each with the file.
+ */
 export async function loadWay(loaded: LoadedSite, clock: Clock): Promise<Way> {
   const { site, folder, packs } = loaded;
   const { uplink } = site;
   if (uplink.kind === 'direct') {
+    const { loadOperatorCredentials, operatorWay, sitePackOf } = await import('./uplink.ts');
     const credentials = await loadOperatorCredentials(uplink, folder);
     return operatorWay({ operator: uplink, credentials, packOf: sitePackOf(packs), clock });
   }
+  const { loadBroker } = await import('./broker.ts');
   const signer = await loadSigner(resolve(folder, uplink.key));
   const { broker, certificates } = await loadBroker(uplink.broker, site.site, folder);
   return { relay: { uplink, broker, signer, codec: hostCodec() }, certificates, close: async () => undefined };

@@ -1,61 +1,45 @@
 import { Command, CommanderError } from 'commander';
 import { programVersion } from '../app/project.ts';
 import { exitStatus, FAILURES, OdecetError } from '../core/failure.ts';
-import { auditCommand } from './audit.ts';
-import { backupCommand } from './backup.ts';
-import { checkCommand } from './check.ts';
-import { decodeCommand } from './decode.ts';
-import { enrollCommand } from './enroll.ts';
-import { exportCommand } from './export.ts';
-import { gatewayCommand } from './gateway.ts';
-import { heatCommand } from './heat.ts';
-import { ledgerCommand } from './ledger.ts';
-import { listenCommand } from './listen.ts';
-import { metersCommand } from './meters.ts';
-import { profileCommand } from './profile.ts';
-import { readCommand } from './read.ts';
-import { relayCommand } from './relay.ts';
-import { restoreCommand } from './restore.ts';
-import { sandboxCommand } from './sandbox.ts';
-import { scanCommand } from './scan.ts';
-import { simCommand } from './sim.ts';
-import { statusCommand } from './status.ts';
-import { substituteCommand } from './substitute.ts';
-import { traceCommand } from './trace.ts';
-import { verifyCommand } from './verify.ts';
 
-const COMMANDS = [
-  gatewayCommand,
-  checkCommand,
-  statusCommand,
-  profileCommand,
-  ledgerCommand,
-  traceCommand,
-  substituteCommand,
-  auditCommand,
-  heatCommand,
-  exportCommand,
-  verifyCommand,
-  backupCommand,
-  restoreCommand,
-  sandboxCommand,
-  metersCommand,
-  simCommand,
-  decodeCommand,
-  readCommand,
-  scanCommand,
-  listenCommand,
-  relayCommand,
-  enrollCommand,
-];
+/**
+ * Only the command that is asked for is loaded, with what it needs: a gateway runs for years in little memory and wants nothing of
+ * the sandbox, the simulation or the relay in it. Help needs all of them.
+ */
+const COMMANDS: Readonly<Record<string, () => Promise<() => Command>>> = {
+  gateway: async () => (await import('./gateway.ts')).gatewayCommand,
+  check: async () => (await import('./check.ts')).checkCommand,
+  status: async () => (await import('./status.ts')).statusCommand,
+  profile: async () => (await import('./profile.ts')).profileCommand,
+  ledger: async () => (await import('./ledger.ts')).ledgerCommand,
+  trace: async () => (await import('./trace.ts')).traceCommand,
+  substitute: async () => (await import('./substitute.ts')).substituteCommand,
+  audit: async () => (await import('./audit.ts')).auditCommand,
+  heat: async () => (await import('./heat.ts')).heatCommand,
+  export: async () => (await import('./export.ts')).exportCommand,
+  verify: async () => (await import('./verify.ts')).verifyCommand,
+  backup: async () => (await import('./backup.ts')).backupCommand,
+  restore: async () => (await import('./restore.ts')).restoreCommand,
+  sandbox: async () => (await import('./sandbox.ts')).sandboxCommand,
+  meters: async () => (await import('./meters.ts')).metersCommand,
+  sim: async () => (await import('./sim.ts')).simCommand,
+  decode: async () => (await import('./decode.ts')).decodeCommand,
+  read: async () => (await import('./read.ts')).readCommand,
+  scan: async () => (await import('./scan.ts')).scanCommand,
+  listen: async () => (await import('./listen.ts')).listenCommand,
+  relay: async () => (await import('./relay.ts')).relayCommand,
+  enroll: async () => (await import('./enroll.ts')).enrollCommand,
+};
 
-function createProgram(): Command {
+async function createProgram(asked: string | undefined): Promise<Command> {
   const program = new Command('odecet')
     .description('Reads gas correctors and electricity meters and proves to the market operator what was used.')
     .version(programVersion())
     .showHelpAfterError('(odecet --help shows what there is)')
     .exitOverride();
-  for (const command of COMMANDS) program.addCommand(settled(command(), program));
+  const isKnown = asked !== undefined && Object.hasOwn(COMMANDS, asked);
+  for (const name of isKnown ? [asked] : Object.keys(COMMANDS))
+    program.addCommand(settled((await COMMANDS[name]!())(), program));
   return program;
 }
 
@@ -69,7 +53,7 @@ function settled(command: Command, program: Command): Command {
 /** Runs one command; whatever stops it is told in one line, with an exit status of its own (docs/failures.md). */
 export async function runCommand(argv: readonly string[]): Promise<void> {
   try {
-    await createProgram().parseAsync([...argv]);
+    await (await createProgram(argv[2])).parseAsync([...argv]);
   } catch (error) {
     process.exitCode = explain(error);
   }

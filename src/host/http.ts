@@ -1,6 +1,6 @@
+import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls, createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
-import { type buildConnector, Client } from 'undici';
 import { failure } from '../core/failure.ts';
 import type { Http, HttpOutcome, HttpRequest } from '../machine/http.ts';
 import { hostTimers } from './timers.ts';
@@ -60,7 +60,7 @@ async function sendOnce(
   }
 }
 
-/** Not sent: until the connection stands, TLS included, undici has nothing to write to. */
+/** Not sent: until the connection stands, TLS included, there is nothing to write to. */
 async function exchange(context: SecureContext, request: HttpRequest, signal: AbortSignal): Promise<HttpOutcome> {
   const url = new URL(request.url);
   let socket: Socket;
@@ -70,51 +70,59 @@ async function exchange(context: SecureContext, request: HttpRequest, signal: Ab
   } catch (error) {
     return { kind: 'not-sent', failure: failure('operator-unreachable', `${url.origin}: ${reasonOf(error)}`) };
   }
-  const client = new Client(url.origin, {
-    connect: handOverOnce(socket),
-    pipelining: 0,
-    headersTimeout: 0,
-    bodyTimeout: 0,
-    maxHeaderSize: HEADER_BYTES_MAX,
-    maxResponseSize: request.answerBytesMax,
-  });
-  // Unlike a signal given to undici, this ends a request in whatever state it is.
-  const abort = () => void client.destroy(new Error(reasonOf(signal.reason)));
+  const asked = write(socket, url, request);
+  // Ends the request in whatever state it is.
+  const abort = () => void asked.destroy(new Error(reasonOf(signal.reason)));
   signal.addEventListener('abort', abort, { once: true });
   try {
-    return await ask(client, url, request);
+    const answer = await headOf(asked);
+    const body = await bodyOf(answer, request.answerBytesMax);
+    return { kind: 'answer', status: answer.statusCode ?? 0, headers: joined(answer.headers), body };
   } catch (error) {
     return { kind: 'no-answer', failure: failure('operator-no-answer', `${url.origin}: ${reasonOf(error)}`) };
   } finally {
     signal.removeEventListener('abort', abort);
-    await client.destroy();
+    asked.destroy();
     socket.destroy();
   }
 }
 
-async function ask(client: Client, url: URL, request: HttpRequest): Promise<HttpOutcome> {
-  const answer = await client.request({
+/** Over the connection that stands: a second one would be a second try, which is not for this layer to decide. */
+function write(socket: Socket, url: URL, { method, headers, body }: HttpRequest): ClientRequest {
+  const asked = httpRequest({
+    createConnection: () => socket,
+    method,
     path: url.pathname + url.search,
-    method: request.method,
-    headers: { ...request.headers },
-    body: request.body ?? null,
+    headers: { ...headers, host: url.host, connection: 'close', ...(body && { 'content-length': body.length }) },
+    maxHeaderSize: HEADER_BYTES_MAX,
   });
-  const body = await answer.body.bytes();
-  return { kind: 'answer', status: answer.statusCode, headers: joined(answer.headers), body };
+  asked.end(body);
+  return asked;
 }
 
-/**
- * A second connection would be a second try of the same request, which is not for this layer to decide.
- * undici 7.30 resumes its queue only when the connection comes after its connector has returned, so it is handed over a tick later.
- */
-function handOverOnce(socket: Socket): buildConnector.connector {
-  let handedOver = false;
-  return (_, callback) => {
-    if (handedOver) return callback(new Error('the connection was lost'), null);
-    handedOver = true;
-    // Not at once: undici 7 is still inside its own loop and would never start the request.
-    queueMicrotask(() => callback(null, socket));
-  };
+function headOf(asked: ClientRequest): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    asked.once('response', resolve);
+    // Stays: what a server sends behind its answer is an error that nobody waits for any more.
+    asked.on('error', reject);
+  });
+}
+
+async function bodyOf(answer: IncomingMessage, bytesMax: number): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const part of answer as AsyncIterable<Uint8Array>) {
+    bytes += part.length;
+    if (bytes > bytesMax) throw new Error(`the answer is longer than ${bytesMax} bytes`);
+    parts.push(part);
+  }
+  const body = new Uint8Array(bytes);
+  let at = 0;
+  for (const part of parts) {
+    body.set(part, at);
+    at += part.length;
+  }
+  return body;
 }
 
 function openConnection(url: URL, secureContext: SecureContext, signal: AbortSignal): Promise<Socket> {
