@@ -86,6 +86,21 @@ describe('archive of records', () => {
     expect(stamps).toEqual([NEWEST]);
   });
 
+  test('tells what the clock shows that the stamps are from, so that they are not believed when it is off', () => {
+    const meterClock = { modbus: { table: 'holding', address: 60, type: 'local-bcd3' } };
+    const device = modbusDevice({ ...model(48), meterClock }, { blocks: { hours: BASE } });
+    const meter = meterWith(hoursBack(48));
+    const shown = NOW + 71 * MINUTE_MS;
+    meter.write('holding', 60, encodeTime(shown, 'local-bcd3'));
+    const { result, requests } = read(device, meter, NEWEST, NEWEST);
+    expect(result.clock).toBe(shown);
+    expect(requests).toHaveLength(2);
+    meter.write('holding', 60, [0xffff, 0xffff, 0xffff]);
+    const unset = read(device, meter, NEWEST, NEWEST).result;
+    expect(unset.clock).toBeUndefined();
+    expect(unset.unusable).toMatchObject([{ code: 'clock-not-credible' }]);
+  });
+
   test('a gap days ago is found from the newest stamp', () => {
     const from = NEWEST - 50 * HOUR_MS;
     const { requests, stamps, result } = read(deviceOf(720), meterWith(hoursBack(720)), from, from + 2 * HOUR_MS);

@@ -7,7 +7,7 @@ import { agesToRead } from './archive-search.ts';
 import { recordsBySelector } from './archive-selector.ts';
 import type { RecordSource } from './archive-source.ts';
 import { anchorAges, type Dated, dateRecords, type RecordStamp, refuseDoubtful } from './archive-stamps.ts';
-import { clockOf } from './current.ts';
+import { clockOf, clockPlace, readClock } from './clock.ts';
 import { identityPlace, readIdentity } from './identity.ts';
 import type { Inquiry } from './inquiry.ts';
 import { decodeNumber } from './numbers.ts';
@@ -27,6 +27,7 @@ export interface ArchiveSpan {
 export function archiveInquiry(device: BoundDevice, span: ArchiveSpan): Inquiry {
   const source = sourceOf(device);
   const identity = identityPlace(device);
+  const meterClock = clockPlace(device);
   const clock = clockOf(device);
   const asked: number[] = [];
   const stamps = new Map<number, RecordStamp>();
@@ -46,7 +47,7 @@ export function archiveInquiry(device: BoundDevice, span: ArchiveSpan): Inquiry 
       const isFirst = answers.length === 0;
       const ages = isFirst ? source.firstAges : furtherAges(dated(answers), source.records, span);
       if (ages.length === 0) return [];
-      const also = isFirst && identity ? [{ value: identity.range }] : [];
+      const also = isFirst ? [identity, meterClock].flatMap((place) => (place ? [{ value: place.range }] : [])) : [];
       const next = source.ask(ages, also, answers);
       asked.push(...next.ages);
       asked.sort((a, b) => a - b);
@@ -54,13 +55,20 @@ export function archiveInquiry(device: BoundDevice, span: ArchiveSpan): Inquiry 
     },
     result(answers): ReadResult {
       const known = readIdentity(identity, answers);
+      const shown = readClock(meterClock, answers, clock, span.now);
       const records = refuseDoubtful(dated(answers));
       const kept = records.filter(({ at }) => at !== undefined && at >= span.from && at <= span.to);
       const outcomes = kept.flatMap((record) => readRecord(source, record, answers));
       return {
         values: outcomes.filter((outcome) => 'value' in outcome),
         identity: known.identity,
-        unusable: [...known.unusable, ...refusals(records), ...outcomes.filter((outcome) => 'code' in outcome)],
+        ...(shown.clock !== undefined && { clock: shown.clock }),
+        unusable: [
+          ...known.unusable,
+          ...shown.unusable,
+          ...refusals(records),
+          ...outcomes.filter((outcome) => 'code' in outcome),
+        ],
       };
     },
   };

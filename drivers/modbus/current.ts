@@ -1,10 +1,10 @@
-import type { MeterClockMode } from '../../src/core/calendar.ts';
 import type { MeterValue, ReadResult } from '../../src/core/driver.ts';
 import { type Failure, failure } from '../../src/core/failure.ts';
 import type { MeterFlag } from '../../src/core/reading.ts';
-import { isoUtc, type UtcMs } from '../../src/core/time.ts';
+import type { UtcMs } from '../../src/core/time.ts';
 import type { BoundDevice } from '../../src/device/bound.ts';
 import type { ReadingSpec } from '../../src/device/model.ts';
+import { clockOf, clockPlace, readClock } from './clock.ts';
 import { type PlacedFlag, placeFlags, raisedFlags } from './flags.ts';
 import { identityPlace, readIdentity } from './identity.ts';
 import type { Inquiry } from './inquiry.ts';
@@ -26,7 +26,7 @@ export function currentInquiry(device: BoundDevice, now: UtcMs): Inquiry {
   const clock = clockOf(device);
   const readings = device.model.readings.map((spec) => placeReading(device, spec));
   const identity = identityPlace(device);
-  const meterClock = device.model.meterClock?.modbus && placeTime(device, device.model.meterClock.modbus);
+  const meterClock = clockPlace(device);
   const flags: readonly PlacedFlag[] = placeFlags(device);
   const wanted: Wanted[] = [...readings.map(wantedOf), ...flags.map(({ range }) => ({ value: range }))];
   if (identity) wanted.push({ value: identity.range });
@@ -39,22 +39,15 @@ export function currentInquiry(device: BoundDevice, now: UtcMs): Inquiry {
       const known = readIdentity(identity, answers);
       const raised = raisedFlags(flags, answers);
       const outcomes = readings.map((reading) => readOne(reading, answers, clock, now, raised));
-      const shown = meterClock && readClock(meterClock, answers, clock, now);
-      const unusable = [...known.unusable, ...outcomes.flatMap((outcome) => outcome.unusable)];
-      if (typeof shown === 'object') unusable.push(shown);
+      const shown = readClock(meterClock, answers, clock, now);
       return {
         values: outcomes.flatMap((outcome) => outcome.values),
         identity: known.identity,
-        ...(typeof shown === 'number' && { clock: shown }),
-        unusable,
+        ...(shown.clock !== undefined && { clock: shown.clock }),
+        unusable: [...known.unusable, ...outcomes.flatMap((outcome) => outcome.unusable), ...shown.unusable],
       };
     },
   };
-}
-
-export function clockOf(device: BoundDevice): ClockSetting {
-  const mode: MeterClockMode = device.model.clock;
-  return { zone: device.zone, mode };
 }
 
 function placeReading(device: BoundDevice, spec: ReadingSpec): PlacedReading {
@@ -100,11 +93,4 @@ function readOne(
   if (fault) return refuse('clock-not-credible', `stamp ${fault}`);
   const raw = hexText(picked.value) + hexText(picked.stamp);
   return { values: [{ ...base, storedAt: stamp.value, raw }], unusable: [] };
-}
-
-/** The instant, or why there is none. Whether the clock is right is for the collector to judge. */
-function readClock(place: PlacedTime, answers: readonly Answer[], clock: ClockSetting, now: UtcMs): UtcMs | Failure {
-  const shown = decodeTime(pick({ value: place.range }, answers).value, place, clock, now);
-  if (shown.kind === 'value') return shown.value;
-  return failure('clock-not-credible', `meter clock, ${rangeText(place.range)}: ${shown.why} (now ${isoUtc(now)})`);
 }
