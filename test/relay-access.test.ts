@@ -4,9 +4,9 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { parse } from 'yaml';
+import { parse, stringify } from 'yaml';
 import { type Mosquitto, startMosquitto } from '../scripts/rehearsal/mosquitto.ts';
-import { enroll, revoke } from '../src/app/enroll.ts';
+import { enroll, giveNumber, revoke } from '../src/app/enroll.ts';
 import { createSiteView } from '../src/app/site-view.ts';
 import { OdecetError } from '../src/core/failure.ts';
 import { startEmbeddedBroker } from '../src/host/broker-embedded.ts';
@@ -14,6 +14,7 @@ import { mqttBroker } from '../src/host/broker-mqtt.ts';
 import { hostClock } from '../src/host/clock.ts';
 import { hostSigner } from '../src/host/signer.ts';
 import type { BrokerSession, Delivered } from '../src/machine/broker.ts';
+import { readRegistry } from '../src/relay/registry.ts';
 import { topicOf } from '../src/uplink/relay/topics.ts';
 import {
   allEmpty,
@@ -63,6 +64,44 @@ test('enrolling makes a key that fits the line in the registry, and keeps what s
   expect(parse(text).sites.map(({ site }: { site: string }) => site)).toEqual(['site-a', 'site-b']);
   expect(hostSigner(await readFile(join(folder, 'site-a', 'site.key'), 'utf8')).publicKey).toBe(line.key);
   expect(parse(uplink).uplink).toMatchObject({ kind: 'relay', key: 'site.key', relayKeys: ['K'.repeat(43)] });
+});
+
+test('each site gets a number of its own, which is nobody else’s afterwards', async () => {
+  for (const file of ['registry.yaml', 'registry.json']) {
+    const registry = join(folder, file);
+    const old = { site: 'old', key: 'K'.repeat(43), senders: ['27XG-CENTROPOL-P'] };
+    await writeFile(registry, file.endsWith('json') ? JSON.stringify({ sites: [old] }) : stringify({ sites: [old] }));
+    const numberOf = async (site: string) => {
+      const { line, uplink } = await enroll(order(site, { registry, out: join(folder, `${file}-${site}`) }));
+      expect(parse(uplink).number).toBe(line.number);
+      return line.number;
+    };
+    expect(await numberOf('site-a')).toBe(1);
+    expect(await giveNumber(registry, 'old')).toBe(2);
+    expect(await giveNumber(registry, 'old')).toBe(2);
+    await revoke(registry, 'old');
+    expect(await numberOf('site-b')).toBe(3);
+    expect(readRegistry(await readFile(registry, 'utf8'), file)).toMatchObject({
+      registry: { sites: [{ site: 'old', number: 2, revoked: true }, { site: 'site-a' }, { number: 3 }] },
+    });
+  }
+});
+
+test('a site or a number that stands in the registry twice is told with its line', async () => {
+  const line = (site: string, number: number, sender = '27XG-CENTROPOL-P') => ({
+    site,
+    number,
+    key: 'K'.repeat(43),
+    senders: [sender],
+  });
+  const said = (...sites: object[]) => {
+    const text = `{"sites": [\n${sites.map((each) => JSON.stringify(each)).join(',\n')}]}`;
+    const read = readRegistry(text, 'registry.json');
+    return read.kind === 'problems' ? read.text : 'good';
+  };
+  expect(said(line('a', 1), line('b', 2), line('c', 1, '27XCEZ-INTRA---M'))).toBe('good');
+  expect(said(line('a', 1), line('b', 1))).toMatch(/registry\.json:3:.*number 1 for 27XG-CENTROPOL-P a second time/);
+  expect(said(line('a', 1), line('a', 2))).toMatch(/registry\.json:3:.*"a" a second time/);
 });
 
 test('a name that is taken, reserved or wrong is refused, and nothing is written', async () => {

@@ -21,9 +21,9 @@ export const PLANTED: readonly Fault[] = [
   },
   {
     name: 'a message id is used again',
-    file: 'src/buffer/journal.ts',
-    from: 'lastId = Math.max(lastId + 1, now());',
-    to: 'lastId = now() - (now() % 86_400_000);',
+    file: 'src/buffer/ids.ts',
+    from: 'last = Math.max(last + 1, now());',
+    to: 'last = now() - (now() % 86_400_000);',
   },
   {
     name: 'the doubled autumn hour is swapped',

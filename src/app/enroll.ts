@@ -4,12 +4,13 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import 'reflect-metadata';
 import * as x509 from '@peculiar/x509';
-import { parseDocument, stringify } from 'yaml';
+import { stringify } from 'yaml';
 import { OdecetError } from '../core/failure.ts';
 import { hostFolder } from '../host/folder.ts';
 import { hostSigner, newKeyPem } from '../host/signer.ts';
-import { readRegistry, type SiteLine } from '../relay/registry.ts';
+import type { SiteLine } from '../relay/registry.ts';
 import { SCRYPT_COST } from './embedded-broker.ts';
+import { openRegistryText } from './registry-text.ts';
 
 export interface EnrollOrder {
   readonly site: string;
@@ -29,7 +30,7 @@ export interface EnrollOrder {
 export interface Enrolled {
   readonly files: readonly string[];
   readonly line: Omit<SiteLine, 'revoked'>;
-  /** The `uplink:` of the site file. */
+  /** The `number:` and `uplink:` of the site file. */
   readonly uplink: string;
 }
 
@@ -47,13 +48,15 @@ export async function enroll(order: EnrollOrder): Promise<Enrolled> {
     throw new OdecetError('usage', `${out} holds a site's key already; name another folder with --out`);
   const keyPem = newKeyPem();
   const password = csr ? undefined : randomBytes(24).toString('base64url');
+  const registered = await openRegistryText(registry);
   const line = {
     site,
+    number: registered.nextNumber(),
     key: hostSigner(keyPem).publicKey,
     senders: [...order.senders],
     ...(password !== undefined && { password: scryptText(password) }),
   };
-  const newRegistry = await withLine(registry, line);
+  const newRegistry = registered.with(line);
   const files: [string, string][] = [['site.key', keyPem]];
   if (password === undefined) files.push(...(await certificateRequest(site)));
   else files.push(['broker.password', `${password}\n`]);
@@ -61,33 +64,20 @@ export async function enroll(order: EnrollOrder): Promise<Enrolled> {
   for (const [name, text] of files) await writeFile(join(out, name), text, { mode: 0o600 });
   if (password !== undefined && order.mosquittoPasswords) await addPassword(order.mosquittoPasswords, site, password);
   await writeWhole(registry, newRegistry);
-  return { files: files.map(([name]) => join(out, name)), line, uplink: uplinkText(order) };
+  return { files: files.map(([name]) => join(out, name)), line, uplink: uplinkText(order, line.number) };
 }
 
 /** Marks a site as revoked: the relays refuse it within a second, the embedded broker too. */
 export async function revoke(registry: string, site: string): Promise<void> {
-  const document = parseDocument(await readText(registry));
-  const lines = document.toJS() as { sites?: { site: string }[] };
-  const place = lines.sites?.findIndex((line) => line.site === site) ?? -1;
-  if (place < 0) throw new OdecetError('usage', `${registry} has no site "${site}"`);
-  document.setIn(['sites', place, 'revoked'], true);
-  await writeWhole(registry, document.toString());
+  await writeWhole(registry, (await openRegistryText(registry)).change(site, 'revoked', true));
 }
 
-async function withLine(registry: string, line: Enrolled['line']): Promise<string> {
-  const document = parseDocument(await readText(registry));
-  if (!document.has('sites')) document.set('sites', []);
-  document.addIn(['sites'], document.createNode(line));
-  const text = document.toString();
-  const read = readRegistry(text, registry);
-  if (read.kind === 'problems') throw new OdecetError('site-invalid', read.text);
-  return text;
-}
-
-async function readText(file: string): Promise<string> {
-  return existsSync(file)
-    ? readFile(file, 'utf8')
-    : '# Sites that may speak to this relay; odecet enroll adds them.\nsites: []\n';
+/** Gives a number to a site that was enrolled before there were numbers; gives the one it has when it has one. */
+export async function giveNumber(registry: string, site: string): Promise<number> {
+  const registered = await openRegistryText(registry);
+  const number = registered.numberOf(site) ?? registered.nextNumber();
+  await writeWhole(registry, registered.change(site, 'number', number));
+  return number;
 }
 
 async function writeWhole(file: string, text: string): Promise<void> {
@@ -142,7 +132,7 @@ async function certificateRequest(site: string): Promise<[string, string][]> {
   ];
 }
 
-function uplinkText({ csr, relayKey, brokerUrl }: EnrollOrder): string {
+function uplinkText({ csr, relayKey, brokerUrl }: EnrollOrder, number: number): string {
   const url = brokerUrl ?? 'mqtts://BROKER:8883';
   const tls = { trust: ['broker-ca.crt'], ...(csr && { certificate: 'broker.crt', key: 'broker.key' }) };
   const broker = {
@@ -157,5 +147,5 @@ function uplinkText({ csr, relayKey, brokerUrl }: EnrollOrder): string {
     key: 'site.key',
     relayKeys: [relayKey ?? 'RELAY-KEY'],
   };
-  return stringify({ uplink });
+  return stringify({ number, uplink });
 }

@@ -54,6 +54,7 @@ export async function openState(loaded: LoadedSite, clock: Clock, log: Log, inst
   const folder = hostFolder(path);
   const written = await folder.readText(INSTALLED_FILE);
   const vital = hostAppendLog(join(path, VITAL_FILE));
+  const memory = { loaded, vital, clock, log };
   if (written === undefined && !install) {
     throw new OdecetError(
       'store-missing',
@@ -65,22 +66,25 @@ export async function openState(loaded: LoadedSite, clock: Clock, log: Log, inst
     const installed = isoUtc(clock.now());
     await folder.write(INSTALLED_FILE, `${installed}\n`);
     await folder.write(RUNNING_FILE, '');
-    return stateOf(path, store, vital, await openChecked(store, vital, clock, log), installed);
+    return stateOf(path, store, vital, await openChecked(store, memory), installed);
   }
   if (!install) {
     const store = await openLevelStore({ folder: join(path, STORE_FOLDER) });
-    return stateOf(undefined, store, vital, await openChecked(store, vital, clock, log), written);
+    return stateOf(undefined, store, vital, await openChecked(store, memory), written);
   }
-  return openAgain({ loaded, path, folder, vital, clock, log }, written);
+  return openAgain({ ...memory, path, folder }, written);
 }
 
-interface Opening {
+interface Memory {
   readonly loaded: LoadedSite;
-  readonly path: string;
-  readonly folder: Folder;
   readonly vital: AppendLog;
   readonly clock: Clock;
   readonly log: Log;
+}
+
+interface Opening extends Memory {
+  readonly path: string;
+  readonly folder: Folder;
 }
 
 /** What a gateway does at every start but the first: repairs what does not open, and looks through what is doubtful. */
@@ -102,11 +106,12 @@ async function openAgain(opening: Opening, installed: string): Promise<State> {
 }
 
 async function checkOpened(
-  { loaded, path, folder, vital, clock, log }: Opening,
+  opening: Opening,
   { store, repaired: repair }: OpenedStore,
   installed: string,
 ): Promise<State> {
-  const buffer = await openChecked(store, vital, clock, log);
+  const { loaded, path, folder, vital, clock, log } = opening;
+  const buffer = await openChecked(store, opening);
   const doubts = repair ? [] : await buffer.scrubEnds(ENDS);
   const cause = repair ?? causeOf(doubts.length, buffer.behind);
   const points = planPoints(loaded.site, loaded.devices);
@@ -171,9 +176,10 @@ function stateOf(
   };
 }
 
-async function openChecked(store: Store, vital: AppendLog, clock: Clock, log: Log): Promise<Buffer> {
+async function openChecked(store: Store, { loaded, vital, clock, log }: Memory): Promise<Buffer> {
   return openBuffer(store, {
     clock,
+    siteNumber: loaded.site.number,
     vital,
     onDamage: (damage) => log.error('record-damaged', { record: damage.key, detail: damage.detail }),
     onConflict: ({ kept, contradicts }) =>

@@ -65,8 +65,10 @@ export interface BufferOptions {
   readonly clock: Pick<Clock, 'now'>;
   /** A second copy, in a file of its own, of what must never be forgotten: ids, messages, answers, last numbers. */
   readonly vital?: AppendLog;
-  /** Message ids left unused at this start. */
+  /** Message ids left unused from now on, for a store that may have been restored from an old copy. */
   readonly idRoom?: number;
+  /** The site's number among those of its sender, 0 to 99,999; its message ids end with it. */
+  readonly siteNumber?: number | undefined;
   /** Told of every damaged record that a read came upon; the read goes on with the others. */
   readonly onDamage?: (damage: Damage) => void;
   /** Told of readings that contradict what the same meter said before about the same instant. */

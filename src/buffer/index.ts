@@ -7,6 +7,7 @@ import { readChanges } from './changes.ts';
 import { decodeCursor } from './codec.ts';
 import { isDamage } from './frame.ts';
 import { type FoundHeads, type Heads, loadHeads } from './heads.ts';
+import { createIds } from './ids.ts';
 import { intervalVersions, keepIntervals, latestIntervals } from './intervals.ts';
 import { type Journal, openJournal } from './journal.ts';
 import { below, cursorKey, lastPart, waitingKey } from './keys.ts';
@@ -29,13 +30,6 @@ export type * from './api.ts';
 export type * from './reports.ts';
 
 /**
- * Message ids left unused at every start. A store that lost its last batches, or was restored from a copy, has forgotten the
- * last ids it gave out; the wall clock is the other guard (an id is never below the milliseconds since 1970), but a gateway
- * without a battery clock may start with a wrong one.
- */
-const ID_ROOM = 1_000;
-
-/**
  * Opens the buffer over a store. What contradicts itself at the start is reported through `onDamage` and read as carefully as
  * it can be: no number is given out twice, no message is forgotten.
  */
@@ -52,13 +46,10 @@ export async function openBuffer(store: Store, options: BufferOptions): Promise<
     found.heads[stream] += behind[stream] ?? 0;
     if (isNew) found.heads.low[stream] = found.heads[stream];
   }
-  const lastId = Math.max(found.heads.lastId, copy?.lastId ?? 0);
-  const journal = openJournal(
-    store,
-    { ...found.heads, lastId: lastId + (options.idRoom ?? ID_ROOM) },
-    () => options.clock.now(),
-    options.vital,
-  );
+  const last = Math.max(found.heads.lastId, copy?.lastId ?? 0);
+  const { idRoom, siteNumber: number, clock } = options;
+  const ids = createIds({ last, idRoom, number, now: () => clock.now() });
+  const journal = openJournal(store, { ...found.heads, lastId: ids.last() }, ids, options.vital);
   await mendOutbox(journal, rows, found);
   return assemble(store, journal, rows, options, behind);
 }

@@ -1,12 +1,12 @@
 import { OdecetError } from '../core/failure.ts';
 import type { MessageId } from '../core/message.ts';
-import type { UtcMs } from '../core/time.ts';
 import type { AppendLog } from '../machine/append-log.ts';
 import type { Store, StoreOp } from '../machine/store.ts';
 import type { Damage, Stream } from './api.ts';
 import { checksumOf, crcText, FRAME_VERSION, openRow, type Row, sealMark, sealRow } from './frame.ts';
 import { cloneHeads, encodeHeads, type Heads, loadHeads } from './heads.ts';
-import { digits, HEADS_KEY, journalKey, type KeyRange } from './keys.ts';
+import type { Ids } from './ids.ts';
+import { HEADS_KEY, journalKey, type KeyRange } from './keys.ts';
 import { walk } from './rows.ts';
 import { COPIED, FOLLOWED, vitalLine } from './vital.ts';
 
@@ -69,7 +69,7 @@ interface Group {
   readonly copied: [key: string, payload: unknown][];
 }
 
-export function openJournal(store: Store, found: Heads, now: () => UtcMs, vital?: AppendLog): Journal {
+export function openJournal(store: Store, found: Heads, ids: Ids, vital?: AppendLog): Journal {
   const queue: Job[] = [];
   const listeners = new Set<(streams: ReadonlySet<Stream>) => void>();
   let heads = found;
@@ -77,13 +77,6 @@ export function openJournal(store: Store, found: Heads, now: () => UtcMs, vital?
   let running = false;
   /** Lines that the second copy could not be told yet. */
   let untold: string[] = [];
-
-  /** An id once given out is never given out again, even when its batch fails. */
-  let lastId = found.lastId;
-  const takeId = (): MessageId => {
-    lastId = Math.max(lastId + 1, now());
-    return digits(lastId, 14);
-  };
 
   async function writeGroup(jobs: readonly Job[]): Promise<void> {
     if (!headsKnown) heads = (await loadHeads(store)).heads;
@@ -109,7 +102,8 @@ export function openJournal(store: Store, found: Heads, now: () => UtcMs, vital?
 
   async function commit(group: Group): Promise<void> {
     if (group.ops.length === 0) return;
-    group.heads.lastId = lastId;
+    // Also of a batch that fails: an id once given out is never given out again.
+    group.heads.lastId = ids.last();
     try {
       await store.batch([...group.ops, { kind: 'put', key: HEADS_KEY, value: encodeHeads(group.heads) }]);
     } catch (error) {
@@ -160,7 +154,7 @@ export function openJournal(store: Store, found: Heads, now: () => UtcMs, vital?
         queue.push({
           reject,
           async plan(group) {
-            const draft = openDraft(store, group, takeId);
+            const draft = openDraft(store, group, ids.take);
             const result = await plan(draft);
             draft.seal();
             return () => resolve(result);

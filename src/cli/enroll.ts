@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { enroll, revoke } from '../app/enroll.ts';
+import { enroll, giveNumber, revoke } from '../app/enroll.ts';
 import { OdecetError } from '../core/failure.ts';
 
 interface EnrollOptions {
@@ -11,6 +11,7 @@ interface EnrollOptions {
   readonly relayKey?: string;
   readonly broker?: string;
   readonly revoke?: true;
+  readonly number?: true;
 }
 
 /** `odecet enroll SITE`: a new site in one command; with --revoke the end of one. */
@@ -25,11 +26,16 @@ export function enrollCommand(): Command {
     .option('--mosquitto-passwords <file>', "add the password to Mosquitto's file")
     .option('--relay-key <key>', 'public key of the relay, for the site file')
     .option('--broker <url>', 'address of the broker, for the site file')
+    .option('--number', 'give a number to a site that was enrolled without one, and say it')
     .option('--revoke', 'take nothing of this site any more')
     .action(async (site: string, options: EnrollOptions) => {
       if (options.revoke) {
         await revoke(options.registry, site);
         process.stdout.write(`${site} is revoked; take its password or certificate from the broker too\n`);
+        return;
+      }
+      if (options.number) {
+        process.stdout.write(`For its site.yaml:\n\nnumber: ${await giveNumber(options.registry, site)}\n`);
         return;
       }
       if (!options.sender) throw new OdecetError('usage', 'name the market participant with --sender');

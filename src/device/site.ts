@@ -153,6 +153,8 @@ export const heatSchema = z.strictObject({ day, kWhPerM3: decimalText });
 
 export const siteSchema = z.strictObject({
   site: id,
+  /** Among the sites of the same sender, whose message ids must differ: ids end with it. `odecet enroll` gives it. */
+  number: z.int().min(0).max(99_999).optional(),
   zone: z.string().default('Europe/Prague'),
   lines: z.array(lineSchema).min(1),
   devices: z.array(deviceSchema).min(1),

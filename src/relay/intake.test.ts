@@ -16,7 +16,7 @@ const signer = hostSigner(newKeyPem());
 const message = gasMessage('00000000000001');
 const STANDING = { stage: 'stored' as const, reasons: [], at: 0, attempts: 0 };
 
-function intakeOver(keep: () => Promise<Kept[]>) {
+function intakeOver(keep: () => Promise<Kept[]>, number?: number) {
   const receipts: string[] = [];
   const store: RelayStore = {
     keep,
@@ -27,7 +27,7 @@ function intakeOver(keep: () => Promise<Kept[]>) {
     close: async () => undefined,
   };
   const intake = createIntake({
-    registry: () => registryOf([{ site: 'site-a', key: signer.publicKey, senders: [SENDER], revoked: false }]),
+    registry: () => registryOf([{ site: 'site-a', number, key: signer.publicKey, senders: [SENDER], revoked: false }]),
     codec,
     store,
     packs: new Map([[packId(gasPack), gasPack]]),
@@ -66,4 +66,11 @@ test('no receipt at all when the store refuses', async () => {
   const { intake, receipts } = intakeOver(() => Promise.reject(new OdecetError('store-full', 'no room')));
   await expect(intake.take('site-a', envelope())).rejects.toMatchObject({ failure: { code: 'store-full' } });
   expect(receipts).toEqual([]);
+});
+
+test('an id with the number of another site is refused, one from before there were numbers is not', async () => {
+  const { intake, receipts } = intakeOver(async () => [{ kind: 'new', standing: STANDING }], 7);
+  const ids = ['17860000000007', '17860000000008', '01780000000001'];
+  for (const id of ids) await intake.take('site-a', packEnvelope(gasMessage(id), 'site-a', signer, codec));
+  expect(receipts).toEqual([`${ids[0]} stored`, `${ids[1]} wrong-number`, `${ids[2]} stored`]);
 });

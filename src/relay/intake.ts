@@ -1,4 +1,5 @@
 import { type Failure, failure, OdecetError } from '../core/failure.ts';
+import { siteNumberOf } from '../core/message-id.ts';
 import type { Millis, UtcMs } from '../core/time.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { Log } from '../machine/log.ts';
@@ -140,6 +141,10 @@ function judge(site: string, payload: Uint8Array, deps: IntakeDeps): Judged {
   if (!isSignedBy(frame, [line.key], deps.codec)) return no('bad-signature');
   const receivedAt = deps.clock.now();
   if (head.madeAt > receivedAt + deps.clockOffMsMax || head.madeAt < receivedAt - AGE_MS_MAX) return no('clock-off');
+  // Ids that were made before the site had its number are good too.
+  const number = siteNumberOf(head.id);
+  if (line.number !== undefined && number !== undefined && number !== line.number)
+    return no('wrong-number', `${number}, the registry says ${line.number}; correct "number:" in the site file`);
   const xml = documentOf(envelope, deps.codec);
   if (xml === undefined) return no('bad-hash');
   const pack = deps.packs.get(head.pack);

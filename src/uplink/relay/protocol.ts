@@ -103,6 +103,7 @@ export const REFUSALS = {
   'wrong-point': 'the document has a point that the registry does not give to the site',
   'no-way': 'the relay has no identity for this sender',
   'changed-content': 'the id was used before for other content',
+  'wrong-number': 'the id does not end with the number that the registry gives to the site',
 } as const;
 export type Refusal = keyof typeof REFUSALS;
 

@@ -1,0 +1,68 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { parseDocument } from 'yaml';
+import { OdecetError } from '../core/failure.ts';
+import { readRegistry, type SiteLine } from '../relay/registry.ts';
+
+type Line = Omit<SiteLine, 'revoked'>;
+
+/** The registry as a text that is changed: what people wrote beside the lines stays. Each change gives the whole new text. */
+export interface RegistryText {
+  /** One that no site has or ever had; revoked sites keep theirs. */
+  nextNumber(): number;
+  numberOf(site: string): number | undefined;
+  with(line: Line): string;
+  /** Throws OdecetError usage when there is no such site. */
+  change(site: string, key: 'revoked' | 'number', value: boolean | number): string;
+}
+
+const NEW = '# Sites that may speak to this relay; odecet enroll adds them.\nsites: []\n';
+const isJson = (text: string) => text.trimStart().startsWith('{');
+
+/** Throws OdecetError site-invalid when what would be written is no registry; then nothing was changed. */
+export async function openRegistryText(file: string): Promise<RegistryText> {
+  const text = existsSync(file) ? await readFile(file, 'utf8') : NEW;
+  const sites = linesOf(text, file);
+
+  function placeOf(site: string): number {
+    const place = sites.findIndex((line) => line.site === site);
+    if (place < 0) throw new OdecetError('usage', `${file} has no site "${site}"`);
+    return place;
+  }
+
+  function checked(changed: string): string {
+    linesOf(changed, file);
+    return changed;
+  }
+
+  return {
+    nextNumber: () => 1 + sites.reduce((most, { number = 0 }) => Math.max(most, number), 0),
+    numberOf: (site) => sites[placeOf(site)]?.number,
+    with(line) {
+      if (isJson(text)) return checked(jsonText([...sites, line]));
+      const document = parseDocument(text);
+      if (!document.has('sites')) document.set('sites', []);
+      document.addIn(['sites'], document.createNode(line));
+      return checked(document.toString());
+    },
+    change(site, key, value) {
+      const place = placeOf(site);
+      if (isJson(text))
+        return checked(jsonText(sites.map((line, n) => (n === place ? { ...line, [key]: value } : line))));
+      const document = parseDocument(text);
+      document.setIn(['sites', place, key], value);
+      return checked(document.toString());
+    },
+  };
+}
+
+function linesOf(text: string, file: string): readonly SiteLine[] {
+  const read = readRegistry(text, file);
+  if (read.kind === 'problems') throw new OdecetError('site-invalid', read.text);
+  return read.registry.sites;
+}
+
+/** A site to a line, so that a difference shows what was changed. */
+function jsonText(sites: readonly Line[]): string {
+  return `{"sites": [\n${sites.map((line) => JSON.stringify(line)).join(',\n')}\n]}\n`;
+}
