@@ -1,6 +1,6 @@
 import type { MeterValue, ReadRequest, ReadResult } from '../../src/core/driver.ts';
 import type { Failure } from '../../src/core/failure.ts';
-import type { UtcMs } from '../../src/core/time.ts';
+import { MINUTE_MS, type UtcMs } from '../../src/core/time.ts';
 import type { BoundDevice } from '../../src/device/bound.ts';
 import type { MbusPlace, ReadingSpec } from '../../src/device/model.ts';
 import { type MbusHeader, statusFlags } from './header.ts';
@@ -78,7 +78,19 @@ export function resultOf(
     values.push(...history.values.filter(({ storedAt }) => within(request, storedAt)));
     unusable.push(...history.unusable);
   }
-  return { values, identity: identityOf(header), unusable, ...(clock === undefined ? {} : { clock }) };
+  return {
+    values,
+    identity: identityOf(header),
+    unusable,
+    ...(clock === undefined ? {} : { clock, ...stepOf(wanted.clock, records) }),
+  };
+}
+
+/** Type F tells no seconds, and most meters tell their clock in it. */
+function stepOf(place: MbusPlace | undefined, records: readonly MbusRecord[]): Pick<ReadResult, 'clockStepMs'> {
+  const record = place && theOne(records, place);
+  const isCoarse = record && isRecord(record) && record.value.kind === 'time' && record.value.precision === 'minute';
+  return isCoarse ? { clockStepMs: MINUTE_MS } : {};
 }
 
 function readClock(

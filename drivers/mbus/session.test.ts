@@ -266,8 +266,11 @@ describe("the meter's clock", () => {
   const device = boundDevice([VOLUME, STORED], { model: { meterClock: { mbus: { value: 'time-point' } } } });
   const stored = `${VOLUME_NOW} 4c 13 00 04 85 02 44 6d 00 26 5c 33`;
 
-  it('is read', () => {
-    expect(isoUtc(read(device, [ACK, answer(`${stored} 04 6d 01 26 5c 33`)]).clock ?? 0)).toBe('2026-03-28T05:01:00Z');
+  it('is read, and how coarse it is', () => {
+    const coarse = read(device, [ACK, answer(`${stored} 04 6d 01 26 5c 33`)]);
+    expect([isoUtc(coarse.clock ?? 0), coarse.clockStepMs]).toEqual(['2026-03-28T05:01:00Z', 60_000]);
+    const fine = read(device, [ACK, answer(`${stored} 06 6d 07 01 06 5c 33 00`)]);
+    expect([isoUtc(fine.clock ?? 0), fine.clockStepMs]).toEqual(['2026-03-28T05:01:07Z', undefined]);
   });
 
   it('is asked for in the next telegram where the first lacks it', () => {

@@ -51,6 +51,18 @@ test.each([
   expect(readings[0]?.flags).toEqual([]);
 });
 
+// At five seconds past the hour a clock without seconds shows the hour while it is up to 5 s slow or 55 s fast.
+test.each([
+  ['04:59', []],
+  ['05:00', []],
+  ['05:01', ['clock-invalid']],
+  ['04:58', ['clock-invalid']],
+])('a clock without seconds that shows %s at 05:00:05: stored values carry %j', (shown, flags) => {
+  const asked = { startedWall: T + 5_000, endedWall: T + 5_100 };
+  const clock = parseUtc(`2026-03-28T${shown}:00Z`);
+  expect(round({ clock, clockStepMs: 60_000 }, undefined, asked).readings[1]?.flags).toEqual(flags);
+});
+
 test('nothing is kept of a meter with another serial', () => {
   const made = roundOf(
     toyDevice({ address: 1, serial: '12345678' }),

@@ -36,7 +36,9 @@ export function roundOf(
   const to = Math.max(time.startedWall, time.endedWall);
   const at = Math.round((from + to) / 2);
   const uncertaintyMs = Math.ceil((to - from) / 2);
-  const clockOffsetMs = result.clock === undefined ? undefined : result.clock - at;
+  // A clock without seconds stands in the middle of its minute on average; taken at its start, right ones would seem slow.
+  const shown = result.clock === undefined ? undefined : result.clock + Math.floor((result.clockStepMs ?? 0) / 2);
+  const clockOffsetMs = shown === undefined ? undefined : shown - at;
   const clock = clockOffsetMs === undefined ? {} : { clockOffsetMs };
   const clockInvalid = isClockOff({ ...clock, startedAt: from, endedAt: to }, clockOffMsMax);
   const sampled = { at, uncertaintyMs, readAt: time.endedWall, clockInvalid };

@@ -68,6 +68,8 @@ export interface ReadResult {
   readonly identity: { readonly serial?: string; readonly maker?: string; readonly version?: string };
   /** The meter's own clock, where it sends it. */
   readonly clock?: UtcMs;
+  /** How coarsely it tells the time: it stands between `clock` and so much later. Exact where absent. */
+  readonly clockStepMs?: Millis;
   /** Values that were there but could not be used (not available, not valid): told, not stored. */
   readonly unusable: readonly Failure[];
 }

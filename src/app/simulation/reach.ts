@@ -68,11 +68,15 @@ function isStorm({ kind }: Episode): boolean {
   return ['silence', 'late', 'truncated', 'noise', 'foreign', 'collision', 'disconnect'].includes(kind);
 }
 
+/** So far may a clock seem to be off and be right: M-Bus meters tell the time without seconds. */
+export function clockDoubtMs({ plan }: RunningMeter): Millis {
+  return plan.framing === 'mbus' ? MINUTE_MS / 2 : 0;
+}
+
 /** Spans in which the meter's clock and the wall may seem too far apart to be believed. */
-export function doubtfulClocks({ plan, clock }: RunningMeter, wall: OwnClock): Span[] {
-  // M-Bus tells the time without seconds: a clock that is a little slow may look a minute slower.
-  const slowMost = plan.framing === 'mbus' ? CLOCK_OFF_MS - MINUTE_MS : CLOCK_OFF_MS;
-  const isOff = (offMs: Millis) => offMs > CLOCK_OFF_MS || offMs < -Math.max(0, slowMost);
+export function doubtfulClocks(meter: RunningMeter, wall: OwnClock): Span[] {
+  const { clock } = meter;
+  const isOff = (offMs: Millis) => Math.abs(offMs) > CLOCK_OFF_MS - clockDoubtMs(meter);
   return [...clock.spans.filter(({ offMs }) => isOff(offMs)), ...wall.spans.filter(({ offMs }) => isOff(-offMs))];
 }
 

@@ -7,7 +7,7 @@ import type { DocumentRow } from '../../message/read.ts';
 import { isCredible } from '../../profile/boundary.ts';
 import type { RunningMeter } from './meters.ts';
 import type { OwnClock } from './own-clock.ts';
-import type { Reach } from './reach.ts';
+import { clockDoubtMs, type Reach } from './reach.ts';
 
 /** What a meter really counted, held against what was published of it. */
 export interface Truth {
@@ -29,6 +29,7 @@ export function truthOf(meter: RunningMeter, wall: OwnClock, reach: Reach, buffe
   const quantity = plan.commodity === 'gas' ? 'volume.base.total' : 'energy.active.import';
   const multiplierAt = (at: UtcMs) => plan.multipliers.findLast(({ from }) => from <= at)?.value ?? 1;
   const until = end + 48 * 3_600_000;
+  const clockOffMsMost = CLOCK_LIMIT_MS + SLACK_MS + clockDoubtMs(meter);
 
   /** Indexes that the meter can have frozen for an instant of its own clock. */
   function frozen(own: UtcMs): { readonly index: number; readonly at: UtcMs }[] {
@@ -36,13 +37,13 @@ export function truthOf(meter: RunningMeter, wall: OwnClock, reach: Reach, buffe
   }
 
   async function believable(own: UtcMs, frozenAt: UtcMs): Promise<boolean> {
-    if (Math.abs(clock.offAt(frozenAt)) <= CLOCK_LIMIT_MS + SLACK_MS) return true;
+    if (Math.abs(clock.offAt(frozenAt)) <= clockOffMsMost) return true;
     // Nobody could know if the clock was right again when the value was read.
     const [reading] = (await buffer.readings(plan.device.id, quantity, { start: own, end: own + 1 })).filter(
       (one) => one.source === 'stored' && isCredible(one),
     );
     const readAt = reading && (wall.whenShowed(reading.readAt, until)[0] ?? reading.readAt);
-    return readAt === undefined || Math.abs(clock.offAt(readAt) - wall.offAt(readAt)) <= CLOCK_LIMIT_MS + SLACK_MS;
+    return readAt === undefined || Math.abs(clock.offAt(readAt) - wall.offAt(readAt)) <= clockOffMsMost;
   }
 
   async function measured(span: Span, value: Decimal): Promise<string | undefined> {
