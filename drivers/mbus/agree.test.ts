@@ -48,6 +48,17 @@ const scales = fc.oneof(
 /** VIFEs that leave the value alone: phases and directions (table 16), limits, future value. */
 const keptVifes = fc.array(fc.constantFrom([0x7c, 0x01], [0x7c, 0x02], [0x3b], [0x3c]), { maxLength: 4 });
 const WIDTHS = [1, 2, 3, 4, 6, 8] as const;
+/** EN 13757-3:2018 table 5: length codes of binary numbers and the bytes that follow. */
+const LONG_BINARIES: [number, number][] = [
+  [0xe1, 1],
+  [0xe5, 5],
+  [0xef, 15],
+  [0xf0, 16],
+  [0xf3, 28],
+  [0xf4, 32],
+  [0xf5, 48],
+  [0xf6, 64],
+];
 const DIGITS = [2, 4, 6, 8, 12] as const;
 
 describe('decoder and simulated meters agree on', () => {
@@ -73,6 +84,18 @@ describe('decoder and simulated meters agree on', () => {
         expect(numberOf({ vif: [0x13], data: sim.integer(value, width) })).toEqual(decimal(value, -3));
       }),
     );
+    const long = fc.constantFrom<[number, number]>(...LONG_BINARIES).chain(([lvar, width]) => {
+      const limit = 2n ** BigInt(8 * width - 1);
+      return fc.tuple(fc.constant(lvar), fc.constant(width), fc.bigInt({ min: -limit, max: limit - 1n }));
+    });
+    fc.assert(
+      fc.property(long, ([lvar, width, value]) => {
+        const pattern = BigInt.asUintN(8 * width, value);
+        const bytes = Array.from({ length: width }, (_, n) => Number((pattern >> BigInt(8 * n)) & 0xffn));
+        const data = { field: 0xd, bytes: [lvar, ...bytes] };
+        expect(numberOf({ vif: [0x13], data })).toEqual(decimal(value, -3));
+      }),
+    );
   });
 
   it('BCD of every width, negative too', () => {
@@ -83,6 +106,13 @@ describe('decoder and simulated meters agree on', () => {
     fc.assert(
       fc.property(numbers, ([digits, value]) => {
         expect(numberOf({ vif: [0x13], data: sim.bcd(value, digits) })).toEqual(decimal(value, -3));
+      }),
+    );
+    const ids = fc.stringMatching(/^[0-9a-f]{8}$/);
+    fc.assert(
+      fc.property(ids, (id) => {
+        const bytes = (id.match(/../g) ?? []).reverse().map((pair) => Number.parseInt(pair, 16));
+        expect(readValue({ vif: [0x78], data: { field: 0xc, bytes } })).toEqual({ kind: 'text', text: id });
       }),
     );
     const long = fc.bigInt({ min: -(10n ** 18n) + 1n, max: 10n ** 18n - 1n });
@@ -112,7 +142,7 @@ describe('decoder and simulated meters agree on', () => {
         const plan = { vif: [0x7c, 0x3b], text: word, data: sim.integer(7, 1) };
         expect(read([sim.record(plan)])[0]).toMatchObject({ unit: word, vife: ['3b'] });
         const hex = Buffer.from(bytes).toString('hex');
-        expect(readValue({ vif: [0x13], data: sim.binary([...bytes]) })).toEqual({ kind: 'bytes', hex });
+        expect(readValue({ vif: [0xfd, 0x0b], data: sim.binary([...bytes]) })).toEqual({ kind: 'bytes', hex });
       }),
     );
   });

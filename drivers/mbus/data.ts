@@ -1,4 +1,4 @@
-import { add, type Decimal, decimalFromFloat } from '../../src/core/decimal.ts';
+import { add, type Decimal, decimalFromFloat, decimalText } from '../../src/core/decimal.ts';
 import { OdecetError } from '../../src/core/failure.ts';
 import type { Cursor } from './cursor.ts';
 import { hex, hexByte } from './hex.ts';
@@ -7,8 +7,8 @@ import type { Qualified } from './vife.ts';
 
 /**
  * number   exact, in the record's unit
- * text     as the meter wrote it
- * bytes    hex in the order of the wire: containers and binary of variable length
+ * text     as the meter wrote it; also numbers that name something (ids, versions), with leading zeros and hex digits
+ * bytes    hex in the order of the wire: containers, and binary of variable length that no table calls a quantity
  * none     the record carries no data
  * invalid  the meter says, or the bytes show, that there is no value: error digits, not a number, a time marked invalid
  */
@@ -32,15 +32,17 @@ const NONE: MbusValue = { kind: 'none' };
 export function readData(cursor: Cursor, field: number, meaning: Qualified): MbusValue {
   if (field === VARIABLE) return checked(meaning, readVariable(cursor, meaning));
   const length = LENGTHS[field] ?? 0;
-  const at = cursor.skip(length);
+  const at = cursor.field(length);
   // The meter's own "no value" beats whatever stands in the data.
   if (meaning.invalid !== undefined) return { kind: 'invalid', reason: meaning.invalid };
   if (field === NO_DATA || field === SELECTION) return NONE;
-  if (meaning.form === 'bytes') return { kind: 'bytes', hex: hex(cursor.bytes, at, at + length) };
+  if (meaning.form === 'bytes') return { kind: 'bytes', hex: cursor.hexSince(at) };
   if (meaning.form === 'time') return readPointOfTime(cursor.bytes, at, field, length);
   if (field === REAL) return readReal(cursor.bytes, at, meaning);
-  if (field > SELECTION) return readBcd(cursor.bytes, at, length, meaning);
-  return scaled(readInteger(cursor.bytes, at, length, meaning.form !== 'unsigned'), meaning);
+  if (field > SELECTION) {
+    return meaning.form === 'id' ? text(digits(cursor.bytes, at, length)) : readBcd(cursor.bytes, at, length, meaning);
+  }
+  return scaled(readInteger(cursor.bytes, at, length, isSigned(meaning)), meaning);
 }
 
 function checked(meaning: Qualified, value: MbusValue): MbusValue {
@@ -53,6 +55,7 @@ function scaled(raw: bigint, meaning: Qualified): MbusValue {
 
 function finish(raw: Decimal, meaning: Qualified): MbusValue {
   if (meaning.form === 'unknown') return { kind: 'number', number: raw };
+  if (meaning.form === 'id') return text(decimalText(raw));
   const number = { coefficient: raw.coefficient * meaning.factor, exponent: raw.exponent + meaning.exponent };
   return { kind: 'number', number: meaning.offset ? add(number, meaning.offset) : number };
 }
@@ -63,12 +66,21 @@ function readPointOfTime(bytes: Uint8Array, at: number, field: number, length: n
   return readTime(bytes, at, length);
 }
 
-/** Types B and C, low byte first. Up to six bytes stay below 2^53. */
+/** Type B is a quantity that may be below zero, type C a count or a code. */
+function isSigned({ form }: Qualified): boolean {
+  return form !== 'unsigned' && form !== 'id';
+}
+
+function text(value: string): MbusValue {
+  return { kind: 'text', text: value };
+}
+
+/** Types B and C of any length, low byte first. Up to six bytes stay below 2^53. */
 function readInteger(bytes: Uint8Array, at: number, length: number, signed: boolean): bigint {
-  if (length === 8) {
-    const low = BigInt(unsignedAt(bytes, at, 4));
-    const all = (BigInt(unsignedAt(bytes, at + 4, 4)) << 32n) | low;
-    return signed ? BigInt.asIntN(64, all) : all;
+  if (length > 6) {
+    let all = 0n;
+    for (let n = length - 1; n >= 0; n--) all = (all << 8n) | BigInt(bytes[at + n]!);
+    return signed ? BigInt.asIntN(8 * length, all) : all;
   }
   const value = unsignedAt(bytes, at, length);
   const range = 2 ** (8 * length);
@@ -102,14 +114,15 @@ function readBcd(bytes: Uint8Array, at: number, length: number, meaning: Qualifi
       negative = true;
       high = 0;
     }
-    if (high > 9 || low > 9) return { kind: 'invalid', reason: `error digits ${digits(bytes, at, length)}` };
+    if (high > 9 || low > 9)
+      return { kind: 'invalid', reason: `error digits ${digits(bytes, at, length).toUpperCase()}` };
     value = value * 100 + high * 10 + low;
   }
   return scaled(BigInt(negative ? 0 - value : value), meaning);
 }
 
 function digits(bytes: Uint8Array, at: number, length: number): string {
-  return hex(bytes.slice(at, at + length).reverse()).toUpperCase();
+  return hex(bytes.slice(at, at + length).reverse());
 }
 
 /** Table 5: the first byte (LVAR) says what follows and how long it is. */
@@ -122,8 +135,18 @@ function readVariable(cursor: Cursor, meaning: Qualified): MbusValue {
   if (length === undefined) {
     throw new OdecetError('frame-unsupported', `variable length code ${hexByte(lvar)} is reserved`);
   }
-  const at = cursor.skip(length);
-  return { kind: 'bytes', hex: hex(cursor.bytes, at, at + length) };
+  return readLongBinary(cursor, length, meaning);
+}
+
+/**
+ * Table 5 calls it a binary number: of a quantity it is one, in two's complement or not as a number of fixed length would be.
+ * What names or contains something is left as its bytes.
+ */
+function readLongBinary(cursor: Cursor, length: number, meaning: Qualified): MbusValue {
+  const at = cursor.field(length);
+  if (meaning.form === 'time') return { kind: 'invalid', reason: 'binary of variable length codes no date' };
+  if (meaning.form !== 'signed' && meaning.form !== 'unsigned') return { kind: 'bytes', hex: cursor.hexSince(at) };
+  return length === 0 ? NONE : scaled(readInteger(cursor.bytes, at, length, isSigned(meaning)), meaning);
 }
 
 /** E0..EF n bytes; F0..F4 16 to 32 in steps of 4; F5 48; F6 64. */
@@ -134,9 +157,9 @@ function binaryLength(lvar: number): number | undefined {
 }
 
 function readText(cursor: Cursor, length: number, meaning: Qualified): MbusValue {
-  const at = cursor.skip(length);
-  if (meaning.form === 'bytes') return { kind: 'bytes', hex: hex(cursor.bytes, at, at + length) };
-  return { kind: 'text', text: latin1Reversed(cursor.bytes, at, length) };
+  const at = cursor.field(length);
+  if (meaning.form === 'bytes') return { kind: 'bytes', hex: cursor.hexSince(at) };
+  return text(latin1Reversed(cursor.bytes, at, length));
 }
 
 /** ISO 8859-1, the right-most character first on the wire. */
@@ -148,9 +171,10 @@ export function latin1Reversed(bytes: Uint8Array, at: number, length: number): s
 
 /** Here the sign stands in the LVAR, so that an F is no minus. */
 function readLongBcd(cursor: Cursor, length: number, negative: boolean, meaning: Qualified): MbusValue {
-  const at = cursor.skip(length);
-  const text = digits(cursor.bytes, at, length);
-  if (/\D/.test(text)) return { kind: 'invalid', reason: `error digits ${text}` };
-  const value = BigInt(text);
-  return scaled(negative ? -value : value, meaning);
+  const at = cursor.field(length);
+  const found = digits(cursor.bytes, at, length);
+  if (meaning.form === 'id') return text(negative ? `-${found}` : found);
+  if (length === 0) return NONE;
+  if (/\D/.test(found)) return { kind: 'invalid', reason: `error digits ${found.toUpperCase()}` };
+  return scaled(negative ? -BigInt(found) : BigInt(found), meaning);
 }

@@ -27,9 +27,9 @@ function shown({ value, unit }: MbusRecord): string {
     case 'invalid':
       return `invalid: ${value.reason}`;
     case 'text':
-      return `"${value.text}"`;
+      return `"${value.text}" ${unit}`.trim();
     case 'bytes':
-      return `<${value.hex}>`;
+      return `<${value.hex}> ${unit}`.trim();
     case 'none':
     case 'time':
     case 'time-of-day':
@@ -69,14 +69,17 @@ describe('header', () => {
     expect(none.records.map(shown)).toEqual(['2850.427 m3']);
   });
 
-  it('refuses encrypted telegrams, but not the free signature of old meters', () => {
+  it('refuses encrypted telegrams, but not the old signature of one maker', () => {
     expect(refusal(answer('0c 13 27 04 85 02', '78 56 34 12 2d 2c 01 03 2a 00 10 05'))).toBe('telegram-encrypted');
     expect(refusal(answer('0c 13 27 04 85 02', '78 56 34 12 2d 2c 01 03 2a 00 00 07'))).toBe('frame-unsupported');
-    expect(refusal(answer('0c 13 27 04 85 02', '78 56 34 12 2d 2c 01 03 2a 00 27 b6'))).toBe('decoded');
+    // Configuration field b627 is mode 22 of a field of five bits; Aquametro's (AMT) is older than that.
+    expect(refusal(answer('0c 13 27 04 85 02', '78 56 34 12 2d 2c 01 03 2a 00 27 b6'))).toBe('frame-unsupported');
+    expect(refusal(answer('0c 13 27 04 85 02', '78 56 34 12 b4 05 01 03 2a 00 27 b6'))).toBe('decoded');
+    expect(refusal(answer('0c 13 27 04 85 02', '78 56 34 12 b4 05 01 03 2a 00 27 06'))).toBe('frame-unsupported');
   });
 
   it('refuses other CI fields and names application errors', () => {
-    expect(refusal(longFrame(0x08, 1, 0x76, unhex('12 34 56 78')))).toBe('frame-unsupported');
+    expect(refusal(longFrame(0x08, 1, 0x79, unhex('12 34 56 78')))).toBe('frame-unsupported');
     expect(refusal(longFrame(0x08, 1, 0x70, unhex('08')))).toBe('device-busy');
     expect(refusal(longFrame(0x08, 1, 0x70, unhex('03')))).toBe('device-exception');
     expect(refusal(longFrame(0x08, 1, 0x70, unhex('')))).toBe('device-exception');
@@ -86,11 +89,11 @@ describe('header', () => {
   });
 
   it('turns the status byte into flags', () => {
-    expect(statusFlags(0x00)).toEqual([]);
-    expect(statusFlags(0xe0)).toEqual([]);
-    expect(statusFlags(0x04)).toEqual(['low-battery']);
-    for (const status of [0x02, 0x03, 0x08, 0x10]) expect(statusFlags(status)).toEqual(['alarm']);
-    expect(statusFlags(0x1c)).toEqual(['alarm', 'low-battery']);
+    expect(statusFlags({ status: 0x00 })).toEqual([]);
+    expect(statusFlags({ status: 0xe0 })).toEqual([]);
+    expect(statusFlags({ status: 0x04 })).toEqual(['low-battery']);
+    for (const status of [0x02, 0x03, 0x08, 0x10]) expect(statusFlags({ status })).toEqual(['alarm']);
+    expect(statusFlags({ status: 0x1c })).toEqual(['alarm', 'low-battery']);
   });
 });
 
@@ -122,9 +125,25 @@ describe('data of every type (table 4)', () => {
     ['text, empty', '0d fd 11 00', '""'],
     ['variable BCD', '0d 13 c2 34 12', '1.234 m3'],
     ['variable BCD, negative', '0d 13 d2 34 12', '-1.234 m3'],
-    ['variable BCD, none', '0d 13 c0', '0.000 m3'],
+    ['variable BCD, none', '0d 13 c0', 'none'],
+    ['variable BCD, none of a negative one', '0d 13 d0', 'none'],
     ['variable BCD, error digits', '0d 13 c1 f1', 'invalid: error digits F1'],
-    ['variable binary', '0d 13 e3 01 02 03', '<010203>'],
+    // Table 5: E0 to EF and F0 to F6 are binary numbers.
+    ['variable binary', '0d 13 e3 01 02 03', '197.121 m3'],
+    ['variable binary, negative', '0d 13 e3 ff ff ff', '-0.001 m3'],
+    ['variable binary of seven bytes', '0d 03 e7 ff ff ff ff ff ff 7f', '36028797018963967 Wh'],
+    ['variable binary, none', '0d 13 e0', 'none'],
+    ['variable binary of a count', '0d fd 60 e2 ff ff', '65535'],
+    ['variable binary of what names something', '0d fd 0b e3 01 02 03', '<010203>'],
+    ['variable binary of the manufacturer', '0d 7f e3 01 02 03', '<010203>'],
+    ['text where a quantity was due', '0d 13 03 43 42 41', '"ABC"'],
+    // Table 10, VIF 78 and 79; table 12, ids: digits, not quantities.
+    ['fabrication number', '0c 78 78 56 04 00', '"00045678"'],
+    ['fabrication number with hex digits', '0c 78 3e 02 00 05', '"0500023e"'],
+    ['fabrication number, binary', '04 78 ff ff ff ff', '"4294967295"'],
+    ['identification of twelve digits', '0e 79 12 90 78 56 34 00', '"003456789012"'],
+    ['firmware version', '0a fd 0e 02 01', '"0102"'],
+    ['identification, variable BCD', '0d 79 c2 34 02', '"0234"'],
   ])('%s', (_, bytes, expected) => {
     expect(shown(record(bytes))).toBe(expected);
   });
@@ -134,9 +153,10 @@ describe('data of every type (table 4)', () => {
   });
 
   it('holds long binaries', () => {
-    expect(shown(record(`0d 13 f0 ${'00'.repeat(16)}`))).toBe(`<${'00'.repeat(16)}>`);
-    expect(shown(record(`0d 13 f5 ${'00'.repeat(48)}`))).toBe(`<${'00'.repeat(48)}>`);
-    expect(shown(record(`0d 13 f6 ${'00'.repeat(64)}`))).toBe(`<${'00'.repeat(64)}>`);
+    expect(shown(record(`0d 16 f0 ${'00'.repeat(15)} 01`))).toBe(`${2n ** 120n} m3`);
+    expect(shown(record(`0d 16 f4 ${'ff'.repeat(32)}`))).toBe('-1 m3');
+    expect(shown(record(`0d 16 f5 01 ${'00'.repeat(47)}`))).toBe('1 m3');
+    expect(shown(record(`0d fd 19 f6 ${'5a'.repeat(64)}`))).toBe(`<${'5a'.repeat(64)}>`);
   });
 
   it('reads back any BCD and any integer exactly', () => {

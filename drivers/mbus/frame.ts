@@ -40,8 +40,12 @@ const LENGTH_MIN = 3;
 export const CONTROL = {
   /** Resets the link; the slave forgets the frame count bit and, of several telegrams, starts with the first. */
   sndNke: 0x40,
-  /** User data from the master, answered by E5. Commands carry no frame count bit: none of them may be taken for a repetition. */
-  sndUd: 0x53,
+  /**
+   * User data from the master, answered by E5; the frame count bit is valid in it. IEC 60870-5-2: the first such frame after a
+   * link reset has it set, and with it clear a strict meter takes the frame for a repetition, acknowledges and does not obey.
+   * Every command here is the first after SND_NKE or after a selection, which clears that memory too (EN 13757-3, clause 11).
+   */
+  sndUd: 0x73,
   reqUd2: 0x5b,
   rspUd: 0x08,
 } as const;
@@ -129,15 +133,31 @@ function broken(code: FailureCode, detail: string): ParsedFrame {
   return { state: 'broken', failure: failure(code, detail) };
 }
 
+/** What a control field asks or tells (EN 13757-2, table 1), without frame count, access demand and flow control bits. */
+const CONTROL_NAMES: Readonly<Record<number, string>> = {
+  64: 'SND_NKE, a request of the master',
+  67: 'SND_UD, data from the master',
+  73: 'REQ_SKE, a request of the master',
+  74: 'REQ_UD1, a request of the master',
+  75: 'REQ_UD2, a request of the master',
+  0: 'ACK',
+  1: 'NACK',
+  11: 'RSP_SKE, the status of the link',
+};
+
+/** What a frame is where it is no answer with user data (RSP_UD); undefined when it is one. */
+export function controlFault(frame: Frame): Failure | undefined {
+  if (frame.kind === 'ack') return failure('wrong-function', 'an acknowledgement (e5) carries no data');
+  if (frame.kind === 'long' && (frame.control & ~SLAVE_STATE_BITS) === CONTROL.rspUd) return undefined;
+  const name = CONTROL_NAMES[frame.control & ~SLAVE_STATE_BITS] ?? 'not in the standard';
+  const what = `a ${frame.kind} frame with control field ${hexByte(frame.control)} (${name})`;
+  return failure('wrong-function', `${what} is no answer with data (RSP_UD, 08)`);
+}
+
 /** What is wrong with a frame as the answer with user data (RSP_UD) of the device at `address`; undefined when nothing. */
 export function answerFault(frame: Frame, address: number): Failure | undefined {
-  if (frame.kind !== 'long') {
-    const what = frame.kind === 'ack' ? 'an acknowledgement' : 'a short frame';
-    return failure('wrong-function', `${what} came where user data was asked for`);
-  }
-  if ((frame.control & ~SLAVE_STATE_BITS) !== CONTROL.rspUd) {
-    return failure('wrong-function', `control field ${hexByte(frame.control)} is not that of an answer with data (08)`);
-  }
+  const fault = controlFault(frame);
+  if (fault || frame.kind !== 'long') return fault;
   // A selected meter answers with 253 or with its own address; which meter it is, its header must say.
   if (frame.address !== address && address !== ADDRESS_TEST && address !== ADDRESS_SELECTED) {
     return failure('wrong-address', `address ${address} was asked and ${frame.address} answered`);

@@ -90,17 +90,23 @@ const KNOWN_DIFFERENCES = [
   // The invalid bit is set.
   'REL-Relay-Padpuls2 record 1 value: expected 1900-01-00T00:00:00Z, found {"kind":"invalid","reason":"time marked invalid"}',
   // VIFE 50 and 58, dropped there: for how long a limit was exceeded.
+  'SEN_Pollustat record 12 quantity: expected volume-flow, found volume-flow-lower-limit-exceed-first-duration',
   'SEN_Pollustat record 12 unit: expected m3/h, found s',
+  'SEN_Pollustat record 13 quantity: expected volume-flow, found volume-flow-upper-limit-exceed-first-duration',
   'SEN_Pollustat record 13 unit: expected m3/h, found s',
   'engelmann_sensostar2c record 13 unit: expected m3, found m3/pulse in 0',
   `itron_bm_+m record 2 value: expected 2000-00-00, ${INVALID_ZERO_DATE}`,
   // VIFE 6F, dropped there: when the last maximum ended, a date and time.
+  'landis+gyr_ultraheat_t230 record 19 quantity: expected power, found power-last-end',
   'landis+gyr_ultraheat_t230 record 19 unit: expected W, found ',
   `landis+gyr_ultraheat_t230 record 19 value: expected 0.000000, ${INVALID_ZERO_DATE}`,
+  'landis+gyr_ultraheat_t230 record 20 quantity: expected volume-flow, found volume-flow-last-end',
   'landis+gyr_ultraheat_t230 record 20 unit: expected m3/h, found ',
   `landis+gyr_ultraheat_t230 record 20 value: expected 0.000000, ${INVALID_ZERO_DATE}`,
+  'landis+gyr_ultraheat_t230 record 21 quantity: expected flow-temperature, found flow-temperature-last-end',
   'landis+gyr_ultraheat_t230 record 21 unit: expected °C, found ',
   'landis+gyr_ultraheat_t230 record 21 value: expected 41065374.600000, found 2011-08-26T20:50:00',
+  'landis+gyr_ultraheat_t230 record 22 quantity: expected return-temperature, found return-temperature-last-end',
   'landis+gyr_ultraheat_t230 record 22 unit: expected °C, found ',
   'landis+gyr_ultraheat_t230 record 22 value: expected 40953732.300000, found 2011-08-09T11:43:00',
   // Year 127 means every year: the meter's due date.
@@ -147,6 +153,8 @@ function recordDifferences({ fields }: ExpectedRecord, record: MbusRecord): stri
 /** Real numbers of 32 bits are told by libmbus in six decimals of the double, here by the shortest text that is the same single. */
 function valueDifference(expected: string, prefix: number, { value, raw }: MbusRecord): string | undefined {
   const wrong = `value: expected ${expected}, found ${valueText(value)}`;
+  // Ids, which are told there as numbers without their leading zeros.
+  if (value.kind === 'text' && /^\d+$/.test(value.text) && Number(value.text) === Number(expected)) return undefined;
   if (value.kind !== 'number') return valueText(value) === expected.replace(/Z$/, '') ? undefined : wrong;
   if (!/^-?\d+(\.\d+)?$/.test(expected)) return wrong;
   const { coefficient, exponent } = parseDecimal(expected);

@@ -17,9 +17,11 @@ export interface MbusHeader {
   readonly status?: number;
   /** Called configuration field in later editions: how the telegram is encrypted. */
   readonly signature?: number;
+  /** Of the fixed structure (CI 73, 77), whose status byte says how its counters are coded where others tell of errors. */
+  readonly isFixed?: true;
 }
 
-/** CI 72: 12 bytes. */
+/** CI 72, and 76 with the high byte of each field first: 12 bytes. */
 export function readLongHeader(cursor: Cursor): MbusHeader {
   const id = readId(cursor);
   const manufacturerCode = word(cursor);
@@ -43,13 +45,13 @@ export function readShortHeader(cursor: Cursor): MbusHeader {
 
 /** Four bytes, low byte first, as they are written on the meter. */
 export function readId(cursor: Cursor): string {
-  let id = '';
-  for (let n = 0; n < 4; n++) id = hexByte(cursor.byte()) + id;
-  return id;
+  const at = cursor.field(4);
+  return [3, 2, 1, 0].map((n) => hexByte(cursor.bytes[at + n]!)).join('');
 }
 
 function word(cursor: Cursor): number {
-  return cursor.byte() | (cursor.byte() << 8);
+  const at = cursor.field(2);
+  return cursor.bytes[at]! | (cursor.bytes[at + 1]! << 8);
 }
 
 /** Three letters of five bits, A = 1 (EN 13757-3:2018, 5.6). The top bit only marks the address as soft. */
@@ -101,13 +103,13 @@ const PERMANENT_ERROR = 0x08;
 const TEMPORARY_ERROR = 0x10;
 
 /** The meter says that it has no time for data: what stands in the telegram may be half of an update. */
-export function isBusy(status: number): boolean {
-  return (status & APPLICATION_STATE) === APPLICATION_BUSY;
+export function isBusy({ status = 0, isFixed }: MbusHeader): boolean {
+  return !isFixed && (status & APPLICATION_STATE) === APPLICATION_BUSY;
 }
 
 /** The status byte (EN 13757-3:2018, 5.7) as flags on every value; bits 5 to 7 are the manufacturer's and say nothing. */
-export function statusFlags(status: number): MeterFlag[] {
-  const application = status & APPLICATION_STATE;
+export function statusFlags({ status = 0, isFixed }: MbusHeader): MeterFlag[] {
+  const application = isFixed ? 0 : status & APPLICATION_STATE;
   const error = (status & (PERMANENT_ERROR | TEMPORARY_ERROR)) !== 0 || application > APPLICATION_BUSY;
   const flags: MeterFlag[] = [];
   if (error) flags.push('alarm');

@@ -2,10 +2,12 @@ import { Cursor } from './cursor.ts';
 import { answerFault, parseFrame } from './frame.ts';
 import { type MbusHeader, readId, readLongHeader } from './header.ts';
 import type { SecondaryAddress } from './secondary.ts';
+import { byteOrder } from './telegram.ts';
 
-const CI_LONG_HEADER = 0x72;
-const CI_FIXED = 0x73;
+const LONG_HEADER_CIS: readonly number[] = [0x72, 0x76];
+const FIXED_CIS: readonly number[] = [0x73, 0x77];
 const LONG_HEADER_BYTES = 12;
+const ID_BYTES = 4;
 const ACK = 0xe5;
 
 /** Exactly one acknowledgement: several meters that answer at the same time may look like that too. */
@@ -22,10 +24,9 @@ export function identify(bytes: Uint8Array, address: number): MbusHeader | undef
   if (parsed.state !== 'complete' || parsed.frame.kind !== 'long') return undefined;
   const { frame } = parsed;
   if (answerFault(frame, address)) return undefined;
-  if (frame.ci === CI_LONG_HEADER && frame.data.length >= LONG_HEADER_BYTES) {
-    return readLongHeader(new Cursor(frame.data));
-  }
-  if (frame.ci === CI_FIXED && frame.data.length >= 4) return { id: readId(new Cursor(frame.data)) };
+  const cursor = new Cursor(frame.data, byteOrder(frame.ci));
+  if (LONG_HEADER_CIS.includes(frame.ci) && cursor.left >= LONG_HEADER_BYTES) return readLongHeader(cursor);
+  if (FIXED_CIS.includes(frame.ci) && cursor.left >= ID_BYTES) return { id: readId(cursor) };
   return {};
 }
 

@@ -1,7 +1,7 @@
 import { OdecetError } from '../../src/core/failure.ts';
 import type { Cursor } from './cursor.ts';
 import { latin1Reversed, type MbusValue, readData } from './data.ts';
-import { hex, hexByte } from './hex.ts';
+import { hexByte } from './hex.ts';
 import { extendedMeaning, MANUFACTURER, type Meaning, PLAIN_TEXT, primaryMeaning } from './vif.ts';
 import { type Qualified, qualify } from './vife.ts';
 
@@ -14,6 +14,7 @@ export interface MbusRecord {
   readonly tariff: number;
   readonly subunit: number;
   readonly quantity: string;
+  /** Of the number; empty beside text, bytes and times, unless the meter wrote it as text itself. */
   readonly unit: string;
   readonly value: MbusValue;
   /** All VIFEs in their order, two lower-case hex digits each, extension bits removed. The byte after FB or FD is the VIF, not one of them. */
@@ -35,6 +36,8 @@ const EXTENDED = 0x80;
 const DIFE_MAX = 10;
 const VIFE_MAX = 10;
 const NO_VIFE: readonly string[] = [];
+/** A text is not so many cubic metres, whatever the VIF says. (The text of a plain-text VIF may be any label: it is kept.) */
+const UNITLESS: ReadonlySet<MbusValue['kind']> = new Set(['text', 'bytes', 'time', 'time-of-day', 'periodic']);
 
 /** DIFs with data field F are special functions (table 7). */
 const SPECIAL = 0x0f;
@@ -55,7 +58,7 @@ export function readRecords(cursor: Cursor): Records {
     const dif = cursor.byte();
     if (dif === IDLE_FILLER) continue;
     if (dif === MANUFACTURER_DATA || dif === MANUFACTURER_DATA_MORE) {
-      const manufacturerData = hex(cursor.bytes, cursor.skip(cursor.left), cursor.end);
+      const manufacturerData = cursor.hexSince(cursor.skip(cursor.left));
       return { records, manufacturerData, moreFollows: dif === MANUFACTURER_DATA_MORE };
     }
     if ((dif & SPECIAL) === SPECIAL) {
@@ -76,10 +79,10 @@ function readRecord(cursor: Cursor, from: number, dif: number): MbusRecord {
     tariff,
     subunit,
     quantity: meaning.quantity,
-    unit: meaning.unit,
+    unit: UNITLESS.has(value.kind) && meaning.quantity !== PLAIN_TEXT.quantity ? '' : meaning.unit,
     value,
     vife,
-    raw: hex(cursor.bytes, from, cursor.at),
+    raw: cursor.hexSince(from),
   };
 }
 
@@ -117,7 +120,7 @@ function readMeaning(cursor: Cursor): { meaning: Qualified; vife: readonly strin
  */
 function readUnitText(cursor: Cursor): string {
   const length = cursor.byte();
-  const text = latin1Reversed(cursor.bytes, cursor.skip(length), length);
+  const text = latin1Reversed(cursor.bytes, cursor.field(length), length);
   if (!/^[\x20-\x7e\xa0-\xff]+$/.test(text)) {
     throw new OdecetError('frame-unsupported', 'the text of a plain-text VIF is not printable');
   }

@@ -63,7 +63,7 @@ export function resultOf(
   const clock = readClock(wanted.clock, records, time, unusable);
   const told: Told = {
     time: { ...time, ...(clock === undefined ? {} : { clock }) },
-    flags: statusFlags(header.status ?? 0),
+    flags: statusFlags(header),
     clockInvalid: wanted.clock !== undefined && clock === undefined,
   };
   for (const { reading, place, stamp } of wanted.single) {

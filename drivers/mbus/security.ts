@@ -6,14 +6,16 @@ import { hexByte } from './hex.ts';
 
 /**
  * Encrypted telegrams (EN 13757-7:2018, 7.6). Mode 5 is AES-128 in cipher block chaining over a number of blocks that the
- * configuration field names; what follows them is plain. The other modes are refused by name.
+ * configuration field names; what follows them is plain. The other modes are refused by name, and those without one by number:
+ * a telegram that may be encrypted is never read as if it were plain.
  */
-const MODE_MAX = 15;
+const MODE_PLAIN = 0;
 const MODE_AES_CBC = 5;
 const OTHER_MODES: Record<number, string> = {
   1: 'a mode of the manufacturer',
   2: 'DES in cipher block chaining',
   3: 'DES in cipher block chaining',
+  4: 'AES-128 in cipher block chaining without initialisation vector',
   7: 'AES-128 under a derived key',
   8: 'AES-128 in counter mode',
   9: 'AES-128 in Galois counter mode',
@@ -35,8 +37,7 @@ const ACCESS_NUMBER_AT = 8;
 export function openTelegram(cursor: Cursor, header: MbusHeader, decrypt: Decrypt | undefined): Cursor {
   const configuration = header.signature ?? 0;
   const mode = (configuration >> 8) & 0x1f;
-  // 16 to 31 do not exist: meters from before that field was defined put a checksum of theirs there.
-  if (mode === 0 || mode > MODE_MAX) return cursor;
+  if (mode === MODE_PLAIN || isOldSignature(header, mode)) return cursor;
   if (mode !== MODE_AES_CBC) {
     const what = OTHER_MODES[mode] ?? 'reserved';
     throw new OdecetError('frame-unsupported', `the telegram is encrypted, security mode ${mode} (${what})`);
@@ -44,6 +45,12 @@ export function openTelegram(cursor: Cursor, header: MbusHeader, decrypt: Decryp
   if (header.id === undefined) {
     const why = 'its short header lacks the address that the initialisation vector is made of';
     throw new OdecetError('frame-unsupported', `the telegram is encrypted (mode 5) and ${why}`);
+  }
+  if (cursor.order === 'high-first') {
+    throw new OdecetError(
+      'frame-unsupported',
+      'security mode 5 and the high byte first (CI 76): no standard knows both',
+    );
   }
   const length = ((configuration >> 4) & 0x0f) * BLOCK_BYTES;
   if (length === 0) throw new OdecetError('frame-unsupported', 'security mode 5 with no encrypted block');
@@ -63,6 +70,18 @@ export function openTelegram(cursor: Cursor, header: MbusHeader, decrypt: Decryp
   all.set(plain);
   all.set(cursor.bytes.subarray(cursor.at, cursor.end), length);
   return new Cursor(all);
+}
+
+/** 16 to 31 are no modes: the field has five bits since 2018 and none of them has been given a meaning. */
+const MODE_MAX = 15;
+const AQUAMETRO = 'AMT';
+
+/**
+ * Aquametro AMTRON and its relatives, older than the configuration field, put something of their own there (b627 in a recorded
+ * frame, ffff elsewhere) and send plain text.
+ */
+function isOldSignature({ manufacturer }: MbusHeader, mode: number): boolean {
+  return manufacturer === AQUAMETRO && mode > MODE_MAX;
 }
 
 /** Mode 5: manufacturer, id, version and medium as they stand in the header, then eight times the access number. */

@@ -120,7 +120,7 @@ export class MbusSession implements Session {
 
   /** Takes a telegram of the dialogue, or says why it does not belong there. */
   #add({ header, records, manufacturerData }: MbusTelegram): Failure | undefined {
-    if (isBusy(header.status ?? 0)) return failure('device-busy', 'the status byte says that the application is busy');
+    if (isBusy(header)) return failure('device-busy', 'the status byte says that the application is busy');
     const first = this.#seen.length === 0;
     const stranger = first ? this.#strangerAtStart(header) : this.#strangerLater(header);
     if (stranger) return stranger;

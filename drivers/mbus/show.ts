@@ -25,6 +25,8 @@ export interface ShownRecord {
   readonly vife: readonly string[];
   /** The meter's own wall time, where the value is a date or time. */
   readonly time: string | null;
+  /** The summer time bit, where the coding has one (types F and I); false also from meters that never set it. */
+  readonly summer?: boolean;
   /** Why the record has no value although the meter sent it. */
   readonly invalid?: string;
 }
@@ -47,6 +49,7 @@ function showRecord(record: MbusRecord): ShownRecord {
     value: time ?? valueText(value),
     vife,
     time,
+    ...(value.kind === 'time' && value.precision !== 'day' ? { summer: value.summer } : {}),
     ...(value.kind === 'invalid' ? { invalid: value.reason } : {}),
   };
 }

@@ -1,8 +1,8 @@
 import type { Decrypt } from '../../src/core/driver.ts';
 import { type Failure, failure, OdecetError } from '../../src/core/failure.ts';
-import { Cursor } from './cursor.ts';
+import { type ByteOrder, Cursor } from './cursor.ts';
 import { readFixed } from './fixed.ts';
-import { type Frame, parseFrame } from './frame.ts';
+import { controlFault, type Frame, parseFrame } from './frame.ts';
 import { type MbusHeader, readLongHeader, readShortHeader } from './header.ts';
 import { hexByte } from './hex.ts';
 import { type Records, readRecords } from './record.ts';
@@ -52,17 +52,19 @@ export function decodeTelegram(bytes: Uint8Array, decrypt?: Decrypt): Decoded {
       return { ok: false, failure: parsed.failure };
     case 'more':
       return refuse('frame-truncated', `${bytes.length} byte(s) came and at least ${parsed.missing} are missing`);
-    case 'complete':
-      return decodeFrame(parsed.frame, decrypt);
+    case 'complete': {
+      const fault = controlFault(parsed.frame);
+      return fault ? { ok: false, failure: fault } : decodeFrame(parsed.frame, decrypt);
+    }
   }
 }
 
-/** The application layer of a frame whose link layer is good. */
+/** The application layer of an answer whose link layer is good. */
 export function decodeFrame(frame: Frame, decrypt?: Decrypt): Decoded {
   if (frame.kind !== 'long') return refuse('wrong-function', `a ${frame.kind} frame carries no data`);
   if (frame.ci === CI_APPLICATION_ERROR) return { ok: false, failure: applicationError(frame.data) };
   try {
-    const application = readApplication(frame.ci, new Cursor(frame.data), decrypt);
+    const application = readApplication(frame.ci, frame.data, decrypt);
     return { ok: true, telegram: { address: frame.address, ...application } };
   } catch (error) {
     if (error instanceof OdecetError) return { ok: false, failure: error.failure };
@@ -70,9 +72,11 @@ export function decodeFrame(frame: Frame, decrypt?: Decrypt): Decoded {
   }
 }
 
-function readApplication(ci: number, cursor: Cursor, decrypt: Decrypt | undefined): Records & { header: MbusHeader } {
+function readApplication(ci: number, data: Uint8Array, decrypt: Decrypt | undefined): Records & { header: MbusHeader } {
+  const cursor = new Cursor(data, byteOrder(ci));
   switch (ci) {
-    case CI_LONG_HEADER: {
+    case CI_LONG_HEADER:
+    case CI_LONG_HEADER_HIGH_FIRST: {
       const header = readLongHeader(cursor);
       return { header, ...readRecords(openTelegram(cursor, header, decrypt)) };
     }
@@ -83,16 +87,16 @@ function readApplication(ci: number, cursor: Cursor, decrypt: Decrypt | undefine
     case CI_NO_HEADER:
       return { header: {}, ...readRecords(cursor) };
     case CI_FIXED:
+    case CI_FIXED_HIGH_FIRST:
       return { ...readFixed(cursor), manufacturerData: undefined, moreFollows: false };
-    case CI_LONG_HEADER_HIGH_FIRST:
-    case CI_FIXED_HIGH_FIRST: {
-      const name = `CI ${hexByte(ci)}: the ${ci === CI_FIXED_HIGH_FIRST ? 'fixed' : 'variable'} structure`;
-      // Dropped from EN 13757-3; no source at hand says whether dates, texts and the unit bytes are turned round as well.
-      throw new OdecetError('frame-unsupported', `${name} with the high byte first (mode 2)`);
-    }
     default:
-      throw new OdecetError('frame-unsupported', `CI ${hexByte(ci)}; this driver decodes 72, 73, 78 and 7a`);
+      throw new OdecetError('frame-unsupported', `CI ${hexByte(ci)}; this driver decodes 72, 73, 76, 77, 78 and 7a`);
   }
+}
+
+/** Mode 2 (EN 1434-3:1997): every field of several bytes, be it a number, a date, a text or the id, comes high byte first. */
+export function byteOrder(ci: number): ByteOrder {
+  return ci === CI_LONG_HEADER_HIGH_FIRST || ci === CI_FIXED_HIGH_FIRST ? 'high-first' : 'low-first';
 }
 
 function applicationError(data: Uint8Array): Failure {

@@ -11,7 +11,8 @@ function said(vib: string, data = '01'): string {
   const [record] = decoded.telegram.records;
   if (!record) return 'no record';
   const { quantity, unit, value, vife } = record;
-  const text = value.kind === 'number' ? decimalText(value.number) : value.kind;
+  const text =
+    value.kind === 'number' ? decimalText(value.number) : value.kind === 'text' ? `"${value.text}"` : value.kind;
   const reason = value.kind === 'invalid' ? value.reason : '';
   return [quantity, text, unit, reason, vife.length ? `[${vife.join(' ')}]` : ''].filter(Boolean).join(' ');
 }
@@ -48,8 +49,8 @@ describe('primary VIFs (table 10)', () => {
     ['6f', 'reserved 2'],
     ['72', 'averaging-duration 7200 s'],
     ['77', 'actuality-duration 172800 s'],
-    ['78', 'fabrication-number 2'],
-    ['79', 'identification 2'],
+    ['78', 'fabrication-number "2"'],
+    ['79', 'identification "2"'],
     ['7a', 'bus-address 2'],
     ['7b', 'reserved 2'],
     ['7e', 'reserved 2'],
@@ -72,7 +73,6 @@ describe('primary VIFs (table 10)', () => {
     };
     expect(first('fd 17')).toBe('255');
     expect(first('fd 49')).toBe('-1');
-    expect(first('78')).toBe('255');
   });
 });
 
@@ -98,7 +98,7 @@ describe('extension tables', () => {
     ['fb 77', 'temperature-limit 2 °C'],
     ['fb 7b', 'maximum-power-sum 2 W'],
     ['fd 03', 'credit 2 currency'],
-    ['fd 0f', 'software-version 2'],
+    ['fd 0f', 'software-version "2"'],
     ['fd 17', 'error-flags 2'],
     ['fd 1c', 'baud-rate 2 Bd'],
     ['fd 24', 'storage-interval 2 s'],
@@ -140,7 +140,7 @@ describe('VIFs in text', () => {
 describe('VIFEs (table 15)', () => {
   it.each([
     ['93 3b', 'volume 0.002 m3 [3b]'],
-    ['93 bb 7c', 'volume 0.002 m3 [3b 7c]'],
+    ['93 bb 7c', 'reserved 2 [3b 7c]'],
     // 7C: the byte after it is of another table, here it would be a factor of 1000.
     ['93 fc 7d', 'volume 0.002 m3 [7c 7d]'],
     ['93 70', 'volume 0.000000002 m3 [70]'],
@@ -156,20 +156,53 @@ describe('VIFEs (table 15)', () => {
     ['93 15', 'volume invalid m3 no data available [15]'],
     ['93 16', 'volume invalid m3 data overflow [16]'],
     ['93 00', 'volume 0.002 m3 [00]'],
-    ['93 1f', 'volume bytes m3 [1f]'],
+    ['93 1f', 'volume-profile bytes [1f]'],
+    ['93 12', 'volume 0.002 m3 [12]'],
+    // 14: a relative deviation, whose unit no table tells; 11 is reserved.
+    ['93 14', 'volume-relative-deviation 2 [14]'],
+    ['93 11', 'reserved 2 [11]'],
+    ['83 3f', 'energy-obis-code bytes [3f]'],
     ['93 3d', 'reserved 2 [3d]'],
-    ['bb 48', 'volume-flow 0.002 m3/h [48]'],
-    ['bb 49', 'volume-flow 2 1 [49]'],
-    ['be 51', 'volume-flow 120 s [51]'],
-    ['be 62', 'volume-flow 7200 s [62]'],
+    // Limits, how often they were exceeded and for how long: none of it is a flow or an energy.
+    ['bb 40', 'volume-flow-lower-limit 0.002 m3/h [40]'],
+    ['bb 48', 'volume-flow-upper-limit 0.002 m3/h [48]'],
+    ['83 41', 'energy-lower-limit-exceed-count 2 1 [41]'],
+    ['bb 49', 'volume-flow-upper-limit-exceed-count 2 1 [49]'],
+    ['be 51', 'volume-flow-lower-limit-exceed-first-duration 120 s [51]'],
+    ['be 5e', 'volume-flow-upper-limit-exceed-last-duration 7200 s [5e]'],
+    ['be 62', 'volume-flow-first-duration 7200 s [62]'],
+    ['be 67', 'volume-flow-last-duration 172800 s [67]'],
+    ['83 68', 'energy-during-lower-limit-exceed 2 Wh [68]'],
+    ['83 6c', 'energy-during-upper-limit-exceed 2 Wh [6c]'],
+    ['93 69', 'volume-leakage 0.002 m3 [69]'],
+    ['93 6d', 'volume-overflow 0.002 m3 [6d]'],
+    ['93 44', 'reserved 2 [44]'],
     ['fd c8 fc 01', 'voltage 0.2 V [7c 01]'],
+    // Behind 7c: 13 is a direction in one edition and an end date in the next.
+    ['83 fc 0c', 'energy 2 Wh [7c 0c]'],
+    ['83 fc 13', 'reserved 2 [7c 13]'],
     ['ff 93 70', 'manufacturer-specific 2 [13 70]'],
     ['fd fd 70', 'reserved 2 [70]'],
   ])('%s is %s', (vib, expected) => {
     expect(said(vib)).toBe(expected);
   });
 
-  it.each(['39', '42', '4f', '6a', '6f'])('%s makes the value a date', (vife) => {
-    expect(said(`bb ${vife}`, '04')).toMatch(/^volume-flow invalid no date set/);
+  it.each([
+    ['39', 'start'],
+    ['42', 'lower-limit-exceed-first-begin'],
+    ['4f', 'upper-limit-exceed-last-end'],
+    ['6a', 'first-begin'],
+    ['6f', 'last-end'],
+  ])('%s makes the value a date', (vife, name) => {
+    expect(said(`bb ${vife}`, '04')).toBe(`volume-flow-${name} invalid no date set [${vife}]`);
+  });
+
+  it('7c 11 and 7c 12 (types C and D) make a number that may be below zero one that is not', () => {
+    const of = (vib: string) => {
+      const decoded = decodeTelegram(answer(`01 ${vib} ff`));
+      const value = decoded.ok ? decoded.telegram.records[0]?.value : undefined;
+      return value?.kind === 'number' ? decimalText(value.number) : 'none';
+    };
+    expect([of('83 fc 01'), of('83 fc 11'), of('83 fc 12')]).toEqual(['-1', '255', '255']);
   });
 });

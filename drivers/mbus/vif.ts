@@ -12,11 +12,12 @@ export interface Meaning {
   /**
    * signed    integers are two's complement (type B)
    * unsigned  integers, codes and bit fields are not (types C and D)
+   * id        names something: digits as they are, leading zeros and hex digits included
    * time      a date or time, its coding told by its length
    * bytes     a container, left as it is
    * unknown   reserved or the manufacturer's: the number is not scaled and further VIFEs have no public meaning
    */
-  readonly form: 'signed' | 'unsigned' | 'time' | 'bytes' | 'unknown';
+  readonly form: 'signed' | 'unsigned' | 'id' | 'time' | 'bytes' | 'unknown';
 }
 
 type Table = (Meaning | undefined)[];
@@ -54,8 +55,8 @@ put(primary, 0x6d, 'time-point', '', 'time');
 put(primary, 0x6e, 'heat-cost-units', '1', 'signed');
 durations(primary, 0x70, 'averaging-duration');
 durations(primary, 0x74, 'actuality-duration');
-put(primary, 0x78, 'fabrication-number', '', 'unsigned');
-put(primary, 0x79, 'identification', '', 'unsigned');
+put(primary, 0x78, 'fabrication-number', '', 'id');
+put(primary, 0x79, 'identification', '', 'id');
 put(primary, 0x7a, 'bus-address', '', 'unsigned');
 primary[0x7f] = MANUFACTURER;
 
@@ -93,10 +94,8 @@ scaled(fb, 0x78, 8, 'maximum-power-sum', 'W', -3);
 const fd: Table = new Array(128);
 scaled(fd, 0x00, 4, 'credit', 'currency', -3);
 scaled(fd, 0x04, 4, 'debit', 'currency', -3);
-codes(fd, 0x08, [
-  'access-number',
-  'device-type',
-  'manufacturer',
+codes(fd, 0x08, ['access-number', 'device-type', 'manufacturer']);
+ids(fd, 0x0b, [
   'parameter-set',
   'model-version',
   'hardware-version',
@@ -109,12 +108,10 @@ codes(fd, 0x08, [
   'access-code-system-operator',
   'access-code-developer',
   'password',
-  'error-flags',
-  'error-mask',
-  'security-key',
-  'digital-output',
-  'digital-input',
 ]);
+codes(fd, 0x17, ['error-flags', 'error-mask']);
+ids(fd, 0x19, ['security-key']);
+codes(fd, 0x1a, ['digital-output', 'digital-input']);
 put(fd, 0x1c, 'baud-rate', 'Bd', 'unsigned');
 put(fd, 0x1d, 'response-delay', 'bit times', 'unsigned');
 codes(fd, 0x1e, ['retries', 'remote-control']);
@@ -144,8 +141,8 @@ codes(fd, 0x60, [
   'week-number',
   'day-change-time',
   'parameter-activation-state',
-  'supplier-information',
 ]);
+ids(fd, 0x67, ['supplier-information']);
 hoursToYears(fd, 0x68, 'duration-since-cumulation');
 hoursToYears(fd, 0x6c, 'battery-operating-time');
 put(fd, 0x70, 'battery-change', '', 'time');
@@ -196,6 +193,10 @@ function hoursToYears(table: Table, from: number, quantity: string): void {
 
 function codes(table: Table, from: number, quantities: readonly string[]): void {
   for (const [n, quantity] of quantities.entries()) put(table, from + n, quantity, '', 'unsigned');
+}
+
+function ids(table: Table, from: number, quantities: readonly string[]): void {
+  for (const [n, quantity] of quantities.entries()) put(table, from + n, quantity, '', 'id');
 }
 
 function put(table: Table, at: number, quantity: string, unit: string, form: Meaning['form']): void {
