@@ -25,6 +25,16 @@ const storeSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('postgres'), urlFile: file, connections: z.int().min(1).max(50).default(4) }),
 ]);
 
+/** What the relay's store gives up, in days after the answer. What is not accepted or rejected is never given up. */
+const retentionSchema = z
+  .strictObject({
+    acceptedDays: z.int().min(1).max(800).default(90),
+    rejectedDays: z.int().min(1).max(800).default(400),
+    /** More than this raises an alert. */
+    sizeMaxMb: z.int().min(1).default(20_000),
+  })
+  .prefault({});
+
 export const relaySchema = z.strictObject({
   /** Its name among the topics; each relay of a centre has another. */
   relay: z.string().regex(/^[a-z0-9][a-z0-9-]{0,39}$/, 'lower-case letters, digits and hyphens, e.g. "centre-1"'),
@@ -42,12 +52,16 @@ export const relaySchema = z.strictObject({
   senders: z.array(operatorSchema.extend({ id: z.string().min(1) })).min(1),
   /** Where Prometheus asks; nowhere when absent. */
   metrics: z.strictObject({ host: z.string().default('127.0.0.1'), port: z.int().min(0).max(65535) }).optional(),
-  inFlightMax: z.int().min(1).max(256).default(8),
+  /** Of each sender. */
+  inFlightMax: z.int().min(1).max(256).default(16),
   perSecondMax: z.int().min(1).max(10_000).default(100),
+  /** Threads that seal and verify, all senders together; one for each core when absent. */
+  sealThreads: z.int().min(1).max(64).optional(),
   /** How far ahead a site's clock may be. */
   clockOffMsMax: z.int().min(1_000).default(600_000),
   /** A site that says nothing for so long raises an alert. */
   silentAfterMs: z.int().min(1_000).default(900_000),
+  retention: retentionSchema,
   retry: retrySchema,
   log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') }).prefault({}),
 });

@@ -11,6 +11,7 @@ export const FAILURES = {
   // line
   'line-unreachable': { next: 'retry', what: 'the line could not be opened' },
   'line-lost': { next: 'retry', what: 'the connection or adapter went away' },
+  'line-in-use': { next: 'retry', what: 'another program uses the line', exit: 21 },
   // dialogue
   'no-answer': { next: 'retry', what: 'nothing came within the time allowed' },
   'frame-start': { next: 'retry', what: 'the bytes do not begin like a frame of this protocol' },
@@ -81,6 +82,7 @@ export const FAILURES = {
   },
   // machine
   'store-full': { next: 'retry', what: 'the disk is full' },
+  'store-large': { next: 'person', what: 'a store has become larger than it should' },
   'store-io': { next: 'retry', what: 'the disk refused to read or write' },
   'store-damaged': { next: 'person', what: 'a stored record does not fit its checksum', exit: 30 },
   'store-locked': { next: 'person', what: 'another process has the store open', exit: 31 },

@@ -9,6 +9,7 @@ import type { Log } from '../machine/log.ts';
 import type { Codec } from '../machine/signer.ts';
 import type { Delivery } from '../uplink/direct.ts';
 import { documentOf, openEnvelope } from '../uplink/relay/protocol.ts';
+import { type Answers, createAnswers } from './answers.ts';
 import type { Claimed, RelayStore, Settled, SiteMessage, Standing } from './store.ts';
 
 /** A look at the store even if nobody rang: another relay's messages, and those that wait for their time. */
@@ -17,13 +18,16 @@ const LOOK_EVERY_MS = 1_000;
 export interface DispatcherDeps {
   readonly store: RelayStore;
   readonly codec: Codec;
+  /** Each is served by itself: where one cannot be reached, perhaps for its certificate, the others go on. */
+  readonly senders: ReadonlySet<string>;
   /** One try to hand a message to the operator under the sender's identity. */
   readonly deliver: (message: Message, sender: string, signal: AbortSignal) => Promise<Delivery>;
   readonly answer: (message: SiteMessage, standing: Standing) => void;
   /** A message that waits for a person; undefined when it no longer does. */
   readonly alert: (message: SiteMessage, problem: Delivery['failure']) => void;
+  /** Of one sender. */
   readonly inFlightMax: number;
-  /** Messages begun in a second at most. */
+  /** Messages of one sender begun in a second at most. */
   readonly perSecondMax: number;
   /** Longer than one try can take; after it another relay may take over. */
   readonly leaseMs: Millis;
@@ -39,58 +43,44 @@ export interface Dispatcher {
   wake(): void;
 }
 
-/** From the store to the operator: several under way, so many a second, and a pause for all while the operator is away. */
+/** From the store to the operator, each sender in a lane of its own. */
 export function createDispatcher(deps: DispatcherDeps): Dispatcher {
-  const { store, clock, entropy, log, retry } = deps;
+  const { clock, entropy, retry, senders } = deps;
+  const answers = createAnswers({ ...deps, settle: inGroups(deps) });
+  const lanes = [...senders].map((sender) => createLane(sender, deps, answers));
+  return {
+    async run(signal) {
+      for (let failures = 1; !signal.aborted; failures++) {
+        const released = await deps.store.release().then(
+          () => true,
+          (error: unknown) => told(deps, error, { failures }),
+        );
+        if (released) break;
+        await clock.sleep(backoffMs(retry, failures, entropy.fraction()), signal).catch(() => undefined);
+      }
+      await Promise.all(lanes.map((lane) => lane.run(signal)));
+    },
+    wake() {
+      for (const lane of lanes) lane.wake();
+    },
+  };
+}
+
+/** Several under way, so many a second, and a pause for all while the operator is away. */
+function createLane(sender: string, deps: DispatcherDeps, answers: Answers): Dispatcher {
+  const { store, clock, entropy, log, retry, inFlightMax } = deps;
   let bell = new AbortController();
   let underWay = 0;
   let awayFailures = 0;
   let pausedUntil = clock.monotonicMs();
-  let settling: Settled[] = [];
-  let settled: Promise<void> | undefined;
 
   async function attempt({ message, attempt: number }: Claimed, signal: AbortSignal): Promise<void> {
     const document = marketMessage(message, deps.codec);
-    const startedAt = clock.now();
-    deps.answer(message, { stage: 'sent', reasons: [], at: startedAt, attempts: number });
-    const delivery = document
-      ? await deps.deliver(document, message.sender, signal)
-      : {
-          outcome: 'not-sent' as const,
-          detail: 'its record is damaged',
-          failure: failure(
-            'store-damaged',
-            `message ${message.id} of ${message.site}: the record is not what was signed`,
-          ),
-        };
+    if (number === 1) deps.answer(message, { stage: 'sent', reasons: [], at: clock.now(), attempts: number });
+    const delivery = document ? await deps.deliver(document, sender, signal) : damaged(message);
     if (signal.aborted && delivery.outcome !== 'answered') return;
-    const result = resultOf(message, number, delivery);
-    await settle(result);
-    const { outcome, detail } = delivery;
-    log.info('message-tried', { site: message.site, message: message.id, number, outcome, detail });
+    await answers.take(message, number, delivery);
     noteOperator(delivery);
-    if (result.stage !== 'sent') deps.answer(message, { ...result, attempts: number });
-    deps.alert(message, delivery.receipt?.verdict === 'accepted' ? undefined : forPerson(delivery));
-  }
-
-  function resultOf({ sender, id }: SiteMessage, number: number, { receipt }: Delivery): Settled {
-    const at = clock.now();
-    const dueAt = at + backoffMs(retry, number, entropy.fraction());
-    if (!receipt) return { sender, id, stage: 'sent', reasons: [], at, dueAt };
-    return { sender, id, stage: receipt.verdict, reasons: receipt.reasons, answer: receipt.xml, at, dueAt };
-  }
-
-  /** All that ended while the store was writing goes down in one write. */
-  async function settle(result: Settled): Promise<void> {
-    settling.push(result);
-    settled ??= (async () => {
-      await clock.sleep(0);
-      const group = settling;
-      settling = [];
-      settled = undefined;
-      await store.settle(group);
-    })();
-    await settled;
   }
 
   function noteOperator({ outcome, failure: problem }: Delivery): void {
@@ -126,14 +116,20 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
       });
   }
 
+  /** While it is not known whether the operator is back, one goes first; else so many that the store is asked seldom. */
+  function room(): number {
+    if (awayFailures > 0) return Number(underWay === 0);
+    const free = inFlightMax - underWay;
+    return free >= inFlightMax / 4 ? free : 0;
+  }
+
   async function step(signal: AbortSignal): Promise<void> {
     bell = new AbortController();
     const rung = bell.signal;
     const pauseMs = pausedUntil - clock.monotonicMs();
     if (pauseMs > 0) return rest(pauseMs, rung, signal);
-    // While it is not known whether the operator is back, one goes first.
-    const room = awayFailures > 0 ? Number(underWay === 0) : deps.inFlightMax - underWay;
-    const claimed = room > 0 ? await store.claim(room, clock.now(), deps.leaseMs) : [];
+    const limit = room();
+    const claimed = limit > 0 ? await store.claim(sender, limit, clock.now(), deps.leaseMs) : [];
     for (const one of claimed) start(one, signal);
     if (claimed.length === 0) return rest(LOOK_EVERY_MS, rung, signal);
     await clock.sleep((claimed.length * 1_000) / deps.perSecondMax, signal);
@@ -149,14 +145,38 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
         } catch (error) {
           if (signal.aborted) break;
           failures += 1;
-          const problem = error instanceof OdecetError ? error.failure : failure('unexpected', String(error));
-          log.error('relay-waits', { ...problem, failures });
+          told(deps, error, { failures, sender });
           await rest(backoffMs(retry, failures, entropy.fraction()), new AbortController().signal, signal);
         }
       }
       while (underWay > 0) await clock.sleep(10);
     },
     wake: () => bell.abort(),
+  };
+}
+
+function told({ log }: Pick<DispatcherDeps, 'log'>, error: unknown, more: object): false {
+  const problem = error instanceof OdecetError ? error.failure : failure('unexpected', String(error));
+  log.error('relay-waits', { ...problem, ...more });
+  return false;
+}
+
+/** All that ends while the store is writing goes down in one write. */
+function inGroups({ store }: Pick<DispatcherDeps, 'store'>): (result: Settled) => Promise<void> {
+  let waiting: Settled[] = [];
+  let writing: Promise<void> = Promise.resolve();
+  let next: Promise<void> | undefined;
+  return (result) => {
+    waiting.push(result);
+    next ??= writing.then(async () => {
+      const group = waiting;
+      waiting = [];
+      next = undefined;
+      const settled = store.settle(group);
+      writing = settled.catch(() => undefined);
+      await settled;
+    });
+    return next;
   };
 }
 
@@ -169,8 +189,7 @@ function marketMessage({ envelope }: SiteMessage, codec: Codec): Message | undef
   return { id, commodity, day, pack, madeAt, xml, carried: [], ...(corrects !== undefined && { corrects }) };
 }
 
-/** What waiting does not mend. */
-function forPerson({ outcome, receipt, failure: problem }: Delivery): Delivery['failure'] {
-  const isForPerson = receipt !== undefined || (outcome === 'not-sent' && problem?.code !== 'operator-unreachable');
-  return isForPerson ? problem : undefined;
+function damaged({ id, site }: SiteMessage): Delivery {
+  const problem = failure('store-damaged', `message ${id} of ${site}: the record is not what was signed`);
+  return { outcome: 'not-sent', detail: 'its record is damaged', failure: problem };
 }

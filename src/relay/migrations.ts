@@ -22,6 +22,12 @@ const MIGRATIONS: readonly string[] = [
    );
    create index message_open on message (day desc, received_at)
      where stage in ('stored', 'sent', 'unknown');`,
+  `alter table message add column is_bare boolean not null default false;
+   drop index message_open;
+   create index message_open on message (sender, day desc, received_at)
+     where stage in ('stored', 'sent', 'unknown');
+   create index message_full on message (stage_at) where stage in ('accepted', 'rejected') and not is_bare;
+   create index message_bare on message (stage_at) where is_bare;`,
 ];
 
 /** Any number; the same for all relays, so that two that start together do not migrate together. */

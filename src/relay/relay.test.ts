@@ -89,6 +89,7 @@ async function powerOn({ world, broker, disk, office }: Place, life: Life, isFir
     leaseMs: 10_000,
     clockOffMsMax: 600_000,
     silentAfterMs: 900_000,
+    retention: { acceptedDays: 90, rejectedDays: 400, sizeMaxMb: 1_000 },
     retry: RETRY,
     brokerRetry: RETRY,
     clock: simClock(life, START + world.monotonicMs()),

@@ -13,6 +13,7 @@ import { type AlertText, alertId, createAlerts } from '../uplink/relay/alerts.ts
 import { createLink } from '../uplink/relay/link.ts';
 import { packReceipt, REFUSALS, RELAY_REASON_TYPE, type Stage } from '../uplink/relay/protocol.ts';
 import { filterOf, placeOf, RELAY_HERE, type SiteState, topicOf } from '../uplink/relay/topics.ts';
+import { createCaretaker, type Retention } from './caretaker.ts';
 import { createDispatcher } from './dispatcher.ts';
 import { type Addressee, createIntake } from './intake.ts';
 import type { Registry } from './registry.ts';
@@ -39,6 +40,7 @@ export interface RelayDeps {
   readonly leaseMs: Millis;
   readonly clockOffMsMax: Millis;
   readonly silentAfterMs: Millis;
+  readonly retention: Retention;
   readonly retry: BackoffRule;
   readonly brokerRetry: BackoffRule;
   readonly clock: Clock;
@@ -68,6 +70,7 @@ export function createRelay(deps: RelayDeps): Relay {
   };
   const alerts = createAlerts(name, () => clock.now(), say);
   const watch = createWatch({ ...deps, alerts });
+  const caretaker = createCaretaker({ ...deps, alerts });
 
   function receipt({ site, id, hash }: Addressee, { stage, reasons, answer, at }: Said): void {
     receipts[stage] = (receipts[stage] ?? 0) + 1;
@@ -133,7 +136,7 @@ export function createRelay(deps: RelayDeps): Relay {
   return {
     async run(signal) {
       await together(
-        [(abort) => link.run(abort), (abort) => dispatcher.run(abort), (abort) => watch.run(abort)],
+        [link, dispatcher, watch, caretaker].map((part) => (abort) => part.run(abort)),
         signal,
       );
       log.info('relay-stopped', {});

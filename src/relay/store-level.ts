@@ -1,211 +1,235 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import { OdecetError } from '../core/failure.ts';
-import type { UtcMs } from '../core/time.ts';
 import type { Store, StoreOp } from '../machine/store.ts';
-import { reasonsSchema, STAGE_NAMES } from './standing.ts';
-import type { Claimed, Kept, MessageName, RelayStore, SiteMessage, Standing, StandingStage } from './store.ts';
+import { createFairQueue, type FairQueue } from './fair-queue.ts';
+import {
+  COUNTS_KEY,
+  countsSchema,
+  decodeMessage,
+  encodeMessage,
+  encodeRow,
+  markSchema,
+  nameOf,
+  pageAfter,
+  parseRow,
+  readMany,
+  senderOf,
+  standingSchema,
+  walk,
+} from './level-rows.ts';
+import type { Kept, RelayStore, SheddingRule, SiteMessage, Standing, StandingStage } from './store.ts';
+
+type StandingRow = Standing & Pick<z.output<typeof standingSchema>, 'isBare'>;
+type Counts = Record<StandingStage, number>;
+/** What is not settled, by sender. */
+type Open = Map<string, FairQueue>;
 
 /**
- * The relay's memory for one relay, over an ordered store. Rows: `m/` the message, written once; `s/` its standing; `q/` a mark
- * for each that is not settled. Marks are few and also kept in memory, so that claiming reads no more than what it gives.
+ * The relay's memory for one relay, over an ordered store. What is not settled is also kept in memory, so that claiming reads
+ * no more than what it gives.
  */
-const standingSchema = z.object({
-  stage: z.enum(STAGE_NAMES),
-  reasons: reasonsSchema,
-  answer: z.string().exactOptional(),
-  at: z.number(),
-  attempts: z.int(),
-});
-
-const messageSchema = z.object({
-  sender: z.string(),
-  id: z.string(),
-  site: z.string(),
-  version: z.int(),
-  hash: z.string(),
-  day: z.string(),
-  receivedAt: z.number(),
-});
-
-const LINE_FEED = 10;
-
-/** A message that is not settled. */
-interface Open {
-  readonly name: string;
-  readonly day: string;
-  readonly receivedAt: UtcMs;
-  dueAt: UtcMs;
-}
-
-const MARKS_AT_ONCE = 1_000;
-
 export async function openLevelRelayStore(store: Store): Promise<RelayStore> {
   const open = await loadOpen(store);
-  const counts = await countStages(store);
-  const text = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
+  let counts = await loadCounts(store);
+  let shedAfter = '';
 
-  async function standingOf(name: string): Promise<Standing | undefined> {
-    const bytes = await store.get(`s/${name}`);
-    return bytes && parseRow(`s/${name}`, bytes, standingSchema);
+  const standingsOf = (names: readonly string[]): Promise<Map<string, StandingRow>> =>
+    readMany<StandingRow>(store, 's/', names, (key, bytes) => parseRow(key, bytes, standingSchema));
+  const messagesOf = (names: readonly string[]) => readMany(store, 'm/', names, decodeMessage);
+
+  /** One batch with the counts that it makes; they count only when it is on the disk. */
+  async function write(ops: readonly StoreOp[], change: (counts: Counts) => void): Promise<void> {
+    if (ops.length === 0) return;
+    const changed = { ...counts };
+    change(changed);
+    await store.batch([...ops, { kind: 'put', key: COUNTS_KEY, value: encodeRow(changed) }]);
+    counts = changed;
   }
 
-  async function keepOne(message: SiteMessage, taken: Map<string, SiteMessage>, ops: StoreOp[]): Promise<Kept> {
-    const name = nameOf(message);
-    const earlier = taken.get(name) ?? (await readMessage(store, name));
-    if (earlier) {
-      const isSame = earlier.site === message.site && earlier.hash === message.hash;
-      if (!isSame) return { kind: 'taken', bySite: earlier.site };
-      return { kind: 'known', standing: (await standingOf(name)) ?? newStanding(message) };
-    }
-    taken.set(name, message);
-    ops.push(
-      { kind: 'put', key: `m/${name}`, value: encodeMessage(message) },
-      { kind: 'put', key: `s/${name}`, value: text(newStanding(message)) },
-      { kind: 'put', key: `q/${name}`, value: text({ day: message.day, receivedAt: message.receivedAt }) },
-    );
-    return { kind: 'new', standing: newStanding(message) };
+  /** Stages change from what they were to what they are. */
+  async function writeStandings(changes: readonly StageChange[], more: readonly StoreOp[] = []): Promise<void> {
+    const puts = changes.map(({ name, to }): StoreOp => ({ kind: 'put', key: `s/${name}`, value: encodeRow(to) }));
+    await write([...puts, ...more], (counted) => {
+      for (const { from, to } of changes) {
+        counted[from] -= 1;
+        counted[to.stage] += 1;
+      }
+    });
   }
 
-  function changeStage(ops: StoreOp[], name: string, from: StandingStage, standing: Standing): void {
-    ops.push({ kind: 'put', key: `s/${name}`, value: text(standing) });
-    counts[from] -= 1;
-    counts[standing.stage] += 1;
+  async function keep(messages: readonly SiteMessage[]): Promise<Kept[]> {
+    const names = messages.map(nameOf);
+    const [known, standings] = await Promise.all([messagesOf(names), standingsOf(names)]);
+    const fresh = new Map<string, SiteMessage>();
+    const kept = messages.map((message): Kept => {
+      const name = nameOf(message);
+      const earlier = fresh.get(name) ?? known.get(name);
+      if (!earlier) fresh.set(name, message);
+      else if (earlier.site !== message.site || earlier.hash !== message.hash)
+        return { kind: 'taken', bySite: earlier.site };
+      return { kind: earlier ? 'known' : 'new', standing: standings.get(name) ?? newStanding(message) };
+    });
+    await write([...fresh].flatMap(newRows), (counted) => {
+      counted.stored += fresh.size;
+    });
+    for (const [name, { sender, site, day, receivedAt }] of fresh)
+      queueOf(open, sender).add({ name, site, day, receivedAt }, 0);
+    return kept;
   }
 
   // One call at a time decides: between looking and writing nobody else may.
   const inTurn = turns();
 
   return {
-    keep: (messages) =>
-      inTurn(async () => {
-        const ops: StoreOp[] = [];
-        const taken = new Map<string, SiteMessage>();
-        const kept: Kept[] = [];
-        for (const message of messages) kept.push(await keepOne(message, taken, ops));
-        if (ops.length > 0) await store.batch(ops);
-        counts.stored += taken.size;
-        for (const [name, { day, receivedAt }] of taken) open.set(name, { name, day, receivedAt, dueAt: 0 });
-        return kept;
-      }),
+    keep: (messages) => inTurn(() => keep(messages)),
 
-    claim: (limit, now, leaseMs) =>
+    claim: (sender, limit, now, leaseMs) =>
       inTurn(async () => {
-        const due = [...open.values()].filter(({ dueAt }) => dueAt <= now).sort(freshestFirst);
-        const ops: StoreOp[] = [];
-        const claimed: Claimed[] = [];
-        for (const one of due.slice(0, limit)) {
-          const message = await readMessage(store, one.name);
-          const standing = await standingOf(one.name);
-          if (!message || !standing) throw new OdecetError('store-damaged', `m/${one.name}: marked as open, but gone`);
-          const attempts = standing.attempts + 1;
-          changeStage(ops, one.name, standing.stage, { ...standing, stage: 'sent', at: now, attempts });
-          claimed.push({ message, attempt: attempts });
-          one.dueAt = now + leaseMs;
-        }
-        if (ops.length > 0) await store.batch(ops);
-        return claimed;
+        const names = queueOf(open, sender)
+          .take(limit, now, now + leaseMs)
+          .map(({ name }) => name);
+        const [messages, standings] = await Promise.all([messagesOf(names), standingsOf(names)]);
+        const claimed = names.flatMap((name) => {
+          const [message, standing] = [messages.get(name), standings.get(name)];
+          if (!message || !standing) return [];
+          const attempt = standing.attempts + 1;
+          const to: StandingRow = { ...standing, stage: 'sent', at: now, attempts: attempt };
+          return [{ change: { name, from: standing.stage, to }, message, attempt }];
+        });
+        // It holds up no others; alone it is told, again after each lease.
+        if (names.length > 0 && claimed.length === 0)
+          throw new OdecetError(
+            'store-damaged',
+            `${names.join(', ')}: marked as open, but gone; restore the relay's store`,
+          );
+        await writeStandings(claimed.map(({ change }) => change));
+        return claimed.map(({ message, attempt }) => ({ message, attempt }));
       }),
 
     settle: (results) =>
       inTurn(async () => {
-        const ops: StoreOp[] = [];
-        for (const { sender, id, stage, reasons, answer, at, dueAt } of results) {
-          const name = nameOf({ sender, id });
-          const before = await standingOf(name);
+        const standings = await standingsOf(results.map(nameOf));
+        const changes: StageChange[] = [];
+        for (const result of results) {
+          const name = nameOf(result);
+          const before = standings.get(name);
           if (!before || isFinal(before.stage)) continue;
-          const { attempts } = before;
-          changeStage(ops, name, before.stage, {
-            stage,
-            reasons,
-            at,
-            attempts,
-            ...(answer !== undefined && { answer }),
-          });
-          const mark = open.get(name);
-          if (mark) mark.dueAt = dueAt;
-          if (isFinal(stage)) {
-            ops.push({ kind: 'delete', key: `q/${name}` });
-            open.delete(name);
-          }
+          const { stage, reasons, answer, at } = result;
+          const to = { stage, reasons, at, attempts: before.attempts, ...(answer !== undefined && { answer }) };
+          changes.push({ name, from: before.stage, to });
+          standings.set(name, to);
+          queueOf(open, result.sender).putOff(name, result.dueAt);
         }
-        if (ops.length > 0) await store.batch(ops);
+        const done = changes.filter(({ to }) => isFinal(to.stage)).map(({ name }) => name);
+        await writeStandings(
+          changes,
+          done.map((name) => ({ kind: 'delete', key: `q/${name}` })),
+        );
+        for (const name of done) queueOf(open, senderOf(name)).remove(name);
       }),
 
-    standing: (name) => standingOf(nameOf(name)),
+    // Nothing waits for a person longer than this program runs: everything is due at the start.
+    release: async () => undefined,
+
+    shed: (rule, limit) =>
+      inTurn(async () => {
+        const page = await pageAfter(store, 's/', shedAfter, limit);
+        shedAfter = page.length < limit ? '' : page.at(-1)![0];
+        const rows = page.map(([key, bytes]) => ({ name: key.slice(2), row: parseRow(key, bytes, standingSchema) }));
+        const removed = rows.filter(({ row }) => isFinal(row.stage) && row.at < rule.removedBefore);
+        const gone = new Set(removed);
+        const bared = rows.filter((one) => !gone.has(one) && isToBeBared(one.row, rule));
+        const messages = await messagesOf(bared.map(({ name }) => name));
+        await write(
+          [...removed.flatMap(({ name }) => removal(name)), ...bared.flatMap(bareRows(messages))],
+          (counted) => {
+            for (const { row } of removed) counted[row.stage] -= 1;
+          },
+        );
+        return { bared: bared.length, removed: removed.length, isDone: shedAfter === '' };
+      }),
+
+    async standing(name) {
+      const row = (await standingsOf([nameOf(name)])).get(nameOf(name));
+      return row && standingOf(row);
+    },
     counts: async () => ({ ...counts }),
+    size: () => store.size(),
     close: () => store.close(),
   };
 }
 
-/** The newest day first; within a day whoever came first. */
-function freshestFirst(a: Open, b: Open): number {
-  return a.day === b.day ? a.receivedAt - b.receivedAt : a.day < b.day ? 1 : -1;
+interface StageChange {
+  readonly name: string;
+  readonly from: StandingStage;
+  readonly to: StandingRow;
 }
 
 function isFinal(stage: StandingStage): boolean {
   return stage === 'accepted' || stage === 'rejected';
 }
 
+function standingOf({ stage, reasons, answer, at, attempts }: StandingRow): Standing {
+  return { stage, reasons, at, attempts, ...(answer !== undefined && { answer }) };
+}
+
 function newStanding({ receivedAt }: SiteMessage): Standing {
   return { stage: 'stored', reasons: [], at: receivedAt, attempts: 0 };
 }
 
-/** A sender's code is a market code; the slash cannot stand in one. */
-function nameOf({ sender, id }: MessageName): string {
-  return `${sender}/${id}`;
+function newRows([name, message]: readonly [string, SiteMessage]): StoreOp[] {
+  const { day, receivedAt, site } = message;
+  return [
+    { kind: 'put', key: `m/${name}`, value: encodeMessage(message) },
+    { kind: 'put', key: `s/${name}`, value: encodeRow(newStanding(message)) },
+    { kind: 'put', key: `q/${name}`, value: encodeRow({ day, receivedAt, site }) },
+  ];
 }
 
-function encodeMessage({ envelope, ...rest }: SiteMessage): Uint8Array {
-  const head = new TextEncoder().encode(JSON.stringify(rest));
-  const bytes = new Uint8Array(head.length + 1 + envelope.length);
-  bytes.set(head, 0);
-  bytes[head.length] = LINE_FEED;
-  bytes.set(envelope, head.length + 1);
-  return bytes;
+function isToBeBared({ stage, at, isBare }: StandingRow, rule: SheddingRule): boolean {
+  if (isBare || !isFinal(stage)) return false;
+  return at < (stage === 'accepted' ? rule.acceptedBefore : rule.rejectedBefore);
 }
 
-async function readMessage(store: Store, name: string): Promise<SiteMessage | undefined> {
-  const bytes = await store.get(`m/${name}`);
-  if (!bytes) return undefined;
-  const end = bytes.indexOf(LINE_FEED);
-  return { ...parseRow(`m/${name}`, bytes.subarray(0, end), messageSchema), envelope: bytes.slice(end + 1) };
+function bareRows(messages: ReadonlyMap<string, SiteMessage>) {
+  return ({ name, row }: { name: string; row: StandingRow }): StoreOp[] => {
+    const { stage, reasons, at, attempts } = row;
+    const message = messages.get(name);
+    const bare = message && encodeMessage({ ...message, envelope: new Uint8Array(0) });
+    return [
+      { kind: 'put', key: `s/${name}`, value: encodeRow({ stage, reasons, at, attempts, isBare: true }) },
+      ...(bare ? [{ kind: 'put' as const, key: `m/${name}`, value: bare }] : []),
+    ];
+  };
 }
 
-function parseRow<S extends z.ZodType>(key: string, bytes: Uint8Array, schema: S): z.output<S> {
-  try {
-    return schema.parse(JSON.parse(new TextDecoder().decode(bytes)));
-  } catch (cause) {
-    throw new OdecetError('store-damaged', `${key}: not as it was written; restore the relay's store`, { cause });
-  }
+function removal(name: string): StoreOp[] {
+  return ['m/', 's/', 'q/'].map((prefix) => ({ kind: 'delete', key: prefix + name }));
 }
-
-const markSchema = z.object({ day: z.string(), receivedAt: z.number() });
 
 /** What is on the way at the start is due at once: whoever sent it is no more, and the same id may go again. */
-async function loadOpen(store: Store): Promise<Map<string, Open>> {
-  const open = new Map<string, Open>();
+async function loadOpen(store: Store): Promise<Open> {
+  const open: Open = new Map();
   for await (const [key, bytes] of walk(store, 'q/')) {
     const name = key.slice('q/'.length);
-    open.set(name, { name, ...parseRow(key, bytes, markSchema), dueAt: 0 });
+    queueOf(open, senderOf(name)).add({ name, ...parseRow(key, bytes, markSchema) }, 0);
   }
   return open;
 }
 
-async function countStages(store: Store): Promise<Record<StandingStage, number>> {
+function queueOf(open: Open, sender: string): FairQueue {
+  const queue = open.get(sender) ?? createFairQueue();
+  open.set(sender, queue);
+  return queue;
+}
+
+/** A store of an earlier program has no counts; they are counted once. */
+async function loadCounts(store: Store): Promise<Counts> {
+  const kept = await store.get(COUNTS_KEY);
+  if (kept) return parseRow(COUNTS_KEY, kept, countsSchema);
   const counts = { stored: 0, sent: 0, accepted: 0, rejected: 0, unknown: 0 };
   for await (const [key, bytes] of walk(store, 's/')) counts[parseRow(key, bytes, standingSchema).stage] += 1;
   return counts;
-}
-
-async function* walk(store: Store, prefix: string): AsyncGenerator<[string, Uint8Array]> {
-  const end = `${prefix.slice(0, -1)}0`;
-  for (let gte = prefix; ; ) {
-    const page = await store.range({ gte, lt: end, limit: MARKS_AT_ONCE });
-    yield* page;
-    const last = page.at(-1);
-    if (!last || page.length < MARKS_AT_ONCE) return;
-    gte = `${last[0]}\u0000`;
-  }
 }
 
 /** Calls run one after another, in the order in which they came. */

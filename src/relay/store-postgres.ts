@@ -3,7 +3,17 @@ import { OdecetError } from '../core/failure.ts';
 import type { Sql } from '../machine/sql.ts';
 import { migrate, NEWEST_MIGRATION } from './migrations.ts';
 import { reasonsSchema, STAGE_NAMES } from './standing.ts';
-import type { Kept, MessageName, RelayStore, SiteMessage, Standing, StandingStage } from './store.ts';
+import {
+  type Kept,
+  type MessageName,
+  NEVER,
+  type RelayStore,
+  type SiteMessage,
+  type Standing,
+  type StandingStage,
+} from './store.ts';
+
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 
 /** bigint comes as text. */
 const whole = z.coerce.number();
@@ -28,7 +38,11 @@ const messageRow = z.object({
   received_at: whole,
   envelope: z.instanceof(Uint8Array).transform((bytes) => new Uint8Array(bytes)),
   attempts: whole,
+  turn: whole,
 });
+
+/** How far a claim looks past its own number for sites that have their turn. */
+const HEAD_TIMES = 8;
 
 const COLUMNS = 'sender, id, site, version, hash, day, received_at, envelope';
 
@@ -42,14 +56,33 @@ const KEEP = `insert into message (${COLUMNS}, stage_at)
 const FIND = `select m.sender, m.id, site, hash, stage, reasons, answer, stage_at, attempts
   from message m join unnest($1::text[], $2::text[]) as n (sender, id) on m.sender = n.sender and m.id = n.id`;
 
-/** The order is that of the index over what is open. */
-const CLAIM = `with due as (
-    select sender, id from message
-    where stage in ('stored', 'sent', 'unknown') and due_at <= $1
-    order by day desc, received_at limit $2 for update skip locked)
+/**
+ * The order is that of the index over what is open. Of the head of the queue, some times longer than what is wanted, the sites
+ * take turns. The whole head is locked while this runs, so that two relays never look at the same.
+ */
+const CLAIM = `with head as materialized (
+    select sender, id, site, day, received_at from message
+    where sender = $4 and stage in ('stored', 'sent', 'unknown') and due_at <= $1
+    order by day desc, received_at limit $2 * ${HEAD_TIMES} for update skip locked),
+  turn as (
+    select sender, id, day, received_at, row_number() over (partition by day, site order by received_at) as turn
+    from head order by day desc, turn, received_at limit $2)
   update message m set stage = 'sent', stage_at = $1, due_at = $3, attempts = attempts + 1
-  from due where m.sender = due.sender and m.id = due.id
-  returning m.sender, m.id, site, version, hash, day, received_at, envelope, attempts`;
+  from turn where m.sender = turn.sender and m.id = turn.id
+  returning m.sender, m.id, site, version, hash, m.day, m.received_at, envelope, attempts, turn.turn`;
+
+const BARE = `with old as (
+    select sender, id from message
+    where stage in ('accepted', 'rejected') and not is_bare
+      and stage_at < case stage when 'accepted' then $1::bigint else $2::bigint end and stage_at < greatest($1::bigint, $2::bigint)
+    order by stage_at limit $3 for update skip locked)
+  update message m set envelope = '', answer = null, is_bare = true
+  from old where m.sender = old.sender and m.id = old.id returning 1 as done`;
+
+/** Only what was bared before: an envelope never goes before its time, whatever the times are. */
+const REMOVE = `delete from message where (sender, id) in (
+    select sender, id from message where is_bare and stage_at < $1 limit $2 for update skip locked)
+  returning 1 as done`;
 
 const SETTLE = `update message m
   set stage = r.stage, reasons = r.reasons, answer = r.answer, stage_at = r.at, due_at = r.due
@@ -90,12 +123,14 @@ export async function openPostgresRelayStore(sql: Sql): Promise<RelayStore> {
       });
     },
 
-    async claim(limit, now, leaseMs) {
-      const rows = await sql.query(CLAIM, [now, limit, now + leaseMs]);
+    async claim(sender, limit, now, leaseMs) {
+      const rows = await sql.query(CLAIM, [now, limit, now + leaseMs, sender]);
+      // An update gives its rows back in any order.
       return rows
         .map((row) => messageRow.parse(row))
-        .map(({ received_at: receivedAt, attempts, ...message }) => ({
-          message: { ...message, receivedAt },
+        .sort((a, b) => (a.day === b.day ? a.turn - b.turn || a.received_at - b.received_at : a.day < b.day ? 1 : -1))
+        .map(({ sender: of, id, site, version, hash, day, received_at: receivedAt, envelope, attempts }) => ({
+          message: { sender: of, id, site, version, hash, day, receivedAt, envelope },
           attempt: attempts,
         }));
     },
@@ -110,6 +145,21 @@ export async function openPostgresRelayStore(sql: Sql): Promise<RelayStore> {
         results.map(({ at }) => at),
         results.map(({ dueAt }) => dueAt),
       ]);
+    },
+
+    async release() {
+      await sql.query(`update message set due_at = 0 where stage = 'unknown' and due_at = $1`, [NEVER]);
+    },
+
+    async shed({ acceptedBefore, rejectedBefore, removedBefore }, limit) {
+      const bared = (await sql.query(BARE, [acceptedBefore, rejectedBefore, limit])).length;
+      const removed = (await sql.query(REMOVE, [removedBefore, limit])).length;
+      return { bared, removed, isDone: bared < limit && removed < limit };
+    },
+
+    async size() {
+      const [row] = await sql.query("select pg_total_relation_size('message') as bytes");
+      return Number(row?.bytes);
     },
 
     async standing({ sender, id }) {
@@ -144,7 +194,9 @@ function nameText({ sender, id }: MessageName): string {
 
 /** Inside an array the driver wants text. */
 function bytea(bytes: Uint8Array): string {
-  return `\\x${Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')}`;
+  let text = '\\x';
+  for (const byte of bytes) text += HEX[byte];
+  return text;
 }
 
 function standingOf(row: z.output<typeof standingRow>): Standing {

@@ -50,6 +50,26 @@ export interface Settled extends MessageName {
   readonly dueAt: UtcMs;
 }
 
+/** Due at no time: the message waits for a person. */
+export const NEVER = 8_640_000_000_000_000;
+
+/**
+ * What may go, by the time of its answer. First envelope and verbatim answer, by verdict; later the rest, which until then
+ * keeps the same message from being sent again, should its site still ask for a receipt.
+ */
+export interface SheddingRule {
+  readonly acceptedBefore: UtcMs;
+  readonly rejectedBefore: UtcMs;
+  readonly removedBefore: UtcMs;
+}
+
+export interface Shed {
+  readonly bared: number;
+  readonly removed: number;
+  /** Everything was looked at. */
+  readonly isDone: boolean;
+}
+
 export type StoreCounts = Readonly<Record<StandingStage, number>>;
 
 /**
@@ -60,13 +80,20 @@ export interface RelayStore {
   /** Keeps what is new; one result for each message, in order. The same twice in one call is new and known. */
   keep(messages: readonly SiteMessage[]): Promise<Kept[]>;
   /**
-   * Messages that are due, at most `limit`, now `sent` and nobody else's for `leaseMs`: the newest market day first, so that a
-   * site that catches up with a month does not hold up what is fresh. Whoever dies holding one gives it back by its lease.
+   * Messages of a sender that are due, at most `limit`, now `sent` and nobody else's for `leaseMs`: the newest market day first, so that a
+   * site that catches up with a month does not hold up what is fresh; within a day the sites take turns. Whoever dies holding
+   * one gives it back by its lease.
    */
-  claim(limit: number, now: UtcMs, leaseMs: Millis): Promise<Claimed[]>;
-  /** An accepted or rejected message stays so. */
+  claim(sender: string, limit: number, now: UtcMs, leaseMs: Millis): Promise<Claimed[]>;
+  /** An accepted or rejected message stays so. `dueAt` may be NEVER. */
   settle(results: readonly Settled[]): Promise<void>;
+  /** What waits for a person (due NEVER) is due now: a relay has started, perhaps with another pack. */
+  release(): Promise<void>;
+  /** Gives up one portion of what may go, about `limit` messages; what is not accepted or rejected stays in any case. */
+  shed(rule: SheddingRule, limit: number): Promise<Shed>;
   standing(name: MessageName): Promise<Standing | undefined>;
   counts(): Promise<StoreCounts>;
+  /** Bytes on the disk, approximately. */
+  size(): Promise<number>;
   close(): Promise<void>;
 }

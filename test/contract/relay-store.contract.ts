@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Claimed, RelayStore, Settled, SiteMessage } from '../../src/relay/store.ts';
+import { type Claimed, NEVER, type RelayStore, type Settled, type SiteMessage } from '../../src/relay/store.ts';
 
 /** A relay's memory that can be opened again after its user has gone. */
 export interface RelayStoreSubject {
@@ -10,12 +10,13 @@ export interface RelayStoreSubject {
   readonly several: boolean;
 }
 
+export const SENDER = 'SENDER-A';
 const NOW = 1_780_000_000_000;
 const LEASE_MS = 60_000;
 
 export function siteMessage(n: number, more: Partial<SiteMessage> = {}): SiteMessage {
   return {
-    sender: 'SENDER-A',
+    sender: SENDER,
     id: String(n).padStart(14, '0'),
     site: 'site-a',
     version: 1,
@@ -56,7 +57,7 @@ export function relayStoreContract(subject: RelayStoreSubject): void {
       expect(kept.map(({ kind }) => kind)).toEqual(['new', 'new', 'known']);
       expect((await store.keep([one])).map(({ kind }) => kind)).toEqual(['known']);
       expect(kept[0]).toMatchObject({ standing: { stage: 'stored', attempts: 0, at: one.receivedAt } });
-      const [first] = await store.claim(1, NOW + 10, LEASE_MS);
+      const [first] = await store.claim(SENDER, 1, NOW + 10, LEASE_MS);
       expect(first).toEqual({ message: one, attempt: 1 });
     });
 
@@ -68,11 +69,12 @@ export function relayStoreContract(subject: RelayStoreSubject): void {
         { kind: 'taken', bySite: 'site-a' },
       ]);
       expect((await store.keep([siteMessage(1, { sender: 'SENDER-B' })]))[0]?.kind).toBe('new');
-      expect(await store.claim(9, NOW + 10, LEASE_MS)).toHaveLength(2);
+      expect(await store.claim(SENDER, 9, NOW + 10, LEASE_MS)).toHaveLength(1);
+      expect(await store.claim('SENDER-B', 9, NOW + 10, LEASE_MS)).toHaveLength(1);
     });
 
     it('has no standing for what it does not have', async () => {
-      expect(await store.standing({ sender: 'SENDER-A', id: '00000000000009' })).toBeUndefined();
+      expect(await store.standing({ sender: SENDER, id: '00000000000009' })).toBeUndefined();
     });
 
     it('gives the newest day first and within a day whoever came first', async () => {
@@ -81,11 +83,11 @@ export function relayStoreContract(subject: RelayStoreSubject): void {
         siteMessage(2, { day: '2026-03-30', receivedAt: NOW + 5 }),
         siteMessage(3, { day: '2026-03-30', receivedAt: NOW + 4 }),
       ]);
-      const claimed = await store.claim(9, NOW + 10, LEASE_MS);
+      const claimed = await store.claim(SENDER, 9, NOW + 10, LEASE_MS);
       expect(claimed).toHaveLength(3);
       const inTurn: number[] = [];
       for (let n = 0; n < 3; n++) {
-        const [next] = await store.claim(1, NOW + 10 + LEASE_MS, LEASE_MS);
+        const [next] = await store.claim(SENDER, 1, NOW + 10 + LEASE_MS, LEASE_MS);
         inTurn.push(Number(next?.message.id));
       }
       expect(inTurn).toEqual([3, 2, 1]);
@@ -93,15 +95,15 @@ export function relayStoreContract(subject: RelayStoreSubject): void {
 
     it('what is claimed is nobody else’s until its lease is over', async () => {
       await store.keep([siteMessage(1)]);
-      expect(await store.claim(9, NOW + 10, LEASE_MS)).toHaveLength(1);
-      expect(await store.claim(9, NOW + 9 + LEASE_MS, LEASE_MS)).toEqual([]);
-      const [again] = await store.claim(9, NOW + 10 + LEASE_MS, LEASE_MS);
+      expect(await store.claim(SENDER, 9, NOW + 10, LEASE_MS)).toHaveLength(1);
+      expect(await store.claim(SENDER, 9, NOW + 9 + LEASE_MS, LEASE_MS)).toEqual([]);
+      const [again] = await store.claim(SENDER, 9, NOW + 10 + LEASE_MS, LEASE_MS);
       expect(again?.attempt).toBe(2);
     });
 
     it('a claimed message is sent, a settled one is done and keeps its answer', async () => {
       await store.keep([siteMessage(1)]);
-      const [claimed] = await store.claim(1, NOW + 10, LEASE_MS);
+      const [claimed] = await store.claim(SENDER, 1, NOW + 10, LEASE_MS);
       expect(await store.standing(claimed!.message)).toMatchObject({ stage: 'sent', attempts: 1, at: NOW + 10 });
       const reasons = [{ code: '1', type: 'A', text: 'příliš' }];
       await store.settle([settledAs('rejected', claimed!, { reasons, answer: '<odpověď/>' })]);
@@ -113,13 +115,13 @@ export function relayStoreContract(subject: RelayStoreSubject): void {
         at: NOW + 1,
         attempts: 1,
       });
-      expect(await store.claim(9, NOW + 10 * LEASE_MS, LEASE_MS)).toEqual([]);
+      expect(await store.claim(SENDER, 9, NOW + 10 * LEASE_MS, LEASE_MS)).toEqual([]);
       expect((await store.keep([siteMessage(1)]))[0]).toMatchObject({ kind: 'known', standing: { stage: 'rejected' } });
     });
 
     it('an accepted message stays accepted, whatever comes late', async () => {
       await store.keep([siteMessage(1)]);
-      const [claimed] = await store.claim(1, NOW + 10, LEASE_MS);
+      const [claimed] = await store.claim(SENDER, 1, NOW + 10, LEASE_MS);
       await store.settle([settledAs('accepted', claimed!)]);
       await store.settle([settledAs('unknown', claimed!), settledAs('rejected', claimed!)]);
       expect(await store.standing(claimed!.message)).toMatchObject({ stage: 'accepted' });
@@ -127,19 +129,19 @@ export function relayStoreContract(subject: RelayStoreSubject): void {
 
     it('what got no answer, or an unknown one, is due again at its time', async () => {
       await store.keep([siteMessage(1), siteMessage(2)]);
-      const claimed = await store.claim(2, NOW + 10, LEASE_MS);
+      const claimed = await store.claim(SENDER, 2, NOW + 10, LEASE_MS);
       await store.settle([
         settledAs('sent', claimed[0]!, { dueAt: NOW + 500 }),
         settledAs('unknown', claimed[1]!, { dueAt: NOW + 900 }),
       ]);
-      expect(await store.claim(9, NOW + 499, LEASE_MS)).toEqual([]);
-      expect(await store.claim(9, NOW + 500, LEASE_MS)).toHaveLength(1);
-      expect(await store.claim(9, NOW + 900, LEASE_MS)).toHaveLength(1);
+      expect(await store.claim(SENDER, 9, NOW + 499, LEASE_MS)).toEqual([]);
+      expect(await store.claim(SENDER, 9, NOW + 500, LEASE_MS)).toHaveLength(1);
+      expect(await store.claim(SENDER, 9, NOW + 900, LEASE_MS)).toHaveLength(1);
     });
 
     it('counts messages by stage, also after it was opened again', async () => {
       await store.keep([1, 2, 3, 4].map((n) => siteMessage(n)));
-      const claimed = await store.claim(3, NOW + 10, LEASE_MS);
+      const claimed = await store.claim(SENDER, 3, NOW + 10, LEASE_MS);
       await store.settle([settledAs('accepted', claimed[0]!), settledAs('unknown', claimed[1]!)]);
       const counts = { stored: 1, sent: 1, accepted: 1, rejected: 0, unknown: 1 };
       expect(await store.counts()).toEqual(counts);
@@ -157,13 +159,93 @@ export function relayStoreContract(subject: RelayStoreSubject): void {
       expect((await store.counts()).stored).toBe(isNew);
     });
 
+    it('gives the sites of a day their turns', async () => {
+      const big = Array.from({ length: 20 }, (_, n) => siteMessage(n));
+      const small = [siteMessage(50, { site: 'site-b' }), siteMessage(51, { site: 'site-c' })];
+      await store.keep([...big, ...small]);
+      const sites = (await store.claim(SENDER, 5, NOW + 100, LEASE_MS)).map(({ message }) => message.site);
+      expect([...sites].sort()).toEqual(['site-a', 'site-a', 'site-a', 'site-b', 'site-c']);
+    });
+
+    it('what waits for a person is not given, until a relay starts', async () => {
+      await store.keep([siteMessage(1)]);
+      const [claimed] = await store.claim(SENDER, 1, NOW + 10, LEASE_MS);
+      await store.settle([settledAs('unknown', claimed!, { dueAt: NEVER })]);
+      expect(await store.claim(SENDER, 9, NOW + 1_000 * LEASE_MS, LEASE_MS)).toEqual([]);
+      await reopen();
+      await store.release();
+      expect(await store.claim(SENDER, 9, NOW + 1_000 * LEASE_MS, LEASE_MS)).toHaveLength(1);
+    });
+
+    describe('what was settled long ago', () => {
+      const rule = { acceptedBefore: NOW - 100, rejectedBefore: NOW - 200, removedBefore: NOW - 900 };
+      const shedAll = async () => {
+        const total = { bared: 0, removed: 0 };
+        for (;;) {
+          const { bared, removed, isDone } = await store.shed(rule, 2);
+          total.bared += bared;
+          total.removed += removed;
+          if (isDone) return total;
+        }
+      };
+
+      /** Settled at different times before NOW; the last two are not settled for good. */
+      async function settleAll(): Promise<Claimed[]> {
+        const plan: [Settled['stage'], number][] = [
+          ['accepted', 50],
+          ['accepted', 150],
+          ['rejected', 150],
+          ['rejected', 250],
+          ['unknown', 2_000],
+          ['sent', 2_000],
+        ];
+        await store.keep(plan.map((_, n) => siteMessage(n)));
+        const claimed = await store.claim(SENDER, 9, NOW + 100, LEASE_MS);
+        const answer = '<odpověď/>';
+        await store.settle(
+          plan.map(([stage, ago], n) =>
+            settledAs(stage, claimed[n]!, { at: NOW - ago, answer, dueAt: NOW + LEASE_MS }),
+          ),
+        );
+        return claimed;
+      }
+
+      it('loses its envelope and answer by verdict, and is still known', async () => {
+        const claimed = await settleAll();
+        expect(await shedAll()).toEqual({ bared: 2, removed: 0 });
+        expect(await shedAll()).toEqual({ bared: 0, removed: 0 });
+        await reopen();
+        const kept = await store.keep(claimed.map(({ message }) => message));
+        expect(kept.map(({ kind }) => kind)).toEqual(claimed.map(() => 'known'));
+        const answers = kept.map((one) => (one.kind === 'known' ? one.standing.answer !== undefined : undefined));
+        expect(answers).toEqual([true, false, true, false, true, true]);
+        expect(await store.keep([siteMessage(1, { hash: 'f'.repeat(64) })])).toMatchObject([{ kind: 'taken' }]);
+      });
+
+      it('is removed at last; what is open stays whatever its age', async () => {
+        await settleAll();
+        const far = { acceptedBefore: NOW + 9, rejectedBefore: NOW + 9, removedBefore: NOW + 9 };
+        for (let n = 0; n < 9; n++) await store.shed(far, 50);
+        expect(await store.counts()).toEqual({ stored: 0, sent: 1, accepted: 0, rejected: 0, unknown: 1 });
+        await reopen();
+        expect(await store.counts()).toEqual({ stored: 0, sent: 1, accepted: 0, rejected: 0, unknown: 1 });
+        const open = await store.claim(SENDER, 9, NOW + 2 * LEASE_MS, LEASE_MS);
+        expect(open.map(({ message }) => message.envelope.length)).toEqual([4, 4]);
+      });
+    });
+
+    it('says how large it is', async () => {
+      await store.keep([siteMessage(1)]);
+      expect(await store.size()).toBeGreaterThanOrEqual(0);
+    });
+
     it.skipIf(!subject.several)('two at once never claim the same, and together claim all', async () => {
       const other = await place.open();
       await store.keep(Array.from({ length: 200 }, (_, n) => siteMessage(n)));
       const seen: string[] = [];
       const drain = async (one: RelayStore) => {
         for (;;) {
-          const claimed = await one.claim(7, NOW + 1_000, LEASE_MS);
+          const claimed = await one.claim(SENDER, 7, NOW + 1_000, LEASE_MS);
           if (claimed.length === 0) return;
           seen.push(...claimed.map(({ message }) => message.id));
           await one.settle(claimed.map((each) => settledAs('accepted', each)));

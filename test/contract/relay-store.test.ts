@@ -10,7 +10,7 @@ import { openLevelRelayStore } from '../../src/relay/store-level.ts';
 import { openPostgresRelayStore } from '../../src/relay/store-postgres.ts';
 import { simDisk } from '../../src/sim/store.ts';
 import { createWorld } from '../../src/sim/world.ts';
-import { relayStoreContract, siteMessage } from './relay-store.contract.ts';
+import { relayStoreContract, SENDER, siteMessage } from './relay-store.contract.ts';
 
 relayStoreContract({
   name: 'LevelDB',
@@ -110,7 +110,7 @@ it('on LevelDB nothing is called kept, claimed or settled before the disk has it
     };
     const one = siteMessage(1);
     await takesTheDisk(store.keep([one]));
-    await takesTheDisk(store.claim(1, one.receivedAt, 1_000));
+    await takesTheDisk(store.claim(SENDER, 1, one.receivedAt, 1_000));
     const { sender, id } = one;
     await takesTheDisk(store.settle([{ sender, id, stage: 'accepted', reasons: [], at: 1, dueAt: 1 }]));
   });

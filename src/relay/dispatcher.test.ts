@@ -1,0 +1,154 @@
+import { expect, test } from 'vitest';
+import { type Failure, failure } from '../core/failure.ts';
+import type { Message } from '../core/message.ts';
+import { HOUR_MS } from '../core/time.ts';
+import { hostCodec, hostSigner, newKeyPem } from '../host/signer.ts';
+import { pause } from '../machine/timers.ts';
+import { gasMessage } from '../sandbox/sandbox.testkit.ts';
+import { simClock } from '../sim/clock.ts';
+import { simEntropy } from '../sim/entropy.ts';
+import { simDisk } from '../sim/store.ts';
+import { createWorld } from '../sim/world.ts';
+import type { Delivery } from '../uplink/direct.ts';
+import { packEnvelope } from '../uplink/relay/protocol.ts';
+import { UNCLEAR_MAX } from '../uplink/unclear.ts';
+import { quietLog, receiptOf } from '../uplink/uplink.testkit.ts';
+import { createCaretaker } from './caretaker.ts';
+import { createDispatcher } from './dispatcher.ts';
+import type { RelayStore, SiteMessage } from './store.ts';
+import { openLevelRelayStore } from './store-level.ts';
+
+const START = Date.UTC(2026, 2, 30, 9);
+const DAY_MS = 24 * HOUR_MS;
+const RETRY = { firstMs: 500, factor: 2, mostMs: 10_000, jitter: 0 };
+const codec = hostCodec();
+const signer = hostSigner(newKeyPem());
+
+function siteMessage(sender: string, n: number): SiteMessage {
+  const message = gasMessage(String(n).padStart(14, '0'));
+  const envelope = packEnvelope(message, 'site-a', signer, codec);
+  const { id, day } = message;
+  return { sender, id, site: 'site-a', version: 1, hash: String(n), day, receivedAt: START + n, envelope };
+}
+
+/** A relay's dispatcher on an imagined disk, for so long; `again` starts another one on the same disk afterwards. */
+function relayOn(deliver: (message: Message, sender: string) => Delivery) {
+  const world = createWorld(1);
+  const disk = simDisk(world, { random: world.random, latencyMs: 5 });
+  const tries: string[] = [];
+  const alerts = new Map<string, Failure | undefined>();
+  let isFirst = true;
+
+  async function run(ms: number, messages: readonly SiteMessage[] = []): Promise<RelayStore> {
+    const store = await openLevelRelayStore(await disk.open(isFirst));
+    isFirst = false;
+    await store.keep(messages);
+    const stop = new AbortController();
+    const dispatcher = createDispatcher({
+      store,
+      codec,
+      senders: new Set(['A', 'B']),
+      async deliver(message, sender) {
+        await pause(world, 20);
+        tries.push(`${sender} ${Number(message.id)}`);
+        return deliver(message, sender);
+      },
+      answer: () => undefined,
+      alert: ({ id }, problem) => void alerts.set(id, problem),
+      inFlightMax: 4,
+      perSecondMax: 1_000,
+      leaseMs: 60_000,
+      retry: RETRY,
+      clock: simClock(world, START + world.monotonicMs()),
+      entropy: simEntropy(world.random),
+      log: quietLog,
+    });
+    const running = dispatcher.run(stop.signal);
+    await pause(world, ms);
+    stop.abort();
+    await running;
+    return store;
+  }
+  return { world, run, tries, alerts };
+}
+
+function answered(verdict: 'accepted' | 'unknown', message: Message): Delivery {
+  const problem = failure('operator-answer-unknown', 'what?');
+  const receipt = receiptOf(verdict, message);
+  return { outcome: 'answered', detail: verdict, receipt, ...(verdict === 'unknown' && { failure: problem }) };
+}
+
+test('what gets answers that nobody understands is not sent for ever, is kept, and goes again when a relay starts', async () => {
+  const { world, run, tries, alerts } = relayOn((message) => answered('unknown', message));
+  await world.run(async () => {
+    const message = siteMessage('A', 1);
+    const store = await run(2 * HOUR_MS, [message]);
+    expect(tries).toHaveLength(UNCLEAR_MAX);
+    expect(alerts.get(message.id)?.code).toBe('operator-answer-stays-unknown');
+    expect(await store.standing(message)).toMatchObject({ stage: 'unknown', attempts: UNCLEAR_MAX });
+    await store.close();
+    await (await run(1_000)).close();
+    expect(tries).toHaveLength(UNCLEAR_MAX + 1);
+  });
+});
+
+test('a sender who cannot reach the operator holds up nobody else', async () => {
+  const { world, run, tries } = relayOn((message, sender) =>
+    sender === 'A'
+      ? { outcome: 'not-sent', detail: '', failure: failure('operator-unreachable', 'certificate') }
+      : answered('accepted', message),
+  );
+  await world.run(async () => {
+    const store = await run(
+      5_000,
+      [1, 2, 3, 4, 5, 6, 7, 8].flatMap((n) => ['A', 'B'].map((sender) => siteMessage(sender, n))),
+    );
+    expect(tries.filter((text) => text.startsWith('B'))).toHaveLength(8);
+    // Four at once found out; then one goes first.
+    expect(tries.filter((text) => text.startsWith('A')).length).toBeLessThan(4 + 5);
+    expect(await store.counts()).toMatchObject({ accepted: 8 });
+    await store.close();
+  });
+});
+
+test('the store gives up envelopes at their time, says when it is too large, and forgets no id too early', async () => {
+  const world = createWorld(1);
+  const disk = simDisk(world, { random: world.random, latencyMs: 1 });
+  await world.run(async () => {
+    const store = await openLevelRelayStore(await disk.open(true));
+    const [done, open] = [siteMessage('A', 1), siteMessage('A', 2)];
+    await store.keep([done, open]);
+    await store.claim('A', 2, START + 10, 1_000);
+    const { sender, id } = done;
+    await store.settle([{ sender, id, stage: 'accepted', reasons: [], answer: '<a/>', at: START, dueAt: START }]);
+    const raised: string[] = [];
+    const stop = new AbortController();
+    let sizeBytes = 5e6;
+    const running = createCaretaker({
+      store: { ...store, size: async () => sizeBytes },
+      retention: { acceptedDays: 90, rejectedDays: 400, sizeMaxMb: 4 },
+      alerts: {
+        raise: (name, { code }) => raised.push(`${name} ${code}`),
+        clear: (name) => raised.push(`${name} over`),
+      },
+      clock: simClock(world, START),
+      log: quietLog,
+    }).run(stop.signal);
+    await pause(world, 89 * DAY_MS);
+    expect(await store.standing(done)).toMatchObject({ answer: '<a/>' });
+    expect(raised.at(-1)).toBe('store-large store-large');
+    sizeBytes = 1e6;
+    await pause(world, 3 * DAY_MS);
+    expect(raised.at(-1)).toBe('store-large over');
+    expect(await store.standing(done)).toMatchObject({ stage: 'accepted' });
+    expect(await store.standing(done)).not.toHaveProperty('answer');
+    await pause(world, 708 * DAY_MS);
+    expect(await store.keep([done])).toMatchObject([{ kind: 'known', standing: { stage: 'accepted' } }]);
+    await pause(world, 3 * DAY_MS);
+    expect(await store.standing(done)).toBeUndefined();
+    expect(await store.standing(open)).toMatchObject({ stage: 'sent' });
+    stop.abort();
+    await running;
+    await store.close();
+  });
+}, 60_000);
