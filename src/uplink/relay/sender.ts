@@ -18,6 +18,8 @@ const IDLE_LOOK_MS = 60_000;
 const UNSTORED_MAX = 32;
 /** When a relay says that it is here, a hundred sites do not answer in the same instant. */
 const SPREAD_MS = 3_000;
+/** What the relay has is asked after too when a session was lost, for the last receipt may be lost with it; that has time. */
+const ASK_SPREAD_MS = 30_000;
 /** A message that the relay has is asked after now and then: its last receipt may have been lost with a broker. */
 const ASK_AGAIN: BackoffRule = { firstMs: 120_000, factor: 2, mostMs: 3_600_000, jitter: 0.3 };
 
@@ -201,6 +203,13 @@ export function createRelaySender(deps: RelaySenderDeps): RelaySender {
     };
   }
 
+  /** The other end may have missed what went before, and we its answer. */
+  function bringForward(spreadMs: Millis): void {
+    const now = clock.monotonicMs();
+    const [soon, ask] = [spreadMs, ASK_SPREAD_MS].map((within) => now + within * entropy.fraction());
+    for (const passage of passages.values()) passage.until = Math.min(passage.until, passage.stored ? ask! : soon!);
+  }
+
   async function rest(ms: Millis, rung: AbortSignal, signal: AbortSignal): Promise<void> {
     const either = childAbort(rung, signal);
     await clock.sleep(ms, either.signal).catch((reason: unknown) => {
@@ -216,8 +225,7 @@ export function createRelaySender(deps: RelaySenderDeps): RelaySender {
     if (await settleAll(waiting)) return;
     forgetAllBut(waiting);
     const isOnline = deps.isOnline();
-    if (isOnline && !wasOnline)
-      for (const passage of passages.values()) if (!passage.stored) passage.until = clock.monotonicMs();
+    if (isOnline && !wasOnline) bringForward(0);
     wasOnline = isOnline;
     const { now, inMs } = due(waiting);
     if (!isOnline || now.length === 0) return rest(isOnline ? inMs : IDLE_LOOK_MS, rung, signal);
@@ -236,8 +244,7 @@ export function createRelaySender(deps: RelaySenderDeps): RelaySender {
       bell.abort();
     },
     relayIsHere() {
-      const soon = clock.monotonicMs() + SPREAD_MS * entropy.fraction();
-      for (const passage of passages.values()) if (!passage.stored) passage.until = Math.min(passage.until, soon);
+      bringForward(SPREAD_MS);
       bell.abort();
     },
     async run(signal) {
