@@ -21,6 +21,7 @@ import type { Desk } from './desk.ts';
 import { gapsOf } from './gaps.ts';
 import { type HeatSupply, siteHeat } from './heat.ts';
 import { createHeatPass } from './heat-stage.ts';
+import { createMaintenance, type Maintenance, type MaintenanceParts } from './maintenance.ts';
 import { type PointPlan, planPoints } from './plan.ts';
 import { createProfiler } from './profiler.ts';
 import { programVersion } from './project.ts';
@@ -32,7 +33,7 @@ import { type Deliver, type RelayParts, wayOf } from './way.ts';
 const NO_BOX: Box = { facts: async () => ({ uptimeMs: 0, memoryBytes: 0 }) };
 
 /** What a gateway runs on: the real machine or the imagined one. */
-export interface GatewayParts {
+export interface GatewayParts extends Pick<MaintenanceParts, 'lastRepair' | 'writtenByProcess'> {
   readonly loaded: Pick<LoadedSite, 'site' | 'devices' | 'packs'>;
   readonly buffer: Buffer;
   /** When the gateway was installed: days that began before it are not answered for unless the site file says so. */
@@ -58,6 +59,7 @@ export interface Gateway {
   /** Runs every stage until the signal aborts. Rejects when something is wrong that waiting cannot mend. To be called once. */
   run(signal: AbortSignal): Promise<void>;
   status(): CollectorStatus;
+  readonly maintenance: Pick<Maintenance, 'status'>;
   /** Where people's questions are answered while it runs. */
   readonly desk: Desk;
   /** Does a person's work on a line between its dialogues, see Collector. */
@@ -90,8 +92,10 @@ export function createGateway(parts: GatewayParts): Gateway {
     pass: createHeatPass({ site, supply, profiler, buffer, clock, log }),
   };
   const passes = [...passesOf({ site, profiler, closer, bells, clock, log }), heat];
+  const maintenance = createMaintenance({ ...parts, storage: site.storage, points });
   return {
     status: collector.status,
+    maintenance,
     ask: collector.ask,
     drivers,
     desk: { site, points, buffer, heatOn: supply.on, now: () => clock.now(), alone: profiler.alone },
@@ -103,7 +107,7 @@ export function createGateway(parts: GatewayParts): Gateway {
       });
       const stage = (pass: Pass) => (either: AbortSignal) => runStage({ ...pass, clock, entropy, log }, either);
       try {
-        await runTogether([collector.run, ...passes.map(stage), sender.run], signal);
+        await runTogether([collector.run, ...passes.map(stage), sender.run, maintenance.run], signal);
       } finally {
         stopListening();
       }

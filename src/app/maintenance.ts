@@ -1,6 +1,6 @@
 import type { Buffer, ScrubPosition, Suspect } from '../buffer/index.ts';
 import { OdecetError } from '../core/failure.ts';
-import { isoUtc, MINUTE_MS, SECOND_MS, type UtcMs } from '../core/time.ts';
+import { HOUR_MS, isoUtc, MINUTE_MS, SECOND_MS, type UtcMs } from '../core/time.ts';
 import type { Site } from '../device/site.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { Log } from '../machine/log.ts';
@@ -8,10 +8,13 @@ import { mend } from './mend.ts';
 import type { PointPlan } from './plan.ts';
 import { trimByAge, trimToFit } from './retention.ts';
 
-const SCRUB_EVERY_MS = 10 * SECOND_MS;
+/** At a low rate seldomer, so that a turn is worth it. */
+const SCRUB_EVERY_MS_LEAST = 10 * SECOND_MS;
 /** Records looked at without a breath: some milliseconds. */
 const SCRUB_AT_ONCE = 100;
 const LOOK_EVERY_MS = 5 * MINUTE_MS;
+/** What is too old goes by whole days, so there is no need to look for it more often. */
+const TRIM_EVERY_MS = HOUR_MS;
 /** Percent of the declared size at which somebody is told. */
 const ALERT_PERCENTS = [95, 85, 70] as const;
 const FULL_PERCENT = 95;
@@ -53,7 +56,7 @@ export interface MaintenanceParts {
 }
 
 export interface Maintenance {
-  /** Until the signal aborts; never rejects: a store that fails is told by the stages that need it. */
+  /** Until the signal aborts. A store that fails is told, and tried again at the next turn. */
   run(signal: AbortSignal): Promise<void>;
   status(): Promise<StorageStatus>;
   /** One look at size and age, as the stage takes it from time to time. */
@@ -69,6 +72,7 @@ export function createMaintenance(parts: MaintenanceParts): Maintenance {
   const written = { day: dayOf(clock.now()), before: 0, yesterday: undefined as number | undefined };
   let position: ScrubPosition | undefined;
   let alertPercent = 0;
+  let trimAt = clock.monotonicMs();
   let damaged = 0;
 
   async function scrub(records: number): Promise<void> {
@@ -98,12 +102,17 @@ export function createMaintenance(parts: MaintenanceParts): Maintenance {
   async function look(): Promise<void> {
     const now = clock.now();
     const { store, vital } = await countWritten(now);
-    const trimmed = await trimByAge({ storage, buffer, now });
-    if (Object.keys(trimmed).length > 0) log.info('retention-done', { ...trimmed });
+    if (clock.monotonicMs() >= trimAt) await trim(now);
     tellSize(store);
     if ((100 * store) / storage.maxBytes >= FULL_PERCENT)
       log.warn('storage-trimmed', { ...(await trimToFit({ storage, buffer, now })) });
     if (vital > VITAL_BYTES_MAX) await buffer.compactVital(now - VITAL_KEEP_MS);
+  }
+
+  async function trim(now: UtcMs): Promise<void> {
+    const trimmed = await trimByAge({ storage, buffer, now });
+    if (Object.keys(trimmed).length > 0) log.info('retention-done', { ...trimmed });
+    trimAt = clock.monotonicMs() + TRIM_EVERY_MS;
   }
 
   async function countWritten(now: UtcMs): Promise<Awaited<ReturnType<Buffer['size']>>> {
@@ -142,8 +151,9 @@ export function createMaintenance(parts: MaintenanceParts): Maintenance {
     scrub,
     look,
     async run(signal) {
-      const perTurn = (storage.scrubPerSecond * SCRUB_EVERY_MS) / SECOND_MS;
-      const scrubbing = perTurn > 0 ? repeat(SCRUB_EVERY_MS, () => scrub(perTurn), signal) : undefined;
+      const perMs = storage.scrubPerSecond / SECOND_MS;
+      const everyMs = Math.max(SCRUB_EVERY_MS_LEAST, SCRUB_AT_ONCE / perMs);
+      const scrubbing = perMs > 0 ? repeat(everyMs, () => scrub(Math.round(perMs * everyMs)), signal) : undefined;
       await Promise.all([repeat(LOOK_EVERY_MS, look, signal), scrubbing]);
     },
     async status() {

@@ -19,11 +19,9 @@ import { createGateway } from './gateway.ts';
 import type { HeatSupply } from './heat.ts';
 import { heatSupply } from './heat-sources.ts';
 import { loadWay } from './load-way.ts';
-import { createMaintenance, type Maintenance } from './maintenance.ts';
 import { withMeterKeys } from './meter-keys.ts';
-import { planPoints } from './plan.ts';
 import type { LoadedSite } from './site-files.ts';
-import { noteUnreadable, openState, type State, stateFolder } from './state.ts';
+import { noteUnreadable, openState, stateFolder } from './state.ts';
 import { type GatewayStatus, readStatus, writeStatus } from './status.ts';
 
 /** Real time between two looks at the status, and between two writings of its file while nothing happens. */
@@ -45,6 +43,7 @@ export async function runGateway(loaded: LoadedSite, clock: Clock, log: Log, sig
     box: hostBox(stateFolder(loaded)),
     heat,
     alert: () => {},
+    writtenByProcess,
     clock,
     entropy,
     log,
@@ -55,8 +54,8 @@ export async function runGateway(loaded: LoadedSite, clock: Clock, log: Log, sig
     devices: loaded.devices.size,
   });
   const ended = new AbortController();
-  const maintenance = maintenanceOf(loaded, state, clock, log);
   const folder = hostFolder(stateFolder(loaded));
+  const status = () => readStatus(loaded, gateway, state, clock.now());
   const control = await serveControl(
     stateFolder(loaded),
     {
@@ -64,14 +63,11 @@ export async function runGateway(loaded: LoadedSite, clock: Clock, log: Log, sig
       read: readHandler(gateway, devices, clock),
       ...deskHandlers(gateway.desk),
       verify: () => state.buffer.verify(),
-      status: () => readStatus(loaded, gateway, maintenance, state, clock.now()),
+      status,
     },
     log,
   );
-  const beside = Promise.all([
-    maintenance.run(ended.signal),
-    keepStatus(folder, () => readStatus(loaded, gateway, maintenance, state, clock.now()), clock, ended.signal),
-  ]);
+  const told = keepStatus(folder, status, clock, ended.signal);
   try {
     await gateway.run(signal);
   } catch (error) {
@@ -79,7 +75,7 @@ export async function runGateway(loaded: LoadedSite, clock: Clock, log: Log, sig
     throw error;
   } finally {
     ended.abort();
-    await beside;
+    await told;
     await control.close();
     await closeWay();
     await state.close();
@@ -93,11 +89,6 @@ async function heatOf(loaded: LoadedSite, clock: Clock, log: Log): Promise<HeatS
   // Certificates are checked against the machine's own time also in a rehearsal, as the TLS library does.
   const http = hostHttp({ trustPem: await loadCertificates(trust, Date.now()) });
   return heatSupply({ site, folder, stateFolder: stateFolder(loaded), clock, log, http });
-}
-
-function maintenanceOf(loaded: LoadedSite, state: State, clock: Clock, log: Log): Maintenance {
-  const points = planPoints(loaded.site, loaded.devices);
-  return createMaintenance({ ...state, storage: loaded.site.storage, points, clock, log, writtenByProcess });
 }
 
 /** Linux counts what a process caused to be written; other systems do not tell. */

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { type Buffer, openBuffer } from '../buffer/index.ts';
+import type { Buffer } from '../buffer/index.ts';
 import { OdecetError } from '../core/failure.ts';
 import { isoUtc, parseUtc, type UtcMs } from '../core/time.ts';
 import { hostAppendLog } from '../host/append-log.ts';
@@ -14,9 +14,8 @@ import type { Folder } from '../machine/folder.ts';
 import type { Log } from '../machine/log.ts';
 import type { Store } from '../machine/store.ts';
 import { isGatewayThere } from './control.ts';
+import { type MemoryParts, openMemory, openMemoryAgain } from './memory.ts';
 import { type OpenedStore, openOrRepair, repaired, STORE_FOLDER } from './open-store.ts';
-import { planPoints } from './plan.ts';
-import { lookThrough } from './repair.ts';
 import type { LoadedSite } from './site-files.ts';
 
 export { STORE_FOLDER } from './open-store.ts';
@@ -41,8 +40,6 @@ export const VITAL_FILE = 'vital.log';
 const REPAIR_FILE = 'repair-wanted';
 /** Stands while a gateway runs: found at a start, the last one ended without a word, and the tables are looked through. */
 export const RUNNING_FILE = 'running';
-/** The youngest entries of each journal, which a damaged LevelDB log takes with it, are looked at at every start. */
-const ENDS = 2_000;
 
 export function stateFolder({ site, folder }: Pick<LoadedSite, 'site' | 'folder'>): string {
   return resolve(folder, site.storage.folder);
@@ -66,20 +63,17 @@ export async function openState(loaded: LoadedSite, clock: Clock, log: Log, inst
     const installed = isoUtc(clock.now());
     await folder.write(INSTALLED_FILE, `${installed}\n`);
     await folder.write(RUNNING_FILE, '');
-    return stateOf(path, store, vital, await openChecked(store, memory), installed);
+    return stateOf(path, store, vital, await openMemory({ ...memory, store }), installed);
   }
   if (!install) {
     const store = await openLevelStore({ folder: join(path, STORE_FOLDER) });
-    return stateOf(undefined, store, vital, await openChecked(store, memory), written);
+    return stateOf(undefined, store, vital, await openMemory({ ...memory, store }), written);
   }
   return openAgain({ ...memory, path, folder }, written);
 }
 
-interface Memory {
+interface Memory extends Omit<MemoryParts, 'store'> {
   readonly loaded: LoadedSite;
-  readonly vital: AppendLog;
-  readonly clock: Clock;
-  readonly log: Log;
 }
 
 interface Opening extends Memory {
@@ -110,19 +104,10 @@ async function checkOpened(
   { store, repaired: repair }: OpenedStore,
   installed: string,
 ): Promise<State> {
-  const { loaded, path, folder, vital, clock, log } = opening;
-  const buffer = await openChecked(store, opening);
-  const doubts = repair ? [] : await buffer.scrubEnds(ENDS);
-  const cause = repair ?? causeOf(doubts.length, buffer.behind);
-  const points = planPoints(loaded.site, loaded.devices);
-  const lastRepair = cause && (await lookThrough(buffer, points, folder, cause, clock.now(), log));
+  const { path, folder, vital } = opening;
+  const { buffer, lastRepair } = await openMemoryAgain({ ...opening, store }, folder, repair);
   if (repair && (await folder.readText(REPAIR_FILE))) await folder.write(REPAIR_FILE, '');
   return stateOf(path, store, vital, buffer, installed, lastRepair);
-}
-
-function causeOf(doubts: number, behind: object): { cause: string } | undefined {
-  if (doubts > 0) return { cause: `${doubts} of the youngest records are damaged or gone` };
-  return Object.keys(behind).length > 0 ? { cause: 'the store has forgotten what the second copy knows' } : undefined;
 }
 
 /** Nothing is looked at or mended of what another gateway works with; opening it is refused in words. */
@@ -174,20 +159,4 @@ function stateOf(
       if (running !== undefined) await rm(join(running, RUNNING_FILE), { force: true });
     },
   };
-}
-
-async function openChecked(store: Store, { loaded, vital, clock, log }: Memory): Promise<Buffer> {
-  return openBuffer(store, {
-    clock,
-    siteNumber: loaded.site.number,
-    vital,
-    onDamage: (damage) => log.error('record-damaged', { record: damage.key, detail: damage.detail }),
-    onConflict: ({ kept, contradicts }) =>
-      log.error('readings-contradict', {
-        device: kept.device,
-        quantity: kept.quantity,
-        at: isoUtc(kept.at),
-        readAt: isoUtc(contradicts.readAt),
-      }),
-  });
 }

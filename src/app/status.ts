@@ -3,7 +3,7 @@ import type { MessageId, MessageState } from '../core/message.ts';
 import { isoUtc, type UtcMs } from '../core/time.ts';
 import type { Folder } from '../machine/folder.ts';
 import type { Gateway } from './gateway.ts';
-import type { Maintenance, StorageStatus } from './maintenance.ts';
+import type { StorageStatus } from './maintenance.ts';
 import type { LoadedSite } from './site-files.ts';
 import type { State } from './state.ts';
 
@@ -19,8 +19,7 @@ export const STATUS_FILE = 'status.json';
 
 export async function readStatus(
   loaded: Pick<LoadedSite, 'site'>,
-  gateway: Pick<Gateway, 'status'>,
-  maintenance: Pick<Maintenance, 'status'>,
+  gateway: Pick<Gateway, 'status' | 'maintenance'>,
   { buffer }: Pick<State, 'buffer'>,
   now: UtcMs,
 ): Promise<GatewayStatus> {
@@ -29,7 +28,7 @@ export async function readStatus(
     state,
     attempts,
   }));
-  const storage = await maintenance.status();
+  const storage = await gateway.maintenance.status();
   return { site: loaded.site.site, at: isoUtc(now), ...gateway.status(), waiting, storage };
 }
 

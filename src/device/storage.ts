@@ -25,7 +25,7 @@ export const storageSchema = z
     /** The store's share of the disk; alerts come at 70, 85 and 95 %, then the oldest samples go. */
     maxBytes: z.int().min(20_000_000).default(2_000_000_000),
     retention,
-    /** How many records a second are looked at again; 0 = none. */
-    scrubPerSecond: z.int().min(0).max(100_000).default(100),
+    /** How many records a second are looked at again, also a part of one; 0 = none. */
+    scrubPerSecond: z.number().min(0).max(100_000).default(100),
   })
   .prefault({});

@@ -28,6 +28,7 @@ export interface SimDisk {
   powerCut(): void;
   /** Turns one bit of one value over; says of which. Undefined when there is nothing to damage. */
   flipBit(key?: string): string | undefined;
+  holds(key: string): boolean;
 }
 
 type WriteFailure = Extract<FailureCode, 'store-full' | 'store-io'>;
@@ -94,6 +95,10 @@ class ImaginedDisk implements SimDisk {
     value[place] = value[place]! ^ (1 << this.#random.below(8));
     this.#rows?.set(damaged, value);
     return damaged;
+  }
+
+  holds(key: string): boolean {
+    return this.#rows?.has(key) ?? false;
   }
 
   size(): number {

@@ -39,6 +39,10 @@ export interface ImaginedMeter extends ParkMeter {
 
 const ZONE = 'Europe/Prague';
 const HEAT = '10.6649';
+/** A round of the scrubber takes a day or two at most, as it does of a real store at a hundred times the rate. */
+const SCRUB_PER_SECOND = 0.1;
+/** So short that samples are given up even in a short run. */
+const SAMPLES_DAYS = 2;
 /** Archives reach back before the first reading, and a wrong clock may ask for what was before that. */
 const HISTORY_MS = 20 * 24 * HOUR_MS;
 
@@ -246,6 +250,7 @@ function siteOf(meters: readonly ImaginedMeter[], lines: readonly ImaginedLine[]
     combustionHeat: days.map((day) => ({ day, kWhPerM3: HEAT })),
     collect: { everyMs: wish.sampleEveryMs },
     profile: { sampleGapMsMax: 30 * MINUTE_MS },
+    storage: { scrubPerSecond: SCRUB_PER_SECOND, retention: { samplesDays: SAMPLES_DAYS } },
     uplink: {
       kind: 'direct',
       environment: 'sandbox',

@@ -2,7 +2,7 @@ import type { Buffer } from '../../buffer/index.ts';
 import type { SiteLife } from './site-life.ts';
 
 /** The store agrees with itself, but for the records that a flipped bit has damaged: those are named. */
-export async function storeComplaints(buffer: Buffer, life: SiteLife): Promise<string[]> {
+export async function storeComplaints(buffer: Buffer, life: SiteLife, told: ReadonlySet<string>): Promise<string[]> {
   const complaints: string[] = [];
   const found = await buffer.verify();
   const { clean, damaged, quarantined } = found;
@@ -10,10 +10,10 @@ export async function storeComplaints(buffer: Buffer, life: SiteLife): Promise<s
     if (!clean) complaints.push(`the store contradicts itself: ${JSON.stringify(found).slice(0, 500)}`);
     return complaints;
   }
-  const named = new Set([...damaged.map(({ key }) => key), ...quarantined]);
+  const named = new Set([...damaged.map(({ key }) => key), ...quarantined, ...told, ...(await life.reported())]);
   for (const { key } of damaged) if (!life.flipped.has(key)) complaints.push(`damage that nobody did: ${key}`);
   for (const key of life.flipped)
-    if (!named.has(key) && !life.damages.has(key) && !/^[vwc]\//.test(key))
+    if (!named.has(key) && life.isStored(key) && !/^[vwc]\//.test(key))
       complaints.push(`a flipped bit was not noticed: ${key}`);
   return complaints;
 }

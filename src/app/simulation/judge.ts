@@ -96,7 +96,7 @@ export async function judge(parts: JudgeParts): Promise<Findings> {
   }
   for (const what of operator.doubles) tally.broken.push(`sent twice: ${what}`);
   for (const id of operator.reused) tally.broken.push(`message id ${id} was used for two contents`);
-  tally.broken.push(...(await storeComplaints(parts.buffer, life)));
+  tally.broken.push(...(await storeComplaints(parts.buffer, life, parts.trace.damaged)));
   return { ...tally, doubled: operator.doubles.length };
 }
 
@@ -137,10 +137,7 @@ async function judgeDay(one: Case, day: MarketDay): Promise<void> {
       if (!all) continue;
       tally.accepted++;
       const last = all.at(-1)!;
-      parts.trace.note(
-        'accepted',
-        `${point} ${channel} ${isoUtc(spans[n]!.start)} ${last.row.value} ${last.row.quality}`,
-      );
+      parts.trace.judged(`${point} ${channel} ${isoUtc(spans[n]!.start)} ${last.row.value} ${last.row.quality}`);
     }
   for (const one_ of channels) if (one_.channel !== 'energy') await judgeValues(one, one_, spans, day);
   const [volume, energy] = channels;

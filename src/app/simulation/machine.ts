@@ -1,10 +1,11 @@
-import type { Buffer, Damage } from '../../buffer/index.ts';
-import { openBuffer } from '../../buffer/index.ts';
+import type { Buffer } from '../../buffer/index.ts';
 import type { Message } from '../../core/message.ts';
 import { MINUTE_MS, type UtcMs } from '../../core/time.ts';
 import type { Clock } from '../../machine/clock.ts';
+import type { Folder } from '../../machine/folder.ts';
 import type { Store } from '../../machine/store.ts';
 import type { Timers } from '../../machine/timers.ts';
+import type { SimFile } from '../../sim/append-log.ts';
 import { type SimClock, simClock } from '../../sim/clock.ts';
 import { simEntropy } from '../../sim/entropy.ts';
 import { type LineFault, type SimLine, simLine } from '../../sim/line.ts';
@@ -13,6 +14,7 @@ import type { SimDisk } from '../../sim/store.ts';
 import type { World } from '../../sim/world.ts';
 import type { Delivery } from '../../uplink/direct.ts';
 import { createGateway } from '../gateway.ts';
+import { type OpenedMemory, openMemory, openMemoryAgain } from '../memory.ts';
 import type { ImaginedSite } from './imagined-site.ts';
 import type { RunningMeter } from './meters.ts';
 import type { Trace } from './trace.ts';
@@ -21,11 +23,14 @@ export interface MachineParts {
   readonly world: World;
   readonly random: Random;
   readonly disk: SimDisk;
+  /** The second copy. */
+  readonly vital: SimFile;
+  /** Where reports of repairs are written. */
+  readonly folder: Folder;
   readonly site: ImaginedSite;
   readonly meters: readonly RunningMeter[];
   readonly weatherOf: (line: string) => (request: Uint8Array) => LineFault | undefined;
   readonly deliver: (message: Message, clock: Clock, signal: AbortSignal) => Promise<Delivery>;
-  readonly onDamage: (damage: Damage) => void;
   readonly trace: Trace;
   readonly installedAt: UtcMs;
 }
@@ -52,7 +57,7 @@ export async function bootMachine(parts: MachineParts, wallAt: UtcMs, first: boo
   const life = world.newLife();
   const clock = simClock(life, wallAt);
   const store = impatient(await disk.open(first), world);
-  const buffer = await openOrClose(store, clock, parts.onDamage);
+  const { buffer, ...opened } = await openOrClose(parts, store, clock, first);
   const lines = new Map(
     site.site.lines.map((line) => {
       const here = meters.filter(({ plan }) => plan.device.line === line.id);
@@ -68,6 +73,7 @@ export async function bootMachine(parts: MachineParts, wallAt: UtcMs, first: boo
   const gateway = createGateway({
     loaded: site,
     buffer,
+    ...opened,
     installedAt: parts.installedAt,
     lineOf: ({ id }) => lines.get(id)!,
     deliver: (message, signal) => parts.deliver(message, clock, signal),
@@ -92,6 +98,7 @@ export async function bootMachine(parts: MachineParts, wallAt: UtcMs, first: boo
     cut() {
       life.end();
       disk.powerCut();
+      parts.vital.powerCut();
     },
   };
 }
@@ -119,9 +126,15 @@ function impatient(store: Store, timers: Timers): Store {
   };
 }
 
-async function openOrClose(store: Store, clock: Clock, onDamage: (damage: Damage) => void): Promise<Buffer> {
+async function openOrClose(
+  { site, vital, folder, trace: { log } }: MachineParts,
+  store: Store,
+  clock: Clock,
+  first: boolean,
+): Promise<OpenedMemory> {
+  const memory = { loaded: site, store, vital: vital.open(), clock, log };
   try {
-    return await openBuffer(store, { clock, onDamage });
+    return first ? { buffer: await openMemory(memory) } : await openMemoryAgain(memory, folder);
   } catch (error) {
     await store.close();
     throw error;

@@ -1,6 +1,10 @@
+import type { Damage } from '../../buffer/index.ts';
+import { FAILURES, OdecetError } from '../../core/failure.ts';
 import { HOUR_MS, type Millis, SECOND_MS, type UtcMs } from '../../core/time.ts';
 import type { StoreOp } from '../../machine/store.ts';
 import { pause } from '../../machine/timers.ts';
+import { simFile } from '../../sim/append-log.ts';
+import { simFolder } from '../../sim/folder.ts';
 import type { Random } from '../../sim/random.ts';
 import { type SimDisk, simDisk } from '../../sim/store.ts';
 import type { Episode } from './faults.ts';
@@ -8,7 +12,7 @@ import { bootMachine, type Machine, type MachineParts } from './machine.ts';
 import type { Operator } from './operator.ts';
 import { type ClockStep, type OwnClock, ownClock } from './own-clock.ts';
 
-export interface SiteLifeParts extends Omit<MachineParts, 'disk' | 'onDamage' | 'installedAt' | 'random'> {
+export interface SiteLifeParts extends Omit<MachineParts, 'disk' | 'vital' | 'folder' | 'installedAt' | 'random'> {
   readonly random: Random;
   readonly operator: Operator;
   readonly trueNow: () => UtcMs;
@@ -33,7 +37,9 @@ export interface SiteLife {
   readonly wall: () => OwnClock;
   /** Keys of records that a flipped bit has damaged. */
   readonly flipped: ReadonlySet<string>;
-  readonly damages: ReadonlySet<string>;
+  /** Keys that the gateway's reports of repairs name. */
+  reported(): Promise<readonly string[]>;
+  isStored(key: string): boolean;
   readonly lineDown: ReadonlyMap<string, readonly Outage[]>;
   readonly crashes: number;
 }
@@ -49,7 +55,6 @@ const CUT_TARGETS: readonly (readonly string[])[] = [['m/'], ['e/'], ['i/'], ['r
 export function liveOn(parts: SiteLifeParts): SiteLife {
   const { world, random, operator, trace, trueNow } = parts;
   const flipped = new Set<string>();
-  const damages = new Set<string>();
   const outages: Outage[] = [];
   const lineDown = new Map<string, Outage[]>();
   const wallSteps: ClockStep[] = [];
@@ -65,6 +70,8 @@ export function liveOn(parts: SiteLifeParts): SiteLife {
     latencyMs: parts.diskLatencyMs,
     onWrite: (ops) => meetWrite(ops),
   });
+  const vital = simFile(world, { random: random.fork('vital'), latencyMs: parts.diskLatencyMs / 4 });
+  const folder = simFolder();
 
   function noteWall(): void {
     wallSteps.push({ from: trueNow(), offMs: wallOffMs });
@@ -77,9 +84,15 @@ export function liveOn(parts: SiteLifeParts): SiteLife {
   async function boot(): Promise<void> {
     for (;;) {
       try {
-        const parts_ = { ...parts, disk, random: random.fork(`life-${outages.length}`), installedAt };
-        const onDamage = ({ key }: { key: string }) => void damages.add(key);
-        const booted = await bootMachine({ ...parts_, onDamage }, trueNow() + wallOffMs, isFirst);
+        const machineParts = {
+          ...parts,
+          disk,
+          vital,
+          folder,
+          random: random.fork(`life-${outages.length}`),
+          installedAt,
+        };
+        const booted = await bootMachine(machineParts, trueNow() + wallOffMs, isFirst);
         isFirst = false;
         machine = booted;
         for (const [id, line] of booted.lines) line.reachable(!isLineDown(id));
@@ -92,8 +105,9 @@ export function liveOn(parts: SiteLifeParts): SiteLife {
         trace.note('machine-on', '');
         return;
       } catch (error) {
-        crashes++;
         trace.note('boot-failed', String(error));
+        // A disk that is full or fails is waited for.
+        if (!(error instanceof OdecetError) || FAILURES[error.failure.code].next !== 'retry') crashes++;
         if (crashes > CRASHES_MAX) throw error;
         await pause(world, BOOT_AGAIN_MS);
       }
@@ -180,12 +194,17 @@ export function liveOn(parts: SiteLifeParts): SiteLife {
         trace.count(kind);
         trace.note(kind, '');
         disk.limit(0);
-        after(end, () => disk.limit(undefined));
+        vital.full(true);
+        after(end, () => {
+          disk.limit(undefined);
+          vital.full(false);
+        });
         return;
       }
       case 'store-io':
         trace.count(kind);
         disk.failNext('store-io', 1 + Math.floor(8 * force * force));
+        vital.failNext(1 + Math.floor(3 * choice));
         return;
       case 'bit-flip': {
         const key = disk.flipBit();
@@ -260,7 +279,12 @@ export function liveOn(parts: SiteLifeParts): SiteLife {
     outages,
     wall: () => ownClock(wallSteps),
     flipped,
-    damages,
+    async reported() {
+      const names = (await folder.list()).filter((name) => name.startsWith('repair-report'));
+      const texts = await Promise.all(names.map((name) => folder.readText(name)));
+      return texts.flatMap((text): string[] => JSON.parse(text ?? '').missing.map(({ key }: Damage) => key));
+    },
+    isStored: (key) => disk.holds(key),
     lineDown,
     get crashes() {
       return crashes;

@@ -7,10 +7,14 @@ import { FAULT_KINDS, type FaultKind } from './faults.ts';
 /** What happened in a run: the faults by kind, the last events for whoever must look, and a hash over all of them. */
 export interface Trace {
   note(event: string, what: string): void;
+  /** What the run has come to: part of the hash, no event. */
+  judged(what: string): void;
   count(kind: FaultKind): void;
   /** The gateway's own log; what must never be in it goes to `onFault`. */
   readonly log: Log;
   readonly faults: Readonly<Record<FaultKind, number>>;
+  /** Keys of the records that the gateway found damaged and told of. */
+  readonly damaged: ReadonlySet<string>;
   last(): string[];
   hash(): string;
 }
@@ -27,6 +31,7 @@ interface Line {
 export function startTrace(trueNow: () => UtcMs, onFault: (what: string) => void): Trace {
   const hash = createHash('sha256');
   const lines: Line[] = [];
+  const damaged = new Set<string>();
   const faults = Object.fromEntries(FAULT_KINDS.map((kind) => [kind, 0])) as Record<FaultKind, number>;
 
   function keep(line: Line): void {
@@ -39,6 +44,7 @@ export function startTrace(trueNow: () => UtcMs, onFault: (what: string) => void
       (level: (typeof LEVELS)[number]) =>
       (event: string, fields: LogFields = {}) => {
         if (level === 'debug') return;
+        if (event === 'record-damaged') damaged.add(String(fields.record));
         keep({ at: trueNow(), event, fields: { ...bound, ...fields } });
         if (fields.code === 'unexpected' || event === 'line-collector-fault')
           onFault(`${event}: ${String(fields.detail)}`);
@@ -54,10 +60,14 @@ export function startTrace(trueNow: () => UtcMs, onFault: (what: string) => void
 
   return {
     faults,
+    damaged,
     log: logOver({}),
     note(event, what) {
       hash.update(`${trueNow()} ${event} ${what}\n`);
       keep({ at: trueNow(), event, fields: { what } });
+    },
+    judged(what) {
+      hash.update(`${what}\n`);
     },
     count(kind) {
       faults[kind]++;

@@ -1,0 +1,69 @@
+import { type Buffer, openBuffer } from '../buffer/index.ts';
+import { isoUtc } from '../core/time.ts';
+import type { AppendLog } from '../machine/append-log.ts';
+import type { Clock } from '../machine/clock.ts';
+import type { Folder } from '../machine/folder.ts';
+import type { Log } from '../machine/log.ts';
+import type { Store } from '../machine/store.ts';
+import { planPoints } from './plan.ts';
+import { lookThrough, type RepairCause } from './repair.ts';
+import type { LoadedSite } from './site-files.ts';
+
+/** What a site's memory stands on: the real machine or the imagined one. */
+export interface MemoryParts {
+  readonly loaded: Pick<LoadedSite, 'site' | 'devices'>;
+  readonly store: Store;
+  /** The second copy of what must not be forgotten. */
+  readonly vital: AppendLog;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** The youngest entries of each journal, which a damaged LevelDB log takes with it, are looked at at every start. */
+const ENDS = 2_000;
+
+export async function openMemory({ loaded, store, vital, clock, log }: MemoryParts): Promise<Buffer> {
+  return openBuffer(store, {
+    clock,
+    siteNumber: loaded.site.number,
+    vital,
+    onDamage: (damage) => log.error('record-damaged', { record: damage.key, detail: damage.detail }),
+    onConflict: ({ kept, contradicts }) =>
+      log.error('readings-contradict', {
+        device: kept.device,
+        quantity: kept.quantity,
+        at: isoUtc(kept.at),
+        readAt: isoUtc(contradicts.readAt),
+      }),
+  });
+}
+
+export interface OpenedMemory {
+  readonly buffer: Buffer;
+  /** The report of the repair that this opening made, beside the store. */
+  readonly lastRepair?: string;
+}
+
+/**
+ * What a gateway does at every start but the first: where the store was repaired, its youngest records are not whole, or it has
+ * forgotten what the second copy knows, all of it is looked through and what can be mended is mended.
+ */
+export async function openMemoryAgain(
+  parts: MemoryParts,
+  folder: Folder,
+  repaired?: RepairCause,
+): Promise<OpenedMemory> {
+  const { loaded, clock, log } = parts;
+  const buffer = await openMemory(parts);
+  const doubts = repaired ? [] : await buffer.scrubEnds(ENDS);
+  const cause = repaired ?? causeOf(doubts.length, buffer.behind);
+  if (!cause) return { buffer };
+  const points = planPoints(loaded.site, loaded.devices);
+  const lastRepair = await lookThrough(buffer, points, folder, cause, clock.now(), log);
+  return { buffer, ...(lastRepair !== undefined && { lastRepair }) };
+}
+
+function causeOf(doubts: number, behind: object): RepairCause | undefined {
+  if (doubts > 0) return { cause: `${doubts} of the youngest records are damaged or gone` };
+  return Object.keys(behind).length > 0 ? { cause: 'the store has forgotten what the second copy knows' } : undefined;
+}
