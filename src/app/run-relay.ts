@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { OdecetError } from '../core/failure.ts';
 import type { Message } from '../core/message.ts';
@@ -24,6 +25,9 @@ import { openRegistry } from './registry-file.ts';
 import type { LoadedRelay, RelayConfig } from './relay.ts';
 import { loadOperatorCredentials, type OperatorWay, operatorWay } from './uplink.ts';
 import type { Deliver } from './way.ts';
+
+/** Servers keep an idle connection for five seconds and more; one that they close while we send leaves an unknown outcome. */
+const KEPT_MS = 2_000;
 
 /** After the longest possible try another relay may take over. */
 const LEASE_MARGIN_MS = 15_000;
@@ -113,7 +117,8 @@ async function operatorWays(
   for (const operator of config.senders) {
     const credentials = await loadOperatorCredentials(operator, folder);
     const packOf = ({ pack }: Message) => packs.get(pack);
-    const way = operatorWay({ operator, credentials, packOf, clock });
+    const much = { sealThreads: config.sealThreads ?? availableParallelism(), keptMs: KEPT_MS };
+    const way = operatorWay({ operator, credentials, packOf, clock, much });
     const deliver: Deliver = async (message, signal) => {
       const status = packs.get(message.pack)?.status ?? 'unverified';
       const held = heldByPack(operator.environment, { id: message.pack, status });

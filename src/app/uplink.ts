@@ -11,6 +11,7 @@ import { readAnswer } from '../message/answer.ts';
 import { type FormatPack, packId } from '../message/pack.ts';
 import { deliver } from '../uplink/direct.ts';
 import { createEnvelopes } from '../uplink/envelopes.ts';
+import { sealerPool } from '../uplink/sealer-pool.ts';
 import type { LoadedSite } from './site-files.ts';
 import type { Deliver } from './way.ts';
 
@@ -58,6 +59,8 @@ export interface OperatorParts {
   /** The pack that reads the answer to a message; undefined when none is here. */
   readonly packOf: (message: Message) => FormatPack | undefined;
   readonly clock: Clock;
+  /** For a centre that sends much: so many threads, and connections that are kept for so long. */
+  readonly much?: { readonly sealThreads: number; readonly keptMs: number };
 }
 
 export interface OperatorWay {
@@ -68,10 +71,11 @@ export interface OperatorWay {
 }
 
 /** Nothing is opened before the first try. */
-export function operatorWay({ operator, credentials, packOf, clock }: OperatorParts): OperatorWay {
+export function operatorWay({ operator, credentials, packOf, clock, much }: OperatorParts): OperatorWay {
   const { certificatePem, keyPem } = credentials.tls;
-  const http = hostHttp({ trustPem: credentials.trustPem, certificatePem, keyPem });
-  const sealer = threadSealer(SEAL_WORKER, credentials.seal);
+  const http = hostHttp({ trustPem: credentials.trustPem, certificatePem, keyPem }, much?.keptMs);
+  const oneSealer = () => threadSealer(SEAL_WORKER, credentials.seal);
+  const sealer = much ? sealerPool(Array.from({ length: much.sealThreads }, oneSealer)) : oneSealer();
   const { operatorCertificates } = credentials;
   const { timestampWindowMs, answerWithinMs, url } = operator;
   const envelopes = createEnvelopes({ sealer, clock, operatorCertificates, timestampWindowMs });

@@ -1,4 +1,4 @@
-import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
+import { Agent, type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls, createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
 import { failure } from '../core/failure.ts';
@@ -19,17 +19,59 @@ const HEADER_BYTES_MAX = 64 * 1024;
 
 /**
  * One connection for each request: a kept connection that the server closes in the moment we send would make the outcome
- * unknown for nothing. Throws when certificate or key cannot be used (see loadCredential, which says why).
+ * unknown for nothing. Who sends much may keep connections, for less than servers keep theirs (most five seconds or more).
+ * Throws when certificate or key cannot be used (see loadCredential, which says why).
  */
-export function hostHttp(identity: TlsIdentity): Http {
-  const context = createSecureContext(contextOptions(identity));
+export function hostHttp(identity: TlsIdentity, keptMs = 0): Http {
+  const connections: Connections = { context: createSecureContext(contextOptions(identity)), keptMs, idle: new Map() };
   const running = new Set<AbortController>();
   return {
-    send: (request, signal) => sendOnce(context, request, signal, running),
+    send: (request, signal) => sendOnce(connections, request, signal, running),
     close: async () => {
       for (const controller of running) controller.abort(new Error('the client was closed'));
+      for (const { socket } of connections.idle.keys()) socket.destroy();
     },
   };
+}
+
+/** A connection that stands; its agent hands it to one request after another and never opens another. */
+interface Connection {
+  readonly origin: string;
+  readonly socket: Socket;
+  readonly agent: Agent;
+}
+
+interface Connections {
+  readonly context: SecureContext;
+  readonly keptMs: number;
+  /** Those that nobody uses, each with what stops its end. */
+  readonly idle: Map<Connection, () => void>;
+}
+
+async function connected(connections: Connections, url: URL, signal: AbortSignal): Promise<Connection> {
+  const { context, keptMs, idle } = connections;
+  for (const [kept, stay] of idle) {
+    if (kept.origin !== url.origin) continue;
+    idle.delete(kept);
+    stay();
+    if (!kept.socket.destroyed && kept.socket.writable) return kept;
+  }
+  const socket = await openConnection(url, context, signal);
+  const agent = new Agent({ keepAlive: keptMs > 0, maxSockets: 1 });
+  agent.createConnection = () => socket;
+  const connection = { origin: url.origin, socket, agent };
+  // Said when an answer has come to its end and the server wants to go on.
+  agent.on('free', () => {
+    idle.set(
+      connection,
+      hostTimers.after(keptMs, () => socket.destroy()),
+    );
+  });
+  socket.once('close', () => {
+    idle.get(connection)?.();
+    idle.delete(connection);
+  });
+  return connection;
 }
 
 function contextOptions({ trustPem, certificatePem, keyPem, passphrase }: TlsIdentity): SecureContextOptions {
@@ -37,7 +79,7 @@ function contextOptions({ trustPem, certificatePem, keyPem, passphrase }: TlsIde
 }
 
 async function sendOnce(
-  context: SecureContext,
+  connections: Connections,
   request: HttpRequest,
   signal: AbortSignal | undefined,
   running: Set<AbortController>,
@@ -50,7 +92,7 @@ async function sendOnce(
   const cancel = hostTimers.after(request.withinMs, () => controller.abort(late));
   running.add(controller);
   try {
-    const outcome = await exchange(context, request, controller.signal);
+    const outcome = await exchange(connections, request, controller.signal);
     signal?.throwIfAborted();
     return outcome;
   } finally {
@@ -61,39 +103,44 @@ async function sendOnce(
 }
 
 /** Not sent: until the connection stands, TLS included, there is nothing to write to. */
-async function exchange(context: SecureContext, request: HttpRequest, signal: AbortSignal): Promise<HttpOutcome> {
+async function exchange(connections: Connections, request: HttpRequest, signal: AbortSignal): Promise<HttpOutcome> {
   const url = new URL(request.url);
-  let socket: Socket;
+  let connection: Connection;
   try {
-    socket = await openConnection(url, context, signal);
+    connection = await connected(connections, url, signal);
     signal.throwIfAborted();
   } catch (error) {
     return { kind: 'not-sent', failure: failure('operator-unreachable', `${url.origin}: ${reasonOf(error)}`) };
   }
-  const asked = write(socket, url, request);
+  const { socket } = connection;
+  const asked = write(connection, url, request);
+  let isDone = false;
   // Ends the request in whatever state it is.
   const abort = () => void asked.destroy(new Error(reasonOf(signal.reason)));
   signal.addEventListener('abort', abort, { once: true });
   try {
     const answer = await headOf(asked);
     const body = await bodyOf(answer, request.answerBytesMax);
+    isDone = true;
     return { kind: 'answer', status: answer.statusCode ?? 0, headers: joined(answer.headers), body };
   } catch (error) {
     return { kind: 'no-answer', failure: failure('operator-no-answer', `${url.origin}: ${reasonOf(error)}`) };
   } finally {
     signal.removeEventListener('abort', abort);
-    asked.destroy();
-    socket.destroy();
+    if (!isDone || connections.keptMs === 0) {
+      asked.destroy();
+      socket.destroy();
+    }
   }
 }
 
 /** Over the connection that stands: a second one would be a second try, which is not for this layer to decide. */
-function write(socket: Socket, url: URL, { method, headers, body }: HttpRequest): ClientRequest {
+function write({ agent }: Connection, url: URL, { method, headers, body }: HttpRequest): ClientRequest {
   const asked = httpRequest({
-    createConnection: () => socket,
+    agent,
     method,
     path: url.pathname + url.search,
-    headers: { ...headers, host: url.host, connection: 'close', ...(body && { 'content-length': body.length }) },
+    headers: { ...headers, host: url.host, ...(body && { 'content-length': body.length }) },
     maxHeaderSize: HEADER_BYTES_MAX,
   });
   asked.end(body);

@@ -51,36 +51,44 @@ async function bodyOf(message: IncomingMessage): Promise<Uint8Array> {
   return new Uint8Array(Buffer.concat(chunks));
 }
 
-httpContract({
-  name: 'host (HTTPS with client certificate)',
-  run: async (handle, body) => {
-    let url = '';
-    const answer = async (message: IncomingMessage, response: ServerResponse) => {
-      expect((message.socket as TLSSocket).getPeerCertificate().subject.CN).toBe('site');
-      const headers = Object.fromEntries(Object.entries(message.headers).map(([name, value]) => [name, String(value)]));
-      const method = message.method === 'GET' ? 'GET' : 'POST';
-      const request = { method, url: url + message.url, headers, body: await bodyOf(message) } as const;
-      const {
-        status,
-        headers: sent,
-        body: text,
-        afterMs = 0,
-      } = await handle({ ...request, withinMs: 0, answerBytesMax: 0 });
-      await delay(afterMs, undefined, { ref: false });
-      response.writeHead(status, sent).end(text);
-    };
-    const https = createServer(tls(), (message, response) => void answer(message, response));
-    url = await listen(https);
-    const http = hostHttp(identity());
-    const vanish = async () => {
-      https.closeAllConnections();
-      await new Promise((resolve) => https.close(resolve));
-    };
-    await body({ http, clock: hostClock(), url, vanish });
-    await http.close();
-    await vanish();
-  },
-});
+const KEPT = [
+  ['a connection for each request', 0],
+  ['kept connections', 2_000],
+] as const;
+
+for (const [how, keptMs] of KEPT)
+  httpContract({
+    name: `host (HTTPS with client certificate, ${how})`,
+    run: async (handle, body) => {
+      let url = '';
+      const answer = async (message: IncomingMessage, response: ServerResponse) => {
+        expect((message.socket as TLSSocket).getPeerCertificate().subject.CN).toBe('site');
+        const headers = Object.fromEntries(
+          Object.entries(message.headers).map(([name, value]) => [name, String(value)]),
+        );
+        const method = message.method === 'GET' ? 'GET' : 'POST';
+        const request = { method, url: url + message.url, headers, body: await bodyOf(message) } as const;
+        const {
+          status,
+          headers: sent,
+          body: text,
+          afterMs = 0,
+        } = await handle({ ...request, withinMs: 0, answerBytesMax: 0 });
+        await delay(afterMs, undefined, { ref: false });
+        response.writeHead(status, sent).end(text);
+      };
+      const https = createServer(tls(), (message, response) => void answer(message, response));
+      url = await listen(https);
+      const http = hostHttp(identity(), keptMs);
+      const vanish = async () => {
+        https.closeAllConnections();
+        await new Promise((resolve) => https.close(resolve));
+      };
+      await body({ http, clock: hostClock(), url, vanish });
+      await http.close();
+      await vanish();
+    },
+  });
 
 httpContract({
   name: 'sim',
@@ -192,5 +200,42 @@ describe('faults of the simulated server', () => {
     expect(await ask({ kind: 'answer-lost' })).toEqual({ kind: 'no-answer', worked: 1, at: 1_000 });
     expect(await ask({ kind: 'slow', byMs: 500 })).toEqual({ kind: 'answer', worked: 1, at: 600 });
     expect(await ask({ kind: 'slow', byMs: 5_000 })).toEqual({ kind: 'no-answer', worked: 1, at: 1_000 });
+  });
+});
+
+describe('kept connections', () => {
+  async function counting(options: { keepAliveTimeout?: number; close?: boolean }) {
+    let opened = 0;
+    const https = createServer({ ...tls(), ...options }, (_, response) => {
+      if (options.close) response.setHeader('connection', 'close');
+      response.end('yes');
+    });
+    https.on('secureConnection', () => {
+      opened += 1;
+    });
+    return { url: await listen(https), opened: () => opened };
+  }
+
+  it.each([
+    ['one for all that come one after another', 2_000, {}, 1],
+    ['none is kept where nobody asks for it', 0, {}, 3],
+    ['none of a server that keeps none', 2_000, { close: true }, 3],
+  ])('%s', async (_, keptMs, options, expected) => {
+    const { url, opened } = await counting(options);
+    const http = hostHttp(identity(), keptMs);
+    for (let n = 0; n < 3; n++) expect(await http.send(post(url))).toMatchObject({ kind: 'answer' });
+    expect(opened()).toBe(expected);
+    await http.close();
+  });
+
+  it('one that the server has closed is not used', async () => {
+    const { url, opened } = await counting({ keepAliveTimeout: 20 });
+    const http = hostHttp(identity(), 2_000);
+    expect(await http.send(post(url))).toMatchObject({ kind: 'answer' });
+    // Node's server adds up to a second.
+    await delay(1_300);
+    expect(await http.send(post(url))).toMatchObject({ kind: 'answer' });
+    expect(opened()).toBe(2);
+    await http.close();
   });
 });
