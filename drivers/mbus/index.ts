@@ -4,6 +4,7 @@ import { MbusSession } from './session.ts';
 
 export type { MbusValue } from './data.ts';
 export type { MbusHeader } from './header.ts';
+export { overheardTelegrams, type ShownRequest, showRequest } from './overheard.ts';
 export { primaryScan } from './primary-scan.ts';
 export type { MbusFunction, MbusRecord } from './record.ts';
 export type { FoundMeter, Scan, ScanStep, ScanTiming } from './scan.ts';

@@ -11,7 +11,7 @@ import { ModbusSession } from './session.ts';
 import { tcpFraming } from './tcp.ts';
 
 export { asciiFrame, parseAsciiFrame } from './ascii.ts';
-export { type Overheard, overheardFrames } from './overheard.ts';
+export { type Overheard, overheardFrames, type ShownRead, showRead } from './overheard.ts';
 export { exceptionFailure } from './pdu.ts';
 export { isThere } from './probe.ts';
 export { crc16, parseRtuAnswer, rtuFrame } from './rtu.ts';

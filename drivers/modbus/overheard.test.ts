@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { asciiFrame } from './ascii.ts';
 import { fromHex } from './meter.testkit.ts';
-import { overheardFrames } from './overheard.ts';
+import { overheardFrames, showRead } from './overheard.ts';
 import { hexText } from './registers.ts';
 import { rtuFrame } from './rtu.ts';
 import { tcpFrame } from './tcp.ts';
@@ -33,4 +33,18 @@ test.each([
   const heard = overheardFrames(bytes, framing);
   expect(heard.map(({ text }) => text)).toEqual([...TEXTS.slice(0, 3), 'no frame', ...TEXTS.slice(3)]);
   expect(heard.map((each) => hexText(each.bytes)).join('')).toBe(hexText(bytes));
+  const ways = ['sent', 'received', 'received', undefined, 'sent', 'received', undefined];
+  expect(heard.map(({ way }) => way)).toEqual(ways);
+});
+
+test('a request is told as one, also where it looks like an answer', () => {
+  const request = { table: 'holding', address: 107, count: 3 };
+  expect(showRead(rtuFrame(17, PDUS[0]!), 'modbus-rtu')).toEqual({ unit: 17, function: 3, request });
+  expect(showRead(rtuFrame(17, PDUS[1]!), 'modbus-rtu')).toBeUndefined();
+  const alike = rtuFrame(17, fromHex('01 03 cd6b05'));
+  expect(showRead(alike, 'modbus-rtu')).toBeUndefined();
+  expect(showRead(alike, 'modbus-rtu', 'sent')).toMatchObject({ request: { table: 'coil', address: 0x03cd } });
+  const write = tcpFrame(5, 17, fromHex('10 0001 0001 02 1234'));
+  expect(showRead(write, 'modbus-tcp')).toEqual({ unit: 17, function: 16, request: { data: '00010001021234' } });
+  expect(showRead(rtuFrame(17, PDUS[0]!).subarray(1), 'modbus-rtu')).toBeUndefined();
 });

@@ -19,7 +19,10 @@ export function unitProbe(framing: Framing, unit: number, replyWithinMs: Millis,
   );
 }
 
-/** Whether a probe that failed shows all the same that the unit is there. */
-export function isThere({ code }: Failure): boolean {
-  return code === 'device-exception' || code === 'device-busy';
+/**
+ * Whether a probe that failed shows all the same that the unit is there. Exceptions 10 and 11 do not: a gateway says them of a
+ * unit behind it that does not answer (V1.1b3 clause 7).
+ */
+export function isThere({ code, detail }: Failure): boolean {
+  return code === 'device-busy' || (code === 'device-exception' && !/\bexception 1[01]\b/.test(detail));
 }

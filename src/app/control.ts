@@ -114,13 +114,15 @@ export interface GatewayRequest extends Readonly<Record<string, unknown>> {
 /**
  * Asks the gateway that runs on a state folder. Gives its parts in order, the next when one was taken, and at the end what it
  * says when done. Undefined when no gateway runs there. Throws what the gateway throws.
+ * @param signal goes away without an answer; that is no failure
  */
 export async function askInParts(
   stateFolder: string,
   request: GatewayRequest,
+  signal?: AbortSignal,
 ): Promise<AsyncGenerator<unknown, unknown> | undefined> {
   const socket = await connect(controlPath(stateFolder));
-  return socket && partsOf(socket, request);
+  return socket && partsOf(socket, request, signal);
 }
 
 /** The same for a request without parts. */
@@ -143,7 +145,13 @@ export async function isGatewayThere(stateFolder: string): Promise<boolean> {
   return socket !== undefined;
 }
 
-async function* partsOf(socket: Socket, request: GatewayRequest): AsyncGenerator<unknown, unknown> {
+async function* partsOf(
+  socket: Socket,
+  request: GatewayRequest,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<unknown, unknown> {
+  const leave = () => socket.destroy();
+  signal?.addEventListener('abort', leave, { once: true });
   try {
     socket.write(`${JSON.stringify(request)}\n`);
     for await (const line of createInterface({ input: socket })) {
@@ -152,8 +160,10 @@ async function* partsOf(socket: Socket, request: GatewayRequest): AsyncGenerator
       if ('failed' in said) throw new OdecetError(codeOf(said.failed.code), said.failed.detail);
       yield said.part;
     }
+    if (signal?.aborted) return undefined;
     throw new OdecetError('line-lost', 'the gateway went away before it had answered; ask again');
   } finally {
+    signal?.removeEventListener('abort', leave);
     socket.destroy();
   }
 }

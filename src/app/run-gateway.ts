@@ -6,14 +6,13 @@ import { loadCertificates } from '../host/credentials.ts';
 import { hostEntropy } from '../host/entropy.ts';
 import { hostFolder } from '../host/folder.ts';
 import { hostHttp } from '../host/http.ts';
-import { serialLine } from '../host/line-serial.ts';
-import { tcpLine } from '../host/line-tcp.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { Folder } from '../machine/folder.ts';
 import type { Log } from '../machine/log.ts';
 import { backupHandler } from './backup.ts';
 import { serveControl } from './control.ts';
 import { deskHandlers } from './desk.ts';
+import { gatewayLines } from './field/gateway-lines.ts';
 import { readHandler } from './field/serve.ts';
 import { createGateway } from './gateway.ts';
 import type { HeatSupply } from './heat.ts';
@@ -35,10 +34,11 @@ export async function runGateway(loaded: LoadedSite, clock: Clock, log: Log, sig
   const { close: closeWay, ...way } = await loadWay(loaded, clock);
   const heat = await heatOf(loaded, clock, log);
   const state = await openState(loaded, clock, log, true);
+  const lines = await gatewayLines(loaded, clock);
   const gateway = createGateway({
     loaded: { ...loaded, devices },
     ...state,
-    lineOf: (line) => (line.kind === 'serial' ? serialLine(line) : tcpLine(line)),
+    lineOf: lines.lineOf,
     ...way,
     box: hostBox(stateFolder(loaded)),
     heat,
@@ -61,6 +61,7 @@ export async function runGateway(loaded: LoadedSite, clock: Clock, log: Log, sig
     {
       backup: backupHandler(state),
       read: readHandler(gateway, devices, clock),
+      listen: lines.listen,
       ...deskHandlers(gateway.desk),
       verify: () => state.buffer.verify(),
       status,
@@ -77,6 +78,7 @@ export async function runGateway(loaded: LoadedSite, clock: Clock, log: Log, sig
     ended.abort();
     await told;
     await control.close();
+    await lines.release();
     await closeWay();
     await state.close();
     log.info('gateway-stopped', {});

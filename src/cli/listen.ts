@@ -1,12 +1,15 @@
-import { open } from 'node:fs/promises';
 import { Command, InvalidArgumentError } from 'commander';
-import { fieldLine, lineConfigOf, refuseWhileGatewayRuns } from '../app/field/line.ts';
-import { listen } from '../app/field/listen.ts';
-import { hexOf } from '../app/field/told.ts';
+import { askInParts } from '../app/control.ts';
+import { lineConfigOf, withLine } from '../app/field/line.ts';
+import { type Heard, listen, listenToGateway } from '../app/field/listen.ts';
+import { recordingHead, recordingLine } from '../app/field/recording.ts';
+import { hexOf, spacedHex } from '../app/field/tap.ts';
 import { loadSite } from '../app/site-files.ts';
-import { OdecetError } from '../core/failure.ts';
+import { stateFolder } from '../app/state.ts';
 import { isoUtc } from '../core/time.ts';
+import type { LineConfig } from '../device/site.ts';
 import { hostClock } from '../host/clock.ts';
+import { openNew } from './out-file.ts';
 import { stopSignal } from './signal.ts';
 
 interface ListenOptions {
@@ -17,48 +20,55 @@ interface ListenOptions {
   readonly json?: true;
 }
 
+const SIGNS = { sent: '->', received: '<-' } as const;
+
 /** `odecet listen LINE --config site.yaml`: what passes on a line, without a word from us. */
 export function listenCommand(): Command {
   return new Command('listen')
     .description('show what passes on a line, as bytes and as what they mean; sends nothing')
     .argument('<line>', 'its id in the site file')
     .requiredOption('--config <site.yaml>', 'the site file')
-    .option('--out <file>', 'keep the frames, one in hex on each line, for `odecet decode` or a test')
+    .option('--out <file>', 'keep it as a recording, for `odecet decode` and `odecet replay`')
     .option('--seconds <n>', 'stop after so long (until stopped unless given)', parsePositive)
     .option('--quiet-ms <ms>', 'silence that ends a frame', parsePositive, 20)
     .option('--json', 'print JSON lines')
-    .action(async (id: string, { config, out, seconds, quietMs, json }: ListenOptions) => {
-      const loaded = loadSite(config);
-      const lineConfig = lineConfigOf(loaded, id);
-      await refuseWhileGatewayRuns(loaded, id);
+    .action(async (id: string, options: ListenOptions) => {
+      const { seconds } = options;
+      const loaded = loadSite(options.config);
+      const config = lineConfigOf(loaded, id);
       const clock = hostClock();
-      const signal = AbortSignal.any([stopSignal(), ...(seconds ? [AbortSignal.timeout(seconds * 1_000)] : [])]);
-      const line = fieldLine(lineConfig, clock);
-      const kept = out === undefined ? undefined : await openNew(out);
-      try {
-        await line.open(signal);
-        for await (const frames of listen(line, lineConfig.framing, quietMs, signal))
-          for (const { bytes, text } of frames) {
-            const at = isoUtc(clock.now());
-            const hex = hexOf(bytes);
-            process.stdout.write(json ? `${JSON.stringify({ at, hex, text })}\n` : `${at} ${hex}\n    ${text}\n`);
-            await kept?.appendFile(`${hex}\n`);
-          }
-      } finally {
-        await line.close();
-        await kept?.close();
-      }
+      const signal = stopSignal(seconds === undefined ? undefined : seconds * 1_000);
+      const parts = await askInParts(stateFolder(loaded), { do: 'listen', line: id }, signal);
+      if (parts) {
+        process.stderr.write('the running gateway is asked; what it throws away unread is not shown\n');
+        await tell(listenToGateway(parts, config.framing, clock), config, options);
+      } else
+        await withLine(config, `listen ${id}`, clock, signal, (line) =>
+          tell(listen(line, config.framing, options.quietMs, clock, signal), config, options),
+        );
     });
 }
 
-/** A recording is never written over another. */
-async function openNew(file: string) {
+async function tell(frames: AsyncIterable<readonly Heard[]>, line: LineConfig, options: ListenOptions): Promise<void> {
+  const kept = options.out === undefined ? undefined : await openNew(options.out);
   try {
-    return await open(file, 'wx');
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new OdecetError('usage', `${file}: ${why}; give the name of a new file`, { cause });
+    await kept?.appendFile(recordingHead(line));
+    for await (const heard of frames)
+      for (const frame of heard) {
+        print(frame, options);
+        await kept?.appendFile(recordingLine({ ...frame, hex: hexOf(frame.bytes) }));
+      }
+  } finally {
+    await kept?.close();
   }
+}
+
+function print({ at, way, bytes, text }: Heard, { json }: ListenOptions): void {
+  const hex = hexOf(bytes);
+  const line = json
+    ? JSON.stringify({ at: isoUtc(at), ...(way && { way }), hex, text })
+    : `${isoUtc(at)} ${way ? SIGNS[way] : ' ?'} ${spacedHex(hex)}\n    ${text}`;
+  process.stdout.write(`${line}\n`);
 }
 
 function parsePositive(text: string): number {

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { programVersion } from '../app/project.ts';
 import { exitStatus, FAILURES, OdecetError } from '../core/failure.ts';
+import { Stopped } from './signal.ts';
 
 /**
  * Only the command that is asked for is loaded, with what it needs: a gateway runs for years in little memory and wants nothing of
@@ -27,6 +28,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<() => Command>>> = {
   read: async () => (await import('./read.ts')).readCommand,
   scan: async () => (await import('./scan.ts')).scanCommand,
   listen: async () => (await import('./listen.ts')).listenCommand,
+  replay: async () => (await import('./replay.ts')).replayCommand,
   relay: async () => (await import('./relay.ts')).relayCommand,
   enroll: async () => (await import('./enroll.ts')).enrollCommand,
 };
@@ -64,6 +66,10 @@ function explain(error: unknown): number {
   if (error instanceof OdecetError) {
     process.stderr.write(`odecet: ${error.message} [${error.failure.code}]\n`);
     return exitStatus(error.failure.code);
+  }
+  if (error instanceof Stopped) {
+    process.stderr.write(`odecet: ${error.message}\n`);
+    return error.status;
   }
   process.stderr.write(
     `odecet: ${FAILURES.unexpected.what}: ${error instanceof Error ? error.stack : String(error)}\n`,

@@ -1,11 +1,21 @@
 import { Command } from 'commander';
 import { readLive } from '../app/field/read.ts';
-import type { ToldReading } from '../app/field/told.ts';
+import { recordingHead, recordingLine } from '../app/field/recording.ts';
+import type { Passed } from '../app/field/tap.ts';
 import { loadSite } from '../app/site-files.ts';
 import { OdecetError } from '../core/failure.ts';
+import type { LineConfig } from '../device/site.ts';
 import { hostClock } from '../host/clock.ts';
+import { openNew } from './out-file.ts';
+import { printReading } from './reading.ts';
 import { stopSignal } from './signal.ts';
-import { printTable } from './table.ts';
+
+interface ReadOptions {
+  readonly config: string;
+  readonly raw?: true;
+  readonly out?: string;
+  readonly json?: true;
+}
 
 /** `odecet read DEVICE --config site.yaml`: one live reading, to be held against the display. */
 export function readCommand(): Command {
@@ -14,22 +24,22 @@ export function readCommand(): Command {
     .argument('<device>', 'its id in the site file')
     .requiredOption('--config <site.yaml>', 'the site file')
     .option('--raw', 'the bytes behind each value, and everything that passed on the line')
+    .option('--out <file>', 'keep what passed as a recording, for `odecet decode` and `odecet replay`')
     .option('--json', 'print JSON')
-    .action(async (id: string, { config, raw, json }: { config: string; raw?: true; json?: true }) => {
-      const reading = await readLive(loadSite(config), id, hostClock(), stopSignal());
+    .action(async (id: string, { config, raw, out, json }: ReadOptions) => {
+      const loaded = loadSite(config);
+      const reading = await readLive(loaded, id, hostClock(), stopSignal());
+      const line = loaded.devices.get(id)?.config.line;
+      const lineConfig = loaded.site.lines.find((each) => each.id === line);
+      if (out !== undefined && lineConfig) await keep(out, lineConfig, reading.passed);
       if (json) process.stdout.write(`${JSON.stringify(reading)}\n`);
       else printReading(reading, raw === true);
       if (reading.error) throw new OdecetError(reading.error.code, reading.error.detail);
     });
 }
 
-function printReading({ passed, values, serial, clock, unusable, error }: ToldReading, withRaw: boolean): void {
-  if (withRaw)
-    for (const { way, hex } of passed)
-      process.stdout.write(`${way === 'sent' ? '->' : '<-'} ${hex.replace(/..\B/g, '$& ')}\n`);
-  if (error) return;
-  printTable(values.map(({ raw, ...value }) => (withRaw ? { ...value, raw } : value)));
-  if (serial !== undefined) process.stdout.write(`serial number ${serial}\n`);
-  if (clock !== undefined) process.stdout.write(`the meter's clock shows ${clock}\n`);
-  for (const { code, detail } of unusable) process.stdout.write(`not usable: ${detail} [${code}]\n`);
+async function keep(file: string, line: LineConfig, passed: readonly Passed[]): Promise<void> {
+  const kept = await openNew(file);
+  await kept.writeFile(recordingHead(line) + passed.map(recordingLine).join(''));
+  await kept.close();
 }

@@ -1,7 +1,11 @@
 import { Command, InvalidArgumentError } from 'commander';
-import { fieldLine, lineConfigOf, refuseWhileGatewayRuns } from '../app/field/line.ts';
-import { type ScanPlan, scanLine, siteSnippet } from '../app/field/scan.ts';
-import { loadSite } from '../app/site-files.ts';
+import { deviceLibrary } from '../app/device-files.ts';
+import { lineConfigOf, withLine } from '../app/field/line.ts';
+import { cutShort, type ScanOutcome, type ScanPlan, scanLine } from '../app/field/scan.ts';
+import { siteSnippet } from '../app/field/snippet.ts';
+import { suggester } from '../app/field/suggest.ts';
+import { searchFolders } from '../app/project.ts';
+import { type LoadedSite, loadSite } from '../app/site-files.ts';
 import { OdecetError } from '../core/failure.ts';
 import type { LineConfig } from '../device/site.ts';
 import { hostClock } from '../host/clock.ts';
@@ -14,6 +18,7 @@ interface ScanOptions {
   readonly secondary?: true;
   readonly units?: ScanPlan['units'];
   readonly replyMs: number;
+  readonly lateMs?: number;
   readonly json?: true;
 }
 
@@ -32,37 +37,41 @@ export function scanCommand(): Command {
     .option('--secondary', 'M-Bus: search by secondary address')
     .option('--units <from-to>', 'Modbus: units to ask (1-247 unless given)', parseUnits)
     .option('--reply-ms <ms>', 'how long a meter may take to begin its answer', parseMs, 500)
+    .option('--late-ms <ms>', 'for so long after that nobody else is asked (as long again unless given)', parseMs)
     .option('--json', 'print JSON lines: one for each meter, then a summary')
     .action(async (id: string, options: ScanOptions) => {
       const loaded = loadSite(options.config);
       const config = lineConfigOf(loaded, id);
       const plan = planOf(config, options);
-      await refuseWhileGatewayRuns(loaded, id);
       const [clock, signal] = [hostClock(), stopSignal()];
-      const line = fieldLine(config, clock);
       const { show, clear } = progressBar();
-      try {
-        await line.open(signal);
-        const { found, unclear } = await scanLine(config, { line, clock, plan, progress: show, signal });
-        clear();
-        if (options.json) {
-          for (const meter of found)
-            process.stdout.write(`${JSON.stringify({ event: 'found', line: id, ...meter })}\n`);
-          process.stdout.write(`${JSON.stringify({ event: 'done', line: id, found: found.length, unclear })}\n`);
-          return;
-        }
-        process.stdout.write(siteSnippet(id, found));
-        for (const place of unclear)
-          process.stdout.write(`# something answered and could not be understood: ${place}\n`);
-        process.stdout.write(`# ${found.length} found on the line ${id}\n`);
-      } finally {
-        clear();
-        await line.close();
-      }
+      const outcome = await withLine(config, `scan ${id}`, clock, signal, (line) =>
+        scanLine(config, { line, clock, plan, progress: show, signal }),
+      ).finally(clear);
+      if (options.json) printJson(id, outcome);
+      else printFound(loaded, config, outcome);
+      if (outcome.cutShortBy !== undefined) throw cutShort(outcome);
     });
 }
 
-function planOf({ framing, id }: LineConfig, { primary, secondary, units, replyMs }: ScanOptions): ScanPlan {
+function printJson(line: string, { found, unclear, cutShortBy }: ScanOutcome): void {
+  for (const meter of found) process.stdout.write(`${JSON.stringify({ event: 'found', line, ...meter })}\n`);
+  const complete = cutShortBy === undefined;
+  process.stdout.write(`${JSON.stringify({ event: 'done', line, found: found.length, unclear, complete })}\n`);
+}
+
+function printFound({ site, folder }: LoadedSite, { id, framing }: LineConfig, outcome: ScanOutcome): void {
+  const { found, unclear, cutShortBy } = outcome;
+  const library = deviceLibrary(searchFolders(folder, 'device-config'));
+  const suggest = suggester(library, framing === 'mbus' ? 'mbus' : 'modbus');
+  const known = site.devices.filter(({ line }) => line === id);
+  process.stdout.write(siteSnippet(id, found, known, suggest));
+  for (const place of unclear) process.stdout.write(`# something answered and could not be understood: ${place}\n`);
+  const ended = cutShortBy === undefined ? '' : ' before the scan was ended; there may be more';
+  process.stdout.write(`# ${found.length} found on the line ${id}${ended}\n`);
+}
+
+function planOf({ framing, id }: LineConfig, { primary, secondary, units, replyMs, lateMs }: ScanOptions): ScanPlan {
   if (framing === 'mbus' ? units !== undefined : primary || secondary) {
     const fits = framing === 'mbus' ? '--primary and --secondary' : '--units';
     throw new OdecetError('usage', `the line "${id}" has framing ${framing}: give ${fits}`);
@@ -73,6 +82,7 @@ function planOf({ framing, id }: LineConfig, { primary, secondary, units, replyM
     secondary: both || secondary === true,
     units: units ?? UNITS,
     replyWithinMs: replyMs,
+    lateAnswerMs: lateMs ?? replyMs,
     gapMs: GAP_MS,
   };
 }

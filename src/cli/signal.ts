@@ -1,12 +1,26 @@
-/** An abort signal that SIGINT or SIGTERM fires; a second signal ends the process at once. */
-export function stopSignal(): AbortSignal {
+/** What ends a command that a person or the system stopped: the shell's own status for it, docs/failures.md. */
+export class Stopped extends Error {
+  readonly status: number;
+  constructor(name: NodeJS.Signals) {
+    super(`stopped by ${name}`);
+    this.status = name === 'SIGTERM' ? 143 : 130;
+  }
+}
+
+/**
+ * An abort signal that SIGINT or SIGTERM fires; a second signal ends the process at once.
+ * @param afterMs it also fires after so long, without a reason to complain
+ */
+export function stopSignal(afterMs?: number): AbortSignal {
   const controller = new AbortController();
   const stop = (name: NodeJS.Signals) => {
-    if (controller.signal.aborted) process.exit(130);
-    controller.abort(new Error(`stopped by ${name}`));
+    const reason = new Stopped(name);
+    if (controller.signal.aborted) process.exit(reason.status);
+    controller.abort(reason);
   };
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);
+  if (afterMs !== undefined) setTimeout(() => controller.abort(), afterMs).unref();
   return controller.signal;
 }
 

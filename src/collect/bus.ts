@@ -18,10 +18,17 @@ export interface LineBytes {
   bytesReceived: number;
 }
 
+/** Who is spoken to next, as far as the line must know: a device of the site, or whoever answers a scan. */
+export interface Addressee {
+  readonly framing: BoundDevice['framing'];
+  readonly config: Pick<BoundDevice['config'], 'setting'>;
+  readonly model: Pick<BoundDevice['model'], 'line'>;
+}
+
 /** A line as dialogues use it: counted, without echo, at rest between two frames, and set as each device wants it. */
 export interface Bus extends Line {
   /** To be called before each dialogue on the open line. It also undoes what the last dialogue set for itself. */
-  prepare(device: BoundDevice, signal: AbortSignal): Promise<void>;
+  prepare(device: Addressee, signal: AbortSignal): Promise<void>;
 }
 
 export function createBus(line: Line, clock: Clock, traits: LineTraits, count: LineBytes): Bus {
@@ -67,7 +74,7 @@ export function createBus(line: Line, clock: Clock, traits: LineTraits, count: L
   };
 }
 
-function settingOf({ config, model }: BoundDevice, ofLine: LineSetting | undefined): LineSetting | undefined {
+function settingOf({ config, model }: Addressee, ofLine: LineSetting | undefined): LineSetting | undefined {
   // The wire behind a converter whose setting nobody stated is set by whoever set the converter.
   return ofLine && (config.setting ?? model.line ?? ofLine);
 }

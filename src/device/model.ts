@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { QUANTITIES, type Quantity, UNITS, type Unit } from '../core/quantity.ts';
 import type { MeterFlag } from '../core/reading.ts';
+import { detectSchema } from './detect.ts';
 
 /**
  * A device file: one model of meter or corrector, as data. This schema is the only description of the format; the JSON Schema
@@ -251,6 +252,7 @@ export const deviceModelSchema = z.strictObject({
   hardwareTested: z.boolean(),
   /** Documents behind the addresses. */
   source: z.string(),
+  detect: detectSchema.optional(),
   /** For a meter that cannot be set otherwise: a serial line speaks to it so, whatever the line's own setting. */
   line: lineSetting.optional(),
   /** How the meter's own clock runs. */

@@ -1,46 +1,58 @@
-import { join } from 'node:path';
 import { type Bus, createBus } from '../../collect/bus.ts';
 import { OdecetError } from '../../core/failure.ts';
 import { didYouMean } from '../../core/guess.ts';
 import type { LineConfig } from '../../device/site.ts';
-import { hostFolder } from '../../host/folder.ts';
-import { serialLine } from '../../host/line-serial.ts';
+import { type LineLock, lineLock, lockedLine } from '../../host/line-lock.ts';
 import { tcpLine } from '../../host/line-tcp.ts';
-import { openLevelStore } from '../../host/store-level.ts';
 import type { Clock } from '../../machine/clock.ts';
+import type { Line } from '../../machine/line.ts';
 import type { LoadedSite } from '../site-files.ts';
-import { STORE_FOLDER, stateFolder } from '../state.ts';
 
-/** How a person with a command comes to a line of the site without disturbing the gateway. */
+/** How a person with a command comes to a line of the site without disturbing whoever uses it. */
 
-export function lineConfigOf({ site, file }: LoadedSite, id: string): LineConfig {
+export function lineConfigOf({ site, file }: Pick<LoadedSite, 'site' | 'file'>, id: string): LineConfig {
   const line = site.lines.find((each) => each.id === id);
   if (line) return line;
   const ids = site.lines.map((each) => each.id);
   throw new OdecetError('usage', `${file} has no line "${id}"; it has ${ids.join(', ')} ${didYouMean(id, ids)}`.trim());
 }
 
-/**
- * Throws OdecetError store-locked when a gateway runs on this site: the line is its own, and two masters on one wire spoil each
- * other's dialogues. Whether it runs is told by its store, which has one user.
- */
-export async function refuseWhileGatewayRuns(loaded: LoadedSite, line: string): Promise<void> {
-  const folder = join(stateFolder(loaded), STORE_FOLDER);
-  if (!(await hostFolder(folder).list('')).includes('CURRENT')) return;
-  try {
-    await (await openLevelStore({ folder })).close();
-  } catch (error) {
-    // A store that is damaged has no gateway on it, and is not this command's matter.
-    if (!(error instanceof OdecetError) || error.failure.code !== 'store-locked') return;
-    const detail = `a gateway runs on ${loaded.file} and uses the line "${line}"; stop it first, or look at \`odecet status\``;
-    throw new OdecetError('store-locked', detail, { cause: error });
-  }
+/** The line of the real machine, not open yet. The serial port's library is loaded only where there is one. */
+export async function hostLine(config: LineConfig): Promise<Line> {
+  if (config.kind === 'tcp') return tcpLine(config);
+  const { serialLine } = await import('../../host/line-serial.ts');
+  return serialLine(config);
 }
 
-/** The line as the collector would use it. Not open yet. */
-export function fieldLine(config: LineConfig, clock: Clock): Bus {
+/** The lock that the gateway and every command on this line take. */
+export function lockOf(config: LineConfig, who: string, advice: string): LineLock {
+  return lineLock(config, { who, advice });
+}
+
+/**
+ * Works on a line that nobody else uses meanwhile: a gateway that starts waits for it. The line is open when the work begins
+ * and closed afterwards, whatever happened.
+ *
+ * Throws OdecetError line-in-use, which names who has the line, or line-unreachable.
+ *
+ * @param who the command as it was typed, for those who find the line in use
+ */
+export async function withLine<T>(
+  config: LineConfig,
+  who: string,
+  clock: Clock,
+  signal: AbortSignal,
+  work: (line: Bus) => Promise<T>,
+): Promise<T> {
+  const lock = lockOf(config, `\`odecet ${who}\``, 'wait until it has ended, or stop it');
   const { setting, echo } = config;
-  const line = config.kind === 'serial' ? serialLine(config) : tcpLine(config);
   const count = { opens: 0, bytesSent: 0, bytesReceived: 0 };
-  return createBus(line, clock, { echo, ...(setting && { setting }) }, count);
+  const line = createBus(lockedLine(await hostLine(config), lock), clock, { echo, ...(setting && { setting }) }, count);
+  try {
+    await line.open(signal);
+    return await work(line);
+  } finally {
+    await line.close();
+    await lock.release();
+  }
 }

@@ -1,33 +1,61 @@
-import { decodeTelegram, showTelegram } from '../../../drivers/mbus/index.ts';
-import { type Overheard, overheardFrames } from '../../../drivers/modbus/index.ts';
-import type { Millis } from '../../core/time.ts';
+import { z } from 'zod';
+import { overheardTelegrams } from '../../../drivers/mbus/index.ts';
+import { overheardFrames } from '../../../drivers/modbus/index.ts';
+import type { Millis, UtcMs } from '../../core/time.ts';
 import type { LineConfig } from '../../device/site.ts';
+import type { Clock } from '../../machine/clock.ts';
 import type { Line } from '../../machine/line.ts';
+import type { Passed, Way } from './tap.ts';
 
-/** Listens on a line without a word: what passes, cut at silence, as bytes and as what they mean. */
+/** What passes on a line, as bytes and as what they mean; not a word is said on it. */
 
-/** @param quietMs silence that ends a burst. Ends when the signal aborts. */
+export interface Heard {
+  readonly at: UtcMs;
+  /** Missing where it cannot be told, and of what is no frame. */
+  readonly way?: Way;
+  readonly bytes: Uint8Array;
+  readonly text: string;
+}
+
+/**
+ * Listens on an open line; bursts are cut at silence. Ends when the signal aborts.
+ * @param quietMs silence that ends a burst
+ */
 export async function* listen(
   line: Line,
   framing: LineConfig['framing'],
   quietMs: Millis,
+  clock: Clock,
   signal: AbortSignal,
-): AsyncGenerator<readonly Overheard[]> {
+): AsyncGenerator<readonly Heard[]> {
   while (!signal.aborted) {
-    const burst = await nextBurst(line, quietMs, signal);
-    if (burst.length > 0) yield framing === 'mbus' ? overheardTelegrams(burst) : overheardFrames(burst, framing);
+    const burst = await nextBurst(line, quietMs, clock, signal);
+    if (burst.bytes.length > 0) yield heardIn(burst, framing);
   }
 }
 
-/** The wait is short, so that an end of listening is noticed. */
+/** Frames and noise of a burst, in order. */
+function heardIn({ at, way, bytes }: Omit<Heard, 'text'>, framing: LineConfig['framing']): Heard[] {
+  const frames = framing === 'mbus' ? overheardTelegrams(bytes) : overheardFrames(bytes, framing);
+  return frames.map((frame) => ({ at, ...frame, ...(way && { way }) }));
+}
+
+/** The wait is short, so that a port that went away is noticed. */
 const LOOK_EVERY_MS: Millis = 500;
 /** A line that never rests is told in pieces. */
 const BURST_BYTES_MAX = 4096;
 
-async function nextBurst(line: Line, quietMs: Millis, signal: AbortSignal): Promise<Uint8Array> {
+async function nextBurst(
+  line: Line,
+  quietMs: Millis,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<{ at: UtcMs; bytes: Uint8Array }> {
   const bytes: number[] = [];
+  let at = clock.now();
   try {
     bytes.push(...(await line.read(LOOK_EVERY_MS, signal)));
+    at = clock.now();
     while (bytes.length > 0 && bytes.length < BURST_BYTES_MAX) {
       const more = await line.read(quietMs, signal);
       if (more.length === 0) break;
@@ -36,38 +64,51 @@ async function nextBurst(line: Line, quietMs: Millis, signal: AbortSignal): Prom
   } catch (error) {
     if (!signal.aborted) throw error;
   }
-  return Uint8Array.from(bytes);
+  return { at, bytes: Uint8Array.from(bytes) };
 }
 
-const ACK = 0xe5;
-const SHORT = 0x10;
-const LONG = 0x68;
-const STOP = 0x16;
+const passedSchema = z.strictObject({ at: z.number(), way: z.enum(['sent', 'received']), hex: z.string() });
 
-/** EN 13757-2: a single character, a short frame of 5 bytes, a long frame with its length twice. */
-export function overheardTelegrams(bytes: Uint8Array): Overheard[] {
-  const heard: Overheard[] = [];
-  for (let at = 0; at < bytes.length; ) {
-    const rest = bytes.subarray(at);
-    const length = telegramLength(rest) ?? rest.length;
-    heard.push({ bytes: rest.subarray(0, length), text: telegramText(rest.subarray(0, length)) });
-    at += length;
+/** The same of a line that a running gateway owns: it hands on what it sends and reads, answers maybe in pieces. */
+export async function* listenToGateway(
+  parts: AsyncGenerator<unknown, unknown>,
+  framing: LineConfig['framing'],
+  clock: Clock,
+): AsyncGenerator<readonly Heard[]> {
+  for await (const { at, way, hex } of inOnePiece(parts, clock))
+    yield heardIn({ at, way, bytes: Uint8Array.from(Buffer.from(hex, 'hex')) }, framing);
+}
+
+/** An answer is over when the next request goes out, or after this without more of it. */
+const ANSWER_QUIET_MS: Millis = 500;
+
+async function* inOnePiece(parts: AsyncGenerator<unknown, unknown>, clock: Clock): AsyncGenerator<Passed> {
+  let answer: Passed | undefined;
+  for await (const passed of withQuiet(parts, clock)) {
+    if (answer && passed?.way === 'received') {
+      answer = { ...answer, hex: answer.hex + passed.hex };
+      continue;
+    }
+    if (answer) yield answer;
+    answer = passed?.way === 'received' ? passed : undefined;
+    if (passed?.way === 'sent') yield passed;
   }
-  return heard;
+  if (answer) yield answer;
 }
 
-function telegramLength(bytes: Uint8Array): number | undefined {
-  if (bytes[0] === ACK) return 1;
-  if (bytes[0] === SHORT && bytes[4] === STOP) return 5;
-  return bytes[0] === LONG && bytes[3] === LONG && bytes[1] === bytes[2] ? (bytes[1] ?? 0) + 6 : undefined;
+/** What is handed on; undefined whenever nothing was for a while. */
+async function* withQuiet(parts: AsyncGenerator<unknown, unknown>, clock: Clock): AsyncGenerator<Passed | undefined> {
+  for (let next = nextOf(parts); ; ) {
+    const part = await Promise.race([next, clock.sleep(ANSWER_QUIET_MS).then(() => undefined)]);
+    if (part?.done) return;
+    yield part && passedSchema.parse(part.value);
+    if (part) next = nextOf(parts);
+  }
 }
 
-function telegramText(bytes: Uint8Array): string {
-  if (bytes[0] === ACK) return 'acknowledged';
-  const hex = (byte = 0): string => byte.toString(16).padStart(2, '0');
-  if (bytes[0] === SHORT) return `request C ${hex(bytes[1])} to address ${bytes[2]}`;
-  const decoded = decodeTelegram(bytes);
-  if (!decoded.ok) return `${decoded.failure.detail} [${decoded.failure.code}]`;
-  const { manufacturer, id, records } = showTelegram(decoded.telegram);
-  return `meter ${id ?? '?'} ${manufacturer ?? ''}: ${records.map(({ quantity, value, unit }) => `${quantity} ${value ?? '-'} ${unit}`.trim()).join('; ')}`;
+function nextOf(parts: AsyncGenerator<unknown, unknown>): Promise<IteratorResult<unknown, unknown>> {
+  const next = parts.next();
+  // It is awaited in its turn; until then its failure is nobody's.
+  next.catch(() => undefined);
+  return next;
 }

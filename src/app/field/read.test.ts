@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { createModbusDriver } from '../../../drivers/modbus/index.ts';
+import { createBus } from '../../collect/bus.ts';
 import { checkSite } from '../../device/parse.ts';
 import { changed, libraryOf, SITE } from '../../device/site.testkit.ts';
 import { hostClock } from '../../host/clock.ts';
@@ -15,7 +16,7 @@ import { serveControl } from '../control.ts';
 import type { Gateway } from '../gateway.ts';
 import type { LoadedSite } from '../site-files.ts';
 import { STORE_FOLDER, stateFolder } from '../state.ts';
-import { fieldLine, lineConfigOf } from './line.ts';
+import { hostLine, lineConfigOf, lockOf } from './line.ts';
 import { readLive } from './read.ts';
 import { readHandler } from './serve.ts';
 
@@ -65,7 +66,8 @@ test('without a gateway the line is opened here, and what passed is told', async
 test('a gateway that runs is asked, and reads on its own line', async () => {
   const { loaded, connections } = await site();
   await mkdir(stateFolder(loaded), { recursive: true });
-  const own = fieldLine(lineConfigOf(loaded, 'gas-line'), clock);
+  const config = lineConfigOf(loaded, 'gas-line');
+  const own = createBus(await hostLine(config), clock, {}, { opens: 0, bytesSent: 0, bytesReceived: 0 });
   await own.open(signal);
   tidy.push(() => own.close());
   const ask: Gateway['ask'] = async (line, work) => {
@@ -80,22 +82,25 @@ test('a gateway that runs is asked, and reads on its own line', async () => {
   expect(connections()).toBe(1);
 });
 
-test('a gateway that runs and cannot be asked is not disturbed', async () => {
+test('a line that another has is not touched, and the other is named', async () => {
   const { loaded, connections } = await site();
-  const store = await openLevelStore({ folder: join(stateFolder(loaded), STORE_FOLDER), create: true });
-  tidy.push(() => store.close());
+  const lock = lockOf(lineConfigOf(loaded, 'gas-line'), '`odecet scan gas-line`', 'wait');
+  await lock.take();
+  tidy.push(() => lock.release());
   await expect(readLive(loaded, 'corrector', clock, signal)).rejects.toMatchObject({
-    failure: { code: 'store-locked', detail: expect.stringContaining('a gateway runs on site.yaml') },
+    failure: { code: 'line-in-use', detail: expect.stringContaining('`odecet scan gas-line`') },
   });
   expect(connections()).toBe(0);
+  await lock.release();
+  expect(await readLive(loaded, 'corrector', clock, signal)).toMatchObject({ values: VALUES });
+  await lock.take();
 });
 
-test('a store that nobody uses is no gateway, and stays as it is', async () => {
+test('a store that is open somewhere is not looked at: it is no line', async () => {
   const { loaded } = await site();
-  const folder = join(stateFolder(loaded), STORE_FOLDER);
-  await (await openLevelStore({ folder, create: true })).close();
+  const store = await openLevelStore({ folder: join(stateFolder(loaded), STORE_FOLDER), create: true });
+  tidy.push(() => store.close());
   expect(await readLive(loaded, 'corrector', clock, signal)).toMatchObject({ values: VALUES });
-  await (await openLevelStore({ folder })).close();
 });
 
 test('a device that there is not, and a meter that does not answer, are told', async () => {

@@ -6,12 +6,12 @@ import { askGateway } from '../control.ts';
 import { withMeterKeys } from '../meter-keys.ts';
 import type { LoadedSite } from '../site-files.ts';
 import { stateFolder } from '../state.ts';
-import { fieldLine, lineConfigOf, refuseWhileGatewayRuns } from './line.ts';
+import { lineConfigOf, withLine } from './line.ts';
 import { readTold, type ToldReading } from './told.ts';
 
 /**
  * One live reading of a device of the site. A gateway that runs on the site is asked for it, since the line is its own; else
- * the line is opened here. Throws OdecetError usage or store-locked before the line is touched, line-unreachable when it cannot
+ * the line is opened here. Throws OdecetError usage or line-in-use before the line is touched, line-unreachable when it cannot
  * be had.
  */
 export async function readLive(
@@ -32,13 +32,6 @@ export async function readLive(
 async function readHere(loaded: LoadedSite, id: string, clock: Clock, signal: AbortSignal): Promise<ToldReading> {
   const device = (await withMeterKeys(loaded)).get(id)!;
   const config = lineConfigOf(loaded, device.config.line);
-  await refuseWhileGatewayRuns(loaded, config.id);
   const driver = device.model.protocol === 'mbus' ? mbusDriver : modbusDriver;
-  const line = fieldLine(config, clock);
-  try {
-    await line.open(signal);
-    return await readTold(line, device, driver, clock, signal);
-  } finally {
-    await line.close();
-  }
+  return withLine(config, `read ${id}`, clock, signal, (line) => readTold(line, device, driver, clock, signal));
 }

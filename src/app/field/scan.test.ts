@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
+import { createBus } from '../../collect/bus.ts';
 import { lineSchema } from '../../device/line-config.ts';
 import { simClock } from '../../sim/clock.ts';
 import { type SimMeter, simLine } from '../../sim/line.ts';
 import { mbusBus } from '../../sim/meter/mbus-bus.ts';
 import { modbusMeter } from '../../sim/meter/modbus-meter.ts';
 import { createWorld } from '../../sim/world.ts';
-import { listen } from './listen.ts';
-import { type ScanPlan, scanLine, siteSnippet } from './scan.ts';
+import { type ScanOutcome, type ScanPlan, scanLine } from './scan.ts';
 
 const START = 1_774_674_000_000;
 const PLAN: ScanPlan = {
@@ -14,6 +14,7 @@ const PLAN: ScanPlan = {
   secondary: true,
   units: { from: 1, to: 247 },
   replyWithinMs: 500,
+  lateAnswerMs: 500,
   gapMs: 50,
 };
 
@@ -21,18 +22,48 @@ function configOf(framing: string) {
   return lineSchema.parse({ id: 'hall', kind: 'tcp', host: '127.0.0.1', port: 1, framing });
 }
 
-async function scanned(framing: string, meters: readonly SimMeter[], plan = PLAN) {
+/** @param stopAtShare the scan is stopped when it has come so far */
+async function outcomeOf(
+  framing: string,
+  meters: readonly SimMeter[],
+  plan = PLAN,
+  stopAtShare = 2,
+): Promise<{ outcome: ScanOutcome; shares: number[]; prepared: number }> {
   const world = createWorld(3);
   const clock = simClock(world, START);
-  const line = simLine(world, { meters, random: world.random });
+  const wire = simLine(world, { meters, random: world.random, lateAfterReopen: true });
+  const bus = createBus(wire, clock, {}, { opens: 0, bytesSent: 0, bytesReceived: 0 });
+  let prepared = 0;
+  const line: typeof bus = {
+    ...bus,
+    get isOpen() {
+      return bus.isOpen;
+    },
+    prepare: (device, signal) => {
+      prepared += 1;
+      return bus.prepare(device, signal);
+    },
+  };
   const shares: number[] = [];
+  const stop = new AbortController();
   const outcome = await world.run(async () => {
     await line.open();
-    const progress = (share: number) => shares.push(share);
-    return scanLine(configOf(framing), { line, clock, plan, progress, signal: new AbortController().signal });
+    const progress = (share: number) => {
+      shares.push(share);
+      if (share >= stopAtShare) stop.abort(new Error('stopped'));
+    };
+    return scanLine(configOf(framing), { line, clock, plan, progress, signal: stop.signal });
   });
-  expect(shares.at(-1)).toBe(1);
   expect(shares.every((share, n) => share >= (shares[n - 1] ?? 0))).toBe(true);
+  return { outcome, shares, prepared };
+}
+
+async function scanned(framing: string, meters: readonly SimMeter[], plan = PLAN): Promise<ScanOutcome> {
+  const { outcome, shares, prepared } = await outcomeOf(framing, meters, plan);
+  expect(shares.at(-1)).toBe(1);
+  expect(outcome.cutShortBy).toBeUndefined();
+  // Each question is a dialogue of its own: the line is prepared for it, as the collector does.
+  expect(prepared).toBeGreaterThan(15);
   return outcome;
 }
 
@@ -60,9 +91,33 @@ test.each(['modbus-rtu', 'modbus-ascii', 'modbus-tcp'] as const)(
   },
 );
 
-test('an answer that comes too late is not taken for the next unit', async () => {
-  const { found } = await scanned('modbus-rtu', [unit('modbus-rtu', 5, true, 540)]);
-  expect(found.map(({ address }) => address)).not.toContain(6);
+test.each([30, 540, 990])('a unit that answers after %i ms is found, and no other', async (afterMs) => {
+  const { found, unclear } = await scanned('modbus-rtu', [unit('modbus-rtu', 5, true, afterMs)]);
+  expect(found.map(({ address }) => address)).toEqual([5]);
+  expect(unclear).toEqual([]);
+});
+
+test('an answer that comes too late is not taken for the next unit, and is told', async () => {
+  const { found, unclear } = await scanned('modbus-rtu', [unit('modbus-rtu', 5, true, 1_240)]);
+  expect(found).toEqual([]);
+  expect(unclear).toEqual([expect.stringMatching(/^unit 6: .* unit 5 answered$/)]);
+});
+
+test('one that is late for every patience is told by its name', async () => {
+  const meters = [unit('modbus-rtu', 5, true, 700), unit('modbus-rtu', 8, true, 1_240)];
+  const { found, unclear } = await scanned('modbus-rtu', meters);
+  expect(found.map(({ address }) => address)).toEqual([5]);
+  expect(unclear).toEqual(['unit 8: the answer came too late, make --reply-ms longer']);
+});
+
+test('units that a Modbus TCP gateway says are silent are not there', async () => {
+  const gateway: SimMeter = (request) => [
+    {
+      reply: Uint8Array.of(...request.subarray(0, 4), 0, 3, request[6]!, 0x83, request[6]! % 2 ? 10 : 11),
+      afterMs: 20,
+    },
+  ];
+  expect((await scanned('modbus-tcp', [gateway])).found).toEqual([]);
 });
 
 test('only the units that are asked for', async () => {
@@ -71,77 +126,81 @@ test('only the units that are asked for', async () => {
   expect(found).toEqual([{ address: 17 }]);
 });
 
-const BUS = mbusBus([
-  {
-    primary: 4,
-    id: '12345678',
-    manufacturer: 'KAM',
-    version: 1,
-    medium: 3,
-    telegrams: () => [[0x0c, 0x13, 0, 0, 0, 0]],
-  },
-  {
-    primary: 0,
-    id: '00123456',
-    manufacturer: 'ELS',
-    version: 2,
-    medium: 2,
-    telegrams: () => [[0x0c, 0x03, 0, 0, 0, 0]],
-  },
-]);
-const bus: SimMeter = (request) => {
-  const reply = BUS(request, START);
-  return reply ? [{ reply, afterMs: 30 }] : [];
-};
+interface Meter {
+  readonly primary: number;
+  readonly id: string;
+  readonly manufacturer: string;
+  readonly version: number;
+  readonly medium: number;
+}
+const KAM: Meter = { primary: 4, id: '12345678', manufacturer: 'KAM', version: 1, medium: 3 };
+const NEW: Meter = { primary: 0, id: '00123456', manufacturer: 'ELS', version: 2, medium: 2 };
 
-test('M-Bus: by primary address, and by secondary', async () => {
-  const { found } = await scanned('mbus', [bus]);
-  expect(found.map(({ address, secondary, serial }) => [address, secondary?.slice(0, 8), serial])).toEqual([
-    [0, undefined, '00123456'],
-    [4, undefined, '12345678'],
-    [253, '00123456', '00123456'],
-    [253, '12345678', '12345678'],
+function bus(meters: readonly Meter[], afterMs = 30): SimMeter {
+  const all = mbusBus(meters.map((meter) => ({ ...meter, telegrams: () => [[0x0c, 0x13, 0, 0, 0, 0]] })));
+  return (request) => {
+    const reply = all(request, START);
+    return reply ? [{ reply, afterMs }] : [];
+  };
+}
+const gas = { serial: '12345678', manufacturer: 'KAM', version: 1, medium: 'gas' };
+const power = { serial: '00123456', manufacturer: 'ELS', version: 2, medium: 'electricity' };
+
+test('M-Bus: each meter once, whichever way it was found', async () => {
+  expect((await scanned('mbus', [bus([KAM, NEW])])).found).toEqual([
+    {
+      address: 253,
+      secondary: '0012345693150202',
+      ...power,
+      remark: 'it has primary address 0 as every new meter has',
+    },
+    { address: 4, ...gas },
   ]);
 });
 
-test('what was found is ready to be put into a site file', () => {
-  const found = [
-    { address: 17 },
-    { address: 253, secondary: '123456782d2c0103', serial: '12345678', note: 'KAM, gas' },
-  ];
-  expect(siteSnippet('hall', found)).toBe(`devices:
-  - id: hall-17
-    model: maker/model # the device file of this meter
-    line: hall
-    address: 17
-  - id: hall-12345678
-    model: maker/model # KAM, gas
-    line: hall
-    address: 253
-    secondary: "123456782d2c0103"
-    serial: "12345678"
-`);
-  expect(siteSnippet('hall', [])).toBe('');
+test('M-Bus: by primary address alone, and by secondary alone', async () => {
+  const addressed = await scanned('mbus', [bus([KAM, NEW])], { ...PLAN, secondary: false });
+  expect(addressed.found).toEqual([
+    { address: 0, ...power, remark: 'every new meter has address 0, a second one would collide with it' },
+    { address: 4, ...gas },
+  ]);
+  const numbered = await scanned('mbus', [bus([KAM, NEW])], { ...PLAN, primary: false });
+  expect(numbered.found.map(({ address, secondary }) => [address, secondary])).toEqual([
+    [253, '0012345693150202'],
+    [253, '123456782d2c0103'],
+  ]);
 });
 
-test('listening tells what passes, and sends nothing', async () => {
-  const world = createWorld(4);
-  const line = simLine(world, { meters: [bus], random: world.random });
-  const heard = await world.run(async () => {
-    await line.open();
-    // A second master would be heard through a converter; here the answers to requests of the test are.
-    const stop = new AbortController();
-    const texts: string[] = [];
-    const listening = (async () => {
-      for await (const frames of listen(line, 'mbus', 20, stop.signal)) texts.push(...frames.map(({ text }) => text));
-    })();
-    await line.write(Uint8Array.of(0x10, 0x40, 0x04, 0x44, 0x16));
-    await simClock(world, START).sleep(100);
-    await line.write(Uint8Array.of(0x10, 0x5b, 0x04, 0x5f, 0x16));
-    await simClock(world, START).sleep(1_000);
-    stop.abort();
-    await listening;
-    return texts;
-  });
-  expect(heard).toEqual(['acknowledged', 'meter 12345678 KAM: volume 0.000 m3']);
+test('M-Bus: two meters of one address are told apart by their numbers', async () => {
+  const { found, unclear } = await scanned('mbus', [bus([KAM, { ...NEW, primary: 4, id: '98765432' }])]);
+  expect(unclear).toEqual(['address 4']);
+  expect(found.map(({ address, serial }) => [address, serial])).toEqual([
+    [253, '12345678'],
+    [253, '98765432'],
+  ]);
+});
+
+test.each([540, 990])('M-Bus: a meter that takes %i ms is found under its own name', async (afterMs) => {
+  const { found, unclear } = await scanned('mbus', [bus([KAM], afterMs)]);
+  expect(found).toEqual([{ address: 4, ...gas }]);
+  expect(unclear).toEqual([]);
+});
+
+test('M-Bus: an answer that is too late for every patience is nobody else, and is told', async () => {
+  const plan = { ...PLAN, secondary: false };
+  const alone = await scanned('mbus', [bus([KAM], 1_240)], plan);
+  expect(alone).toEqual({ found: [], unclear: ['address 5'] });
+  const { found, unclear } = await scanned('mbus', [bus([{ ...KAM, primary: 2 }], 700), bus([KAM], 1_240)], plan);
+  expect(found.map(({ address }) => address)).toEqual([2]);
+  expect(unclear).toEqual(['address 4: the answer came too late, make --reply-ms longer']);
+});
+
+test('a scan that is stopped tells what it had found', async () => {
+  const plan = { ...PLAN, secondary: false };
+  const { outcome, shares } = await outcomeOf('mbus', [bus([KAM, { ...KAM, primary: 200, id: '5' }])], plan, 0.1);
+  expect(outcome.found).toEqual([{ address: 4, ...gas }]);
+  expect(outcome.cutShortBy).toEqual(new Error('stopped'));
+  expect(shares.at(-1)).toBeLessThan(0.2);
+  const units = await outcomeOf('modbus-rtu', [unit('modbus-rtu', 1), unit('modbus-rtu', 200)], PLAN, 0.1);
+  expect(units.outcome).toMatchObject({ found: [{ address: 1 }], cutShortBy: new Error('stopped') });
 });

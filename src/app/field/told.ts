@@ -7,7 +7,7 @@ import type { Failure } from '../../core/failure.ts';
 import { isoUtc } from '../../core/time.ts';
 import type { BoundDevice } from '../../device/bound.ts';
 import type { Clock } from '../../machine/clock.ts';
-import type { Line } from '../../machine/line.ts';
+import { hexOf, type Passed, tappedLine } from './tap.ts';
 
 /** One live reading as plain text and numbers: what a command prints and what the gateway hands it over its socket. */
 export interface ToldReading {
@@ -36,11 +36,6 @@ export interface ToldValue {
   readonly raw: string;
 }
 
-export interface Passed {
-  readonly way: 'sent' | 'received';
-  readonly hex: string;
-}
-
 /** One dialogue on an open line, as the collector would lead it; nothing is stored. */
 export async function readTold(
   line: Bus,
@@ -51,8 +46,9 @@ export async function readTold(
 ): Promise<ToldReading> {
   const passed: Passed[] = [];
   await line.prepare(device, signal);
+  const tapped = tappedLine(line, (way, bytes) => kept(passed, { at: clock.now(), way, hex: hexOf(bytes) }));
   const session = driver.session(device, { want: 'current', now: clock.now() });
-  const end = await runDialogue(recorded(line, passed), clock, session, dialogueRules(device, driver), signal);
+  const end = await runDialogue(tapped, clock, session, dialogueRules(device, driver), signal);
   return { device: device.config.id, ...told(end), passed };
 }
 
@@ -75,28 +71,10 @@ function told(end: DialogueOutcome): Omit<ToldReading, 'device' | 'passed'> {
   };
 }
 
-function recorded(line: Line, passed: Passed[]): Line {
-  return {
-    get isOpen() {
-      return line.isOpen;
-    },
-    open: (signal) => line.open(signal),
-    async write(bytes, signal) {
-      passed.push({ way: 'sent', hex: hexOf(bytes) });
-      await line.write(bytes, signal);
-    },
-    async read(withinMs, signal) {
-      const bytes = await line.read(withinMs, signal);
-      if (bytes.length > 0) passed.push({ way: 'received', hex: hexOf(bytes) });
-      return bytes;
-    },
-    drain: (quietMs, atMostMs, signal) => line.drain(quietMs, atMostMs, signal),
-    set: (setting, signal) => line.set(setting, signal),
-    close: () => line.close(),
-  };
-}
-
-/** Two lower-case digits for each byte. */
-export function hexOf(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+/** An answer that comes in pieces is one: its device says when it is complete. */
+function kept(passed: Passed[], next: Passed): void {
+  const last = passed.at(-1);
+  if (last?.way === 'received' && next.way === 'received')
+    passed[passed.length - 1] = { ...last, hex: last.hex + next.hex };
+  else passed.push(next);
 }

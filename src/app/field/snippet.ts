@@ -1,0 +1,67 @@
+import type { DeviceConfig } from '../../device/site.ts';
+import type { Found } from './scan.ts';
+import type { Suggestion } from './suggest.ts';
+
+/** A site file's names have at most so many characters. */
+const ID_CHARS_MAX = 40;
+
+/**
+ * What was found as lines of a site file, and as remarks what stands there already.
+ *
+ * @param known the devices that the site file has on this line
+ * @param suggest the device file of a meter; only where that is a placeholder a person must fill in
+ */
+export function siteSnippet(
+  line: string,
+  found: readonly Found[],
+  known: readonly DeviceConfig[],
+  suggest: (meter: Found) => Suggestion,
+): string {
+  const ids = new Set(known.map(({ id }) => id));
+  const entries: string[] = [];
+  const remarks: string[] = [];
+  for (const meter of found) {
+    const device = known.find((each) => isSame(each, meter));
+    if (device) remarks.push(`# ${device.id} is in the site file: ${described(meter)}\n`);
+    else entries.push(entryOf(line, meter, ids, suggest(meter)));
+  }
+  return `${entries.length > 0 ? `devices:\n${entries.join('')}` : ''}${remarks.join('')}`;
+}
+
+function isSame({ address, secondary, serial }: DeviceConfig, meter: Found): boolean {
+  if (secondary !== undefined && meter.serial !== undefined)
+    return secondary.slice(0, 8).toLowerCase() === meter.serial;
+  if (serial !== undefined && meter.serial !== undefined) return serial === meter.serial;
+  return address === meter.address && meter.secondary === undefined;
+}
+
+function entryOf(line: string, meter: Found, ids: Set<string>, { model, why }: Suggestion): string {
+  const { address, secondary, serial, remark } = meter;
+  const lines = [
+    `  - id: ${newId(line, meter, ids)}`,
+    `    model: ${model} # ${[described(meter), why].filter(Boolean).join(': ')}`,
+    `    line: ${line}`,
+    `    address: ${address}${remark === undefined ? '' : ` # ${remark}`}`,
+    ...(secondary === undefined ? [] : [`    secondary: "${secondary}"`]),
+    ...(serial === undefined ? [] : [`    serial: "${serial}"`]),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+/** What it says of itself, else where it answers. */
+function described({ address, manufacturer, version, medium, serial }: Found): string {
+  const parts = [manufacturer, version !== undefined && `version ${version}`, medium, serial].filter(
+    (part) => part !== undefined && part !== false,
+  );
+  return parts.length > 0 ? parts.join(', ') : `address ${address}`;
+}
+
+function newId(line: string, { address, serial }: Found, ids: Set<string>): string {
+  for (let n = 1; ; n++) {
+    const end = `-${serial ?? address}${n === 1 ? '' : `-${n}`}`;
+    const id = `${line.slice(0, ID_CHARS_MAX - end.length)}${end}`;
+    if (ids.has(id)) continue;
+    ids.add(id);
+    return id;
+  }
+}

@@ -1,0 +1,51 @@
+import { readFile } from 'node:fs/promises';
+import { Command } from 'commander';
+import { parseRecording } from '../app/field/recording.ts';
+import { replay } from '../app/field/replay.ts';
+import { spacedHex } from '../app/field/tap.ts';
+import { withMeterKeys } from '../app/meter-keys.ts';
+import { loadSite } from '../app/site-files.ts';
+import { OdecetError } from '../core/failure.ts';
+import { printReading } from './reading.ts';
+
+interface ReplayOptions {
+  readonly config: string;
+  readonly raw?: true;
+  readonly json?: true;
+}
+
+/** `odecet replay DEVICE FILE --config site.yaml`: what the driver makes of a recording, as often as one likes. */
+export function replayCommand(): Command {
+  return new Command('replay')
+    .description('read a device from a recording of its line instead of the line; opens nothing, takes no time')
+    .argument('<device>', 'its id in the site file')
+    .argument('<file>', 'what `odecet listen --out` or `odecet read --out` kept')
+    .requiredOption('--config <site.yaml>', 'the site file')
+    .option('--raw', 'the bytes behind each value, and everything that passed')
+    .option('--json', 'print JSON')
+    .action(async (id: string, file: string, { config, raw, json }: ReplayOptions) => {
+      const loaded = loadSite(config);
+      const device = (await withMeterKeys(loaded)).get(id);
+      if (!device)
+        throw new OdecetError(
+          'usage',
+          `${config} has no device "${id}"; it has ${[...loaded.devices.keys()].join(', ')}`,
+        );
+      const { reading, notRecorded } = await replay(parseRecording(await textOf(file), file), device);
+      if (json) process.stdout.write(`${JSON.stringify({ ...reading, notRecorded })}\n`);
+      else {
+        printReading(reading, raw === true);
+        for (const hex of notRecorded) process.stdout.write(`the recording has no request ${spacedHex(hex)}\n`);
+      }
+      if (reading.error) throw new OdecetError(reading.error.code, reading.error.detail);
+    });
+}
+
+async function textOf(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new OdecetError('usage', `${file}: ${why}`, { cause });
+  }
+}
