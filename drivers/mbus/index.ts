@@ -1,5 +1,6 @@
 import type { FieldDriver } from '../../src/core/driver.ts';
 import type { BoundDevice } from '../../src/device/bound.ts';
+import { LinkMemory } from './link-memory.ts';
 import { MbusSession } from './session.ts';
 
 export type { MbusValue } from './data.ts';
@@ -13,10 +14,12 @@ export { applicationReset, baudSwitch, linkReset, MBUS_BAUDS, type MbusTarget } 
 export { type ShownRecord, type ShownTelegram, showTelegram } from './show.ts';
 export { type Decoded, decodeTelegram, type MbusTelegram } from './telegram.ts';
 
+const links = new LinkMemory();
+
 /** M-Bus (EN 13757-2 and -3), meters on primary and secondary addresses. */
 export const mbusDriver: FieldDriver<BoundDevice> = {
   protocol: 'mbus',
   // A frame carries no transaction id: a late answer looks like the answer to the next request.
   reopenAfterTimeout: () => true,
-  session: (device, request) => new MbusSession(device, request),
+  session: (device, request) => new MbusSession(device, request, links),
 };

@@ -131,6 +131,25 @@ describe('setting up a meter', () => {
     expect(steps(linkReset(target), ['68 04 04 68 08 01 70 08 81 16'])).toEqual(['1040014116', 'wrong-function']);
   });
 
+  it('is obeyed by a meter that is strict about the frame count bit, and once', () => {
+    for (const at of [target, { ...target, address: 253, secondary: '11111111' }]) {
+      const obeyed: number[] = [];
+      const bus = mbusBus([meter('11111111', 1, { primary: 1, obeyed: (ci) => obeyed.push(ci) })]);
+      for (let n = 1; n <= 3; n++) {
+        const { end, requests } = converse(applicationReset(at), bus);
+        expect(end.kind).toBe('read');
+        expect(obeyed).toHaveLength(n);
+        // The last frame once more, as after a lost acknowledgement: acknowledged, not obeyed again.
+        expect(hex(bus(requests.at(-1)!, 0)!)).toBe('e5');
+        expect(obeyed).toHaveLength(n);
+      }
+      // IEC 60870-5-2: with the bit clear the first command after a reset would pass for a repetition.
+      bus(unhex('1040014116'), 0);
+      expect(hex(bus(unhex('68030368530150a416'), 0)!)).toBe('e5');
+      expect(obeyed).toHaveLength(3);
+    }
+  });
+
   it('changes the speed of meter and line (CI B8 to BD)', () => {
     expect(steps(baudSwitch(target, setting, 9600), ['e5', 'e5', 'e5'])).toEqual([
       '1040014116',

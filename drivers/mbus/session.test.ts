@@ -93,6 +93,12 @@ describe('dialogue', () => {
     expect(shown(read(device, [ACK, ...pieces]))).toEqual(['2850.427 m3']);
   });
 
+  it('takes E5 for the end of several telegrams, and judges what there is', () => {
+    const first = answer(`${VOLUME_NOW} 1f`);
+    const pressure = { quantity: 'pressure', unit: 'bar', kind: 'instantaneous', mbus: { value: 'pressure' } };
+    expect(missed(boundDevice([VOLUME, pressure]), [ACK, first, ACK])).toBe('value-missing');
+  });
+
   it('waits as long as the device file says', () => {
     const slow = boundDevice([VOLUME], { model: { replyTimeoutMs: 1500, gapTimeoutMs: 40 } });
     const session = mbusDriver.session(slow, CURRENT);

@@ -12,6 +12,7 @@ import {
   sndNke,
 } from './frame.ts';
 import { isBusy, type MbusHeader } from './header.ts';
+import { isNext, type KnownLink, type LinkMemory } from './link-memory.ts';
 import type { MbusRecord } from './record.ts';
 import { Reply } from './reply.ts';
 import { isSatisfied, resultOf, type Wanted, wantedOf } from './result.ts';
@@ -34,7 +35,8 @@ const ASKED: Record<Stage, string> = {
 /**
  * SND_NKE -> E5 -> REQ_UD2 -> RSP_UD, and REQ_UD2 again with the frame count bit changed while the meter has more telegrams
  * (DIF 1F) and a reading is still missing. Repeating after a fault is the collector's: a new session starts with SND_NKE,
- * so that the meter begins with its first telegram again.
+ * so that the meter begins with its first telegram again. Where the link is known from the dialogue before, SND_NKE is left
+ * out; an answer that does not show to be the next one is thrown away, and SND_NKE and all the rest follow.
  *
  * By secondary address the link reset to 253 comes first, which deselects the meter of the dialogue before and makes it forget
  * its frame count bit (EN 13757-3:2018, clause 11); then the selection; then REQ_UD2 to 253.
@@ -45,6 +47,9 @@ export class MbusSession implements Session {
   readonly #wanted: Wanted;
   readonly #secondary: SecondaryAddress | undefined;
   readonly #replyWithinMs: Millis;
+  readonly #links: LinkMemory;
+  /** How the dialogue before ended, until an answer of this one is believed. */
+  #last: KnownLink | undefined;
   readonly #reply = new Reply();
   #stage: Stage = 'reset';
   #frameCountBit = true;
@@ -53,7 +58,7 @@ export class MbusSession implements Session {
   #seen: string[] = [];
 
   /** Throws RangeError when the device cannot be asked for this. */
-  constructor(device: BoundDevice, request: ReadRequest) {
+  constructor(device: BoundDevice, request: ReadRequest, links: LinkMemory) {
     const { id, address, secondary, replyTimeoutMs } = device.config;
     this.#secondary = secondary === undefined ? undefined : parseSecondary(secondary);
     const known = this.#secondary ? [ADDRESS_SELECTED] : [ADDRESS_TEST];
@@ -64,12 +69,19 @@ export class MbusSession implements Session {
     }
     this.#device = device;
     this.#request = request;
+    this.#links = links;
     this.#wanted = wantedOf(device, request);
     this.#replyWithinMs = replyTimeoutMs ?? device.model.replyTimeoutMs;
   }
 
   start(): Step {
-    return this.#ask(this.#secondary ? 'deselect' : 'reset', sndNke(this.#address));
+    // Asked for even where it is of no use: whatever comes of this dialogue, what was known before it is so no longer.
+    const last = this.#links.take(this.#device, this.#request);
+    if (this.#secondary) return this.#ask('deselect', sndNke(this.#address));
+    if (!last) return this.#ask('reset', sndNke(this.#address));
+    this.#last = last;
+    this.#frameCountBit = last.frameCountBit;
+    return this.#askForData();
   }
 
   received(bytes: Uint8Array): Step {
@@ -99,7 +111,7 @@ export class MbusSession implements Session {
       );
     }
     if (this.#stage === 'deselect' && this.#secondary) return this.#select(this.#secondary);
-    return this.#ask('data', reqUd2(this.#address, this.#frameCountBit));
+    return this.#askForData();
   }
 
   #select(address: SecondaryAddress): Step {
@@ -107,15 +119,41 @@ export class MbusSession implements Session {
   }
 
   #afterData(frame: Frame): Step {
+    // A meter may end its telegrams by having no more of them.
+    if (frame.kind === 'ack' && this.#seen.length > 0) return this.#result();
     const fault = answerFault(frame, this.#address);
     if (fault) return this.#missed(fault);
     const decoded = decodeFrame(frame, this.#device.decrypt);
     if (!decoded.ok) return this.#missed(decoded.failure);
-    const refused = this.#add(decoded.telegram);
+    const { telegram } = decoded;
+    if (this.#last && !isNext(telegram.header, this.#last)) return this.#askAnew();
+    this.#last = undefined;
+    const refused = this.#add(telegram);
     if (refused) return this.#missed(refused);
-    if (decoded.telegram.moreFollows && !isSatisfied(this.#wanted, this.#records)) return this.#askForNext();
+    if (telegram.moreFollows && !isSatisfied(this.#wanted, this.#records)) return this.#askForNext();
+    const end = this.#result();
+    const isOnlyOne = this.#seen.length === 1 && !telegram.moreFollows && !this.#secondary;
+    if (end.kind === 'read' && isOnlyOne) {
+      this.#links.keep(this.#device, telegram.header, this.#frameCountBit, this.#request.now);
+    }
+    return end;
+  }
+
+  #result(): Step {
     const result = resultOf(this.#device, this.#request, this.#wanted, this.#header, this.#records);
     return 'code' in result ? this.#missed(result) : { kind: 'read', result };
+  }
+
+  /** Perhaps the last telegram again, or somebody else has asked: the meter is made to begin anew, and not relied on again. */
+  #askAnew(): Step {
+    this.#links.distrust(this.#device);
+    this.#last = undefined;
+    this.#frameCountBit = true;
+    return this.#ask('reset', sndNke(this.#address));
+  }
+
+  #askForData(): Step {
+    return this.#ask('data', reqUd2(this.#address, this.#frameCountBit));
   }
 
   /** Takes a telegram of the dialogue, or says why it does not belong there. */
@@ -157,7 +195,7 @@ export class MbusSession implements Session {
       return this.#fail('frame-unsupported', `more than ${TELEGRAMS_MAX} telegrams in one answer`);
     }
     this.#frameCountBit = !this.#frameCountBit;
-    return this.#ask('data', reqUd2(this.#address, this.#frameCountBit));
+    return this.#askForData();
   }
 
   #ask(stage: Stage, bytes: Uint8Array): Step {

@@ -91,7 +91,7 @@ describe('a busy device', () => {
     const session = open();
     const first = session.start();
     const again = session.received(exception(first, code));
-    expect(again).toEqual(first);
+    expect(again).toEqual({ ...first, restMs: 100 });
     const second = session.received(meter.rtu(sent(again)));
     expect(session.received(meter.rtu(sent(second)))).toMatchObject({ kind: 'read' });
   });

@@ -8,13 +8,16 @@ import type { Answer } from './registers.ts';
 
 /**
  * One dialogue: the inquiry's requests one after the other, each judged by the framing. The first failure ends it, but a device
- * that says it is busy (exceptions 5 and 6) is asked the same again, after the pause its device file gives between requests.
+ * that says it is busy (exceptions 5 and 6) is asked the same again, after a rest that is never shorter than BUSY_REST_MS
+ * (V1.1b3 clause 7: "retransmit the message later").
  */
 
 /** Late answers to earlier requests that are skipped while waiting for one; more is not lateness but a fault. */
 const OLDER_ANSWERS_MAX = 8;
 /** So often a request is sent once more when the device is busy; then the collector's back-off is the better wait. */
 const BUSY_RETRIES_MAX = 3;
+/** Before the first of them, twice that before the second, and so on: asked again at once it would be busy with refusing. */
+const BUSY_REST_MS: Millis = 100;
 
 export interface Link {
   readonly framing: Framing;
@@ -90,18 +93,19 @@ export class ModbusSession implements Session {
     return this.#ask(ask);
   }
 
-  #ask(ask: Ask): Step {
+  #ask(ask: Ask, restMs?: Millis): Step {
     const exchange = this.#link.framing.ask(this.#link.unit, ask);
     this.#asking = { ask, exchange };
     this.#received = new Uint8Array();
     this.#olderAnswers = 0;
-    return { kind: 'send', bytes: exchange.frame, replyWithinMs: this.#link.replyWithinMs };
+    const { replyWithinMs } = this.#link;
+    return { kind: 'send', bytes: exchange.frame, replyWithinMs, ...(restMs === undefined ? {} : { restMs }) };
   }
 
   #refused(ask: Ask, why: Failure): Step {
     if (why.code !== 'device-busy' || this.#busyAnswers >= BUSY_RETRIES_MAX) return this.#miss(why);
     this.#busyAnswers += 1;
-    return this.#ask(ask);
+    return this.#ask(ask, BUSY_REST_MS * 2 ** (this.#busyAnswers - 1));
   }
 
   /** Inside an answer the gap counts; with nothing of it here yet, the whole time for an answer. */

@@ -10,6 +10,8 @@ export interface AskedQueue {
   /** Rings when work has come. */
   readonly bell: Bell;
   readonly isEmpty: boolean;
+  /** How often somebody else has spoken on the line. */
+  readonly served: number;
   /** Rejects with what the work throws, or with line-unreachable when the line cannot be had. */
   ask<T>(work: AskedWork<T>): Promise<T>;
   /** Does the first of it. Never rejects: who asked is told. */
@@ -26,10 +28,14 @@ interface Waiting {
 export function createAskedQueue(): AskedQueue {
   const bell = createBell();
   const waiting: Waiting[] = [];
+  let served = 0;
   return {
     bell,
     get isEmpty() {
       return waiting.length === 0;
+    },
+    get served() {
+      return served;
     },
     ask(work) {
       return new Promise((resolve, reject) => {
@@ -38,6 +44,7 @@ export function createAskedQueue(): AskedQueue {
       });
     },
     async serve(line, signal) {
+      served += 1;
       await waiting.shift()?.serve(line, signal);
     },
     refuse(why) {

@@ -46,12 +46,19 @@ function sumOf(body: Uint8Array): number {
 }
 
 /** `raw` of every value is the number of the question, so that a test sees whether an answer belongs to it. */
-export function createToyDriver({ reopen = true }: { readonly reopen?: boolean } = {}): FieldDriver<BoundDevice> {
+export function createToyDriver({
+  reopen = true,
+  onSession = () => {},
+}: {
+  readonly reopen?: boolean;
+  readonly onSession?: (device: BoundDevice, request: ReadRequest) => void;
+} = {}): FieldDriver<BoundDevice> {
   let questions = 0;
   return {
     protocol: 'modbus',
     reopenAfterTimeout: () => reopen,
     session(device, request) {
+      onSession(device, request);
       questions += 1;
       return toySession(device, request, questions & 0xff);
     },

@@ -65,6 +65,8 @@ export interface DevicePlan {
   budgetFrom: MonotonicMs;
   restUntil: MonotonicMs;
   lastServed: MonotonicMs;
+  /** The hold of the line (see line-collector) in which its last dialogue was a good one. */
+  spokenIn: string | undefined;
 
   // for people
   lastGoodAt: UtcMs | undefined;
@@ -96,6 +98,7 @@ export function createPlan(device: BoundDevice, minutes: 15 | 60 | undefined, no
     budgetFrom: Number.NEGATIVE_INFINITY,
     restUntil: Number.NEGATIVE_INFINITY,
     lastServed: Number.NEGATIVE_INFINITY,
+    spokenIn: undefined,
     lastGoodAt: undefined,
     lastFailure: undefined,
     clockOffsetMs: undefined,

@@ -179,6 +179,13 @@ test('between two requests the device has its pause', async () => {
   });
 });
 
+test('and a longer one where the driver wants it', async () => {
+  await onBench(async ({ play, clock }) => {
+    await play(script(ASK, { ...ASK, restMs: 100 }, { ...ASK, restMs: 10 }, READ), { pauseMs: 50 });
+    expect(clock.monotonicMs()).toBe(REPLY_MS + 100 + REPLY_MS + 50 + REPLY_MS);
+  });
+});
+
 test('a device that babbles does not hold the line for ever', async () => {
   const babble = () => Array.from({ length: 1_000 }, (_, n) => ({ reply: Uint8Array.of(1), afterMs: 15 * n }));
   const forever: Session = {

@@ -116,7 +116,7 @@ async function play(talk: Talk, session: Session): Promise<End> {
     if (leftMs(talk) <= 0) return tooLong(talk);
     switch (step.kind) {
       case 'send':
-        step = await request(talk, session, step.bytes, step.replyWithinMs);
+        step = await request(talk, session, step);
         break;
       case 'wait':
         step = await answer(talk, session, step.atMostMs);
@@ -131,25 +131,25 @@ async function play(talk: Talk, session: Session): Promise<End> {
   return step;
 }
 
-async function request(talk: Talk, session: Session, bytes: Uint8Array, replyWithinMs: Millis): Promise<Step> {
+async function request(talk: Talk, session: Session, asked: Extract<Step, { kind: 'send' }>): Promise<Step> {
   if (talk.startedWall !== undefined) {
-    const clash = await beforeNextRequest(talk);
+    const clash = await beforeNextRequest(talk, Math.max(talk.rules.pauseMs, asked.restMs ?? 0));
     if (clash) return clash;
   }
   talk.startedWall ??= talk.clock.now();
   talk.timedOut = false;
-  await talk.line.write(bytes, talk.signal);
+  await talk.line.write(asked.bytes, talk.signal);
   talk.isAsked = true;
-  return answer(talk, session, replyWithinMs);
+  return answer(talk, session, asked.replyWithinMs);
 }
 
 /** Within a dialogue, bytes after an answer mean that it is not known which of them was the answer: nothing is believed. */
-async function beforeNextRequest(talk: Talk): Promise<End | undefined> {
+async function beforeNextRequest(talk: Talk, pauseMs: Millis): Promise<End | undefined> {
   if (talk.timedOut) {
     await silence(talk);
     await talk.line.open(talk.signal);
-  } else if (talk.rules.pauseMs > 0) {
-    await talk.clock.sleep(talk.rules.pauseMs, talk.signal);
+  } else if (pauseMs > 0) {
+    await talk.clock.sleep(pauseMs, talk.signal);
   }
   const stray = await emptied(talk);
   talk.strayBytes += stray;

@@ -158,7 +158,7 @@ export function createLineCollector(parts: LineCollectorParts): LineCollector {
   /** A reading of the present state, with one more try at once where a device that was well until now stumbles. */
   async function readNow({ plan, kind }: Work, signal: AbortSignal): Promise<void> {
     const wasWell = plan.failuresInRow === 0;
-    const request = (): ReadRequest => ({ want: 'current', now: clock.now() });
+    const request = (): ReadRequest => ({ want: 'current', now: clock.now(), unbroken: plan.spokenIn === hold() });
     let end = await converse(plan, request(), signal);
     // A time-out is dear: at a boundary it is worth a second one, for a sample it is not.
     const mayHelp = !end.ok && FAILURES[end.failure.code].next === 'retry' && (kind !== 'sample' || !end.timedOut);
@@ -228,9 +228,15 @@ export function createLineCollector(parts: LineCollectorParts): LineCollector {
     const sinceStep = { startedWall: endedWall - Math.ceil(tookMs * (clock.rate ?? 1)), endedWall };
     const time = end.ok && steps === stepsBefore ? end : sinceStep;
     const made = end.ok ? roundOf(device, end.result, time, settings.clockOffMsMax, plan.serial) : end;
+    plan.spokenIn = made.ok ? hold() : undefined;
     if (made.ok) return { ...made, cost, steps };
     countError(made.failure);
     return { ok: false, failure: made.failure, timedOut: !end.ok && end.timedOut, cost };
+  }
+
+  /** The same as long as the line stays open and nobody else speaks on it. */
+  function hold(): string {
+    return `${count.opens}/${asked.served}`;
   }
 
   async function dialogue(device: BoundDevice, request: ReadRequest, signal: AbortSignal) {

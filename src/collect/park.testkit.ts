@@ -1,3 +1,4 @@
+import type { ReadRequest } from '../core/driver.ts';
 import type { Reading } from '../core/reading.ts';
 import { lastBoundary } from '../core/schedule.ts';
 import { MINUTE_MS, type Millis, parseUtc, type Span, type UtcMs } from '../core/time.ts';
@@ -59,6 +60,8 @@ export interface Park {
   readonly dead: Set<number>;
   /** The wire's time of each request, with the meter's address. */
   readonly asked: { readonly at: Millis; readonly address: number }[];
+  /** Of each session: the device, and whether it was told that the link is unbroken. */
+  readonly sessions: string[];
   /** Dialogues that overlapped another on their line: there may be none. */
   readonly overlaps: () => number;
 }
@@ -82,6 +85,7 @@ export async function inPark<T>(options: ParkOptions, story: (park: Park) => Pro
     rounds: [] as Round[],
     dead: new Set<number>(),
     asked: [] as { at: Millis; address: number }[],
+    sessions: [] as string[],
   };
   const keep = async (round: Round) => {
     await options.sink?.keep(round);
@@ -107,9 +111,13 @@ export async function inPark<T>(options: ParkOptions, story: (park: Park) => Pro
     const weather = options.weather ? { weather: options.weather } : {};
     return simLine(world, { meters: sims, random: world.random, lateAfterReopen: true, ...weather });
   });
+  const onSession = ({ config }: BoundDevice, request: ReadRequest) => {
+    const isUnbroken = request.want === 'current' && request.unbroken === true;
+    park.sessions.push(`${config.id} ${isUnbroken ? 'unbroken' : 'anew'}`);
+  };
   const collector = createCollector({
     lines: lines.map((line, n) => ({ id: `bus-${n}`, line, devices: options.lines[n]!.map(toyDevice) })),
-    drivers: new Map([['modbus', createToyDriver()]]),
+    drivers: new Map([['modbus', createToyDriver({ onSession })]]),
     settings: { ...SETTINGS, ...options.settings },
     boundaryMinutes: () => (options.informsOnly ? undefined : 15),
     gaps: options.gaps ?? (async () => []),

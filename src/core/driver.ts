@@ -17,14 +17,15 @@ export interface LineSetting {
 }
 
 /**
- * send  put these bytes on the line, then expect an answer that begins within replyWithinMs
+ * send  put these bytes on the line, then expect an answer that begins within replyWithinMs. restMs: let the device rest so long
+ *       before, where that is more than its device file's pause
  * wait  the answer is not complete; more bytes must come within atMostMs. Also the answer to bytes that were left over.
  * line  change the line's setting, wait thenMs, and call start() of the next stage by received(empty)
  * read  the dialogue is over and succeeded
  * missed the dialogue is over and failed; nothing of it may be stored
  */
 export type Step =
-  | { readonly kind: 'send'; readonly bytes: Uint8Array; readonly replyWithinMs: Millis }
+  | { readonly kind: 'send'; readonly bytes: Uint8Array; readonly replyWithinMs: Millis; readonly restMs?: Millis }
   | { readonly kind: 'wait'; readonly atMostMs: Millis }
   | { readonly kind: 'line'; readonly setting: LineSetting; readonly thenMs: Millis }
   | { readonly kind: 'read'; readonly result: ReadResult }
@@ -76,10 +77,12 @@ export interface ReadResult {
 
 /**
  * current  all readings the device file names, incl. those the meter stored at the last full period
+ *          unbroken: since this device's last good dialogue the line has been open all along and nobody spoke on it but this
+ *          line's own sessions; a driver that keeps a link's state may go on from there. Missing means no.
  * archive  what the meter's archive holds of [from, to]: instants of stored boundaries, both ends included
  */
 export type ReadRequest =
-  | { readonly want: 'current'; readonly now: UtcMs }
+  | { readonly want: 'current'; readonly now: UtcMs; readonly unbroken?: boolean }
   | { readonly want: 'archive'; readonly now: UtcMs; readonly from: UtcMs; readonly to: UtcMs };
 
 export interface FieldDriver<Device> {

@@ -3,6 +3,7 @@ import { deviceModelSchema } from '../../../src/device/model.ts';
 import { deviceSchema } from '../../../src/device/site.ts';
 import type { SimMeter } from '../../../src/sim/line.ts';
 import { crc16modbus } from '../../../src/sim/meter/crc16.ts';
+import { mbusBus } from '../../../src/sim/meter/mbus-bus.ts';
 import { identityBytes, integer, record, responseFrame } from '../../../src/sim/meter/mbus-encode.ts';
 
 /** Meters and their device files for measuring lines: constant answers of a given length. */
@@ -47,23 +48,29 @@ function bound(address: number, framing: BoundDevice['framing'], model: object):
   };
 }
 
-const ACKNOWLEDGED = Uint8Array.of(0xe5);
+function identityOf(address: number) {
+  return { id: String(10_000_000 + address), manufacturer: 'ODE', version: 1, medium: 2 };
+}
 
-/** The telegram of a meter with so many records: the energy index, then powers of further storages. */
-export function telegram(address: number, records: number): Uint8Array {
-  const identity = { id: String(10_000_000 + address), manufacturer: 'ODE', version: 1, medium: 2 };
+/** So many records: the energy index, then powers of further storages. */
+function dataOf(records: number): number[] {
   const energy = record({ vif: [0x03], data: integer(123_456n, 4) });
   const others = Array.from({ length: records - 1 }, (_, n) =>
     record({ storage: n + 1, vif: [0x2b], data: integer(1_000n, 4) }),
   );
-  return responseFrame(address, 0x72, [...identityBytes(identity), 1, 0, 0, 0, ...energy, ...others.flat()]);
+  return [...energy, ...others.flat()];
+}
+
+/** The telegram of a meter with so many records. */
+export function telegram(address: number, records: number): Uint8Array {
+  return responseFrame(address, 0x72, [...identityBytes(identityOf(address)), 1, 0, 0, 0, ...dataOf(records)]);
 }
 
 export function mbusMeter(address: number, records: number): SimMeter {
-  const answer = telegram(address, records);
-  return ([start, control = 0, to]) => {
-    if (start !== 0x10 || to !== address) return [];
-    return [{ reply: control === 0x40 ? ACKNOWLEDGED : answer, afterMs: 0 }];
+  const bus = mbusBus([{ ...identityOf(address), primary: address, telegrams: () => [dataOf(records)] }]);
+  return (request) => {
+    const reply = bus(request, 0);
+    return reply ? [{ reply, afterMs: 0 }] : [];
   };
 }
 

@@ -7,6 +7,10 @@ export interface BusMeter extends MeterIdentity {
   readonly primary: number;
   /** A telegram that is not the last should end with DIF 1F. */
   readonly telegrams: (now: UtcMs) => readonly (readonly number[])[];
+  /** Told each command (CI field) that the meter carries out. */
+  readonly obeyed?: (ci: number) => void;
+  /** Some meters never count their answers. Default true. */
+  readonly countsAnswers?: boolean;
 }
 
 /** What several answers at the same time become on the wire. */
@@ -17,9 +21,11 @@ const SELECTED = 253;
 const TO_ALL_WITH_ANSWER = 254;
 const CI_SELECT = 0x52;
 const SND_NKE = 0x40;
-const SND_UD = 0x53;
+const SND_UD = 0x43;
 const REQ_UD2 = 0x5b;
 const FRAME_COUNT_BIT = 0x20;
+const FRAME_COUNT_VALID = 0x10;
+const CI_APPLICATION_RESET = 0x50;
 
 /**
  * A bus of simulated meters (EN 13757-2/-3): primary and secondary addressing, selection, telegrams by frame count bit, and
@@ -44,9 +50,14 @@ export function oneAfterTheOther(answers: readonly Uint8Array[]): Uint8Array {
   return Uint8Array.from(answers.flatMap((answer) => [...answer]));
 }
 
-/** One link: what was answered last, and which telegram comes next. Primary address and 253 each have their own (clause 11). */
+/**
+ * One link: what was answered last, and which telegram comes next. Primary address and 253 each have their own (clause 11), and
+ * requests and commands have each a frame count bit of their own (M-Bus documentation 4.8, clause 5.5.2).
+ */
 interface Link {
   frameCountBit: boolean | undefined;
+  /** Of the last command; clear after a reset, so that the first command must have it set (IEC 60870-5-2). */
+  commandBit: boolean;
   last: Uint8Array | undefined;
   next: number;
 }
@@ -60,7 +71,7 @@ function slave(meter: BusMeter): SimulatedMeter {
     // The same bit again: the master did not get the last answer.
     if (link.last && link.frameCountBit === frameCountBit) return link.last;
     const telegrams = meter.telegrams(now);
-    accessNumber = (accessNumber + 1) & 0xff;
+    if (meter.countsAnswers !== false) accessNumber = (accessNumber + 1) & 0xff;
     const header = [...identity, accessNumber, 0x00, 0x00, 0x00];
     link.last = responseFrame(meter.primary, 0x72, [...header, ...(telegrams[link.next] ?? [])]);
     link.next = link.next + 1 < telegrams.length ? link.next + 1 : 0;
@@ -72,26 +83,36 @@ function slave(meter: BusMeter): SimulatedMeter {
     links.selected = freshLink();
     return isSelected ? ACK : undefined;
   };
-  const obey = (name: keyof typeof links, control: number, now: UtcMs): Uint8Array | undefined => {
+  const command = (link: Link, control: number, ci: number | undefined): Uint8Array => {
+    const bit = (control & FRAME_COUNT_BIT) !== 0;
+    // The same bit again: the master did not get the acknowledgement. It is given again, and nothing is done.
+    if (control & FRAME_COUNT_VALID && link.commandBit === bit) return ACK;
+    link.commandBit = bit;
+    if (ci === CI_APPLICATION_RESET) link.next = 0;
+    if (ci !== undefined) meter.obeyed?.(ci);
+    return ACK;
+  };
+  const obey = (name: keyof typeof links, { control, ci }: MasterFrame, now: UtcMs): Uint8Array | undefined => {
     const what = control & ~FRAME_COUNT_BIT;
     if (what === REQ_UD2) return respond(links[name], (control & FRAME_COUNT_BIT) !== 0, now);
-    if (what !== SND_NKE && what !== SND_UD) return undefined;
+    if ((what & ~FRAME_COUNT_VALID) === SND_UD) return command(links[name], control, ci);
+    if (what !== SND_NKE) return undefined;
     links[name] = freshLink();
-    if (name === 'selected' && what === SND_NKE) isSelected = false;
+    if (name === 'selected') isSelected = false;
     return ACK;
   };
   return (request, now) => {
     const frame = parseRequest(request);
     if (!frame) return undefined;
-    const { control, address, ci, data } = frame;
+    const { address, ci, data } = frame;
     if (ci === CI_SELECT && address === SELECTED) return select(data);
-    if (address === SELECTED) return isSelected ? obey('selected', control, now) : undefined;
-    return address === meter.primary || address === TO_ALL_WITH_ANSWER ? obey('primary', control, now) : undefined;
+    if (address === SELECTED) return isSelected ? obey('selected', frame, now) : undefined;
+    return address === meter.primary || address === TO_ALL_WITH_ANSWER ? obey('primary', frame, now) : undefined;
   };
 }
 
 function freshLink(): Link {
-  return { frameCountBit: undefined, last: undefined, next: 0 };
+  return { frameCountBit: undefined, commandBit: false, last: undefined, next: 0 };
 }
 
 interface MasterFrame {

@@ -26,6 +26,9 @@ export interface MbusMeterConfig {
 export type SimulatedMeter = (request: Uint8Array, now: UtcMs) => Uint8Array | undefined;
 
 const ACK = Uint8Array.of(0xe5);
+const SND_NKE = 0x40;
+const REQ_UD2 = 0x5b;
+const FRAME_COUNT_BIT = 0x20;
 const MEDIUM: Record<Commodity, number> = { gas: 0x03, electricity: 0x02 };
 /** Primary VIF of the index: volume in litres (0x13), energy in Wh (0x03). */
 const INDEX_VIF: Record<Commodity, number> = { gas: 0x13, electricity: 0x03 };
@@ -33,13 +36,23 @@ const DATE_TIME_VIF = 0x6d;
 
 export function mbusMeter(config: MbusMeterConfig): SimulatedMeter {
   let accessNumber = 0;
+  /** The last answer and the frame count bit it was asked for by; none after SND_NKE. */
+  let last: { readonly bit: number; readonly answer: Uint8Array } | undefined;
   return (request, now) => {
     const control = shortFrameControl(request, config.address);
     if (control === undefined) return undefined;
-    if (control === 0x40) return ACK;
-    if ((control & 0xdf) !== 0x5b) return undefined;
+    if (control === SND_NKE) {
+      last = undefined;
+      return ACK;
+    }
+    if ((control & ~FRAME_COUNT_BIT) !== REQ_UD2) return undefined;
+    const bit = control & FRAME_COUNT_BIT;
+    // The same bit again asks for the last telegram once more, old as it is.
+    if (last?.bit === bit) return last.answer;
     accessNumber = (accessNumber + 1) & 0xff;
-    return responseFrame(config.address, 0x72, [...header(config, accessNumber), ...records(config, now)]);
+    const answer = responseFrame(config.address, 0x72, [...header(config, accessNumber), ...records(config, now)]);
+    last = { bit, answer };
+    return answer;
   };
 }
 
