@@ -39,7 +39,7 @@ const PURE: Record<string, readonly string[]> = {
   'src/message': ['xmlbuilder2', 'saxes', 'yaml', 'zod', 'leven'],
   'src/collect': [],
   'src/buffer': ['crc-32', 'zod'],
-  'src/uplink': ['xml-crypto', '@xmldom/xmldom', 'xmlbuilder2', 'saxes', 'zod'],
+  'src/uplink': ['zod'],
   'src/relay': ['zod'],
   'drivers/mbus': [],
   'drivers/modbus': [],

@@ -1,6 +1,7 @@
 import { hostEntropy } from '../host/entropy.ts';
+import { hostSealCrypto } from '../host/seal-crypto.ts';
 import { serveSealer } from '../host/sealer.ts';
 import { plainSealer } from '../uplink/sealer.ts';
 
 /** The whole program of the thread that seals and verifies. */
-serveSealer((seal) => plainSealer(seal, hostEntropy()));
+serveSealer((seal) => plainSealer(seal, { entropy: hostEntropy(), crypto: hostSealCrypto() }));

@@ -41,3 +41,17 @@ export interface Sealer {
   /** To be called when nothing is under way. */
   close(): Promise<void>;
 }
+
+/** RSA with SHA-256 and nothing else: what WS-Security asks of the machine. Texts are hashed and signed as UTF-8. */
+export interface SealCrypto {
+  /** SHA-256, base64. */
+  digest(text: string): string;
+  /** RSASSA-PKCS1-v1_5, base64. Throws Error when the PEM text holds no RSA private key. */
+  sign(text: string, keyPem: string): string;
+  /**
+   * Whether the certificate's key made the signature over the text; false also for a certificate or a signature that is none.
+   * @param signature base64
+   * @param certificate DER, base64
+   */
+  fits(text: string, signature: string, certificate: string): boolean;
+}

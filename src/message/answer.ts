@@ -1,7 +1,7 @@
 import type { MessageId, Reason, Receipt, Verdict } from '../core/message.ts';
 import type { UtcMs } from '../core/time.ts';
 import type { AnswerFamily, AnswerRow, FormatPack } from './pack.ts';
-import { readXml, type XmlElement } from './xml.ts';
+import { attributeOf, elements, readXml, textOf, type XmlElement } from './xml.ts';
 
 /** No answer that OTE is known to give comes near this. */
 const ANSWER_CHARACTERS_MAX = 1_000_000;
@@ -55,22 +55,22 @@ function familyOf(pack: FormatPack, root: XmlElement): AnswerFamily | undefined 
 
 function readResponse(root: XmlElement): Answer {
   const named = (name: string): XmlElement[] =>
-    root.children.filter((child) => child.name === name && child.namespace === root.namespace);
+    elements(root).filter((child) => child.name === name && child.namespace === root.namespace);
   return {
-    references: named('Reference').map(({ attributes }) => attributes.get('id') ?? ''),
+    references: named('Reference').map((element) => attributeOf(element, 'id') ?? ''),
     reasons: named('Reason').map(readReason),
   };
 }
 
-function readReason({ attributes, text }: XmlElement): Reason {
-  const resultCode = attributes.get('result-code');
-  const blockId = attributes.get('block-id');
+function readReason(element: XmlElement): Reason {
+  const resultCode = attributeOf(element, 'result-code');
+  const blockId = attributeOf(element, 'block-id');
   return {
-    code: attributes.get('code') ?? '',
-    type: attributes.get('type') ?? '',
+    code: attributeOf(element, 'code') ?? '',
+    type: attributeOf(element, 'type') ?? '',
     ...(resultCode !== undefined && { resultCode }),
     ...(blockId !== undefined && { blockId }),
-    text,
+    text: textOf(element),
   };
 }
 

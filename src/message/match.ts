@@ -1,6 +1,6 @@
 import type { ElementTemplate, Placeholder, TextTemplate } from './template.ts';
 import { localName } from './template.ts';
-import type { XmlElement } from './xml.ts';
+import { attributeOf, elements, textOf, type XmlElement } from './xml.ts';
 
 /** What stood where the template has placeholders, gathered from the root down to one repetition. */
 export type Captured = ReadonlyMap<Placeholder, string>;
@@ -42,8 +42,9 @@ function matchElement(
   const repeats = template.each !== undefined && template.each !== 'correction';
   const captured = repeats ? new Map(around) : around;
   matchAttributes(template, element, captured);
-  if (template.text) capture(template.text, element.text, captured, element.name);
-  else if (element.text !== '') throw new Mismatch(`${element.name} has text: "${element.text.slice(0, 40)}"`);
+  const text = textOf(element);
+  if (template.text) capture(template.text, text, captured, element.name);
+  else if (text !== '') throw new Mismatch(`${element.name} has text: "${text.slice(0, 40)}"`);
   matchChildren(template, element, captured, matcher);
   if (template.each === 'interval') matcher.onInterval(captured);
 }
@@ -51,13 +52,13 @@ function matchElement(
 function matchAttributes(template: ElementTemplate, element: XmlElement, captured: Map<Placeholder, string>): void {
   const expected = template.attributes.filter(({ name }) => !/^xmlns(:|$)/.test(name));
   for (const { name, value } of expected) {
-    const found = element.attributes.get(localName(name));
+    const found = attributeOf(element, localName(name));
     if (found === undefined) throw new Mismatch(`${element.name} lacks ${name}`);
     capture(value, found, captured, `${element.name}@${name}`);
   }
   const known = new Set(expected.map(({ name }) => localName(name)));
-  const unknown = [...element.attributes.keys()].find((name) => !known.has(name));
-  if (unknown !== undefined) throw new Mismatch(`${element.name} has an unknown attribute ${unknown}`);
+  const unknown = element.attributes.find(({ local, uri }) => uri === '' && !known.has(local));
+  if (unknown) throw new Mismatch(`${element.name} has an unknown attribute ${unknown.local}`);
 }
 
 function matchChildren(
@@ -66,19 +67,20 @@ function matchChildren(
   captured: Map<Placeholder, string>,
   matcher: Matcher,
 ): void {
+  const found = elements(element);
   let next = 0;
   for (const child of template.children) {
     const most = child.each === undefined || child.each === 'correction' ? 1 : Number.POSITIVE_INFINITY;
     let count = 0;
     for (; count < most; count++) {
-      const found = element.children[next];
-      if (!found || found.name !== localName(child.name)) break;
-      matchElement(child, found, captured, matcher);
+      const inner = found[next];
+      if (!inner || inner.name !== localName(child.name)) break;
+      matchElement(child, inner, captured, matcher);
       next++;
     }
     if (count === 0 && child.each !== 'correction') throw new Mismatch(`${element.name} lacks ${child.name}`);
   }
-  const left = element.children[next];
+  const left = found[next];
   if (left) throw new Mismatch(`${element.name} has ${left.name} where none should be`);
 }
 

@@ -7,7 +7,7 @@ import { isoUtc, type MarketDay, MINUTE_MS, parseUtc, type Span, type UtcMs } fr
 import { type Captured, Mismatch, matchDocument } from './match.ts';
 import type { ChannelSpec, FormatPack } from './pack.ts';
 import type { Placeholder } from './template.ts';
-import { readXml } from './xml.ts';
+import { readXml, type XmlElement } from './xml.ts';
 
 /**
  * The way back: a document by its pack into rows. It shares the pack and the calendar with the maker and nothing else, so
@@ -42,10 +42,14 @@ export type DocumentRead =
 /** Reads a document that `pack` describes, strictly: what the pack does not write is refused. `zone` gives the market day. */
 export function readDocument(pack: FormatPack, xml: string, zone: string): DocumentRead {
   const read = readXml(xml, pack.bytesMax);
-  if (read.kind === 'refused') return read;
+  return read.kind === 'refused' ? read : readDocumentElement(pack, read.element, zone);
+}
+
+/** The same for one that was parsed already. */
+export function readDocumentElement(pack: FormatPack, root: XmlElement, zone: string): DocumentRead {
   try {
     const intervals: Captured[] = [];
-    const whole = matchDocument(pack.document, read.element, pack.namespace, (captured) => intervals.push(captured));
+    const whole = matchDocument(pack.document, root, pack.namespace, (captured) => intervals.push(captured));
     return { kind: 'document', document: documentOf(pack, whole, intervals, zone) };
   } catch (error) {
     // RangeError: a number or a time that is none.

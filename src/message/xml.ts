@@ -1,65 +1,112 @@
 import { SaxesParser } from 'saxes';
 
-/** XML as it came from outside: names by local name and namespace, the prefix is gone. */
+/** XML as it came from outside: the one reader for market documents, answers and SOAP envelopes. */
 export interface XmlElement {
+  /** Means nothing but to whoever writes the element again: the operator changes its prefixes (n0: since 2024). */
+  readonly prefix: string;
+  /** Local name. */
   readonly name: string;
   readonly namespace: string;
-  /** Attributes by local name; namespace declarations are left out, those of a foreign namespace too. */
-  readonly attributes: ReadonlyMap<string, string>;
-  readonly children: readonly XmlElement[];
-  /** The text directly in it, without space around. */
-  readonly text: string;
+  /** Without namespace declarations, in the order of the document. */
+  readonly attributes: readonly XmlAttribute[];
+  /** Elements and the text between them; comments are gone, and text that they parted is one. */
+  readonly content: readonly (XmlElement | string)[];
+  /** Prefix -> namespace, as it holds inside the element. */
+  readonly scope: ReadonlyMap<string, string>;
+}
+
+export interface XmlAttribute {
+  readonly prefix: string;
+  /** Name without prefix. */
+  readonly local: string;
+  /** Namespace; empty without prefix. */
+  readonly uri: string;
+  readonly value: string;
 }
 
 export type XmlRead =
   | { readonly kind: 'element'; readonly element: XmlElement }
   | { readonly kind: 'refused'; readonly why: string };
 
-/** Deeper nesting than any market document has. */
+/** Deeper nesting than any market document has, in its envelope. */
 const DEPTH_MAX = 32;
 
-interface OpenElement {
-  name: string;
-  namespace: string;
-  attributes: Map<string, string>;
-  children: XmlElement[];
-  text: string;
+const DECLARATIONS = 'http://www.w3.org/2000/xmlns/';
+
+interface OpenElement extends XmlElement {
+  readonly content: (XmlElement | string)[];
 }
 
-/** Parses one document. A document type is refused (it could define entities), and so is anything over the limits. */
+/**
+ * Parses one document. A document type is refused (it could define entities), so are processing instructions (SOAP 1.1, 3: a
+ * message has neither), and anything over the limits.
+ */
 export function readXml(xml: string, charactersMax: number): XmlRead {
   if (xml.length > charactersMax)
     return { kind: 'refused', why: `${xml.length} characters, at most ${charactersMax} are read` };
+  try {
+    return { kind: 'element', element: parsed(xml) };
+  } catch (error) {
+    return { kind: 'refused', why: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+function parsed(xml: string): XmlElement {
   const open: OpenElement[] = [];
   let root: XmlElement | undefined;
-  let why: string | undefined;
-  const parser = new SaxesParser({ xmlns: true });
-  const refuse = (reason: string): void => {
-    why ??= reason;
+  const refuse = (why: string): never => {
+    throw new Error(why);
   };
-  parser.on('error', (error) => refuse(error.message));
-  parser.on('doctype', () => refuse('a document type is not allowed'));
-  parser.on('opentag', (tag) => {
+  // As XML 1.0 whatever the declaration says: 1.1 knows characters that canonical XML does not.
+  const parser = new SaxesParser({ xmlns: true, defaultXMLVersion: '1.0', forceXMLVersion: true });
+  parser.on('error', ({ message }) => refuse(`not well-formed XML: ${message}`));
+  parser.on('doctype', () => refuse('a document type declaration is not allowed'));
+  parser.on('processinginstruction', () => refuse('a processing instruction is not allowed'));
+  parser.on('opentag', ({ prefix, local, uri, attributes, ns }) => {
     if (open.length >= DEPTH_MAX) refuse(`nested deeper than ${DEPTH_MAX}`);
-    const attributes = Object.values(tag.attributes).filter(({ uri }) => uri === '');
-    const named = new Map(attributes.map(({ local, value }) => [local, value]));
-    open.push({ name: tag.local, namespace: tag.uri, attributes: named, children: [], text: '' });
+    const parent = open.at(-1);
+    const own = Object.values(attributes).filter((attribute) => attribute.uri !== DECLARATIONS);
+    const scope = scopeOf(parent, ns);
+    const element = { prefix, name: local, namespace: uri, attributes: own, content: [], scope };
+    if (parent) parent.content.push(element);
+    else root = element;
+    open.push(element);
   });
+  parser.on('closetag', () => void open.pop());
   const text = (part: string): void => {
-    const element = open.at(-1);
-    if (element) element.text += part;
+    const content = open.at(-1)?.content;
+    const before = content?.at(-1);
+    if (typeof before === 'string') content!.splice(-1, 1, before + part);
+    else content?.push(part);
   };
   parser.on('text', text);
   parser.on('cdata', text);
-  parser.on('closetag', () => {
-    const closed = open.pop();
-    if (!closed) return;
-    const element: XmlElement = { ...closed, text: closed.text.trim() };
-    const parent = open.at(-1);
-    if (parent) parent.children.push(element);
-    else root ??= element;
-  });
   parser.write(xml).close();
-  if (why === undefined && root) return { kind: 'element', element: root };
-  return { kind: 'refused', why: why ?? 'no element in it' };
+  return root ?? refuse('no element in it');
+}
+
+const NOTHING_DECLARED: ReadonlyMap<string, string> = new Map();
+
+function scopeOf(parent: XmlElement | undefined, declared: Readonly<Record<string, string>>) {
+  const around = parent?.scope ?? NOTHING_DECLARED;
+  const own = Object.entries(declared);
+  return own.length === 0 ? around : new Map([...around, ...own]);
+}
+
+/** The direct children that are elements. */
+export function elements({ content }: XmlElement): XmlElement[] {
+  return content.filter((node) => typeof node !== 'string');
+}
+
+/** The text directly in an element, without space around. */
+export function textOf({ content }: XmlElement): string {
+  return content
+    .filter((node) => typeof node === 'string')
+    .join('')
+    .trim();
+}
+
+/** The value of an attribute that has no namespace. */
+export function attributeOf({ attributes }: XmlElement, name: string): string | undefined {
+  return attributes.find(({ local, uri }) => local === name && uri === '')?.value;
 }

@@ -2,7 +2,7 @@ import { create } from 'xmlbuilder2';
 import { isoLocal } from '../core/calendar.ts';
 import type { Commodity } from '../core/interval.ts';
 import { parseUtc } from '../core/time.ts';
-import type { Entry } from './journal.ts';
+import type { Answered } from './journal.ts';
 
 const RESPONSE = 'http://www.ote-cr.cz/schema/response';
 /** A namespace that the operator's system declares and never uses, since 2026-04-01; readers must not stumble. */
@@ -45,7 +45,7 @@ const FORMS: Record<Commodity, Form> = {
  * The RESPONSE document for what the journal says about a message: the same entry gives the same answer, byte for byte.
  * @param unknownCode puts a code into it that no table knows
  */
-export function answerDocument(entry: Entry, zone: string, unknownCode = false): string {
+export function answerDocument(entry: Answered, zone: string, unknownCode = false): string {
   const form = FORMS[entry.commodity];
   const { prefix, codingScheme } = form;
   const root = create().ele(RESPONSE, `${prefix}RESPONSE`, {
@@ -66,7 +66,11 @@ export function answerDocument(entry: Entry, zone: string, unknownCode = false):
 
 type ReasonElement = { readonly text: string } & Readonly<Record<string, string>>;
 
-function reasonsOf({ id, problems }: Entry, { accepted, acceptedText }: Form, unknownCode: boolean): ReasonElement[] {
+function reasonsOf(
+  { id, problems }: Answered,
+  { accepted, acceptedText }: Form,
+  unknownCode: boolean,
+): ReasonElement[] {
   if (unknownCode) return [{ code: '999999', type: 'SANDBOX-UNKNOWN', text: 'Odpověď, kterou žádná tabulka nezná' }];
   if (problems.length === 0)
     return [{ code: accepted.code, type: accepted.type, ...accepted.more, text: acceptedText(id) }];

@@ -1,16 +1,16 @@
 import { X509Certificate } from 'node:crypto';
+import { hostSealCrypto } from '../host/seal-crypto.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { Entropy } from '../machine/entropy.ts';
 import type { Log } from '../machine/log.ts';
 import type { Seal } from '../machine/sealer.ts';
 import { faultEnvelope } from '../uplink/soap.ts';
 import { certificates, sealEnvelope } from '../uplink/ws-security.ts';
-import { elements } from '../uplink/xml.ts';
 import { answerDocument } from './answer.ts';
 import type { SandboxConfig } from './config.ts';
 import type { Desk } from './desk.ts';
 import type { FaultBox } from './faults.ts';
-import { checkedBody } from './seal-check.ts';
+import { checkedDocument } from './seal-check.ts';
 
 export interface SandboxMachine {
   readonly clock: Clock;
@@ -39,31 +39,26 @@ export function openCounter(parts: CounterParts): (envelope: string) => Promise<
     .flatMap(certificates)
     .map((base64) => new X509Certificate(Buffer.from(base64, 'base64')));
 
-  function documentOf(envelope: string): Element {
-    const body = checkedBody(envelope, { trusted, now: clock.now(), windowMs: config.timestampWindowMs });
-    const [document, second] = elements(body);
-    if (!document || second) throw new Error('the Body must hold exactly one document');
-    return document;
-  }
+  const machine = { entropy: parts.entropy, crypto: hostSealCrypto() };
 
   return async (envelope) => {
     if (faults.take('soap-fault')) return fault(500, 'Server', 'Služba je dočasně nedostupná');
-    let document: Element;
+    let document: string;
     try {
-      document = documentOf(envelope);
+      document = checkedDocument(envelope, { trusted, now: clock.now(), windowMs: config.timestampWindowMs });
     } catch (error) {
       log.warn('sandbox-refused', { why: String(error) });
       return fault(500, 'Client', `Zprávu nelze ověřit: ${String(error)}`);
     }
     const entry = await desk.receive(document, faults.take('reject') !== undefined);
     const { id, problems } = entry;
-    log.info('sandbox-received', { id, accepted: problems.length === 0, intervals: entry.rows.length, problems });
+    log.info('sandbox-received', { id, accepted: problems.length === 0, problems });
     const slow = faults.take('slow');
     if (slow) await clock.sleep(slow.ms);
     if (faults.take('lost-answer')) return { kind: 'cut' };
     const answer = answerDocument(entry, config.zone, faults.take('unknown-code') !== undefined);
     const stamped = { now: clock.now(), validMs: config.timestampWindowMs };
-    const text = sealEnvelope(answer, parts.seal, parts.entropy, stamped);
+    const text = sealEnvelope(answer, parts.seal, machine, stamped);
     return { kind: 'answer', status: 200, text: faults.take('bad-signature') ? spoilt(text) : text };
   };
 }

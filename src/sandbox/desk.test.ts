@@ -12,10 +12,9 @@ import {
   requestOf,
   ZONE,
 } from '../message/message.testkit.ts';
-import { parseXml } from '../uplink/xml.ts';
 import { answerDocument } from './answer.ts';
 import { type Desk, openDesk } from './desk.ts';
-import type { Entry, Journal } from './journal.ts';
+import type { Answered, Entry, Journal } from './journal.ts';
 import { type CheckedPack, loadPacks } from './packs.ts';
 import { DAY, electricityMessage, gasMessage, PACKS_FOLDER } from './sandbox.testkit.ts';
 
@@ -38,11 +37,11 @@ function deskOn(journal: Journal): Desk {
   return openDesk({ points, zone: ZONE }, packs, journal, { now: () => NOW });
 }
 
-function receive(desk: Desk, xml: string, refuse = false): Promise<Entry> {
-  return desk.receive(parseXml(xml).documentElement, refuse);
+function receive(desk: Desk, xml: string, refuse = false): Promise<Answered> {
+  return desk.receive(xml, refuse);
 }
 
-function codes({ problems }: Entry): string[] {
+function codes({ problems }: Answered): string[] {
   return problems.map(({ code }) => code);
 }
 
@@ -52,11 +51,11 @@ test.each([
   ['2026-10-24', 25, 96],
   ['2026-10-25', 24, 100],
 ])('day %s is accepted whole: %i hours of gas, %i quarters of electricity', async (day, hours, quarters) => {
-  const desk = deskOn(memoryJournal());
-  const gas = await receive(desk, gasMessage('00000000000001', { day }).xml);
-  expect([codes(gas), gas.rows.length]).toEqual([[], 2 * hours]);
-  const electricity = await receive(desk, electricityMessage('00000000000002', { day }).xml);
-  expect([codes(electricity), electricity.rows.length]).toEqual([[], quarters]);
+  const journal = memoryJournal();
+  const desk = deskOn(journal);
+  expect(codes(await receive(desk, gasMessage('00000000000001', { day }).xml))).toEqual([]);
+  expect(codes(await receive(desk, electricityMessage('00000000000002', { day }).xml))).toEqual([]);
+  expect(journal.entries.map(({ rows }) => rows.length)).toEqual([2 * hours, quarters]);
 });
 
 test('the same message again gives the same answer, and is in the journal once', async () => {
@@ -84,7 +83,7 @@ test('an interval accepted before is a double, also after a restart', async () =
   await receive(deskOn(journal), gasMessage('00000000000001').xml);
   const double = await receive(deskOn(journal), gasMessage('00000000000002').xml);
   expect(codes(double)).toEqual(['SANDBOX-DOUBLE', 'SANDBOX-DOUBLE']);
-  expect(double.rows).toEqual([]);
+  expect(journal.entries.at(-1)?.rows).toEqual([]);
 });
 
 test('a correction names what it corrects: the message that holds the interval now, no other', async () => {
@@ -137,7 +136,8 @@ test('a journal that refuses leaves nothing accepted', async () => {
 });
 
 test('answers look as the samples do, and the packs read them as they were meant', async () => {
-  const desk = deskOn(memoryJournal());
+  const journal = memoryJournal();
+  const desk = deskOn(journal);
   const gas = await receive(desk, gasMessage('00000000000001').xml);
   const electricity = await receive(desk, electricityMessage('00000000000002').xml);
   const rejected = await receive(desk, gasMessage('00000000000003').xml);
@@ -155,5 +155,5 @@ test('answers look as the samples do, and the packs read them as they were meant
     const { errors } = await validateXML({ xml, schema: formatFile('response.xsd') });
     expect(errors).toEqual([]);
   }
-  expect(gas.rows[0]).toMatchObject({ start: `${DAY}T05:00:00Z`, value: '1.001', unit: 'm3' });
+  expect(journal.entries[0]?.rows[0]).toMatchObject({ start: `${DAY}T05:00:00Z`, value: '1.001', unit: 'm3' });
 });

@@ -1,31 +1,43 @@
 import { createHash } from 'node:crypto';
+import { marketDayOf } from '../core/calendar.ts';
 import type { MessageId } from '../core/message.ts';
-import { isoUtc } from '../core/time.ts';
+import { isoUtc, type MarketDay, parseUtc } from '../core/time.ts';
 import type { Clock } from '../machine/clock.ts';
-import { readDocument } from '../message/read.ts';
-import { elementText } from '../uplink/xml.ts';
+import { readDocumentElement } from '../message/read.ts';
+import { attributeOf, elements, readXml, type XmlElement } from '../message/xml.ts';
 import type { SandboxConfig } from './config.ts';
-import type { Entry, Journal } from './journal.ts';
-import { intervalKey, type Problem, problemsOf } from './market.ts';
+import type { Answered, Entry, EntryRow, Journal } from './journal.ts';
+import { type Market, type Problem, problemsOf } from './market.ts';
 import type { CheckedPack } from './packs.ts';
 
 /** The first answer's number is this plus one: 14 digits, as the operator's are. */
 const ANSWER_NUMBERS_FROM = 30_000_000_000_000;
 
+/** Several times what a gateway can sign. */
+const DOCUMENT_CHARACTERS_MAX = 1_000_000;
+
 /** Where messages are judged and entered, one after another. */
 export interface Desk {
   /**
-   * What the journal says about a document: an entry made now, or the one made when it came first.
-   * Throws Error when the document cannot even be told apart (no pack knows it, no id).
+   * What the journal says about a document: an entry made now, or the one made when it came first. Resolves when the journal has
+   * it. Rejects with Error when the document cannot even be told apart (no pack knows it, no id), and as Journal.append does.
    */
-  receive(document: Element, refuse: boolean): Promise<Entry>;
+  receive(xml: string, refuse: boolean): Promise<Answered>;
 }
 
 interface Arrival {
+  readonly document: XmlElement;
   readonly id: MessageId;
   readonly sender: string;
   readonly xml: string;
   readonly sha256: string;
+}
+
+/** An entry of which only the answer is remembered. */
+interface Known {
+  readonly answered: Answered;
+  /** Settled when the journal has it, or not. */
+  readonly kept: Promise<void>;
 }
 
 export function openDesk(
@@ -35,67 +47,105 @@ export function openDesk(
   clock: Pick<Clock, 'now'>,
 ): Desk {
   const { points, zone, checkSchema = true } = config;
-  const byId = new Map<MessageId, Entry>();
-  const holders = new Map<string, MessageId>();
-  let turn: Promise<unknown> = Promise.resolve();
+  const known = new Map<MessageId, Known>();
+  /** By point, channel and day, which is accepted whole or not at all; the last one holds it, the others it corrects. */
+  const holders = new Map<string, MessageId[]>();
+  let lastAnswer = ANSWER_NUMBERS_FROM;
 
-  function enter(entry: Entry): void {
-    byId.set(entry.id, entry);
-    if (entry.problems.length === 0) for (const row of entry.rows) holders.set(intervalKey(row), entry.id);
+  function enter({ xml: _xml, rows, ...answered }: Entry, kept: Promise<void>): void {
+    const { id, commodity, answerId, problems } = answered;
+    known.set(id, { answered, kept });
+    lastAnswer = Math.max(lastAnswer, Number(answerId));
+    if (problems.length > 0) return;
+    for (const key of heldKeys(rows, (start) => marketDayOf(commodity, parseUtc(start), zone))) {
+      const before = holders.get(key);
+      if (before) before.push(id);
+      else holders.set(key, [id]);
+    }
   }
 
-  for (const entry of journal.entries) enter(entry);
+  /** As if it had never come: the journal does not have it. */
+  function withdraw({ id, commodity, rows }: Entry): void {
+    known.delete(id);
+    for (const key of heldKeys(rows, (start) => marketDayOf(commodity, parseUtc(start), zone))) {
+      const left = (holders.get(key) ?? []).filter((holder) => holder !== id);
+      if (left.length > 0) holders.set(key, left);
+      else holders.delete(key);
+    }
+  }
 
-  async function judge(arrival: Arrival, { pack, complaint }: CheckedPack, refuse: boolean): Promise<Entry> {
+  for (const entry of journal.entries) enter(entry, Promise.resolve());
+
+  function judge(arrival: Arrival, { pack, complaint }: CheckedPack, refuse: boolean): Entry {
+    const { document, ...told } = arrival;
     const { commodity } = pack;
-    const answerId = String(ANSWER_NUMBERS_FROM + journal.entries.length + 1);
-    const base = { ...arrival, commodity, answerId, receivedAt: isoUtc(clock.now()), rows: [] };
+    const base = { ...told, commodity, answerId: String(lastAnswer + 1), receivedAt: isoUtc(clock.now()), rows: [] };
     const rejected = (...problems: Problem[]): Entry => ({ ...base, problems });
     if (refuse) return rejected({ code: 'SANDBOX-VALUE', text: 'Zpráva odmítnuta na přání zkoušky' });
-    const invalid = checkSchema ? await complaint(arrival.xml) : undefined;
+    const invalid = checkSchema ? complaint(arrival.xml) : undefined;
     if (invalid !== undefined) return rejected({ code: 'SANDBOX-SCHEMA', text: `Chybná struktura zprávy: ${invalid}` });
-    const read = readDocument(pack, arrival.xml, zone);
+    const read = readDocumentElement(pack, document, zone);
     if (read.kind === 'refused') return rejected({ code: 'SANDBOX-SCHEMA', text: `Chybný obsah zprávy: ${read.why}` });
     const { corrects, rows } = read.document;
-    const problems = problemsOf(read.document, commodity, { zone, points, holder: (key) => holders.get(key) });
+    const holder: Market['holder'] = ({ point, channel }, day) => holders.get(holderKey(point, channel, day))?.at(-1);
+    const problems = problemsOf(read.document, commodity, { zone, points, holder });
     if (problems.length > 0) return rejected(...problems);
     const kept = rows.map((row) => ({ ...row, start: isoUtc(row.start) }));
     return { ...base, problems, rows: kept, ...(corrects !== undefined && { corrects }) };
   }
 
-  async function receiveNow(document: Element, refuse: boolean): Promise<Entry> {
-    const known = packs.find(
-      ({ pack }) => pack.family === document.localName && pack.namespace === document.namespaceURI,
-    );
-    if (!known) throw new Error(`no pack knows {${document.namespaceURI}}${document.localName}`);
-    const arrival = arrivalOf(document);
-    const earlier = byId.get(arrival.id);
-    if (earlier?.sha256 === arrival.sha256) return earlier;
-    if (earlier) {
-      const text = `Číslo zprávy ${arrival.id} již bylo použito pro jiný obsah`;
-      return { ...earlier, rows: [], problems: [{ code: 'SANDBOX-DOUBLE', text }] };
-    }
-    const entry = await judge(arrival, known, refuse);
-    await journal.append(entry);
-    enter(entry);
-    return entry;
-  }
-
   return {
-    receive(document, refuse) {
-      const result = turn.then(() => receiveNow(document, refuse));
-      turn = result.catch(() => undefined);
-      return result;
+    async receive(xml, refuse) {
+      const arrival = arrivalOf(xml);
+      const { name, namespace } = arrival.document;
+      const checked = packs.find(({ pack }) => pack.family === name && pack.namespace === namespace);
+      if (!checked) throw new Error(`no pack knows {${namespace}}${name}`);
+      const earlier = known.get(arrival.id);
+      if (earlier) {
+        await earlier.kept;
+        return earlier.answered.sha256 === arrival.sha256 ? earlier.answered : usedBefore(earlier.answered);
+      }
+      // Nothing else is judged between here and `enter`: a double that comes at the same time sees this one.
+      const entry = judge(arrival, checked, refuse);
+      const kept = journal.append(entry);
+      enter(entry, kept);
+      try {
+        await kept;
+      } catch (error) {
+        withdraw(entry);
+        throw error;
+      }
+      const { xml: _xml, rows: _rows, ...answered } = entry;
+      return answered;
     },
   };
 }
 
+function usedBefore(earlier: Answered): Answered {
+  const text = `Číslo zprávy ${earlier.id} již bylo použito pro jiný obsah`;
+  return { ...earlier, problems: [{ code: 'SANDBOX-DOUBLE', text }] };
+}
+
+function holderKey(point: string, channel: string, day: MarketDay): string {
+  return `${point} ${channel} ${day}`;
+}
+
+/** The keys of an accepted message; all its rows are of one market day. */
+function heldKeys(rows: readonly EntryRow[], dayOf: (start: string) => MarketDay): Set<string> {
+  const [first] = rows;
+  if (!first) return new Set();
+  const day = dayOf(first.start);
+  return new Set(rows.map(({ point, channel }) => holderKey(point, channel, day)));
+}
+
 /** Id and sender stand at the same place in all of the operator's own messages. */
-function arrivalOf(document: Element): Arrival {
-  const id = document.getAttribute('id') ?? '';
+function arrivalOf(xml: string): Arrival {
+  const read = readXml(xml, DOCUMENT_CHARACTERS_MAX);
+  if (read.kind === 'refused') throw new Error(read.why);
+  const document = read.element;
+  const id = attributeOf(document, 'id') ?? '';
   if (id === '') throw new Error('the document has no id');
-  const xml = elementText(document);
-  const sender = document.getElementsByTagNameNS(document.namespaceURI, 'SenderIdentification').item(0);
+  const sender = elements(document).find(({ name }) => name === 'SenderIdentification');
   const sha256 = createHash('sha256').update(xml).digest('hex');
-  return { id, sender: sender?.getAttribute('id') ?? 'unknown', xml, sha256 };
+  return { document, id, sender: (sender && attributeOf(sender, 'id')) ?? 'unknown', xml, sha256 };
 }

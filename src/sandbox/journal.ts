@@ -1,4 +1,5 @@
-import { type FileHandle, mkdir, open, readFile } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { OdecetError } from '../core/failure.ts';
@@ -38,12 +39,18 @@ const entrySchema = z.strictObject({
 });
 
 export type Entry = z.output<typeof entrySchema>;
+/** An entry as far as its answer tells of it. */
+export type Answered = Omit<Entry, 'xml' | 'rows'>;
 /** What was accepted from a message; none of a rejected one. */
 export type EntryRow = z.output<typeof row>;
 
 export interface Journal {
+  /** What stood in it when it was opened, oldest first. */
   readonly entries: readonly Entry[];
-  /** Resolves when the entry would survive a power cut. Rejects with OdecetError store-io; then nothing of it remains. */
+  /**
+   * Resolves when the entry would survive a power cut. Rejects with OdecetError store-io; then nothing of it remains, and of
+   * nothing that was appended after it and before that was known.
+   */
   append(entry: Entry): Promise<void>;
   close(): Promise<void>;
 }
@@ -70,34 +77,74 @@ export async function openJournal(folder: string): Promise<Journal> {
   }
 }
 
-function journalOn(file: FileHandle, entries: Entry[], bytes: number): Journal {
+interface Waiting {
+  readonly line: Buffer;
+  readonly resolve: () => void;
+  readonly reject: (error: OdecetError) => void;
+}
+
+/** What comes while the disk is at work waits and goes to it together: a sync takes as long for one as for many. */
+function journalOn(file: FileHandle, entries: readonly Entry[], bytes: number): Journal {
   let length = bytes;
-  return {
-    entries,
-    async append(entry) {
-      const line = Buffer.from(`${JSON.stringify(entry)}\n`);
+  let waiting: Waiting[] = [];
+  let writing: Promise<void> | undefined;
+
+  async function write(): Promise<void> {
+    for (let batch = waiting; batch.length > 0; batch = waiting) {
+      waiting = [];
+      const lines = Buffer.concat(batch.map(({ line }) => line));
       try {
-        await file.appendFile(line);
+        await file.appendFile(lines);
         await file.sync();
+        length += lines.length;
+        for (const { resolve } of batch) resolve();
       } catch (cause) {
         await file.truncate(length).catch(() => undefined);
-        throw new OdecetError('store-io', `the journal cannot be written: ${String(cause)}`, { cause });
+        const refused = new OdecetError('store-io', `the journal cannot be written: ${String(cause)}`, { cause });
+        for (const { reject } of [...batch, ...waiting.splice(0)]) reject(refused);
       }
-      length += line.length;
-      entries.push(entry);
+    }
+    writing = undefined;
+  }
+
+  return {
+    entries,
+    append: (entry) =>
+      new Promise((resolve, reject) => {
+        waiting.push({ line: Buffer.from(`${JSON.stringify(entry)}\n`), resolve, reject });
+        writing ??= write();
+      }),
+    async close() {
+      await writing;
+      await file.close();
     },
-    close: () => file.close(),
   };
 }
 
+const LINE_END = 0x0a;
+
+/** Piece by piece: a long rehearsal's journal is longer than a text can be. */
 async function readWhole(path: string): Promise<{ entries: Entry[]; bytes: number }> {
-  const content = await readFile(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return Buffer.alloc(0);
+  const entries: Entry[] = [];
+  let bytes = 0;
+  let begun: Buffer[] = [];
+  try {
+    for await (const chunk of createReadStream(path)) {
+      let from = 0;
+      for (let end = chunk.indexOf(LINE_END); end >= 0; end = chunk.indexOf(LINE_END, from)) {
+        const line = Buffer.concat([...begun, chunk.subarray(from, end)]);
+        begun = [];
+        from = end + 1;
+        bytes += line.length + 1;
+        entries.push(parseEntry(line.toString('utf8'), `${path}:${entries.length + 1}`));
+      }
+      begun.push(chunk.subarray(from));
+    }
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return { entries, bytes };
     throw error;
-  });
-  const bytes = content.lastIndexOf('\n') + 1;
-  const lines = content.subarray(0, bytes).toString('utf8').split('\n').slice(0, -1);
-  return { entries: lines.map((line, n) => parseEntry(line, `${path}:${n + 1}`)), bytes };
+  }
+  return { entries, bytes };
 }
 
 function parseEntry(line: string, where: string): Entry {

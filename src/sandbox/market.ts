@@ -1,7 +1,7 @@
 import { marketIntervals } from '../core/calendar.ts';
 import type { Commodity, PointCode } from '../core/interval.ts';
 import type { MessageId } from '../core/message.ts';
-import { isoUtc } from '../core/time.ts';
+import type { MarketDay } from '../core/time.ts';
 import type { DocumentRow, ReadDocument } from '../message/read.ts';
 
 /**
@@ -31,8 +31,8 @@ export interface KnownPoint {
 export interface Market {
   readonly zone: string;
   readonly points: readonly KnownPoint[];
-  /** The accepted message that an interval stands in, if any. */
-  readonly holder: (key: string) => MessageId | undefined;
+  /** The accepted message that an interval of the market day stands in, if any. */
+  readonly holder: (row: DocumentRow, day: MarketDay) => MessageId | undefined;
 }
 
 /** Everything the operator would complain about in a well-formed document; empty means that it is accepted. */
@@ -76,9 +76,7 @@ function profileProblems(
     const what = `${rows.length} intervalů, den ${document.day} jich má ${places.length}`;
     problems.push({ code: 'SANDBOX-COUNT', text: `Odběrné místo ${point}, ${channel}: ${what}` });
   }
-  const doubled = rows
-    .map((row) => market.holder(intervalKey({ ...row, start: isoUtc(row.start) })))
-    .find((id) => id && id !== document.corrects);
+  const doubled = rows.map((row) => market.holder(row, document.day)).find((id) => id && id !== document.corrects);
   if (doubled !== undefined) {
     const what = `hodnoty dne ${document.day} již obsahuje zpráva č. ${doubled}`;
     problems.push({ code: 'SANDBOX-DOUBLE', text: `Odběrné místo ${point}, ${channel}: ${what}` });

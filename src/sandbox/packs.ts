@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { validateXML } from 'xmllint-wasm';
+import { XmlDocument, XmlLibError, XsdValidator } from 'libxml2-wasm';
 import { OdecetError } from '../core/failure.ts';
 import { type FormatPack, loadPack, packProblemText } from '../message/pack.ts';
 
@@ -8,7 +8,7 @@ import { type FormatPack, loadPack, packProblemText } from '../message/pack.ts';
 export interface CheckedPack {
   readonly pack: FormatPack;
   /** The schema's first complaint about a document, undefined when it is valid. */
-  readonly complaint: (xml: string) => Promise<string | undefined>;
+  readonly complaint: (xml: string) => string | undefined;
 }
 
 /** Reads NAME.yaml and NAME.xsd of a folder. Throws OdecetError pack-invalid. */
@@ -30,13 +30,29 @@ async function loadOne(path: string): Promise<CheckedPack> {
       cause,
     });
   });
-  return { pack: loaded.pack, complaint: (xml) => schemaComplaint(schema, xml) };
+  const validator = compiled(schema, schemaPath);
+  return { pack: loaded.pack, complaint: (xml) => schemaComplaint(validator, xml) };
 }
 
-async function schemaComplaint(schema: string, xml: string): Promise<string | undefined> {
-  const { valid, errors } = await validateXML({
-    xml: { fileName: 'message.xml', contents: xml },
-    schema: { fileName: 'schema.xsd', contents: schema },
-  });
-  return valid ? undefined : (errors[0]?.message ?? 'not valid');
+/** Compiled once and for as long as the program runs: that takes longer than holding a document against it. */
+function compiled(schema: string, path: string): XsdValidator {
+  try {
+    return XsdValidator.fromDoc(XmlDocument.fromString(schema));
+  } catch (cause) {
+    throw new OdecetError('pack-invalid', `${path} is not a schema: ${String(cause)}`, { cause });
+  }
+}
+
+function schemaComplaint(validator: XsdValidator, xml: string): string | undefined {
+  let document: XmlDocument | undefined;
+  try {
+    document = XmlDocument.fromString(xml);
+    validator.validate(document);
+    return undefined;
+  } catch (error) {
+    if (error instanceof XmlLibError) return error.details[0]?.message.trim() ?? error.message;
+    throw error;
+  } finally {
+    document?.dispose();
+  }
 }

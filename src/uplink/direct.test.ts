@@ -8,7 +8,7 @@ import { createEnvelopes } from './envelopes.ts';
 import { heldByPack } from './guard.ts';
 import { plainSealer } from './sealer.ts';
 import { bodyOf, envelopeOf, faultEnvelope } from './soap.ts';
-import { countingEntropy, jumpingClock, makeSeal, message, NOW, receiptOf } from './uplink.testkit.ts';
+import { jumpingClock, makeSeal, message, NOW, receiptOf, sealMachine } from './uplink.testkit.ts';
 import { verifyEnvelope } from './verify.ts';
 import { sealEnvelope } from './ws-security.ts';
 
@@ -26,7 +26,7 @@ function answer(status: number, text: string): HttpOutcome {
 }
 
 function signedAnswer(document = RESPONSE, seal = operator): string {
-  return sealEnvelope(document, seal, countingEntropy(), { now: NOW, validMs: 300_000 });
+  return sealEnvelope(document, seal, sealMachine(), { now: NOW, validMs: 300_000 });
 }
 
 interface Sent {
@@ -47,7 +47,7 @@ function deps(outcome: HttpOutcome, verdict: Verdict = 'accepted', sent: Sent = 
     http,
     clock,
     envelopes: createEnvelopes({
-      sealer: plainSealer(us, countingEntropy()),
+      sealer: plainSealer(us, sealMachine()),
       clock,
       operatorCertificates: [operator.certificatePem],
       timestampWindowMs: 300_000,
@@ -69,7 +69,7 @@ test('a signed answer is classified from the signed text; what left was signed b
   expect(delivery.failure).toBeUndefined();
   expect(sent.read[0]).toContain('urn:response');
   const trust = { trusted: [us.certificatePem], now: NOW, windowMs: 1_000 };
-  expect(verifyEnvelope(sent.bodies[0]!, trust).ok).toBe(true);
+  expect(verifyEnvelope(sent.bodies[0]!, trust, sealMachine().crypto).ok).toBe(true);
 });
 
 test.each([

@@ -1,4 +1,6 @@
-import { elements, elementText, hasOwnText, isElement, onlyChild, parseXml } from './xml.ts';
+import { elements, textOf, type XmlElement } from '../message/xml.ts';
+import { canonical } from './canonical.ts';
+import { hasOwnText, isElement, onlyChild, parseXml } from './xml.ts';
 
 /** SOAP 1.1: the only version seen at the operator's public services. */
 export const SOAP = 'http://schemas.xmlsoap.org/soap/envelope/';
@@ -36,9 +38,9 @@ export type Opened =
 /** Opens an answer without asking who signed it: good for recognising a fault, never for believing an answer. */
 export function openEnvelope(text: string): Opened {
   try {
-    const root = parseXml(text).documentElement;
+    const root = parseXml(text);
     if (!isElement(root, SOAP, 'Envelope'))
-      return { kind: 'none', why: `the root is ${root.localName}, not a SOAP 1.1 Envelope` };
+      return { kind: 'none', why: `the root is ${root.name}, not a SOAP 1.1 Envelope` };
     return openBodyElement(onlyChild(root, SOAP, 'Body'));
   } catch (error) {
     return { kind: 'none', why: error instanceof Error ? error.message : String(error) };
@@ -47,22 +49,22 @@ export function openEnvelope(text: string): Opened {
 
 /** Opens a Body given as text: the canonical text that a verified signature covered. */
 export function openBody(text: string): Opened {
-  return openBodyElement(parseXml(text).documentElement);
+  return openBodyElement(parseXml(text));
 }
 
-function openBodyElement(body: Element): Opened {
+function openBodyElement(body: XmlElement): Opened {
   const [first, second] = elements(body);
   if (!first || second) return { kind: 'none', why: 'the Body must hold exactly one element' };
   if (isElement(first, SOAP, 'Fault')) return openFault(first);
-  return { kind: 'document', namespace: first.namespaceURI ?? '', name: first.localName, xml: elementText(first) };
+  return { kind: 'document', namespace: first.namespace, name: first.name, xml: canonical(first) };
 }
 
 /** faultcode and faultstring stand in no namespace (SOAP 1.1, 4.4). */
-function openFault(fault: Element): Opened {
-  const child = (name: string): string =>
-    elements(fault)
-      .find((element) => element.localName === name)
-      ?.textContent?.trim() ?? '';
+function openFault(fault: XmlElement): Opened {
+  const child = (name: string): string => {
+    const found = elements(fault).find((element) => element.name === name);
+    return found ? textOf(found) : '';
+  };
   return { kind: 'fault', code: child('faultcode'), text: child('faultstring') };
 }
 
@@ -78,12 +80,12 @@ export function faultEnvelope(code: 'Client' | 'Server', text: string): string {
  * The Envelope's Header and Body. Throws Error when the text is no SOAP 1.1 envelope with exactly one of each, or when text
  * stands where only elements may: nothing that a signature does not cover shall look as if it said something.
  */
-export function envelopeParts(root: Element): { header: Element; body: Element } {
+export function envelopeParts(root: XmlElement): { header: XmlElement; body: XmlElement } {
   if (!isElement(root, SOAP, 'Envelope')) throw new Error('the root is not a SOAP 1.1 Envelope');
   const header = onlyChild(root, SOAP, 'Header');
   const body = onlyChild(root, SOAP, 'Body');
   if (elements(root).length !== 2) throw new Error('the Envelope holds more than Header and Body');
   for (const part of [root, header])
-    if (hasOwnText(part)) throw new Error(`text stands directly in the ${part.localName}, where only elements may`);
+    if (hasOwnText(part)) throw new Error(`text stands directly in the ${part.name}, where only elements may`);
   return { header, body };
 }

@@ -1,10 +1,12 @@
 import type { Outbox, QueuedMessage } from '../buffer/outbox.ts';
 import type { Attempt, Message, MessageId, Receipt, Verdict } from '../core/message.ts';
+import { hostSealCrypto } from '../host/seal-crypto.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { Entropy } from '../machine/entropy.ts';
 import type { Log } from '../machine/log.ts';
 import type { Seal } from '../machine/sealer.ts';
 import { issue, makeAuthority } from '../sandbox/certificates.ts';
+import type { SealMachine } from './ws-security.ts';
 
 export const NOW = Date.UTC(2026, 2, 29, 5, 10);
 
@@ -15,6 +17,10 @@ export async function makeSeal(commonName: string): Promise<Seal> {
 export function countingEntropy(): Entropy {
   let next = 0;
   return { fraction: () => 0, bytes: (count) => Uint8Array.from({ length: count }, () => (next = (next + 1) % 256)) };
+}
+
+export function sealMachine(): SealMachine {
+  return { entropy: countingEntropy(), crypto: hostSealCrypto() };
 }
 
 /** Sleeping takes no time; both clocks move by what was slept. */

@@ -2,7 +2,7 @@ import { beforeAll, expect, test } from 'vitest';
 import { SignedXml } from 'xml-crypto';
 import type { Seal, Verified } from '../machine/sealer.ts';
 import { openBody } from './soap.ts';
-import { countingEntropy, makeSeal, message, NOW } from './uplink.testkit.ts';
+import { makeSeal, message, NOW, sealMachine } from './uplink.testkit.ts';
 import { verifyEnvelope } from './verify.ts';
 import { EXCLUSIVE_C14N, RSA_SHA256, SHA256, SIGNED_CHARACTERS_MAX, sealEnvelope } from './ws-security.ts';
 
@@ -12,11 +12,11 @@ let signed: string;
 
 beforeAll(async () => {
   [operator, other] = await Promise.all([makeSeal('CS OTE auth'), makeSeal('somebody else')]);
-  signed = sealEnvelope(message('1').xml, operator, countingEntropy(), { now: NOW, validMs: 300_000 });
+  signed = sealEnvelope(message('1').xml, operator, sealMachine(), { now: NOW, validMs: 300_000 });
 });
 
 function verify(text: string, trusted: readonly string[] = [operator.certificatePem], now = NOW): Verified {
-  return verifyEnvelope(text, { trusted, now, windowMs: 300_000 });
+  return verifyEnvelope(text, { trusted, now, windowMs: 300_000 }, sealMachine().crypto);
 }
 
 function refusal(verified: Verified): string {
@@ -34,6 +34,24 @@ test('several trusted certificates at once, in one file or more', () => {
   expect(verify(signed, [other.certificatePem, operator.certificatePem]).ok).toBe(true);
 });
 
+test('xml-crypto finds it good', () => {
+  const checker = new SignedXml({
+    idMode: 'wssecurity',
+    publicCert: operator.certificatePem,
+    getCertFromKeyInfo: () => null,
+  });
+  checker.loadSignature(/<ds:Signature .*<\/ds:Signature>/s.exec(signed)![0]);
+  expect(checker.checkSignature(signed)).toBe(true);
+});
+
+test('the bytes sent are the bytes signed: whatever form the document had, it goes out in the canonical one', () => {
+  const document = `<?xml version="1.0"?><a:D  xmlns:a='urn:a' b="&#13;" a:c='"'><!-- no --><E/>\r\n<![CDATA[<]]></a:D>`;
+  const envelope = sealEnvelope(document, operator, sealMachine(), { now: NOW, validMs: 300_000 });
+  const sent = /<soap:Body.*<\/soap:Body>/s.exec(envelope)![0];
+  expect(verify(envelope)).toEqual({ ok: true, body: sent });
+  expect(sent).toContain('><a:D xmlns:a="urn:a" b="&#xD;" a:c="&quot;"><E></E>\n&lt;</a:D></soap:Body>');
+});
+
 test('a certificate that is not trusted is refused, also when it signs correctly', () => {
   expect(refusal(verify(signed, [other.certificatePem]))).toContain('none of the operator');
 });
@@ -42,7 +60,7 @@ test('the trusted certificate with a signature of another key is refused', () =>
   const forged = sealEnvelope(
     message('1').xml,
     { certificatePem: operator.certificatePem, keyPem: other.keyPem },
-    countingEntropy(),
+    sealMachine(),
     { now: NOW, validMs: 300_000 },
   );
   expect(refusal(verify(forged))).toContain('invalid signature');
@@ -58,13 +76,19 @@ test.each([
   expect(verify(changed).ok).toBe(false);
 });
 
-/** The operator's own key over the same parts, but not the way we ask for. */
-function signedOtherwise(digestAlgorithm: string, signatureAlgorithm: string, transform: string): string {
+/** The operator's own key over the same parts by xml-crypto, also in ways that we do not ask for. */
+function signedOtherwise(
+  digestAlgorithm: string,
+  signatureAlgorithm: string,
+  transform: string,
+  inclusiveNamespacesPrefixList: string[] = [],
+): string {
   const signer = new SignedXml({
     idMode: 'wssecurity',
     privateKey: operator.keyPem,
     signatureAlgorithm,
     canonicalizationAlgorithm: EXCLUSIVE_C14N,
+    inclusiveNamespacesPrefixList,
     getKeyInfoContent: () => null,
   });
   for (const name of ['Body', 'Timestamp'])
@@ -72,6 +96,7 @@ function signedOtherwise(digestAlgorithm: string, signatureAlgorithm: string, tr
       xpath: `//*[local-name()='${name}']`,
       transforms: [transform, EXCLUSIVE_C14N],
       digestAlgorithm,
+      inclusiveNamespacesPrefixList,
     });
   const unsigned = signed.replace(/<ds:Signature .*<\/ds:Signature>/s, '');
   signer.computeSignature(unsigned, { prefix: 'ds', location: { reference: "//*[local-name()='Security']" } });
@@ -84,6 +109,13 @@ test('a correct signature with weaker algorithms, or with transforms that can cu
   expect(refusal(verify(signedOtherwise(`${sha1}sha1`, RSA_SHA256, EXCLUSIVE_C14N)))).toContain('DigestMethod is');
   expect(refusal(verify(signedOtherwise(SHA256, `${sha1}rsa-sha1`, EXCLUSIVE_C14N)))).toContain('SignatureMethod is');
   expect(refusal(verify(signedOtherwise(SHA256, RSA_SHA256, `${sha1}enveloped-signature`)))).toContain('Transform is');
+});
+
+test('prefixes that a signer lists as to be kept are kept', () => {
+  const listed = signedOtherwise(SHA256, RSA_SHA256, EXCLUSIVE_C14N, ['soap', 'wsse']);
+  expect(listed).toContain('PrefixList="soap wsse"');
+  expect(refusal(verify(listed))).toBe('accepted');
+  expect(verify(listed.replaceAll('PrefixList="soap wsse"', 'PrefixList="soap"')).ok).toBe(false);
 });
 
 test('wrapping: the signed Body set aside in the header, another one in its place', () => {
@@ -113,6 +145,7 @@ test.each([
   ['text in the Header', (text: string) => text.replace('</soap:Header>', 'accepted</soap:Header>')],
   ['character data in the Envelope', (text: string) => text.replace('<soap:Body', '<![CDATA[x]]><soap:Body')],
   ['a NUL behind the document', (text: string) => `${text}\0`],
+  ['a processing instruction', (text: string) => text.replace('<soap:Body', '<?x y?><soap:Body')],
   ['text behind the document', (text: string) => `${text}<!-- -->accepted`],
   ['a second document', (text: string) => `${text}<x/>`],
 ])('%s is refused: the signature does not cover it', (_name, change) => {
@@ -132,14 +165,14 @@ test('an answer from another time is refused, both ways', () => {
 
 test('more than can be handled without blocking is refused, to sign and to verify', () => {
   const long = `<a>${'x'.repeat(SIGNED_CHARACTERS_MAX)}</a>`;
-  expect(() => sealEnvelope(long, operator, countingEntropy(), { now: NOW, validMs: 1 })).toThrow(
+  expect(() => sealEnvelope(long, operator, sealMachine(), { now: NOW, validMs: 1 })).toThrow(
     'larger than can be signed',
   );
   expect(refusal(verify(long))).toContain('at most');
 });
 
 test('files that are no certificate and no key are told apart', () => {
-  const attempt = (seal: Seal) => () => sealEnvelope('<a/>', seal, countingEntropy(), { now: NOW, validMs: 1 });
+  const attempt = (seal: Seal) => () => sealEnvelope('<a/>', seal, sealMachine(), { now: NOW, validMs: 1 });
   expect(attempt({ ...operator, certificatePem: 'x' })).toThrow('certificate cannot be read');
   expect(attempt({ ...operator, keyPem: 'x' })).toThrow('private key cannot be read');
 });

@@ -1,8 +1,8 @@
-import { ExclusiveCanonicalization, SignedXml } from 'xml-crypto';
 import { OdecetError } from '../core/failure.ts';
 import { isoUtc } from '../core/time.ts';
 import type { Entropy } from '../machine/entropy.ts';
-import type { Seal, StampedFor } from '../machine/sealer.ts';
+import type { Seal, SealCrypto, StampedFor } from '../machine/sealer.ts';
+import { canonical } from './canonical.ts';
 import { bodyOf, envelopeOf } from './soap.ts';
 import { parseXml } from './xml.ts';
 
@@ -19,36 +19,47 @@ export const SHA256 = 'http://www.w3.org/2001/04/xmlenc#sha256';
 const X509_TOKEN = 'http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-x509-token-profile-1.0#X509v3';
 const BASE64 = 'http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-soap-message-security-1.0#Base64Binary';
 
-/**
- * xml-crypto's time to verify grows with the square of the length (1 MB: 26 s), so a longer message is refused, and a longer
- * answer too.
- */
+/** A longer message is refused, and a longer answer too: no market document of whole days comes near it. */
 export const SIGNED_CHARACTERS_MAX = 100_000;
 
+/** What sealing asks of the machine. */
+export interface SealMachine {
+  readonly entropy: Entropy;
+  readonly crypto: SealCrypto;
+}
+
 /**
- * The document in a signed envelope.
- * Throws OdecetError message-too-large, certificate-unreadable or key-unreadable.
+ * The document in a signed envelope. Each signed part goes out in its canonical form, so the bytes sent are the bytes signed. Every
+ * part declares the namespaces it uses, so its form is the same alone and in its place (Exclusive XML Canonicalization 1.0, 1.3).
+ * Throws OdecetError message-too-large, certificate-unreadable or key-unreadable, and Error when the document is not well-formed.
  */
-export function sealEnvelope(document: string, seal: Seal, entropy: Entropy, stamped: StampedFor): string {
+export function sealEnvelope(document: string, seal: Seal, machine: SealMachine, stamped: StampedFor): string {
   if (document.length > SIGNED_CHARACTERS_MAX)
     throw new OdecetError(
       'message-too-large',
       `the document has ${document.length} characters, at most ${SIGNED_CHARACTERS_MAX} can be signed; send fewer points in one message`,
     );
+  const { entropy, crypto } = machine;
   const mark = hex(entropy.bytes(8));
   const token = securityToken(seal, mark);
-  const body = bodyOf(document, `xmlns:wsu="${WSU}" wsu:Id="body-${mark}"`);
-  const timestamp = timestampOf(stamped, mark);
-  const info = signedInfo([
-    [`#body-${mark}`, body],
-    [`#timestamp-${mark}`, timestamp],
-  ]);
+  const body = canonicalText(bodyOf(document, `xmlns:wsu="${WSU}" wsu:Id="body-${mark}"`));
+  const timestamp = canonicalText(timestampOf(stamped, mark));
+  const info = canonicalText(
+    signedInfo([
+      [`#body-${mark}`, crypto.digest(body)],
+      [`#timestamp-${mark}`, crypto.digest(timestamp)],
+    ]),
+  );
   const signature =
-    `<ds:Signature xmlns:ds="${DSIG}">${info}<ds:SignatureValue>${signatureOf(canonical(info), seal)}</ds:SignatureValue>` +
+    `<ds:Signature xmlns:ds="${DSIG}">${info}<ds:SignatureValue>${signatureOf(info, seal, crypto)}</ds:SignatureValue>` +
     `<ds:KeyInfo><wsse:SecurityTokenReference><wsse:Reference URI="#token-${mark}" ValueType="${X509_TOKEN}"/>` +
     '</wsse:SecurityTokenReference></ds:KeyInfo></ds:Signature>';
   const security = `<wsse:Security xmlns:wsse="${WSSE}" soap:mustUnderstand="1">${token}${timestamp}${signature}</wsse:Security>`;
   return envelopeOf(body, security);
+}
+
+function canonicalText(xml: string): string {
+  return canonical(parseXml(xml));
 }
 
 /** Nothing in the header needs escaping: base64, instants, and names of our own. */
@@ -67,16 +78,11 @@ function timestampOf({ now, validMs }: StampedFor, mark: string): string {
   );
 }
 
-/**
- * Each part is canonicalised alone and once. It declares every namespace it uses, so its exclusive canonical form is the same in
- * its place in the envelope (Exclusive XML Canonicalization 1.0, 1.3). Signing the finished envelope with the library took four
- * times as long.
- */
-function signedInfo(parts: readonly (readonly [uri: string, xml: string])[]): string {
+function signedInfo(parts: readonly (readonly [uri: string, digest: string])[]): string {
   const references = parts.map(
-    ([uri, xml]) =>
+    ([uri, digest]) =>
       `<ds:Reference URI="${uri}"><ds:Transforms><ds:Transform Algorithm="${EXCLUSIVE_C14N}"/></ds:Transforms>` +
-      `<ds:DigestMethod Algorithm="${SHA256}"/><ds:DigestValue>${digestOf(canonical(xml))}</ds:DigestValue></ds:Reference>`,
+      `<ds:DigestMethod Algorithm="${SHA256}"/><ds:DigestValue>${digest}</ds:DigestValue></ds:Reference>`,
   );
   return (
     `<ds:SignedInfo xmlns:ds="${DSIG}"><ds:CanonicalizationMethod Algorithm="${EXCLUSIVE_C14N}"/>` +
@@ -84,26 +90,12 @@ function signedInfo(parts: readonly (readonly [uri: string, xml: string])[]): st
   );
 }
 
-function canonical(xml: string): string {
-  return String(new ExclusiveCanonicalization().process(parseXml(xml).documentElement, {}));
-}
-
-function digestOf(text: string): string {
-  return new (library(new SignedXml().HashAlgorithms, SHA256))().getHash(text);
-}
-
-function signatureOf(text: string, { keyPem }: Seal): string {
+function signatureOf(text: string, { keyPem }: Seal, crypto: SealCrypto): string {
   try {
-    return new (library(new SignedXml().SignatureAlgorithms, RSA_SHA256))().getSignature(text, keyPem);
+    return crypto.sign(text, keyPem);
   } catch (cause) {
     throw new OdecetError('key-unreadable', 'the seal key does not sign; give an RSA key in PEM form', { cause });
   }
-}
-
-function library<T>(algorithms: Readonly<Record<string, T>>, name: string): T {
-  const found = algorithms[name];
-  if (!found) throw new OdecetError('unexpected', `the signature library no longer knows ${name}`);
-  return found;
 }
 
 /** The certificates of a PEM text as base64 of their DER. Throws OdecetError certificate-unreadable when there is none. */

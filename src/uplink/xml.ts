@@ -1,63 +1,40 @@
-import { DOMParser, XMLSerializer } from '@xmldom/xmldom';
-import { SaxesParser } from 'saxes';
+import { attributeOf, elements, readXml, textOf, type XmlElement } from '../message/xml.ts';
 
 /** Elements are found by namespace and local name, never by prefix: the operator changes prefixes (n0: since 2024). */
 
-/** Throws Error on anything that is not well-formed, and on a document type: no answer has one, and entities hide in it. */
-export function parseXml(text: string): Document {
-  if (/<!DOCTYPE/i.test(text)) throw new Error('a document type declaration is not allowed');
-  const refuse = (problem: string): never => {
-    throw new Error(`not well-formed XML: ${problem.split('\n')[0]}`);
-  };
-  wellFormed(text);
-  const parser = new DOMParser({ errorHandler: { warning: refuse, error: refuse, fatalError: refuse } });
-  const document = parser.parseFromString(text, 'text/xml');
-  if (!document?.documentElement) throw new Error('not well-formed XML: no root element');
-  return document;
+/** An envelope of the largest document, several times over; whoever has a lower limit checks it before. */
+const CHARACTERS_MAX = 1_000_000;
+
+/** Throws Error on anything that readXml refuses. */
+export function parseXml(text: string): XmlElement {
+  const read = readXml(text, CHARACTERS_MAX);
+  if (read.kind === 'refused') throw new Error(read.why);
+  return read.element;
 }
 
-/**
- * xmldom lets pass what stands after the root, characters that XML does not know, and more; two readers of one answer must not
- * see different things.
- */
-function wellFormed(text: string): void {
-  const parser = new SaxesParser({ xmlns: true, position: false });
-  parser.on('error', (problem) => {
-    throw new Error(`not well-formed XML: ${problem.message}`);
-  });
-  parser.write(text).close();
-}
-
-/** An element as text of its own: the namespaces it inherits are written onto it. */
-export function elementText(element: Element): string {
-  return new XMLSerializer().serializeToString(element);
-}
-
-export function isElement(element: Element, namespace: string, name: string): boolean {
-  return element.localName === name && element.namespaceURI === namespace;
-}
-
-/** The direct children that are elements. */
-export function elements(parent: Element): Element[] {
-  return Array.from({ length: parent.childNodes.length }, (_, n) => parent.childNodes.item(n)).filter(
-    (node): node is Element => node.nodeType === 1,
-  );
+export function isElement(element: XmlElement, namespace: string, name: string): boolean {
+  return element.name === name && element.namespace === namespace;
 }
 
 /** Whether anything but white space stands between its child elements. */
-export function hasOwnText(parent: Element): boolean {
-  return Array.from({ length: parent.childNodes.length }, (_, n) => parent.childNodes.item(n)).some(
-    ({ nodeType, nodeValue }) => (nodeType === 3 || nodeType === 4) && /[^ \t\r\n]/.test(nodeValue ?? ''),
-  );
+export function hasOwnText(parent: XmlElement): boolean {
+  return textOf(parent) !== '';
 }
 
-export function children(parent: Element, namespace: string, name: string): Element[] {
+export function children(parent: XmlElement, namespace: string, name: string): XmlElement[] {
   return elements(parent).filter((child) => isElement(child, namespace, name));
 }
 
 /** The one child of this name; throws Error when there is none or more than one. */
-export function onlyChild(parent: Element, namespace: string, name: string): Element {
+export function onlyChild(parent: XmlElement, namespace: string, name: string): XmlElement {
   const [found, second] = children(parent, namespace, name);
-  if (!found || second) throw new Error(`${parent.localName} must hold exactly one ${name}`);
+  if (!found || second) throw new Error(`${parent.name} must hold exactly one ${name}`);
   return found;
+}
+
+/** An attribute without namespace that must be there. Throws Error when it is not. */
+export function attribute(element: XmlElement, name: string): string {
+  const value = attributeOf(element, name);
+  if (value === undefined) throw new Error(`${element.name} has no ${name}`);
+  return value;
 }

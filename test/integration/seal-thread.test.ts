@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { hostSealCrypto } from '../../src/host/seal-crypto.ts';
 import { threadSealer } from '../../src/host/sealer.ts';
 import type { Seal, Sealer } from '../../src/machine/sealer.ts';
 import { openBody } from '../../src/uplink/soap.ts';
@@ -28,7 +29,7 @@ test('what the thread seals verifies here and there', async () => {
   const envelope = await sealer.seal(document, STAMPED);
   const trust = { trusted: [seal.certificatePem], now: NOW, windowMs: 1_000 };
   const verified = await sealer.verify(envelope, trust);
-  expect(verified).toEqual(verifyEnvelope(envelope, trust));
+  expect(verified).toEqual(verifyEnvelope(envelope, trust, hostSealCrypto()));
   if (!verified.ok) throw new Error(verified.failure.detail);
   expect(openBody(verified.body)).toMatchObject({ kind: 'document', name: 'DATA' });
   expect(await sealer.verify(envelope.replace('1.001', '1.002'), trust)).toMatchObject({

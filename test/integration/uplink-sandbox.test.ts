@@ -1,11 +1,13 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { X509Certificate } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { Message } from '../../src/core/message.ts';
 import { hostClock } from '../../src/host/clock.ts';
 import { hostEntropy } from '../../src/host/entropy.ts';
 import { hostHttp } from '../../src/host/http.ts';
+import { hostSealCrypto } from '../../src/host/seal-crypto.ts';
 import type { Http } from '../../src/machine/http.ts';
 import type { Seal } from '../../src/machine/sealer.ts';
 import { readAnswer } from '../../src/message/answer.ts';
@@ -27,13 +29,15 @@ import {
   makeRehearsal,
   type Rehearsal,
 } from '../../src/sandbox/sandbox.testkit.ts';
+import { checkedDocument } from '../../src/sandbox/seal-check.ts';
 import { type Sandbox, startSandbox } from '../../src/sandbox/server.ts';
 import { type DirectDeps, deliver } from '../../src/uplink/direct.ts';
 import { createEnvelopes, type Envelopes } from '../../src/uplink/envelopes.ts';
 import { plainSealer } from '../../src/uplink/sealer.ts';
 import { createSender } from '../../src/uplink/sender.ts';
 import { memoryOutbox, quietLog } from '../../src/uplink/uplink.testkit.ts';
-import { sealEnvelope } from '../../src/uplink/ws-security.ts';
+import { verifyEnvelope } from '../../src/uplink/verify.ts';
+import { sealEnvelope, WSU } from '../../src/uplink/ws-security.ts';
 
 /** The real uplink over real TLS to the real sandbox, both in this process. */
 const clock = hostClock();
@@ -70,7 +74,7 @@ function dataFolder(): string {
 
 function envelopesOf(seal: Seal): Envelopes {
   const operatorCertificates = [rehearsal.operatorSeal.certificatePem];
-  const sealer = plainSealer(seal, entropy);
+  const sealer = plainSealer(seal, { entropy, crypto: hostSealCrypto() });
   return createEnvelopes({ sealer, clock, operatorCertificates, timestampWindowMs: 300_000 });
 }
 
@@ -238,6 +242,14 @@ test('the sender gets a row of days through every fault there is, each accepted 
 
 const hasXmlsec1 = spawnSync('xmlsec1', ['--version']).status === 0;
 
+/** Where xmlsec1 finds the ids that WS-Security refers to. */
+const IDS = [
+  '--id-attr:Id',
+  'http://schemas.xmlsoap.org/soap/envelope/:Body',
+  '--id-attr:Id',
+  'http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd:Timestamp',
+];
+
 test.skipIf(!hasXmlsec1)(
   'xmlsec1 verifies our largest envelope (skipped where Debian package xmlsec1 is not installed)',
   () => {
@@ -254,26 +266,50 @@ test.skipIf(!hasXmlsec1)(
       ),
     }));
     const document = madeXml(gasPack, requestOf(gasPack, day, renamed));
-    const envelope = sealEnvelope(document, rehearsal.clientSeal, entropy, { now: clock.now(), validMs: 300_000 });
+    const envelope = sealEnvelope(
+      document,
+      rehearsal.clientSeal,
+      { entropy, crypto: hostSealCrypto() },
+      { now: clock.now(), validMs: 300_000 },
+    );
     const [good, bad] = [join(rehearsal.folder, 'good.xml'), join(rehearsal.folder, 'bad.xml')];
     writeFileSync(good, envelope);
     writeFileSync(bad, envelope.replace('value="1.001"', 'value="1.002"'));
     const verify = (file: string) =>
-      execFileSync(
-        'xmlsec1',
-        [
-          '--verify',
-          '--pubkey-cert-pem',
-          rehearsal.config.trustedSeals[0] ?? '',
-          '--id-attr:Id',
-          'http://schemas.xmlsoap.org/soap/envelope/:Body',
-          '--id-attr:Id',
-          'http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd:Timestamp',
-          file,
-        ],
-        { stdio: 'pipe' },
-      );
+      execFileSync('xmlsec1', ['--verify', '--pubkey-cert-pem', rehearsal.config.trustedSeals[0] ?? '', ...IDS, file], {
+        stdio: 'pipe',
+      });
     expect(() => verify(good)).not.toThrow();
     expect(() => verify(bad)).toThrow();
   },
 );
+
+test.skipIf(!hasXmlsec1)('what xmlsec1 signs verifies here and at the sandbox, in whatever form it is', () => {
+  const machine = { entropy, crypto: hostSealCrypto() };
+  const stamped = { now: clock.now(), validMs: 300_000 };
+  const ours = sealEnvelope(gasMessage('00000000000001').xml, rehearsal.clientSeal, machine, stamped);
+  const body = /<soap:Body xmlns:soap="[^"]*" xmlns:wsu="[^"]*"(.*)<\/soap:Body>/s.exec(ours)![1];
+  // Prefixes declared far away, quotes, line ends, empty elements and comments as nobody canonical would write them.
+  const template = ours
+    .replace(/<soap:Body .*<\/soap:Body>/s, `<!-- x --><soap:Body ${body}</soap:Body>\r\n`)
+    .replace('<soap:Envelope ', `<soap:Envelope xmlns:wsu='${WSU}' xmlns:other="urn:other" `)
+    .replaceAll('></Data>', '\n\t/><!-- y -->')
+    .replaceAll('status="MEASURED"', "status='MEASURED'")
+    .replace(/<ds:(DigestValue|SignatureValue)>[^<]*/g, '<ds:$1>');
+  const [unsigned, key, made] = ['unsigned.xml', 'seal.key', 'made.xml'].map((name) => join(rehearsal.folder, name));
+  writeFileSync(unsigned!, template);
+  writeFileSync(key!, rehearsal.clientSeal.keyPem);
+  execFileSync('xmlsec1', ['--sign', '--privkey-pem', key!, ...IDS, '--output', made!, unsigned!], { stdio: 'pipe' });
+  const signed = readFileSync(made!, 'utf8');
+  const pem = rehearsal.clientSeal.certificatePem;
+  const trust = { now: clock.now(), windowMs: 300_000 };
+  const verified = verifyEnvelope(signed, { ...trust, trusted: [pem] }, machine.crypto);
+  expect(verified).toMatchObject({ ok: true, body: expect.stringContaining('status="MEASURED" value="1.001"></Data>') });
+  const document = checkedDocument(signed, { ...trust, trusted: [new X509Certificate(pem)] });
+  expect(verified.ok && verified.body).toContain(`>${document}</soap:Body>`);
+  const changed = signed.replace('value="1.001"', 'value="1.002"');
+  expect(verifyEnvelope(changed, { ...trust, trusted: [pem] }, machine.crypto).ok).toBe(false);
+  expect(() => checkedDocument(changed, { ...trust, trusted: [new X509Certificate(pem)] })).toThrow(
+    'not what was signed',
+  );
+});

@@ -65,14 +65,14 @@ export function imagineOperator(
     const read = readDocument(pack, xml, site.zone);
     if (read.kind === 'refused') throw new Error(`the operator cannot read the document: ${read.why}`);
     const { document } = read;
-    const market = { zone: site.zone, points, holder: (key: string) => held.get(key)?.at(-1)?.message };
+    const market = { zone: site.zone, points, holder: (row: DocumentRow) => held.get(keyOf(row))?.at(-1)?.message };
     const found: Problem[] = refuse
       ? [{ code: 'SANDBOX-VALUE', text: 'Zpráva odmítnuta na přání zkoušky' }]
       : problemsOf(document, commodity, market);
     for (const { code, text } of found) if (code === 'SANDBOX-DOUBLE') doubles.push(text);
     if (found.length === 0)
       for (const row of document.rows) {
-        const key = intervalKey({ ...row, start: isoUtc(row.start) });
+        const key = keyOf(row);
         const place = held.get(key);
         const one = { message: document.id, row, at: trueNow() };
         if (place) place.push(one);
@@ -158,4 +158,8 @@ function failed(
   why: string,
 ): Delivery {
   return { outcome, detail: `${code}: ${why}`, failure: failure(code, why) };
+}
+
+function keyOf(row: DocumentRow): string {
+  return intervalKey({ ...row, start: isoUtc(row.start) });
 }
