@@ -8,16 +8,15 @@ import type { MarketDay, Span, UtcMs } from '../core/time.ts';
 import type { Site } from '../device/site.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { Log } from '../machine/log.ts';
-import type { FormatPack } from '../message/pack.ts';
+import { packOf, type SitePacks } from './packs.ts';
 import type { PointPlan } from './plan.ts';
 import { doubtsOf, isSettled, type PointDay, wishOf } from './point-day.ts';
 import type { Profiler } from './profiler.ts';
 import { queueDay } from './queue-day.ts';
 
-export interface CloserParts {
+export interface CloserParts extends SitePacks {
   readonly site: Site;
   readonly points: readonly PointPlan[];
-  readonly packs: ReadonlyMap<Commodity, FormatPack>;
   readonly buffer: Buffer;
   readonly profiler: Profiler;
   readonly clock: Clock;
@@ -96,7 +95,10 @@ export function createCloser(parts: CloserParts): Closer {
   ): Promise<number> {
     const tellOf = ({ plan }: PointDay, found: Failure) => tell(plan, day, found);
     const messages = { commodity, day, points: days, ...(corrects && { corrects }) };
-    return queueDay({ site, pack: packs.get(commodity)!, buffer, clock, log, tell: tellOf }, messages);
+    return queueDay(
+      { site, pack: packOf(parts, commodity, clock.now(), site.zone), buffer, clock, log, tell: tellOf },
+      messages,
+    );
   }
 
   /** Everything the day's points want now, whole days only; a point that is not complete does not hold the others. */

@@ -7,12 +7,13 @@ import type { Interval } from '../core/interval.ts';
 import { isoUtc, spanMinutes, type UtcMs } from '../core/time.ts';
 import type { Site } from '../device/site.ts';
 import { chainFaults } from './audit-chain.ts';
+import { readAudit } from './audit-texts.ts';
 import type { Handler } from './control.ts';
 import type { HeatOn } from './energies.ts';
 import { pointLedger } from './ledger.ts';
 import type { PointPlan } from './plan.ts';
 import { substitute } from './substitute.ts';
-import { readAudit, traceInterval } from './trace.ts';
+import { traceInterval } from './trace.ts';
 
 /** What the questions of people are answered from: a running gateway, or the memory of one that stands still. */
 export interface Desk {

@@ -34,7 +34,7 @@ const NO_BOX: Box = { facts: async () => ({ uptimeMs: 0, memoryBytes: 0 }) };
 
 /** What a gateway runs on: the real machine or the imagined one. */
 export interface GatewayParts extends Pick<MaintenanceParts, 'lastRepair' | 'writtenByProcess'> {
-  readonly loaded: Pick<LoadedSite, 'site' | 'devices' | 'packs'>;
+  readonly loaded: Pick<LoadedSite, 'site' | 'devices' | 'packs' | 'laterPacks'>;
   readonly buffer: Buffer;
   /** When the gateway was installed: days that began before it are not answered for unless the site file says so. */
   readonly installedAt: UtcMs;
@@ -71,13 +71,13 @@ export interface Gateway {
 /** Every stage on one buffer. Stages do not know each other; each is woken when the journal it follows grows. */
 export function createGateway(parts: GatewayParts): Gateway {
   const { loaded, buffer, clock, entropy, log } = parts;
-  const { site, packs } = loaded;
+  const { site } = loaded;
   const points = planPoints(site, loaded.devices);
   const drivers = new Map([mbusDriver, createModbusDriver()].map((driver) => [driver.protocol, driver]));
   const collector = assembleCollector(parts, points, drivers);
   const supply = parts.heat ?? siteHeat(site);
   const profiler = createProfiler({ site, points, buffer, clock, heatOn: supply.on });
-  const closer = createCloser({ ...parts, site, points, packs, profiler });
+  const closer = createCloser({ ...parts, ...loaded, points, profiler });
   const status = () =>
     siteStatus(
       { box: NO_BOX, certificates: [], ...parts, site: site.site, version: programVersion(), points },

@@ -14,12 +14,12 @@ export interface Way extends Pick<GatewayParts, 'deliver' | 'relay' | 'certifica
  * Throws OdecetError, each with the file.
  */
 export async function loadWay(loaded: LoadedSite, clock: Clock): Promise<Way> {
-  const { site, folder, packs } = loaded;
+  const { site, folder } = loaded;
   const { uplink } = site;
   if (uplink.kind === 'direct') {
     const { loadOperatorCredentials, operatorWay, sitePackOf } = await import('./uplink.ts');
     const credentials = await loadOperatorCredentials(uplink, folder);
-    return operatorWay({ operator: uplink, credentials, packOf: sitePackOf(packs), clock });
+    return operatorWay({ operator: uplink, credentials, packOf: sitePackOf(loaded), clock });
   }
   const { loadBroker } = await import('./broker.ts');
   const signer = await loadSigner(resolve(folder, uplink.key));

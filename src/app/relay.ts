@@ -48,6 +48,8 @@ export const relaySchema = z.strictObject({
   /** Used with --embedded-broker. */
   embeddedBroker: embeddedSchema.optional(),
   store: storeSchema,
+  /** Where commands to sites are taken from and logged: the folder of a LevelDB store where absent, nowhere with PostgreSQL. */
+  commandFolder: file.optional(),
   /** One for each market participant in whose name messages go. */
   senders: z.array(operatorSchema.extend({ id: z.string().min(1) })).min(1),
   /** Where Prometheus asks; nowhere when absent. */

@@ -6,10 +6,13 @@ import { loadCertificates } from '../host/credentials.ts';
 import { hostEntropy } from '../host/entropy.ts';
 import { hostFolder } from '../host/folder.ts';
 import { hostHttp } from '../host/http.ts';
+import { childAbort } from '../machine/abort.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { Folder } from '../machine/folder.ts';
 import type { Log } from '../machine/log.ts';
 import { backupHandler } from './backup.ts';
+import { rememberTroubles } from './commands/diagnose.ts';
+import { createSiteCommands } from './commands/site-commands.ts';
 import { serveControl } from './control.ts';
 import { deskHandlers } from './desk.ts';
 import { gatewayLines } from './field/gateway-lines.ts';
@@ -27,19 +30,49 @@ import { type GatewayStatus, readStatus, writeStatus } from './status.ts';
 const STATUS_LOOK_EVERY_MS = 2 * SECOND_MS;
 const STATUS_WRITE_EVERY_MS = 15 * SECOND_MS;
 
-/** The gateway on the real machine. Nothing is opened before everything that can be wrong at the start has been looked at. */
-export async function runGateway(loaded: LoadedSite, clock: Clock, log: Log, signal: AbortSignal): Promise<void> {
+/**
+ * The gateway on the real machine. Nothing is opened before everything that can be wrong at the start has been looked at.
+ * Gives `again` when the files were changed by a command: then it is to be run with them as they are.
+ */
+export async function runGateway(
+  loaded: LoadedSite,
+  clock: Clock,
+  plainLog: Log,
+  signal: AbortSignal,
+): Promise<'stopped' | 'again'> {
+  const troubles = rememberTroubles(plainLog, () => clock.now());
+  const { log } = troubles;
   const devices = await withMeterKeys(loaded);
   const entropy = hostEntropy();
   const { close: closeWay, ...way } = await loadWay(loaded, clock);
   const heat = await heatOf(loaded, clock, log);
   const state = await openState(loaded, clock, log, true);
   const lines = await gatewayLines(loaded, clock);
+  const again = childAbort(signal);
+  let isAgain = false;
+  const restart = () => {
+    isAgain = true;
+    again.abort(new Error('the stages start anew'));
+  };
+  const taker =
+    way.relay &&
+    (await createSiteCommands({
+      loaded,
+      devices,
+      relay: way.relay,
+      buffer: state.buffer,
+      gateway: () => gateway,
+      restart,
+      status: () => status(),
+      troubles,
+      clock,
+    }));
   const gateway = createGateway({
     loaded: { ...loaded, devices },
     ...state,
     lineOf: lines.lineOf,
     ...way,
+    ...(way.relay && taker && { relay: { ...way.relay, taker } }),
     box: hostBox(stateFolder(loaded)),
     heat,
     alert: () => {},
@@ -70,11 +103,13 @@ export async function runGateway(loaded: LoadedSite, clock: Clock, log: Log, sig
   );
   const told = keepStatus(folder, status, clock, ended.signal);
   try {
-    await gateway.run(signal);
+    await gateway.run(again.signal);
+    return isAgain && !signal.aborted ? 'again' : 'stopped';
   } catch (error) {
     await noteUnreadable(loaded, error);
     throw error;
   } finally {
+    again.release();
     ended.abort();
     await told;
     await control.close();

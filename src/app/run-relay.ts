@@ -23,6 +23,7 @@ import { embeddedBroker } from './embedded-broker.ts';
 import { serveMetrics } from './metrics.ts';
 import { openRegistry } from './registry-file.ts';
 import type { LoadedRelay, RelayConfig } from './relay.ts';
+import { openRelayCommandLog, serveCommands } from './relay-commands.ts';
 import { loadOperatorCredentials, type OperatorWay, operatorWay } from './uplink.ts';
 import type { Deliver } from './way.ts';
 
@@ -50,6 +51,7 @@ export async function runRelay(
   const ways = await operatorWays(loaded, packs, clock);
   const centre = await brokerOf(loaded, embedded, () => registry.current());
   const store = await openRelayStore(config.store, at);
+  const commands = await openRelayCommandLog(loaded, log);
   const relay = createRelay({
     ...config,
     name: config.relay,
@@ -61,6 +63,7 @@ export async function runRelay(
     packs,
     senders: new Set(ways.keys()),
     deliver: (message, sender, abort) => ways.get(sender)!.deliver(message, abort),
+    ...(commands && { commandLog: commands.log }),
     leaseMs: Math.max(...config.senders.map(({ answerWithinMs }) => answerWithinMs)) + LEASE_MARGIN_MS,
     brokerRetry: { firstMs: 500, factor: 2, mostMs: 30_000, jitter: 0.5 },
     clock,
@@ -74,12 +77,15 @@ export async function runRelay(
     sites: registry.current().sites.length,
   });
   const metrics = config.metrics && (await serveMetrics(config.metrics, () => relay.status()));
+  const control = relay.commander && (await serveCommands(loaded, relay.commander, packs, log));
   try {
     await Promise.all([relay.run(signal), registry.run(signal)]);
   } finally {
+    await control?.close();
     await metrics?.close();
     await centre.close();
     await Promise.all([...ways.values()].map((way) => way.close()));
+    await commands?.close();
     await store.close();
   }
 }

@@ -1,18 +1,18 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { OdecetError } from '../core/failure.ts';
 import type { Commodity } from '../core/interval.ts';
 import { type FileProblem, type Problem, problemText } from '../core/problem.ts';
 import { type CheckedSite, checkSite } from '../device/parse.ts';
-import { type FormatPack, loadPack } from '../message/pack.ts';
+import type { FormatPack } from '../message/pack.ts';
 import { deviceLibrary } from './device-files.ts';
+import { type LaterPack, loadPacks, type SitePacks } from './packs.ts';
 import { searchFolders } from './project.ts';
 
 /** A site file with everything it names, checked. Relative paths in it start at `folder`. */
-export interface LoadedSite extends CheckedSite {
+export interface LoadedSite extends CheckedSite, SitePacks {
   readonly file: string;
   readonly folder: string;
-  readonly packs: ReadonlyMap<Commodity, FormatPack>;
   readonly warnings: readonly Problem[];
 }
 
@@ -30,15 +30,15 @@ export function loadSite(path: string, tell: 'all' | 'first' = 'all'): LoadedSit
   if (!checked.ok) throw new OdecetError(checked.code, problemsText(checked.problems, path, tell));
   const { site } = checked.value;
   const packs = new Map<Commodity, FormatPack>();
+  const laterPacks = new Map<Commodity, readonly LaterPack[]>();
   for (const commodity of COMMODITIES) {
     const market = site.market[commodity];
-    if (market)
-      packs.set(
-        commodity,
-        loadPackFile(market.pack, folder, (problems) => problemsText(problems, path, tell)),
-      );
+    if (!market) continue;
+    const { first, later } = loadPacks(market.pack, folder, (problems) => problemsText(problems, path, tell));
+    packs.set(commodity, first);
+    laterPacks.set(commodity, later);
   }
-  return { ...checked.value, file: path, folder, packs, warnings: checked.warnings };
+  return { ...checked.value, file: path, folder, packs, laterPacks, warnings: checked.warnings };
 }
 
 function readSiteText(path: string): string {
@@ -48,20 +48,6 @@ function readSiteText(path: string): string {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new OdecetError('site-unreadable', `${path}: ${why}; give the path of a site file`, { cause });
   }
-}
-
-function loadPackFile(
-  name: string,
-  siteFolder: string,
-  textOf: (problems: readonly FileProblem[]) => string,
-): FormatPack {
-  const folders = searchFolders(siteFolder, 'format-packs');
-  const file = folders.map((folder) => join(folder, `${name}.yaml`)).find((path) => existsSync(path));
-  if (file === undefined)
-    throw new OdecetError('pack-invalid', `no format pack "${name}" below ${folders.join(' or ')}`);
-  const loaded = loadPack(readFileSync(file, 'utf8'), file);
-  if (loaded.kind === 'pack') return loaded.pack;
-  throw new OdecetError('pack-invalid', textOf(loaded.problems));
 }
 
 function problemsText(problems: readonly FileProblem[], path: string, tell: 'all' | 'first'): string {

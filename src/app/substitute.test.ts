@@ -4,9 +4,10 @@ import { decimal, decimalText, parseDecimal } from '../core/decimal.ts';
 import { HOUR_MS } from '../core/time.ts';
 import { aPlan, aPoint, aReading, aSite, bench, GAS, gasDay, POWER, powerPlan } from './app.testkit.ts';
 import { chained, chainFaults } from './audit-chain.ts';
+import { readAudit } from './audit-texts.ts';
 import { createProfiler } from './profiler.ts';
 import { type Substitution, substitute } from './substitute.ts';
-import { readAudit, traceInterval } from './trace.ts';
+import { traceInterval } from './trace.ts';
 
 const DAY = gasDay('2026-06-01');
 const HOUR = { start: DAY.start, end: DAY.start + HOUR_MS };
@@ -51,7 +52,7 @@ describe('a substitution', () => {
       point: GAS,
       channel: 'volume',
     });
-    expect(readAudit(entry.text)?.intervals).toEqual([
+    expect(readAudit(entry.text)).toHaveProperty('intervals', [
       {
         start: '2026-06-01T04:00:00Z',
         end: '2026-06-01T05:00:00Z',

@@ -1,4 +1,3 @@
-import { z } from 'zod';
 import type { AuditEntry, Buffer } from '../buffer/index.ts';
 import { compare, type Decimal, decimal, decimalText, isNegative, multiply } from '../core/decimal.ts';
 import { OdecetError } from '../core/failure.ts';
@@ -8,6 +7,7 @@ import { HOUR_MS, isoUtc, type Span, type UtcMs } from '../core/time.ts';
 import type { Site } from '../device/site.ts';
 import { exceedsSpikeLimit } from '../profile/interval.ts';
 import { chained } from './audit-chain.ts';
+import type { SubstituteText } from './audit-texts.ts';
 import { energiesOf, type HeatOn } from './energies.ts';
 import type { PointPlan } from './plan.ts';
 
@@ -30,25 +30,6 @@ export interface SubstituteParts {
   readonly heatOn: HeatOn;
   readonly now: UtcMs;
 }
-
-/** The text of an audit entry. */
-export const auditTextSchema = z.object({
-  at: z.string(),
-  what: z.literal('substitute'),
-  by: z.string(),
-  reason: z.string(),
-  point: z.string(),
-  channel: z.string(),
-  intervals: z.array(
-    z.object({
-      start: z.string(),
-      end: z.string(),
-      before: z.object({ version: z.int(), quality: z.string(), value: z.string().optional() }).optional(),
-      version: z.int(),
-      value: z.string(),
-    }),
-  ),
-});
 
 /**
  * Writes new versions with quality `substituted`, gas with its energy, and the audit entry, all in one batch.
@@ -148,7 +129,7 @@ function auditText(
         value: value ? decimalText(value) : '',
       };
     });
-  const text: z.infer<typeof auditTextSchema> = {
+  const text: SubstituteText = {
     at: isoUtc(now),
     what: 'substitute',
     by,

@@ -4,8 +4,8 @@ import type { Boundary, Channel, Interval, IntervalOrigin } from '../core/interv
 import type { MessageId } from '../core/message.ts';
 import { lastBoundary } from '../core/schedule.ts';
 import { isoUtc, MINUTE_MS, type Span, type UtcMs } from '../core/time.ts';
+import { readAudit } from './audit-texts.ts';
 import type { PointPlan } from './plan.ts';
-import { auditTextSchema } from './substitute.ts';
 
 /** The whole life of one interval, from bytes to answer; everything as text, for people and for JSON. */
 export async function traceInterval(buffer: Buffer, point: PointPlan, at: UtcMs) {
@@ -59,20 +59,12 @@ function told({ version, madeAt, value, unit, quality, findings }: Interval) {
 function decisionOn(log: readonly AuditEntry[], { point, channel, start, version }: Interval) {
   for (const { number, text } of log) {
     const entry = readAudit(text);
-    const isMeant = entry?.point === point && entry.channel === channel;
+    if (entry?.what !== 'substitute') continue;
+    const isMeant = entry.point === point && entry.channel === channel;
     if (isMeant && entry.intervals.some((one) => one.version === version && one.start === isoUtc(start)))
       return { audit: number, by: entry.by, reason: entry.reason, at: entry.at };
   }
   return undefined;
-}
-
-/** Undefined for an entry that cannot be read; `odecet audit` tells of it. */
-export function readAudit(text: string) {
-  try {
-    return auditTextSchema.parse(JSON.parse(text));
-  } catch {
-    return undefined;
-  }
 }
 
 async function traceOrigin(buffer: Buffer, { device, quantity, from, to }: IntervalOrigin) {

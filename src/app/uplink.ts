@@ -12,7 +12,7 @@ import { type FormatPack, packId } from '../message/pack.ts';
 import { deliver } from '../uplink/direct.ts';
 import { createEnvelopes } from '../uplink/envelopes.ts';
 import { sealerPool } from '../uplink/sealer-pool.ts';
-import type { LoadedSite } from './site-files.ts';
+import { everyPack, type SitePacks } from './packs.ts';
 import type { Deliver } from './way.ts';
 
 /** Beside this file as it is built. Node 20 runs no TypeScript in a thread, so from the sources too the built one is taken. */
@@ -97,7 +97,7 @@ export function operatorWay({ operator, credentials, packOf, clock, much }: Oper
 }
 
 /** A site's own packs: the answer to a message made with an earlier version of a pack is read by the one in use now. */
-export function sitePackOf(packs: LoadedSite['packs']): (message: Message) => FormatPack | undefined {
-  const byId = new Map([...packs.values()].map((pack) => [packId(pack), pack]));
-  return ({ pack, commodity }) => byId.get(pack) ?? packs.get(commodity);
+export function sitePackOf(site: SitePacks): (message: Message) => FormatPack | undefined {
+  const byId = new Map(everyPack(site).map((pack) => [packId(pack), pack]));
+  return ({ pack, commodity }) => byId.get(pack) ?? site.packs.get(commodity);
 }

@@ -4,7 +4,8 @@ import type { RelayUplinkConfig } from '../device/site.ts';
 import type { Broker } from '../machine/broker.ts';
 import type { Codec, Signer } from '../machine/signer.ts';
 import type { Delivery } from '../uplink/direct.ts';
-import { createRelayWay } from '../uplink/relay/way.ts';
+import type { CommandTaker } from '../uplink/relay/command-taker.ts';
+import { createRelayWay, type RelayWayDeps } from '../uplink/relay/way.ts';
 import { createSender, newestDayFirst, type Sender } from '../uplink/sender.ts';
 import type { GatewayParts } from './gateway.ts';
 import { holdOf } from './hold.ts';
@@ -18,17 +19,28 @@ export interface RelayParts {
   readonly broker: Broker;
   readonly signer: Signer;
   readonly codec: Codec;
+  /** What a centre may ask for; nothing where it is absent. */
+  readonly taker?: CommandTaker;
 }
 
 /** Direct or over a relay: the one place where that is chosen. Both empty the same outbox by the same contract. */
-export function wayOf(parts: GatewayParts, status: () => Promise<object>): Sender {
+export function wayOf(parts: GatewayParts, status: RelayWayDeps['status']): Sender {
   const { loaded, buffer, relay, deliver } = parts;
-  const { site, packs } = loaded;
+  const { site } = loaded;
   const { environment, retry } = site.uplink;
-  const common = { ...parts, outbox: buffer.outbox, retry, hold: holdOf(environment, packs) };
+  const common = { ...parts, outbox: buffer.outbox, retry, hold: holdOf(environment, loaded) };
   if (relay) {
-    const { uplink, broker, signer, codec } = relay;
-    return createRelayWay({ ...common, ...uplink, site: site.site, broker, signer, codec, status });
+    const { uplink, broker, signer, codec, taker } = relay;
+    return createRelayWay({
+      ...common,
+      ...uplink,
+      site: site.site,
+      broker,
+      signer,
+      codec,
+      status,
+      ...(taker && { taker }),
+    });
   }
   if (deliver) return createSender({ ...common, deliver, order: newestDayFirst });
   throw new OdecetError('unexpected', 'the gateway was given no way to the operator');

@@ -30,3 +30,9 @@ export function parseValue(text: string): Decimal {
     throw new InvalidArgumentError('give a number like 12.5.');
   }
 }
+
+/** 1 or more. */
+export function parseWhole(text: string): number {
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('give a whole number like 60.');
+}

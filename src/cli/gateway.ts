@@ -1,8 +1,6 @@
 import { Command } from 'commander';
 import { clockFrom, parseClockText } from '../app/clock.ts';
-import { runGateway } from '../app/run-gateway.ts';
-import { loadSite } from '../app/site-files.ts';
-import { problemText } from '../core/problem.ts';
+import { keepGateway } from '../app/keep-gateway.ts';
 import { hostLog } from '../host/log.ts';
 import { stopSignal } from './signal.ts';
 
@@ -14,10 +12,7 @@ export function gatewayCommand(): Command {
     .option('--clock <setting>', 'rehearsal only: a faster wall clock, INSTANT@EPOCHMSxSCALE')
     .action(async ({ config, clock: text }: { config: string; clock?: string }) => {
       const signal = stopSignal();
-      const loaded = loadSite(config, 'first');
       const clock = clockFrom(text === undefined ? undefined : parseClockText(text));
-      const log = hostLog({ level: loaded.site.log.level, to: 'stdout', now: () => clock.now() });
-      for (const warning of loaded.warnings) log.warn('site-warning', { detail: problemText(warning) });
-      await runGateway(loaded, clock, log, signal);
+      await keepGateway(config, clock, (level) => hostLog({ level, to: 'stdout', now: () => clock.now() }), signal);
     });
 }

@@ -30,6 +30,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<() => Command>>> = {
   listen: async () => (await import('./listen.ts')).listenCommand,
   replay: async () => (await import('./replay.ts')).replayCommand,
   relay: async () => (await import('./relay.ts')).relayCommand,
+  command: async () => (await import('./command.ts')).commandCommand,
   enroll: async () => (await import('./enroll.ts')).enrollCommand,
 };
 

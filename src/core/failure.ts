@@ -75,6 +75,11 @@ export const FAILURES = {
   'relay-refused': { next: 'person', what: 'the relay refused the message; nothing was sent' },
   'relay-receipt': { next: 'person', what: "a receipt is not signed by the relay's key" },
   'envelope-refused': { next: 'person', what: 'the relay refused an envelope' },
+  'command-refused': { next: 'person', what: 'a site does nothing of a command', exit: 40 },
+  'command-failed': { next: 'person', what: 'a site began a command and it did not succeed', exit: 41 },
+  'command-unanswered': { next: 'person', what: 'a site gave no answer to a command while it was valid', exit: 42 },
+  'command-interrupted': { next: 'person', what: 'the gateway was stopped in the middle of a command' },
+  'site-rolled-back': { next: 'person', what: 'the site did not report well with a site file; the one before counts' },
   'site-silent': { next: 'person', what: 'a site that should have reported did not' },
   'already-queued': {
     next: 'give-up',

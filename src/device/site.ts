@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { COMMAND_KINDS } from '../core/command-kind.ts';
 import { siteId as id, lineSchema } from './line-config.ts';
 import { decimalText, lineSetting } from './model.ts';
 import { conversionSchema, estimationSchema, heatSourceSchema, validationSchema } from './profile-config.ts';
@@ -133,6 +134,8 @@ const relayUplink = z.strictObject({
   relayKeys: z
     .array(z.string().regex(/^[A-Za-z0-9_-]{43}$/, 'an Ed25519 public key, 43 characters of base64url'))
     .min(1),
+  /** What the centre may command. What changes something has to be allowed by name. */
+  commands: z.array(z.enum(COMMAND_KINDS)).default(['read', 'diagnose']),
   /** A message without a receipt goes again after this. */
   receiptWithinMs: z.int().min(100).max(600_000).default(30_000),
   statusEveryMs: z.int().min(1_000).default(60_000),

@@ -14,6 +14,7 @@ import { createLink } from '../uplink/relay/link.ts';
 import { packReceipt, REFUSALS, RELAY_REASON_TYPE, type Stage } from '../uplink/relay/protocol.ts';
 import { filterOf, placeOf, RELAY_HERE, type SiteState, topicOf } from '../uplink/relay/topics.ts';
 import { createCaretaker, type Retention } from './caretaker.ts';
+import { type Commander, type CommandLog, createCommander } from './commander.ts';
 import { createDispatcher } from './dispatcher.ts';
 import { type Addressee, createIntake } from './intake.ts';
 import type { Registry } from './registry.ts';
@@ -41,6 +42,8 @@ export interface RelayDeps {
   readonly clockOffMsMax: Millis;
   readonly silentAfterMs: Millis;
   readonly retention: Retention;
+  /** Kept by this relay; no site can be commanded over it where absent. */
+  readonly commandLog?: CommandLog;
   readonly retry: BackoffRule;
   readonly brokerRetry: BackoffRule;
   readonly clock: Clock;
@@ -58,6 +61,7 @@ export interface RelayStatus {
 export interface Relay {
   run(signal: AbortSignal): Promise<void>;
   status(): Promise<RelayStatus>;
+  readonly commander?: Commander;
 }
 
 /** The centre: what comes up is kept, then acknowledged, then sent; every answer goes down, signed. */
@@ -99,13 +103,21 @@ export function createRelay(deps: RelayDeps): Relay {
     else alerts.clear(id);
   }
 
+  const { commandLog } = deps;
+  const commander =
+    commandLog && createCommander({ ...deps, commandLog, publish: (publication) => link.publish(publication) });
+
   async function onMessage(delivered: Delivered): Promise<void> {
     const place = placeOf(delivered.topic);
     if (!place) return;
     if (place.what === 'up') {
       watch.heard(place.site);
       await intake.take(place.site, delivered.payload);
-    } else watch.told(place.site, place.what, delivered);
+    } else if (place.what === 'answer') commander?.heard(place.site, delivered.payload);
+    else {
+      if (place.what === 'state' && !delivered.retained) commander?.siteIsHere(place.site);
+      watch.told(place.site, place.what, delivered);
+    }
   }
 
   const state = (word: SiteState) => ({
@@ -121,7 +133,12 @@ export function createRelay(deps: RelayDeps): Relay {
       // What comes while this relay is away is for the others, or comes again.
       clean: true,
       will: state('lost'),
-      subscriptions: [`$share/${SHARE_GROUP}/${filterOf('up')}`, filterOf('state'), filterOf('status')],
+      subscriptions: [
+        `$share/${SHARE_GROUP}/${filterOf('up')}`,
+        filterOf('state'),
+        filterOf('status'),
+        filterOf('answer'),
+      ],
       onMessage,
     },
     async onConnect(session) {
@@ -134,9 +151,12 @@ export function createRelay(deps: RelayDeps): Relay {
   });
 
   return {
+    ...(commander && { commander }),
     async run(signal) {
       await together(
-        [link, dispatcher, watch, caretaker].map((part) => (abort) => part.run(abort)),
+        [link, dispatcher, watch, caretaker, ...(commander ? [commander] : [])].map(
+          (part) => (abort) => part.run(abort),
+        ),
         signal,
       );
       log.info('relay-stopped', {});

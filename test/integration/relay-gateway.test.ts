@@ -40,7 +40,7 @@ test('a day of a gateway that sends over the relay is accepted once, and staff s
       const relayKeys = [hostSigner(relayPem).publicKey];
       const key = join(folder, SITE, 'site.key');
       const { environment, retry } = site.uplink;
-      const timing = { receiptWithinMs: 1_000, statusEveryMs: 1_000 };
+      const timing = { commands: [], receiptWithinMs: 1_000, statusEveryMs: 1_000 };
       return { ...site, uplink: { kind: 'relay', environment, broker, key, relayKeys, retry, ...timing } };
     },
   });

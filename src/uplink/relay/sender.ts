@@ -1,7 +1,7 @@
 import type { Outbox, QueuedMessage } from '../../buffer/outbox.ts';
 import { type BackoffRule, backoffMs } from '../../core/backoff.ts';
 import { type Failure, failure, OdecetError } from '../../core/failure.ts';
-import type { Message, MessageId, Reason, Receipt } from '../../core/message.ts';
+import type { Message, MessageId, Receipt } from '../../core/message.ts';
 import type { Millis, MonotonicMs, UtcMs } from '../../core/time.ts';
 import { childAbort } from '../../machine/abort.ts';
 import type { Clock } from '../../machine/clock.ts';
@@ -9,6 +9,8 @@ import type { Entropy } from '../../machine/entropy.ts';
 import type { Log } from '../../machine/log.ts';
 import type { Codec, Signer } from '../../machine/signer.ts';
 import { oldestFirst, type Sender, type UplinkAlert } from '../sender.ts';
+import { type ClockSeen, clockSeen } from './clock-seen.ts';
+import { type Ending, endingOf, textOf } from './ending.ts';
 import { isSignedBy } from './frame.ts';
 import { answerOf, headOf, openReceipt, packEnvelope, type RelayReceipt } from './protocol.ts';
 
@@ -43,6 +45,8 @@ export interface RelaySenderDeps {
   readonly alert: (alert: UplinkAlert) => void;
   /** The message no longer needs a person. */
   readonly settled: (message: MessageId) => void;
+  /** How far our clock is from the relay's, as a message that went once and its first receipt tell. */
+  readonly clockSeen?: (seen: ClockSeen) => void;
 }
 
 export interface RelaySender extends Sender {
@@ -50,6 +54,8 @@ export interface RelaySender extends Sender {
   received(payload: Uint8Array): void;
   /** A relay has just connected: it may have missed what went before. */
   relayIsHere(): void;
+  /** Those of these that still wait go now, also what the relay has already: it repeats what it knows. */
+  sendAgain(messages: readonly MessageId[]): void;
 }
 
 /** A message on its way to the relay, for as long as this program runs. */
@@ -62,6 +68,8 @@ interface Passage {
   /** Publications since the last word of the relay. */
   tries: number;
   until: MonotonicMs;
+  /** When it left, where it left once only: what left twice may have been received at the first time. */
+  leftOnceAt?: UtcMs;
 }
 
 /**
@@ -115,6 +123,8 @@ export function createRelaySender(deps: RelaySenderDeps): RelaySender {
     const { number } = await begun(message);
     const passage = passageOf(message);
     passage.tries += 1;
+    if (number === 1 && passage.tries === 1) passage.leftOnceAt = clock.now();
+    else delete passage.leftOnceAt;
     const pauseMs = backoffMs(passage.stored ? ASK_AGAIN : deps.retry, passage.tries, entropy.fraction());
     passage.until = clock.monotonicMs() + (passage.stored ? pauseMs : Math.max(pauseMs, deps.receiptWithinMs));
     try {
@@ -149,11 +159,18 @@ export function createRelaySender(deps: RelaySenderDeps): RelaySender {
       passages.delete(id);
       return;
     }
+    if (stage === 'stored') seeClock(passage, received.head.at);
     // Unknown: the relay keeps the message and goes on asking; here it only is told to people.
     if (!passage.stored || stage === 'unknown') Object.assign(passage, waitedFor(1));
     if (stage === 'unknown')
       alertOnce({ message: id, failure: failure('operator-answer-unknown', textOf(received.head.reasons)) });
     log.info('message-receipt', { message: id, stage });
+  }
+
+  function seeClock(passage: Passage, relayAt: UtcMs): void {
+    const { leftOnceAt } = passage;
+    delete passage.leftOnceAt;
+    if (leftOnceAt !== undefined) deps.clockSeen?.(clockSeen(leftOnceAt, relayAt, clock.now()));
   }
 
   function waitedFor(tries: number): Pick<Passage, 'stored' | 'tries' | 'until'> {
@@ -247,6 +264,13 @@ export function createRelaySender(deps: RelaySenderDeps): RelaySender {
       bringForward(SPREAD_MS);
       bell.abort();
     },
+    sendAgain(messages) {
+      for (const id of messages) {
+        const passage = passages.get(id);
+        if (passage) passage.until = clock.monotonicMs();
+      }
+      bell.abort();
+    },
     async run(signal) {
       let failures = 0;
       while (!signal.aborted) {
@@ -264,24 +288,4 @@ export function createRelaySender(deps: RelaySenderDeps): RelaySender {
     },
     wake: () => bell.abort(),
   };
-}
-
-/** How a try ended, as the outbox keeps it. */
-interface Ending {
-  readonly outcome: 'not-sent' | 'no-answer' | 'answered';
-  readonly detail: string;
-  readonly receipt?: Receipt;
-  readonly problem?: Failure;
-}
-
-function endingOf(receipt: Receipt): Ending {
-  const text = textOf(receipt.reasons);
-  const problem = failure('operator-rejected', `message ${receipt.message}: ${text}`);
-  const detail = `${receipt.verdict}: ${text}`;
-  return { outcome: 'answered', detail, receipt, ...(receipt.verdict === 'rejected' && { problem }) };
-}
-
-function textOf(reasons: readonly Reason[]): string {
-  if (reasons.length === 0) return 'no reason is given';
-  return reasons.map(({ code, type, text }) => [code, type, text].filter(Boolean).join(' ')).join('; ');
 }

@@ -10,6 +10,8 @@ import type { Log } from '../../machine/log.ts';
 import type { Codec, Signer } from '../../machine/signer.ts';
 import type { Sender, UplinkAlert } from '../sender.ts';
 import { alertId, createAlerts } from './alerts.ts';
+import type { ClockSeen } from './clock-seen.ts';
+import type { CommandLine, CommandTaker } from './command-taker.ts';
 import { createLink } from './link.ts';
 import { createRelaySender } from './sender.ts';
 import { RELAY_HERE, type SiteState, topicOf } from './topics.ts';
@@ -24,7 +26,9 @@ export interface RelayWayDeps {
   readonly receiptWithinMs: Millis;
   readonly statusEveryMs: Millis;
   /** What the site says of itself (docs/status.schema.json). */
-  readonly status: () => Promise<object>;
+  readonly status: (clockSeen: ClockSeen | undefined) => Promise<object>;
+  /** Does what a centre asks for; nothing is heard on that topic where it is absent. */
+  readonly taker?: CommandTaker;
   readonly retry: BackoffRule;
   readonly hold?: (message: Message) => Failure | undefined;
   readonly alert: (alert: UplinkAlert) => void;
@@ -33,9 +37,12 @@ export interface RelayWayDeps {
   readonly log: Log;
 }
 
+const COMMAND_ALERT = 'command';
+
 /** A site's side of MQTT: messages up and receipts down, and what staff watch: state, status and alerts. */
 export function createRelayWay(deps: RelayWayDeps): Sender {
-  const { site, clock, log } = deps;
+  const { site, clock, log, taker } = deps;
+  let clockSeen: ClockSeen | undefined;
   const alerts = createAlerts(
     site,
     () => clock.now(),
@@ -53,6 +60,9 @@ export function createRelayWay(deps: RelayWayDeps): Sender {
       deps.alert(alert);
     },
     settled: (message) => alerts.clear(alertId('message', message)),
+    clockSeen(seen) {
+      clockSeen = seen;
+    },
   });
   const state = (word: SiteState) => ({
     topic: topicOf(site, 'state'),
@@ -61,7 +71,7 @@ export function createRelayWay(deps: RelayWayDeps): Sender {
   });
   const statusText = async () => ({
     topic: topicOf(site, 'status'),
-    payload: new TextEncoder().encode(JSON.stringify(await deps.status())),
+    payload: new TextEncoder().encode(JSON.stringify(await deps.status(clockSeen))),
     retain: true,
   });
   const link = createLink({
@@ -70,7 +80,7 @@ export function createRelayWay(deps: RelayWayDeps): Sender {
       clientId: `odecet-site-${site}`,
       clean: false,
       will: state('lost'),
-      subscriptions: [topicOf(site, 'down'), RELAY_HERE],
+      subscriptions: [topicOf(site, 'down'), RELAY_HERE, ...(taker ? [topicOf(site, 'command')] : [])],
       onMessage: async (delivered) => hear(delivered),
     },
     async onConnect(session) {
@@ -79,14 +89,28 @@ export function createRelayWay(deps: RelayWayDeps): Sender {
       await session.publish(await statusText());
       await session.publish(state('ready'));
     },
-    onOnline: () => sender.wake(),
+    onOnline() {
+      sender.wake();
+      taker?.online();
+    },
     onLeave: (session) => session.publish(state('disconnected')),
   });
 
   function hear({ topic, payload }: Delivered): void {
     if (topic === RELAY_HERE) sender.relayIsHere();
     else if (topic === topicOf(site, 'down')) sender.received(payload);
+    else if (topic === topicOf(site, 'command')) taker?.received(payload);
   }
+
+  const commandLine: CommandLine = {
+    isOnline: () => link.isOnline(),
+    say: (payload) => link.publish({ topic: topicOf(site, 'answer'), payload }),
+    sendAgain: (messages) => sender.sendAgain(messages),
+    alert(problem) {
+      if (problem) alerts.raise(COMMAND_ALERT, problem);
+      else alerts.clear(COMMAND_ALERT);
+    },
+  };
 
   async function tellStatus(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
@@ -104,7 +128,12 @@ export function createRelayWay(deps: RelayWayDeps): Sender {
     async run(signal) {
       const failed = new AbortController();
       const either = AbortSignal.any([signal, failed.signal]);
-      const runs = [link.run(either), sender.run(either), tellStatus(either)];
+      const runs = [
+        link.run(either),
+        sender.run(either),
+        tellStatus(either),
+        ...(taker ? [taker.run(commandLine, either)] : []),
+      ];
       for (const run of runs) run.catch((error: unknown) => failed.abort(error));
       await Promise.allSettled(runs);
       await Promise.all(runs);

@@ -1,0 +1,67 @@
+import { z } from 'zod';
+
+/** What the entries of the audit log say: what people decided, and what a centre commanded and got for an answer. */
+
+const substituteText = z.object({
+  at: z.string(),
+  what: z.literal('substitute'),
+  by: z.string(),
+  reason: z.string(),
+  point: z.string(),
+  channel: z.string(),
+  intervals: z.array(
+    z.object({
+      start: z.string(),
+      end: z.string(),
+      before: z.object({ version: z.int(), quality: z.string(), value: z.string().optional() }).optional(),
+      version: z.int(),
+      value: z.string(),
+    }),
+  ),
+});
+
+const commandText = z.object({
+  at: z.string(),
+  what: z.literal('command'),
+  id: z.string(),
+  /** SHA-256 of the signed line. */
+  of: z.string(),
+  relay: z.string(),
+  by: z.string(),
+  kind: z.string(),
+  madeAt: z.string(),
+  expiresAt: z.string(),
+  /** SHA-256 of the body, and the body itself where it is short. */
+  hash: z.string(),
+  body: z.string().optional(),
+  outcome: z.enum(['taken', 'refused']),
+  reason: z.string(),
+  detail: z.string(),
+});
+
+const answerText = z.object({
+  at: z.string(),
+  what: z.literal('answer'),
+  id: z.string(),
+  of: z.string(),
+  outcome: z.enum(['done', 'refused', 'failed']),
+  reason: z.string(),
+  detail: z.string(),
+});
+
+/** Somebody who does not hold the relay's key wrote on the site's topic. */
+const strangerText = z.object({ at: z.string(), what: z.literal('stranger'), detail: z.string() });
+
+const auditTextSchema = z.discriminatedUnion('what', [substituteText, commandText, answerText, strangerText]);
+
+export type AuditText = z.output<typeof auditTextSchema>;
+export type SubstituteText = z.output<typeof substituteText>;
+
+/** Undefined for an entry that cannot be read; `odecet audit` tells of it. */
+export function readAudit(text: string): AuditText | undefined {
+  try {
+    return auditTextSchema.parse(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,87 @@
+import { join, resolve } from 'node:path';
+import { z } from 'zod';
+import { OdecetError } from '../core/failure.ts';
+import { hostAppendLog } from '../host/append-log.ts';
+import type { Log } from '../machine/log.ts';
+import { type FormatPack, loadPack, packId, packProblemText } from '../message/pack.ts';
+import type { Commander, CommandLog } from '../relay/commander.ts';
+import { COMMAND_LOG_FILE, openCommandLog, readCommandHistory } from './command-log.ts';
+import { serveControl } from './control.ts';
+import type { LoadedRelay } from './relay.ts';
+
+/** Where a relay's control socket and its log of commands stand; undefined: nobody can command sites over this relay. */
+export function commandFolder({ config, folder }: LoadedRelay): string | undefined {
+  const named = config.commandFolder ?? (config.store.kind === 'level' ? config.store.folder : undefined);
+  return named === undefined ? undefined : resolve(folder, named);
+}
+
+export interface OpenedCommandLog {
+  readonly log: CommandLog;
+  close(): Promise<void>;
+}
+
+export async function openRelayCommandLog(loaded: LoadedRelay, log: Log): Promise<OpenedCommandLog | undefined> {
+  const folder = commandFolder(loaded);
+  if (folder === undefined) return undefined;
+  const file = hostAppendLog(join(folder, COMMAND_LOG_FILE));
+  const { faults } = await readCommandHistory(file);
+  for (const { number, what } of faults) log.error('audit-broken', { file: COMMAND_LOG_FILE, number, what });
+  return { log: await openCommandLog(file), close: () => file.close() };
+}
+
+const wishSchema = z.looseObject({
+  site: z.string(),
+  kind: z.string(),
+  body: z.string(),
+  by: z.string().max(200),
+  validMs: z.int(),
+});
+
+/** Takes commands from `odecet command` on the same machine, for the user of the relay only. */
+export async function serveCommands(
+  loaded: LoadedRelay,
+  commander: Commander,
+  packs: ReadonlyMap<string, FormatPack>,
+  log: Log,
+): Promise<{ close(): Promise<void> }> {
+  const folder = commandFolder(loaded);
+  if (folder === undefined) return { close: async () => undefined };
+  return serveControl(
+    folder,
+    {
+      async command(request, send, signal) {
+        const { site, kind, body, by, validMs } = wishSchema.parse(request);
+        if (kind === 'pack') refuseForeignPack(body, packs);
+        const tell = (progress: string) => void send({ progress }).catch(() => undefined);
+        return commander.give({ site, kind, body, by, validMs }, tell, signal);
+      },
+    },
+    log,
+  );
+}
+
+const packBody = z.object({ text: z.string() });
+
+/** What the relay cannot read it would refuse from every site. */
+function refuseForeignPack(body: string, packs: ReadonlyMap<string, FormatPack>): void {
+  const loaded = loadPack(packBody.parse(JSON.parse(body)).text, 'the pack');
+  if (loaded.kind === 'problems') throw new OdecetError('pack-invalid', packProblemText(loaded.problems));
+  const id = packId(loaded.pack);
+  if (!packs.has(id))
+    throw new OdecetError(
+      'pack-invalid',
+      `this relay has no ${id} and would refuse its messages; put it below "packs:" of relay.yaml and start the relay again`,
+    );
+}
+
+/** The history of a relay's commands, whether it runs or not. Throws OdecetError usage where it keeps none. */
+export async function relayCommandHistory(loaded: LoadedRelay): ReturnType<typeof readCommandHistory> {
+  const folder = folderOrThrow(loaded);
+  return readCommandHistory(hostAppendLog(join(folder, COMMAND_LOG_FILE)));
+}
+
+export function folderOrThrow(loaded: LoadedRelay): string {
+  const folder = commandFolder(loaded);
+  if (folder !== undefined) return folder;
+  throw new OdecetError('usage', 'relay.yaml names no "commandFolder:", so sites cannot be commanded over this relay');
+}
