@@ -19,10 +19,10 @@ import { type FuzzCase, mutated, randomBytes } from './fuzz.ts';
  * Modbus: a meter's answers, one of a dialogue mutated or replaced by noise, some under a right checksum again, in pieces, in all
  * framings: registers, bits, and an archive behind a selector. A dialogue whose changed answer was not a right one must fail.
  */
-export function modbusFuzz(): FuzzCase {
+export function modbusFuzz(createDriver: typeof createModbusDriver = createModbusDriver): FuzzCase {
   return (random) => {
     // A driver for each case: its transaction ids begin anew, so that a case can be run again by itself.
-    const driver = createModbusDriver();
+    const driver = createDriver();
     const framing = FRAMINGS[random.below(FRAMINGS.length)]!;
     const device: BoundDevice = { config: CONFIG, model: MODEL, framing, zone: 'Europe/Prague' };
     const session = driver.session(device, random.chance(0.5) ? CURRENT : ARCHIVE);
