@@ -5,10 +5,17 @@ import { OdecetError } from '../core/failure.ts';
 import type { Store, StoreOp, StoreRange, StoreSnapshot } from '../machine/store.ts';
 import { codeOf, openError, operationError } from './store-level-error.ts';
 
-const WRITE_BUFFER_BYTES = 4 * 1024 * 1024;
-/** Few tables open and a small cache: LevelDB maps tables into memory, and what it maps counts as the process's own. */
-const OPEN_FILES_MAX = 40;
-const CACHE_BYTES = 4 * 1024 * 1024;
+/** Two of them may be in memory: one that fills, one that is being written to a table. */
+const WRITE_BUFFER_BYTES = 2 * 1024 * 1024;
+const CACHE_BYTES = 1024 * 1024;
+/** LevelDB's least. Half its default, because it maps whole tables into memory. */
+const TABLE_BYTES = 1024 * 1024;
+/**
+ * LevelDB keeps up to 64 tables mapped, whatever it is told (its max_open_files is never below 74), and after some minutes of
+ * scrubbing all of them count as this process's memory. Opened anew it has none: done when so much was read, not often, because
+ * each time what is not yet in a table is written into one.
+ */
+const LET_GO: LetGo = { afterReadBytes: 16 * 1024 * 1024, notWithinMs: 5 * 60 * 1000 };
 /** What opening again may need: the log goes into a table file, and there are a new log and manifest. */
 const ROOM_TO_REOPEN_BYTES = WRITE_BUFFER_BYTES + 1024 * 1024;
 /** Rows are handed over in pieces of this size. */
@@ -17,10 +24,17 @@ const PAGE_ROWS = 1_000;
 
 type Db = ClassicLevel<string, Uint8Array>;
 
+interface LetGo {
+  readonly afterReadBytes: number;
+  readonly notWithinMs: number;
+}
+
 export interface LevelStoreOptions {
   readonly folder: string;
   /** Only the first install says true. A folder that holds parts of a store is refused even then. */
   readonly create?: boolean;
+  /** When the database is opened anew to let its mapped tables go; other than usual in tests. */
+  readonly letGo?: LetGo;
 }
 
 /**
@@ -29,10 +43,10 @@ export interface LevelStoreOptions {
  *
  * Throws OdecetError store-missing, store-locked, store-damaged, store-full or store-unreadable.
  */
-export async function openLevelStore({ folder, create = false }: LevelStoreOptions): Promise<Store> {
+export async function openLevelStore({ folder, create = false, letGo = LET_GO }: LevelStoreOptions): Promise<Store> {
   const isThere = await exists(join(folder, 'CURRENT'));
   if (!isThere) await refuseUnlessNew(folder, create);
-  return new LevelStore(folder, await openDb(folder, !isThere));
+  return new LevelStore(folder, letGo, await openDb(folder, !isThere));
 }
 
 async function refuseUnlessNew(folder: string, create: boolean): Promise<void> {
@@ -52,8 +66,8 @@ async function openDb(folder: string, createIfMissing: boolean): Promise<Db> {
     keyEncoding: 'utf8',
     valueEncoding: 'view',
     writeBufferSize: WRITE_BUFFER_BYTES,
-    maxOpenFiles: OPEN_FILES_MAX,
     cacheSize: CACHE_BYTES,
+    maxFileSize: TABLE_BYTES,
     createIfMissing,
   });
   try {
@@ -71,42 +85,61 @@ async function openDb(folder: string, createIfMissing: boolean): Promise<Db> {
  */
 class LevelStore implements Store {
   readonly #folder: string;
+  readonly #letGo: LetGo;
   #db: Db;
   #torn = false;
+  #openedAt = performance.now();
+  #bytesRead = 0;
+  #snapshots = 0;
+  readonly #reads = new Set<Promise<unknown>>();
+  #reopening: Promise<void> | undefined;
   #bytesWritten = 0;
   #closed = false;
   #lastWrite: Promise<void> = Promise.resolve();
 
-  constructor(folder: string, db: Db) {
+  constructor(folder: string, letGo: LetGo, db: Db) {
     this.#folder = folder;
+    this.#letGo = letGo;
     this.#db = db;
   }
 
   async get(key: string): Promise<Uint8Array | undefined> {
-    const value = await this.#guard(() => this.#db.get(key));
-    return value && plainBytes(value);
+    const value = await this.#read((db) => db.get(key));
+    if (!value) return undefined;
+    this.#bytesRead += value.length;
+    return plainBytes(value);
   }
 
   async getMany(keys: readonly string[]): Promise<(Uint8Array | undefined)[]> {
-    const values = await this.#guard(() => this.#db.getMany([...keys]));
-    return values.map((value) => value && plainBytes(value));
+    const values = await this.#read((db) => db.getMany([...keys]));
+    return values.map((value) => {
+      this.#bytesRead += value?.length ?? 0;
+      return value && plainBytes(value);
+    });
   }
 
-  range(range: StoreRange): Promise<[string, Uint8Array][]> {
-    return this.#guard(() => rowsOf(this.#db, range));
+  async range(range: StoreRange): Promise<[string, Uint8Array][]> {
+    const rows = await this.#read((db) => rowsOf(db, range));
+    for (const [, value] of rows) this.#bytesRead += value.length;
+    return rows;
   }
 
   async snapshot(): Promise<StoreSnapshot> {
+    while (this.#reopening) await this.#reopening.catch(() => undefined);
     const db = this.#db;
     const snapshot = db.snapshot();
+    this.#snapshots += 1;
     return {
       range: (range) => this.#guard(() => rowsOf(db, range, snapshot)),
-      close: () => snapshot.close(),
+      close: async () => {
+        this.#snapshots -= 1;
+        await snapshot.close();
+      },
     };
   }
 
   compact({ gte, lt }: Pick<StoreRange, 'gte' | 'lt'>): Promise<void> {
-    return this.#guard(() => this.#db.compactRange(gte, lt));
+    return this.#read((db) => db.compactRange(gte, lt));
   }
 
   bytesWritten(): number {
@@ -140,7 +173,8 @@ class LevelStore implements Store {
   }
 
   async #write(ops: readonly StoreOp[]): Promise<void> {
-    if (this.#torn) await this.#reopen();
+    if (this.#torn) await this.#openAnew();
+    else if (this.#hasMuchMapped() && (await this.#hasRoom())) await this.#openAnew();
     try {
       await this.#guard(() =>
         this.#db.batch(
@@ -157,15 +191,50 @@ class LevelStore implements Store {
     for (const op of ops) this.#bytesWritten += op.key.length + (op.kind === 'put' ? op.value.length : 0);
   }
 
-  /** While there is no room for it the old database stays open, so that reading goes on. */
-  async #reopen(): Promise<void> {
-    if (this.#closed) throw new OdecetError('store-io', `${this.#folder}: the store is closed`);
+  #hasMuchMapped(): boolean {
+    const { afterReadBytes, notWithinMs } = this.#letGo;
+    const isDue = performance.now() - this.#openedAt >= notWithinMs;
+    return isDue && this.#bytesRead >= afterReadBytes && this.#snapshots === 0;
+  }
+
+  async #hasRoom(): Promise<boolean> {
     const { bavail, bsize } = await statfs(this.#folder);
-    if (bavail * bsize < ROOM_TO_REOPEN_BYTES)
+    return bavail * bsize >= ROOM_TO_REOPEN_BYTES;
+  }
+
+  /** While there is no room for it the old database stays open, so that reading goes on. Called by the one writer. */
+  async #openAnew(): Promise<void> {
+    if (this.#closed) throw new OdecetError('store-io', `${this.#folder}: the store is closed`);
+    if (!(await this.#hasRoom()))
       throw new OdecetError('store-full', `${this.#folder}: fewer than ${ROOM_TO_REOPEN_BYTES} bytes free; make room`);
+    // Set before what is awaited: whoever comes to read from now on waits.
+    this.#reopening = this.#replaceDb().finally(() => {
+      this.#reopening = undefined;
+    });
+    await this.#reopening;
+  }
+
+  async #replaceDb(): Promise<void> {
+    await Promise.allSettled(this.#reads);
+    // What fails from here on leaves no open database: the next write tries again.
+    this.#torn = true;
     await this.#db.close();
     this.#db = await openDb(this.#folder, false);
     this.#torn = false;
+    this.#bytesRead = 0;
+    this.#openedAt = performance.now();
+  }
+
+  /** Reads wait while the database is opened anew, and that waits for those that have begun. */
+  async #read<T>(work: (db: Db) => Promise<T>): Promise<T> {
+    while (this.#reopening) await this.#reopening.catch(() => undefined);
+    const reading = this.#guard(() => work(this.#db));
+    this.#reads.add(reading);
+    try {
+      return await reading;
+    } finally {
+      this.#reads.delete(reading);
+    }
   }
 
   async #guard<T>(work: () => Promise<T>): Promise<T> {

@@ -30,6 +30,34 @@ storeContract({
   },
 });
 
+const AT_EVERY_WRITE = { afterReadBytes: 0, notWithinMs: 0 };
+storeContract({
+  name: 'host (LevelDB), opened anew before every write',
+  run: async (body) => {
+    const folder = newFolder();
+    await body({ open: (create = false) => openLevelStore({ folder, create, letGo: AT_EVERY_WRITE }) });
+  },
+});
+
+it('LevelDB that is opened anew is read meanwhile as if nothing happened', async () => {
+  const store = await openLevelStore({ folder: newFolder(), create: true, letGo: AT_EVERY_WRITE });
+  await store.batch([row('a')]);
+  const wrong: unknown[] = [];
+  let writing = true;
+  const reading = [1, 2, 3].map(async () => {
+    while (writing) {
+      const rows = await store.range({ gte: 'a', lt: 'b' }).catch((error: unknown) => String(error));
+      if (rows.length !== 1 || (await store.get('a'))?.length !== 100) wrong.push(rows);
+    }
+  });
+  for (let n = 0; n < 20; n++) await store.batch([row(`k${n}`)]);
+  writing = false;
+  await Promise.all(reading);
+  expect(wrong).toEqual([]);
+  expect(await store.range({ gte: 'k', lt: 'l' })).toHaveLength(20);
+  await store.close();
+});
+
 function simSubject(name: string, latencyMs: number) {
   storeContract({
     name,
@@ -161,13 +189,36 @@ describe('the simulated disk', () => {
     const { world, disk } = newDisk(1);
     await world.run(async () => {
       const store = await disk.open(true);
-      disk.failNext('store-io');
       disk.failNext('store-full');
-      await expect(store.batch([row('a')])).rejects.toMatchObject({ failure: { code: 'store-io' } });
       await expect(store.batch([row('a')])).rejects.toMatchObject({ failure: { code: 'store-full' } });
       expect(await store.get('a')).toBeUndefined();
       await store.batch([row('a')]);
       expect(await store.get('a')).toBeDefined();
+    });
+  });
+
+  it('may have a batch that it failed to write, and never part of one', async () => {
+    const outcomes = new Set<string>();
+    for (let seed = 0; seed < 30; seed++) {
+      const { world, disk } = newDisk(seed);
+      await world.run(async () => {
+        const store = await disk.open(true);
+        disk.failNext('store-io');
+        await expect(store.batch([row('a'), row('b')])).rejects.toMatchObject({ failure: { code: 'store-io' } });
+        outcomes.add((await store.getMany(['a', 'b'])).map((value) => value !== undefined).join());
+      });
+    }
+    expect([...outcomes].sort()).toEqual(['false,false', 'true,true']);
+  });
+
+  it('fails reads when told to', async () => {
+    const { world, disk } = newDisk(1);
+    await world.run(async () => {
+      const store = await disk.open(true);
+      disk.failReads(2);
+      await expect(store.get('a')).rejects.toMatchObject({ failure: { code: 'store-io' } });
+      await expect(store.range({ gte: '', lt: 'z' })).rejects.toMatchObject({ failure: { code: 'store-io' } });
+      expect(await store.get('a')).toBeUndefined();
     });
   });
 
