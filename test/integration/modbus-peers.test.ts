@@ -1,9 +1,10 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { execFile, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import type modbusSerial from 'modbus-serial';
 import { afterEach, describe, expect, test } from 'vitest';
 import { createModbusDriver } from '../../drivers/modbus/index.ts';
@@ -19,12 +20,14 @@ import { hostClock } from '../../src/host/clock.ts';
 import { tcpLine } from '../../src/host/line-tcp.ts';
 import { modbusMeter } from '../../src/sim/meter/modbus-meter.ts';
 import type { RegisterImage, SimTable } from '../../src/sim/meter/registers.ts';
+import { hasProgram, ptyPort } from '../kit/pty.ts';
 
 /**
  * Independent programs at the other end: pymodbus serves ASCII frames, modbus-serial serves and asks in TCP and RTU frames. All four
  * reading functions and the writing of a selector, both ways.
  */
 
+const run = promisify(execFile);
 const PYTHON = '/usr/bin/python3';
 const hasPymodbus = spawnSync(PYTHON, ['-c', 'import pymodbus.framer.ascii_framer, pymodbus.server']).status === 0;
 
@@ -214,6 +217,52 @@ describe('modbus-serial asks our simulated meter', () => {
     await expect(client.readHoldingRegisters(5_000, 1)).rejects.toThrow('Illegal data address');
   });
 });
+
+const hasLibmodbus = spawnSync(PYTHON, ['-c', 'import ctypes; ctypes.CDLL("libmodbus.so.5")']).status === 0;
+
+describe.skipIf(!hasLibmodbus)(
+  'libmodbus asks our simulated meter (skipped where Debian package libmodbus5 is not installed)',
+  () => {
+    const CALLS = [
+      ['coil', 3, 2],
+      ['discrete', 9, 2],
+      ['holding', 10, 2],
+      ['input', 20, 1],
+      ['write', SELECTOR, 5],
+      ['write-many', SELECTOR, [6]],
+      ['write', 10, 1],
+      ['holding', 5_000, 1],
+    ];
+    const TOLD = [[1, 0], [0, 1], [0x0012, 0xd687], [0xfb2e], [5], [6], 'Illegal data address', 'Illegal data address'];
+    const WRITTEN = [
+      [SELECTOR, 5],
+      [SELECTOR, 6],
+    ];
+    const asked = async (kind: 'rtu' | 'tcp', where: string): Promise<unknown> => {
+      const script = join(import.meta.dirname, '../peers/libmodbus_master.py');
+      const { stdout } = await run(PYTHON, [script, kind, where, String(UNIT), JSON.stringify(CALLS)]);
+      return JSON.parse(stdout);
+    };
+
+    test('over TCP: functions 1 to 4, 6 and 16, and exceptions', async () => {
+      const { port, written } = await simulated('modbus-tcp');
+      expect(await asked('tcp', String(port))).toEqual(TOLD);
+      expect(written).toEqual(WRITTEN);
+    });
+
+    test.skipIf(!hasProgram('socat'))(
+      'over RTU on a serial port: functions 1 to 4, 6 and 16, and exceptions (skipped where socat is missing)',
+      async () => {
+        const { port, written } = await simulated('modbus-rtu');
+        const pty = await ptyPort(port);
+        tidy.push(() => pty.remove());
+        expect(await asked('rtu', pty.path)).toEqual(TOLD);
+        expect(written).toEqual(WRITTEN);
+      },
+      20_000,
+    );
+  },
+);
 
 /** The simulated meter on a loopback socket. */
 async function simulated(framing: 'modbus-tcp' | 'modbus-rtu') {

@@ -1,11 +1,13 @@
 import { execFile, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import type modbusSerial from 'modbus-serial';
 import { afterEach, describe, expect, test } from 'vitest';
 import { createModbusDriver } from '../../drivers/modbus/index.ts';
 import { deviceLibrary, loadDeviceModel } from '../../src/app/device-files.ts';
@@ -22,7 +24,15 @@ import { tcpLine } from '../../src/host/line-tcp.ts';
 import type { Line } from '../../src/machine/line.ts';
 import { hasProgram, ptyPair, ptyPort } from '../kit/pty.ts';
 
-/** Independent programs at the other end of serial lines: pymodbus as a meter, mbpoll and libmodbus as masters, ser2net between. */
+/**
+ * Independent programs at the other end of serial lines: pymodbus as a meter, mbpoll, libmodbus and modbus-serial as masters, ser2net
+ * between.
+ */
+
+// Its types tell of an export that Node does not see.
+const ModbusSerial = createRequire(import.meta.url)('modbus-serial') as new () => InstanceType<
+  typeof modbusSerial.default
+>;
 
 const run = promisify(execFile);
 const PYTHON = '/usr/bin/python3';
@@ -45,14 +55,14 @@ function hasPython(code: string): boolean {
   return spawnSync(PYTHON, ['-c', code]).status === 0;
 }
 
-test.skipIf(!needs([], ['import pymodbus.server, serial_asyncio']))(
-  'pymodbus as an RTU meter on a serial port (skipped where python3-pymodbus, python3-serial-asyncio or socat are missing)',
-  async () => {
+test.skipIf(!needs([], ['import pymodbus.server, serial_asyncio'])).each(['rtu', 'ascii'] as const)(
+  'pymodbus as a meter on a serial port, %s (skipped where python3-pymodbus, python3-serial-asyncio or socat are missing)',
+  async (framing) => {
     const pair = await ptyPair();
     tidy.push(() => pair.remove());
-    await started([join(PEERS, 'rtu_server.py'), pair.b, String(UNIT)], 'ready');
+    await started([join(PEERS, 'serial_server.py'), framing, pair.b, String(UNIT)], 'ready');
     const line = serialAt(pair.a);
-    const device = bound(counterAt('holding', 17), 'modbus-rtu');
+    const device = bound(counterAt('holding', 17), `modbus-${framing}`);
     // It says that it is ready before it listens.
     for (let tries = 5; tries > 0 && !(await read(line, device, 1)).ok; tries--) await delay(200);
     const end = await read(line, device, 20);
@@ -90,17 +100,32 @@ describe('our simulated meter, asked by others', () => {
       const { port, index } = await startMeter('modbus-rtu');
       const pty = await ptyPort(port);
       tidy.push(() => pty.remove());
-      const master = join(PEERS, 'libmodbus_master.py');
-      const { stdout } = await run(PYTHON, [master, pty.path, String(UNIT), String(ENERGY_IMPORT), '2']);
-      const [high = 0, low = 0] = JSON.parse(stdout) as number[];
-      const view = new DataView(new ArrayBuffer(4));
-      view.setUint16(0, high);
-      view.setUint16(2, low);
-      expect(view.getFloat32(0)).toBe(index);
+      const calls = JSON.stringify([['input', ENERGY_IMPORT, 2]]);
+      const { stdout } = await run(PYTHON, [join(PEERS, 'libmodbus_master.py'), 'rtu', pty.path, String(UNIT), calls]);
+      const [[high = 0, low = 0] = []] = JSON.parse(stdout) as number[][];
+      expect(floatOf([high, low])).toBe(index);
     },
     30_000,
   );
 });
+
+test.skipIf(!hasSocat)(
+  'modbus-serial asks our simulated meter in ASCII frames on a serial port (skipped where socat is missing)',
+  async () => {
+    const { port, index } = await startMeter('modbus-ascii');
+    const pty = await ptyPort(port);
+    tidy.push(() => pty.remove());
+    const client = new ModbusSerial();
+    client.setID(UNIT);
+    client.setTimeout(5_000);
+    await client.connectAsciiSerial(pty.path, { baudRate: 9_600, parity: 'even' });
+    tidy.push(() => new Promise<void>((resolve) => client.close(() => resolve())));
+    const { data } = await client.readInputRegisters(ENERGY_IMPORT, 2);
+    expect(floatOf(data)).toBe(index);
+    await expect(client.readInputRegisters(5_000, 2)).rejects.toThrow('Illegal data address');
+  },
+  30_000,
+);
 
 test.skipIf(!needs(['ser2net']))(
   'our meter on a serial port behind ser2net, read by us (skipped where ser2net or socat are missing)',
@@ -115,6 +140,13 @@ test.skipIf(!needs(['ser2net']))(
   },
   30_000,
 );
+
+function floatOf([high = 0, low = 0]: readonly number[]): number {
+  const view = new DataView(new ArrayBuffer(4));
+  view.setUint16(0, high);
+  view.setUint16(2, low);
+  return view.getFloat32(0);
+}
 
 /** Input registers as a big-endian float, counted from 0, once. */
 const MBPOLL = ['-a', String(UNIT), '-0', '-r', String(ENERGY_IMPORT), '-c', '1', '-t', '3:float', '-B', '-1', '-q'];
