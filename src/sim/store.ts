@@ -17,8 +17,10 @@ export interface SimDiskOptions {
 export interface SimDisk {
   /** Opens the store. Throws store-missing or store-locked, as the real one. @param create only at the first install */
   open(create?: boolean): Promise<Store>;
-  /** The next batches fail; nothing of them is kept. */
+  /** The next batches fail: of one that finds no room nothing is kept, one that fails may be there all the same. */
   failNext(code: WriteFailure, times?: number): void;
+  /** The next reads fail. */
+  failReads(times: number): void;
   /** From now on the disk takes no more than this; undefined = no limit. */
   limit(bytesMax: number | undefined): void;
   /**
@@ -52,6 +54,7 @@ class ImaginedDisk implements SimDisk {
   #bytes = 0;
   #bytesMax: number | undefined;
   readonly #failures: WriteFailure[] = [];
+  #readFailures = 0;
   #underWay: Write[] = [];
   #user: ImaginedStore | undefined;
 
@@ -72,6 +75,10 @@ class ImaginedDisk implements SimDisk {
 
   failNext(code: WriteFailure, times = 1): void {
     for (let n = 0; n < times; n++) this.#failures.push(code);
+  }
+
+  failReads(times: number): void {
+    this.#readFailures += times;
   }
 
   limit(bytesMax: number | undefined): void {
@@ -108,6 +115,7 @@ class ImaginedDisk implements SimDisk {
   /** Resolves when the batch is on the disk; never when the power goes before. */
   write(ops: readonly StoreOp[]): Promise<void> {
     const failure = this.#failures.shift() ?? (this.#hasRoom(ops) ? undefined : 'store-full');
+    if (failure === 'store-io' && this.#random.chance(0.5)) this.#apply(ops);
     if (failure) return Promise.reject(new OdecetError(failure, 'simulated disk'));
     if (this.#latencyMs === 0) {
       this.#apply(ops);
@@ -119,6 +127,13 @@ class ImaginedDisk implements SimDisk {
       this.#onWrite(ops);
       this.#timers.after(this.#latencyMs, () => this.#finish(write));
     });
+  }
+
+  /** Throws where a read is to fail. */
+  beforeRead(): void {
+    if (this.#readFailures === 0) return;
+    this.#readFailures--;
+    throw new OdecetError('store-io', 'simulated disk: a sector cannot be read');
   }
 
   leave(): void {
@@ -166,15 +181,15 @@ class ImaginedStore implements Store {
   }
 
   get(key: string): Promise<Uint8Array | undefined> {
-    return this.#whileOpen(() => this.#rows.get(key)?.slice());
+    return this.#reading(() => this.#rows.get(key)?.slice());
   }
 
   getMany(keys: readonly string[]): Promise<(Uint8Array | undefined)[]> {
-    return this.#whileOpen(() => keys.map((key) => this.#rows.get(key)?.slice()));
+    return this.#reading(() => keys.map((key) => this.#rows.get(key)?.slice()));
   }
 
   range(range: StoreRange): Promise<[string, Uint8Array][]> {
-    return this.#whileOpen(() => page(this.#rows, range).map(([key, value]) => [key, value.slice()]));
+    return this.#reading(() => page(this.#rows, range).map(([key, value]) => [key, value.slice()]));
   }
 
   batch(ops: readonly StoreOp[]): Promise<void> {
@@ -200,6 +215,13 @@ class ImaginedStore implements Store {
 
   die(): void {
     this.#state = 'dead';
+  }
+
+  #reading<T>(work: () => T): Promise<T> {
+    return this.#whileOpen(() => {
+      this.#disk.beforeRead();
+      return work();
+    });
   }
 
   async #whileOpen<T>(work: () => T | Promise<T>): Promise<T> {

@@ -1,7 +1,4 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { marketDaySpan, shiftDay } from '../../core/calendar.ts';
-import { OdecetError } from '../../core/failure.ts';
 import { eicCheckCharacter, gs1CheckDigit } from '../../core/identifier.ts';
 import type { Commodity } from '../../core/interval.ts';
 import { HOUR_MS, isoUtc, type MarketDay, MINUTE_MS, type UtcMs } from '../../core/time.ts';
@@ -9,11 +6,10 @@ import type { BoundDevice } from '../../device/bound.ts';
 import type { LineConfig } from '../../device/line-config.ts';
 import type { DeviceModel } from '../../device/model.ts';
 import { type Site, siteSchema } from '../../device/site.ts';
-import { type FormatPack, loadPack } from '../../message/pack.ts';
+import type { FormatPack } from '../../message/pack.ts';
 import type { Park, ParkMeter } from '../../sim/meter/park.ts';
 import type { Random } from '../../sim/random.ts';
-import { deviceLibrary, loadDeviceModel } from '../device-files.ts';
-import { PROJECT_FOLDER } from '../project.ts';
+import { formatPacks, modelOf } from './shipped-files.ts';
 
 /** A whole site out of a seed: what the gateway is told, and what really stands there. */
 export interface ImaginedSite {
@@ -41,6 +37,8 @@ const ZONE = 'Europe/Prague';
 const HEAT = '10.6649';
 /** A round of the scrubber takes a day or two at most, as it does of a real store at a hundred times the rate. */
 const SCRUB_PER_SECOND = 0.1;
+/** A meter fills it within two or three days. */
+const SMALL_DISK_BYTES = 250_000;
 /** So short that samples are given up even in a short run. */
 const SAMPLES_DAYS = 2;
 /** Archives reach back before the first reading, and a wrong clock may ask for what was before that. */
@@ -131,6 +129,8 @@ export interface SiteWish {
   readonly start: UtcMs;
   readonly days: number;
   readonly firstDay: MarketDay;
+  /** The declared size is smaller than a site file may say, so that it is reached within days. */
+  readonly isDiskSmall: boolean;
   /** How often samples are taken between the boundaries. */
   readonly sampleEveryMs: number;
 }
@@ -141,7 +141,9 @@ export function imagineSite(seed: number, wish: SiteWish, random: Random): Imagi
     imagineMeter(n, KINDS[(n + seed) % KINDS.length]!, wish, lines, random),
   );
   const park: Park = { seed, zone: ZONE, start: wish.start - HISTORY_MS, meters };
-  const site = siteSchema.parse(siteOf(meters, lines, wish));
+  const parsed = siteSchema.parse(siteOf(meters, lines, wish));
+  const storage = wish.isDiskSmall ? { ...parsed.storage, maxBytes: SMALL_DISK_BYTES * wish.points } : parsed.storage;
+  const site = { ...parsed, storage };
   const devices = new Map(
     meters.map(({ device, model, framing }) => [device.id, { config: device, model, framing, zone: ZONE }]),
   );
@@ -260,39 +262,4 @@ function siteOf(meters: readonly ImaginedMeter[], lines: readonly ImaginedLine[]
       operatorCertificates: ['none.crt'],
     },
   };
-}
-
-const models = new Map<string, DeviceModel>();
-
-/** Read once: two hundred seeds in a row use the same few files. */
-function modelOf({ model: name, digits }: Kind): DeviceModel {
-  const known = models.get(name);
-  if (known) return known;
-  const file = loadDeviceModel(name, deviceLibrary([join(PROJECT_FOLDER, 'device-config')]));
-  const model =
-    digits === undefined
-      ? file
-      : {
-          ...file,
-          readings: file.readings.map((reading) => (reading.kind === 'counter' ? { ...reading, digits } : reading)),
-        };
-  models.set(name, model);
-  return model;
-}
-
-let packs: ReadonlyMap<Commodity, FormatPack> | undefined;
-
-function formatPacks(): ReadonlyMap<Commodity, FormatPack> {
-  packs ??= new Map([
-    ['gas', packFile('ote/gasdat')],
-    ['electricity', packFile('ote/cdsdata')],
-  ]);
-  return packs;
-}
-
-function packFile(name: string): FormatPack {
-  const file = join(PROJECT_FOLDER, 'format-packs', `${name}.yaml`);
-  const loaded = loadPack(readFileSync(file, 'utf8'), file);
-  if (loaded.kind === 'pack') return loaded.pack;
-  throw new OdecetError('pack-invalid', file);
 }

@@ -35,6 +35,8 @@ export interface SimReport extends Findings {
 }
 
 const ZONE = 'Europe/Prague';
+/** Of a run that came to no end. */
+const NOTHING_FOUND = { intervals: 0, accepted: 0, lost: 0, doubled: 0, wrong: 0, unexplained: 0, explained: {} };
 const POINTS = 6;
 const DAY_MS = 24 * HOUR_MS;
 /** The weather is calm at the start, and at the end so long that everything can be made good. */
@@ -64,6 +66,7 @@ export async function simulate(options: SimOptions, monotonicMs: () => number): 
     start,
     days: Math.ceil((end - start) / DAY_MS),
     firstDay: marketDayOf('electricity', start, ZONE),
+    isDiskSmall: options.faults.includes('store-full') && seed % 3 === 0,
     sampleEveryMs: options.faults.length === 0 ? HOUR_MS : SAMPLE_EVERY_MS,
   };
   const site = imagineSite(seed, wish, random.fork('site'));
@@ -98,7 +101,7 @@ export async function simulate(options: SimOptions, monotonicMs: () => number): 
     diskLatencyMs: options.faults.length === 0 ? 0 : DISK_LATENCY_MS,
     onFault,
   });
-  const findings = await world.run(async () => {
+  const whole = async (): Promise<Findings> => {
     await life.boot();
     for (const episode of episodes) {
       await pause(world, Math.max(0, episode.start - trueNow()));
@@ -118,6 +121,10 @@ export async function simulate(options: SimOptions, monotonicMs: () => number): 
       trace,
       broken,
     });
+  };
+  const findings = await world.run(whole).catch((error: unknown) => {
+    onFault(`the run came to no end: ${error instanceof Error ? error.stack : String(error)}`);
+    return { ...NOTHING_FOUND, broken };
   });
   const isBroken = findings.broken.length > 0;
   return {

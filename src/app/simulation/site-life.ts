@@ -204,6 +204,7 @@ export function liveOn(parts: SiteLifeParts): SiteLife {
       case 'store-io':
         trace.count(kind);
         disk.failNext('store-io', 1 + Math.floor(8 * force * force));
+        disk.failReads(Math.floor(6 * where));
         vital.failNext(1 + Math.floor(3 * choice));
         return;
       case 'bit-flip': {
