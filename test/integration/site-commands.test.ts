@@ -1,0 +1,234 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { stringify } from 'yaml';
+import { type Mosquitto, startMosquitto } from '../../scripts/rehearsal/mosquitto.ts';
+import { type Supervised, supervise } from '../../scripts/rehearsal/processes.ts';
+import { clockText } from '../../src/app/clock.ts';
+import { enroll } from '../../src/app/enroll.ts';
+import { PROJECT_FOLDER } from '../../src/app/project.ts';
+import type { Site } from '../../src/device/site.ts';
+import { hostSigner, newKeyPem } from '../../src/host/signer.ts';
+import { runProgram } from '../kit/program.ts';
+import { type LogLine, lastWords, layOut, type Rehearsal, siteText } from '../kit/rehearsal.ts';
+
+/** Commands from `odecet command` to a real relay, over a real Mosquitto, to a real gateway with simulated meters. */
+const PATH = `${process.env.PATH ?? ''}:/usr/sbin`;
+const hasMosquitto = spawnSync('mosquitto', ['-h'], { env: { ...process.env, PATH } }).error === undefined;
+const SITE = 'demo-park';
+const PATIENCE_MS = 60_000;
+
+let folder: string;
+let broker: Mosquitto;
+let rehearsal: Rehearsal;
+let relay: Supervised;
+let gateway: Supervised;
+const programs: Supervised[] = [];
+const relayLog: LogLine[] = [];
+
+/** The site with a change, as the text of a file. */
+const changed = (change: (site: Site) => Site) => siteText(change(rehearsal.site));
+const siteFile = () => readFile(join(rehearsal.folder, 'site.yaml'), 'utf8');
+
+async function laidOut(): Promise<void> {
+  const relayPem = newKeyPem();
+  await writeFile(join(folder, 'relay.key'), relayPem);
+  let direct: Extract<Site['uplink'], { kind: 'direct' }> | undefined;
+  rehearsal = await layOut({
+    day: '2026-03-11',
+    scale: 1,
+    meters: ['corrector-boilers', 'meter-hall-1'],
+    change(site) {
+      if (site.uplink.kind !== 'direct') throw new Error('the demo sends directly');
+      direct = site.uplink;
+      const { environment, retry } = site.uplink;
+      const relayKeys = [hostSigner(relayPem).publicKey];
+      const uplink: Site['uplink'] = {
+        kind: 'relay',
+        environment,
+        broker: { url: broker.url, mqtt: '5' },
+        key: join(folder, SITE, 'site.key'),
+        relayKeys,
+        commands: ['read', 'resend', 'backfill', 'site-file'],
+        retry,
+        receiptWithinMs: 1_000,
+        statusEveryMs: 1_000,
+      };
+      return { ...site, uplink };
+    },
+  });
+  const senders = [rehearsal.site.market.gas!.sender.id, rehearsal.site.market.electricity!.sender.id];
+  await enroll({ site: SITE, registry: join(folder, 'registry.yaml'), senders, out: join(folder, SITE), csr: false });
+  const { kind: _, retry, ...operator } = direct!;
+  const inSite = (name: string) => join(rehearsal.folder, name);
+  const pair = ({ certificate, key }: { certificate: string; key: string }) => ({
+    certificate: inSite(certificate),
+    key: inSite(key),
+  });
+  const relayYaml = {
+    relay: 'centre-1',
+    key: 'relay.key',
+    registry: 'registry.yaml',
+    packs: [join(PROJECT_FOLDER, 'format-packs', 'ote')],
+    broker: { url: broker.url },
+    store: { kind: 'level', folder: 'data' },
+    retry,
+    senders: senders.map((id) => ({
+      ...operator,
+      id,
+      tls: { ...pair(operator.tls), trust: operator.tls.trust.map(inSite) },
+      seal: pair(operator.seal),
+      operatorCertificates: operator.operatorCertificates.map(inSite),
+    })),
+  };
+  await writeFile(join(folder, 'relay.yaml'), stringify(relayYaml));
+}
+
+function heardIn(lines: readonly LogLine[], event: string): () => boolean {
+  return () => lines.some((line) => line.event === event);
+}
+
+async function command(...args: string[]) {
+  const all = ['command', ...args, '--config', join(folder, 'relay.yaml'), '--json', '--by', 'test'];
+  const ended = await runProgram(all, PATIENCE_MS);
+  const answer: unknown = ended.stdout === '' ? undefined : JSON.parse(ended.stdout);
+  return { ...ended, answer };
+}
+
+async function newSiteFile(name: string, text: string): Promise<string> {
+  await writeFile(join(folder, name), text);
+  return join(folder, name);
+}
+
+describe.skipIf(!hasMosquitto)('commands to a site', () => {
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'odecet-commands-'));
+    broker = await startMosquitto();
+    await laidOut();
+    const clock = ['--clock', clockText(rehearsal.setting)];
+    const args = ['relay', '--config', join(folder, 'relay.yaml'), ...clock];
+    relay = supervise('relay', args, join(rehearsal.folder, 'logs'), (line) => relayLog.push(line));
+    gateway = rehearsal.startGateway();
+    programs.push(rehearsal.startMeters(), relay, gateway);
+    const within = { timeout: PATIENCE_MS };
+    await vi.waitUntil(heardIn(relayLog, 'broker-connected'), within);
+    await vi.waitUntil(heardIn(rehearsal.gatewayLog, 'broker-connected'), within);
+    await vi.waitUntil(() => rehearsal.gatewayLog.filter(({ event }) => event === 'round-kept').length >= 2, within);
+  }, 2 * PATIENCE_MS);
+
+  afterAll(async () => {
+    await Promise.all(programs.map((program) => program.stop()));
+    await broker?.stop();
+    await rehearsal?.remove();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  test('read now: values with the bytes behind them', async () => {
+    const { status, answer, stderr } = await command(SITE, 'read', 'meter-hall-1');
+    expect(status, stderr).toBe(0);
+    expect(stderr).toContain('works on it');
+    expect(answer).toMatchObject({
+      outcome: 'done',
+      result: {
+        device: 'meter-hall-1',
+        values: expect.arrayContaining([expect.objectContaining({ raw: expect.any(String) })]),
+      },
+    });
+  });
+
+  test('what the site file does not allow is refused, and so is a device that is not there', async () => {
+    expect(await command(SITE, 'diagnose')).toMatchObject({ status: 40, answer: { reason: 'not-allowed' } });
+    expect(await command(SITE, 'read', 'meter-none')).toMatchObject({ status: 40, answer: { reason: 'bad-body' } });
+    expect(await command('site-none', 'read', 'x')).toMatchObject({ status: 2 });
+  });
+
+  test('backfill reads the archive of a point', async () => {
+    const point = rehearsal.site.points.find(({ device }) => device === 'corrector-boilers')!.code;
+    const args = ['backfill', point, '--from', '2026-03-10T10:00Z', '--to', '2026-03-10T14:00Z'];
+    expect(await command(SITE, ...args)).toMatchObject({
+      status: 0,
+      answer: { outcome: 'done', result: { device: 'corrector-boilers', dialogues: 1 } },
+    });
+  });
+
+  test('a site file with an error in it is refused, with the place', async () => {
+    const before = await siteFile();
+    const file = await newSiteFile('wrong.yaml', before.replace('capacity:', 'capacitty:'));
+    const { status, stderr } = await command(SITE, 'site-file', file);
+    expect(status).toBe(40);
+    expect(stderr).toContain('capacitty');
+    expect(await siteFile()).toBe(before);
+  });
+
+  test('a site file that changes the way to the centre is refused', async () => {
+    const text = changed((site) => ({ ...site, uplink: { ...site.uplink, environment: 'production' } }));
+    const { status, stderr } = await command(SITE, 'site-file', await newSiteFile('way.yaml', text));
+    expect({ status, says: stderr.includes('it changes uplink') }).toEqual({ status: 40, says: true });
+  });
+
+  test(
+    'a good site file is tried, kept, and the one before is kept beside it',
+    async () => {
+      const before = await siteFile();
+      const text = changed((site) => ({ ...site, collect: { ...site.collect, everyMs: 2_000 } }));
+      const { status, stderr } = await command(
+        SITE,
+        'site-file',
+        await newSiteFile('good.yaml', text),
+        '--within',
+        '40',
+      );
+      expect(status, `${stderr}\n${await lastWords(rehearsal, 'gateway')}`).toBe(0);
+      expect(await siteFile()).toBe(text);
+      expect(await readFile(join(rehearsal.folder, 'site.yaml.before'), 'utf8')).toBe(before);
+    },
+    2 * PATIENCE_MS,
+  );
+
+  test(
+    'a site file with which a meter is not read is rolled back by itself, also when the power goes meanwhile',
+    async () => {
+      const before = await siteFile();
+      const text = changed((site) => ({
+        ...site,
+        devices: site.devices.map((device) => (device.id === 'meter-hall-1' ? { ...device, address: 77 } : device)),
+      }));
+      const ending = command(SITE, 'site-file', await newSiteFile('bad.yaml', text), '--within', '10');
+      await expect.poll(siteFile, { timeout: PATIENCE_MS }).toBe(text);
+      gateway.kill();
+      const { status, stderr } = await ending;
+      expect(stderr).toContain('meter-hall-1 was not read');
+      expect(status).toBe(41);
+      expect(await siteFile()).toBe(before);
+      expect(await command(SITE, 'read', 'meter-hall-1')).toMatchObject({ status: 0 });
+    },
+    2 * PATIENCE_MS,
+  );
+
+  test('everything stands in both logs, chained', async () => {
+    const centre = await command('--list');
+    expect(centre).toMatchObject({ status: 0, answer: { whole: true } });
+    const { commands } = centre.answer as { commands: { kind: string; outcome: string; by: string }[] };
+    expect(commands.map(({ kind, outcome }) => `${kind} ${outcome}`)).toEqual([
+      'read done',
+      'diagnose refused',
+      'read refused',
+      'backfill done',
+      'site-file refused',
+      'site-file refused',
+      'site-file done',
+      'site-file failed',
+      'read done',
+    ]);
+    const audit = await runProgram(['audit', '--config', join(rehearsal.folder, 'site.yaml'), '--json'], PATIENCE_MS);
+    const { whole, entries } = JSON.parse(audit.stdout) as { whole: boolean; entries: { said: { what: string } }[] };
+    const count = (what: string) => entries.filter(({ said }) => said.what === what).length;
+    expect({ whole, commands: count('command'), strangers: count('stranger') }).toEqual({
+      whole: true,
+      commands: commands.length,
+      strangers: 0,
+    });
+  });
+});
