@@ -41,7 +41,7 @@ build_program() {
     return
   fi
   echo 'building ...' >&2
-  (cd "$ROOT" && node node_modules/typescript/bin/tsc -p tsconfig.build.json) || fail 'the build failed'
+  (cd "$ROOT" && node node_modules/typescript/bin/tsc -p tsconfig.build.json && node dist/scripts/bundle.js) || fail 'the build failed'
   touch "$stamp"
 }
 
@@ -50,3 +50,6 @@ prepare() {
   locked install install_dependencies
   locked build build_program
 }
+
+# A gateway shares a small box for years: little memory before speed (docs/performance.md, Memory). The same as in its systemd unit.
+GATEWAY_NODE_OPTIONS=(--max-semi-space-size=1 --optimize-for-size)

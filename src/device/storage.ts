@@ -26,6 +26,6 @@ export const storageSchema = z
     maxBytes: z.int().min(20_000_000).default(2_000_000_000),
     retention,
     /** How many records a second are looked at again, also a part of one; 0 = none. */
-    scrubPerSecond: z.number().min(0).max(100_000).default(100),
+    scrubPerSecond: z.number().min(0).max(100_000).default(20),
   })
   .prefault({});

@@ -103,7 +103,12 @@ async function drainOver(buffer: Buffer, pack: FormatPack, folder: string, port:
   });
   const credentials = await loadOperatorCredentials(operator, folder);
   const clock = hostClock();
-  const way = operatorWay({ operator, credentials, packOf: sitePackOf({ packs: new Map([[pack.commodity, pack]]) }), clock });
+  const way = operatorWay({
+    operator,
+    credentials,
+    packOf: sitePackOf({ packs: new Map([[pack.commodity, pack]]) }),
+    clock,
+  });
   const stop = new AbortController();
   const sent: string[] = [];
   const sender = createSender({
