@@ -14,12 +14,18 @@ export { applicationReset, baudSwitch, linkReset, MBUS_BAUDS, type MbusTarget } 
 export { type ShownRecord, type ShownTelegram, showTelegram } from './show.ts';
 export { type Decoded, decodeTelegram, type MbusTelegram } from './telegram.ts';
 
-const links = new LinkMemory();
+/**
+ * M-Bus (EN 13757-2 and -3), meters on primary and secondary addresses. A gateway has one of its own: it knows the links of its
+ * meters from one dialogue to the next.
+ */
+export function createMbusDriver(): FieldDriver<BoundDevice> {
+  const links = new LinkMemory();
+  return {
+    protocol: 'mbus',
+    // A frame carries no transaction id: a late answer looks like the answer to the next request.
+    reopenAfterTimeout: () => true,
+    session: (device, request) => new MbusSession(device, request, links),
+  };
+}
 
-/** M-Bus (EN 13757-2 and -3), meters on primary and secondary addresses. */
-export const mbusDriver: FieldDriver<BoundDevice> = {
-  protocol: 'mbus',
-  // A frame carries no transaction id: a late answer looks like the answer to the next request.
-  reopenAfterTimeout: () => true,
-  session: (device, request) => new MbusSession(device, request, links),
-};
+export const mbusDriver: FieldDriver<BoundDevice> = createMbusDriver();

@@ -14,6 +14,8 @@ export interface KnownLink {
 
 /** Older than this a frame count bit is not built on: a reset costs little where readings are rare. */
 const TRUST_MS_MAX: Millis = 60 * SECOND_MS;
+/** More meters than any gateway has; beyond it all links are forgotten. */
+const METERS_MAX = 4_096;
 
 /**
  * The frame count bit of each meter from one dialogue to the next, so that SND_NKE need not come before every reading
@@ -23,18 +25,31 @@ const TRUST_MS_MAX: Millis = 60 * SECOND_MS;
  * that begins soon, while nobody else can have spoken to the meter; it is taken out when that session begins and put back when
  * it has succeeded. What then comes must have the meter's next access number (EN 13757-7:2018, 7.5.4: one more with each answer,
  * the same in a repetition). A meter of which that once was not true is reset before each reading from then on.
+ *
+ * One meter may be two devices, by its primary and by its secondary address, and share one bit between them (ABB's do): a link is
+ * known only to the device that heard the meter last.
  */
 export class LinkMemory {
   readonly #links = new WeakMap<BoundDevice, KnownLink>();
   readonly #distrusted = new WeakSet<BoundDevice>();
+  /** Id -> who heard it last. */
+  readonly #heardBy = new Map<string, BoundDevice>();
 
   /** The link as it is known, for the one session that asks. */
   take(device: BoundDevice, request: ReadRequest): KnownLink | undefined {
     const link = this.#links.get(device);
     this.#links.delete(device);
     if (!link || request.want !== 'current' || !request.unbroken) return undefined;
+    if (this.#heardBy.get(link.id) !== device) return undefined;
     const ageMs = request.now - link.at;
     return ageMs >= 0 && ageMs <= TRUST_MS_MAX ? link : undefined;
+  }
+
+  /** To be told of every answer, whatever becomes of it. */
+  heard(device: BoundDevice, { id }: MbusHeader): void {
+    if (id === undefined) return;
+    if (this.#heardBy.size >= METERS_MAX) this.#heardBy.clear();
+    this.#heardBy.set(id, device);
   }
 
   /** After a good dialogue of one telegram. @param frameCountBit of the REQ_UD2 that was answered */

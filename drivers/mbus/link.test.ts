@@ -9,7 +9,7 @@ import type { SimulatedMeter } from '../../src/sim/meter/mbus-meter.ts';
 import { converse } from './bus.testkit.ts';
 import { hex } from './hex.ts';
 import { mbusDriver } from './index.ts';
-import { boundDevice } from './mbus.testkit.ts';
+import { boundDevice, unhex } from './mbus.testkit.ts';
 
 /** The frame count bit from one dialogue to the next, and that an old telegram never passes for a new one. */
 
@@ -97,13 +97,30 @@ describe('SND_NKE is left out where the link is known', () => {
   });
 });
 
+it('one meter that is two devices and has one bit for both: neither takes the answer to the other again', () => {
+  const byPrimary = boundDevice([VOLUME]);
+  const bySecondary = boundDevice([VOLUME], { config: { address: 253, secondary: '12345678' } });
+  // As ABB's A43 and A44 do it: what is said to 253 counts as said to the primary address.
+  const bus = mbusBus([meter()]);
+  const oneBit: SimulatedMeter = (request, now) => {
+    const reset = unhex('1040014116');
+    if (request[2] === 0xfd && request[1] === 0x40) return bus(reset, now);
+    if (request[0] === 0x68) return Uint8Array.of(0xe5);
+    return bus(request[2] === 0xfd ? unhex(request[1] === 0x7b ? REQ_SET : REQ_CLEAR) : request, now);
+  };
+  expect(read(byPrimary, oneBit, current(1)).told).toBe('1');
+  expect(read(byPrimary, oneBit, current(2)).told).toBe('2');
+  expect(read(bySecondary, oneBit, current(3)).told).toBe('3');
+  expect(read(byPrimary, oneBit, current(4))).toEqual({ sent: [SND_NKE, REQ_SET], told: '4' });
+});
+
 describe('an answer that does not show to be the next one', () => {
   it('is thrown away: the last telegram again, after another master had set the bit', () => {
     const [device, bus] = [boundDevice([VOLUME]), mbusBus([meter()])];
     read(device, bus, current(1));
     read(device, bus, current(2));
     // Another master: its reset and its request make the bit that comes next the one that it used.
-    for (const text of [SND_NKE, REQ_SET, REQ_CLEAR, REQ_SET]) bus(bytesOf(text), NOW + 3 * SECOND);
+    for (const text of [SND_NKE, REQ_SET, REQ_CLEAR, REQ_SET]) bus(unhex(text), NOW + 3 * SECOND);
     expect(read(device, bus, current(4))).toEqual({ sent: [REQ_SET, SND_NKE, REQ_SET], told: '4' });
   });
 
@@ -118,7 +135,7 @@ describe('an answer that does not show to be the next one', () => {
     const device = boundDevice([VOLUME]);
     read(device, mbusBus([meter()]), current(1));
     const other = mbusBus([meter({ id: '87654321' })]);
-    for (const text of [SND_NKE, REQ_SET]) other(bytesOf(text), NOW);
+    for (const text of [SND_NKE, REQ_SET]) other(unhex(text), NOW);
     expect(read(device, other, current(2)).sent).toEqual([REQ_CLEAR, SND_NKE, REQ_SET]);
   });
 });
@@ -162,7 +179,3 @@ describe('on a line that loses and spoils', () => {
     return answer;
   }
 });
-
-function bytesOf(text: string): Uint8Array {
-  return Uint8Array.from(text.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
-}

@@ -126,6 +126,7 @@ export class MbusSession implements Session {
     const decoded = decodeFrame(frame, this.#device.decrypt);
     if (!decoded.ok) return this.#missed(decoded.failure);
     const { telegram } = decoded;
+    this.#links.heard(this.#device, telegram.header);
     if (this.#last && !isNext(telegram.header, this.#last)) return this.#askAnew();
     this.#last = undefined;
     const refused = this.#add(telegram);

@@ -1,4 +1,4 @@
-import { mbusDriver } from '../../drivers/mbus/index.ts';
+import { createMbusDriver } from '../../drivers/mbus/index.ts';
 import { createModbusDriver } from '../../drivers/modbus/index.ts';
 import type { Buffer } from '../buffer/index.ts';
 import { createBell } from '../collect/bell.ts';
@@ -73,7 +73,7 @@ export function createGateway(parts: GatewayParts): Gateway {
   const { loaded, buffer, clock, entropy, log } = parts;
   const { site } = loaded;
   const points = planPoints(site, loaded.devices);
-  const drivers = new Map([mbusDriver, createModbusDriver()].map((driver) => [driver.protocol, driver]));
+  const drivers = new Map([createMbusDriver(), createModbusDriver()].map((driver) => [driver.protocol, driver]));
   const collector = assembleCollector(parts, points, drivers);
   const supply = parts.heat ?? siteHeat(site);
   const profiler = createProfiler({ site, points, buffer, clock, heatOn: supply.on });

@@ -1,4 +1,4 @@
-import { mbusDriver } from '../../../drivers/mbus/index.ts';
+import { createMbusDriver } from '../../../drivers/mbus/index.ts';
 import { createModbusDriver } from '../../../drivers/modbus/index.ts';
 import type { LineTraits } from '../../../src/collect/bus.ts';
 import { createCollector } from '../../../src/collect/collector.ts';
@@ -41,7 +41,7 @@ export interface CollectionParts {
 export function collectorOf({ lines, settings, onRound, clock, entropy, boundaryMinutes }: CollectionParts) {
   return createCollector({
     lines: lines.map((line, n) => ({ id: `line-${n}`, ...line })),
-    drivers: new Map([mbusDriver, createModbusDriver()].map((driver) => [driver.protocol, driver])),
+    drivers: new Map([createMbusDriver(), createModbusDriver()].map((driver) => [driver.protocol, driver])),
     settings,
     boundaryMinutes: () => boundaryMinutes,
     gaps: async () => [],
