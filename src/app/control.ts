@@ -150,11 +150,14 @@ async function* partsOf(
   request: GatewayRequest,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<unknown, unknown> {
+  const lines = createInterface({ input: socket });
+  // A socket that is destroyed has no end that readline would see.
+  socket.once('close', () => lines.close());
   const leave = () => socket.destroy();
   signal?.addEventListener('abort', leave, { once: true });
   try {
     socket.write(`${JSON.stringify(request)}\n`);
-    for await (const line of createInterface({ input: socket })) {
+    for await (const line of lines) {
       const said = answerSchema.parse(JSON.parse(line));
       if ('done' in said) return said.done;
       if ('failed' in said) throw new OdecetError(codeOf(said.failed.code), said.failed.detail);

@@ -29,6 +29,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<() => Command>>> = {
   scan: async () => (await import('./scan.ts')).scanCommand,
   listen: async () => (await import('./listen.ts')).listenCommand,
   replay: async () => (await import('./replay.ts')).replayCommand,
+  setup: async () => (await import('./setup.ts')).setupCommand,
   relay: async () => (await import('./relay.ts')).relayCommand,
   command: async () => (await import('./command.ts')).commandCommand,
   enroll: async () => (await import('./enroll.ts')).enrollCommand,

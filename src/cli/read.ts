@@ -7,7 +7,7 @@ import { OdecetError } from '../core/failure.ts';
 import type { LineConfig } from '../device/site.ts';
 import { hostClock } from '../host/clock.ts';
 import { openNew } from './out-file.ts';
-import { printReading } from './reading.ts';
+import { printReading, readingJson } from './reading.ts';
 import { stopSignal } from './signal.ts';
 
 interface ReadOptions {
@@ -32,7 +32,7 @@ export function readCommand(): Command {
       const line = loaded.devices.get(id)?.config.line;
       const lineConfig = loaded.site.lines.find((each) => each.id === line);
       if (out !== undefined && lineConfig) await keep(out, lineConfig, reading.passed);
-      if (json) process.stdout.write(`${JSON.stringify(reading)}\n`);
+      if (json) process.stdout.write(`${readingJson(reading)}\n`);
       else printReading(reading, raw === true);
       if (reading.error) throw new OdecetError(reading.error.code, reading.error.detail);
     });

@@ -1,5 +1,6 @@
 import { spacedHex } from '../app/field/tap.ts';
 import type { ToldReading } from '../app/field/told.ts';
+import { isoUtc } from '../core/time.ts';
 import { printTable } from './table.ts';
 
 /** One reading for people; what passed on the line above it where asked for. */
@@ -12,4 +13,9 @@ export function printReading(reading: ToldReading, withRaw: boolean): void {
   if (serial !== undefined) process.stdout.write(`serial number ${serial}\n`);
   if (clock !== undefined) process.stdout.write(`the meter's clock shows ${clock}\n`);
   for (const { code, detail } of unusable) process.stdout.write(`not usable: ${detail} [${code}]\n`);
+}
+
+/** The same for other programs; `more` is what the command knows beside it. */
+export function readingJson({ passed, ...reading }: ToldReading, more: object = {}): string {
+  return JSON.stringify({ ...reading, passed: passed.map((each) => ({ ...each, at: isoUtc(each.at) })), ...more });
 }

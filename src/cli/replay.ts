@@ -1,12 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { Command } from 'commander';
+import { deviceOf } from '../app/field/line.ts';
 import { parseRecording } from '../app/field/recording.ts';
 import { replay } from '../app/field/replay.ts';
 import { spacedHex } from '../app/field/tap.ts';
 import { withMeterKeys } from '../app/meter-keys.ts';
 import { loadSite } from '../app/site-files.ts';
 import { OdecetError } from '../core/failure.ts';
-import { printReading } from './reading.ts';
+import { printReading, readingJson } from './reading.ts';
 
 interface ReplayOptions {
   readonly config: string;
@@ -25,14 +26,9 @@ export function replayCommand(): Command {
     .option('--json', 'print JSON')
     .action(async (id: string, file: string, { config, raw, json }: ReplayOptions) => {
       const loaded = loadSite(config);
-      const device = (await withMeterKeys(loaded)).get(id);
-      if (!device)
-        throw new OdecetError(
-          'usage',
-          `${config} has no device "${id}"; it has ${[...loaded.devices.keys()].join(', ')}`,
-        );
+      const device = deviceOf({ ...loaded, devices: await withMeterKeys(loaded) }, id);
       const { reading, notRecorded } = await replay(parseRecording(await textOf(file), file), device);
-      if (json) process.stdout.write(`${JSON.stringify({ ...reading, notRecorded })}\n`);
+      if (json) process.stdout.write(`${readingJson(reading, { notRecorded })}\n`);
       else {
         printReading(reading, raw === true);
         for (const hex of notRecorded) process.stdout.write(`the recording has no request ${spacedHex(hex)}\n`);

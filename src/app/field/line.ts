@@ -1,6 +1,7 @@
 import { type Bus, createBus } from '../../collect/bus.ts';
 import { OdecetError } from '../../core/failure.ts';
-import { didYouMean } from '../../core/guess.ts';
+import { hint } from '../../core/guess.ts';
+import type { BoundDevice } from '../../device/bound.ts';
 import type { LineConfig } from '../../device/site.ts';
 import { type LineLock, lineLock, lockedLine } from '../../host/line-lock.ts';
 import { tcpLine } from '../../host/line-tcp.ts';
@@ -14,7 +15,14 @@ export function lineConfigOf({ site, file }: Pick<LoadedSite, 'site' | 'file'>, 
   const line = site.lines.find((each) => each.id === id);
   if (line) return line;
   const ids = site.lines.map((each) => each.id);
-  throw new OdecetError('usage', `${file} has no line "${id}"; it has ${ids.join(', ')} ${didYouMean(id, ids)}`.trim());
+  throw new OdecetError('usage', `${file} has no line "${id}"; it has ${ids.join(', ')}${hint(id, ids)}`);
+}
+
+export function deviceOf({ devices, file }: Pick<LoadedSite, 'devices' | 'file'>, id: string): BoundDevice {
+  const device = devices.get(id);
+  if (device) return device;
+  const ids = [...devices.keys()];
+  throw new OdecetError('usage', `${file} has no device "${id}"; it has ${ids.join(', ')}${hint(id, ids)}`);
 }
 
 /** The line of the real machine, not open yet. The serial port's library is loaded only where there is one. */

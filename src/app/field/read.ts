@@ -1,12 +1,11 @@
 import { mbusDriver } from '../../../drivers/mbus/index.ts';
 import { modbusDriver } from '../../../drivers/modbus/index.ts';
-import { OdecetError } from '../../core/failure.ts';
 import type { Clock } from '../../machine/clock.ts';
 import { askGateway } from '../control.ts';
 import { withMeterKeys } from '../meter-keys.ts';
 import type { LoadedSite } from '../site-files.ts';
 import { stateFolder } from '../state.ts';
-import { lineConfigOf, withLine } from './line.ts';
+import { deviceOf, lineConfigOf, withLine } from './line.ts';
 import { readTold, type ToldReading } from './told.ts';
 
 /**
@@ -20,17 +19,14 @@ export async function readLive(
   clock: Clock,
   signal: AbortSignal,
 ): Promise<ToldReading> {
-  if (!loaded.devices.has(id)) {
-    const ids = [...loaded.devices.keys()].join(', ');
-    throw new OdecetError('usage', `${loaded.file} has no device "${id}"; it has ${ids}`);
-  }
+  deviceOf(loaded, id);
   const asked = await askGateway(stateFolder(loaded), { do: 'read', device: id });
   // The gateway is of this program's own release or refuses to know the request.
   return asked ? (asked.done as ToldReading) : readHere(loaded, id, clock, signal);
 }
 
 async function readHere(loaded: LoadedSite, id: string, clock: Clock, signal: AbortSignal): Promise<ToldReading> {
-  const device = (await withMeterKeys(loaded)).get(id)!;
+  const device = deviceOf({ ...loaded, devices: await withMeterKeys(loaded) }, id);
   const config = lineConfigOf(loaded, device.config.line);
   const driver = device.model.protocol === 'mbus' ? mbusDriver : modbusDriver;
   return withLine(config, `read ${id}`, clock, signal, (line) => readTold(line, device, driver, clock, signal));
