@@ -15,13 +15,16 @@ import type { Clock } from '../machine/clock.ts';
 import type { Entropy } from '../machine/entropy.ts';
 import type { Line } from '../machine/line.ts';
 import type { Log } from '../machine/log.ts';
+import type { ClockSeen } from '../uplink/relay/clock-seen.ts';
 import type { UplinkAlert } from '../uplink/sender.ts';
 import { createCloser, firstDayOf } from './closer.ts';
 import type { Desk } from './desk.ts';
 import { gapsOf } from './gaps.ts';
 import { type HeatSupply, siteHeat } from './heat.ts';
 import { createHeatPass } from './heat-stage.ts';
+import { createLastAnswer, type LastAnswer } from './last-answer.ts';
 import { createMaintenance, type Maintenance, type MaintenanceParts } from './maintenance.ts';
+import { createOldestOpen } from './oldest-open.ts';
 import { type PointPlan, planPoints } from './plan.ts';
 import { createProfiler } from './profiler.ts';
 import { programVersion } from './project.ts';
@@ -60,6 +63,7 @@ export interface Gateway {
   run(signal: AbortSignal): Promise<void>;
   status(): CollectorStatus;
   readonly maintenance: Pick<Maintenance, 'status'>;
+  readonly lastAnswer: () => Promise<LastAnswer | undefined>;
   /** Where people's questions are answered while it runs. */
   readonly desk: Desk;
   /** Does a person's work on a line between its dialogues, see Collector. */
@@ -78,12 +82,11 @@ export function createGateway(parts: GatewayParts): Gateway {
   const supply = parts.heat ?? siteHeat(site);
   const profiler = createProfiler({ site, points, buffer, clock, heatOn: supply.on });
   const closer = createCloser({ ...parts, ...loaded, points, profiler });
-  const status = () =>
-    siteStatus(
-      { box: NO_BOX, certificates: [], ...parts, site: site.site, version: programVersion(), points },
-      collector.status(),
-      clock.now(),
-    );
+  const lastAnswer = createLastAnswer(buffer, site.zone, () => clock.now());
+  const oldestOpen = createOldestOpen({ ...parts, site, points });
+  const told = { box: NO_BOX, certificates: [], ...parts, site: site.site, points, lastAnswer, oldestOpen };
+  const status = (clockSeen: ClockSeen | undefined) =>
+    siteStatus({ ...told, version: programVersion(), clockSeen }, collector.status(), clock.now());
   const sender = wayOf(parts, status);
   const bells = { readings: createBell(), intervals: createBell() };
   const heat = {
@@ -96,6 +99,7 @@ export function createGateway(parts: GatewayParts): Gateway {
   return {
     status: collector.status,
     maintenance,
+    lastAnswer,
     ask: collector.ask,
     drivers,
     desk: { site, points, buffer, heatOn: supply.on, now: () => clock.now(), alone: profiler.alone },

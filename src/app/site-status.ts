@@ -3,7 +3,10 @@ import type { CollectorStatus } from '../collect/round.ts';
 import type { Interval } from '../core/interval.ts';
 import { HOUR_MS, isoUtc, MINUTE_MS, type UtcMs } from '../core/time.ts';
 import type { Box } from '../machine/box.ts';
+import type { ClockSeen } from '../uplink/relay/clock-seen.ts';
 import type { SiteStatus } from '../uplink/relay/status.ts';
+import type { LastAnswer } from './last-answer.ts';
+import type { OpenInterval } from './oldest-open.ts';
 import type { PointPlan } from './plan.ts';
 
 export interface SiteStatusParts {
@@ -12,6 +15,9 @@ export interface SiteStatusParts {
   readonly points: readonly PointPlan[];
   readonly buffer: Buffer;
   readonly box: Box;
+  readonly lastAnswer: () => Promise<LastAnswer | undefined>;
+  readonly oldestOpen: (now: UtcMs) => Promise<OpenInterval | undefined>;
+  readonly clockSeen: ClockSeen | undefined;
   readonly certificates: readonly { readonly name: string; readonly validTo: UtcMs }[];
 }
 
@@ -19,8 +25,10 @@ const DAY_MS = 24 * HOUR_MS;
 
 /** What the site tells of itself over MQTT. */
 export async function siteStatus(parts: SiteStatusParts, collector: CollectorStatus, now: UtcMs): Promise<SiteStatus> {
-  const { site, version, buffer, points, certificates } = parts;
-  const waiting = await buffer.outbox.waiting();
+  const { site, version, buffer, points, certificates, clockSeen } = parts;
+  const waiting = await buffer.outbox.heads();
+  const lastAnswer = await parts.lastAnswer();
+  const oldestInterval = await parts.oldestOpen(now);
   const days = waiting.map(({ message }) => message.day).sort();
   return {
     v: 1,
@@ -28,6 +36,7 @@ export async function siteStatus(parts: SiteStatusParts, collector: CollectorSta
     at: isoUtc(now),
     version,
     box: await parts.box.facts(),
+    ...(clockSeen && { clock: { ...clockSeen, at: isoUtc(clockSeen.at) } }),
     lines: collector.lines.map(({ line, isOpen, dialogues, errors }) => ({
       line,
       isOpen,
@@ -51,6 +60,8 @@ export async function siteStatus(parts: SiteStatusParts, collector: CollectorSta
     outbox: {
       depth: waiting.length,
       ...(days[0] !== undefined && { oldestDay: days[0] }),
+      ...(oldestInterval && { oldestInterval }),
+      ...(lastAnswer && { lastAnswer }),
       messages: waiting.map(({ message, state, attempts }) => ({
         message: message.id,
         day: message.day,
@@ -63,7 +74,7 @@ export async function siteStatus(parts: SiteStatusParts, collector: CollectorSta
 }
 
 async function lastDay(
-  { code, minutes }: PointPlan,
+  { code, minutes, watch }: PointPlan,
   channel: Interval['channel'],
   buffer: Buffer,
   now: UtcMs,
@@ -75,5 +86,5 @@ async function lastDay(
   for (const { quality } of intervals) qualities[quality] = (qualities[quality] ?? 0) + 1;
   const expected = DAY_MS / length;
   const gaps = expected - intervals.length + (qualities.missing ?? 0);
-  return { point: code, channel, expected, gaps, qualities };
+  return { point: code, device: watch.device, channel, expected, gaps, qualities };
 }

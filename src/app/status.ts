@@ -3,6 +3,7 @@ import type { MessageId, MessageState } from '../core/message.ts';
 import { isoUtc, type UtcMs } from '../core/time.ts';
 import type { Folder } from '../machine/folder.ts';
 import type { Gateway } from './gateway.ts';
+import type { LastAnswer } from './last-answer.ts';
 import type { StorageStatus } from './maintenance.ts';
 import type { LoadedSite } from './site-files.ts';
 import type { State } from './state.ts';
@@ -13,13 +14,15 @@ export interface GatewayStatus extends CollectorStatus {
   readonly at: string;
   readonly waiting: readonly { readonly message: MessageId; readonly state: MessageState; readonly attempts: number }[];
   readonly storage: StorageStatus;
+  /** What the operator said last; absent while it said nothing. */
+  readonly lastAnswer?: LastAnswer;
 }
 
 export const STATUS_FILE = 'status.json';
 
 export async function readStatus(
   loaded: Pick<LoadedSite, 'site'>,
-  gateway: Pick<Gateway, 'status' | 'maintenance'>,
+  gateway: Pick<Gateway, 'status' | 'maintenance' | 'lastAnswer'>,
   { buffer }: Pick<State, 'buffer'>,
   now: UtcMs,
 ): Promise<GatewayStatus> {
@@ -29,7 +32,15 @@ export async function readStatus(
     attempts,
   }));
   const storage = await gateway.maintenance.status();
-  return { site: loaded.site.site, at: isoUtc(now), ...gateway.status(), waiting, storage };
+  const lastAnswer = await gateway.lastAnswer();
+  return {
+    site: loaded.site.site,
+    at: isoUtc(now),
+    ...gateway.status(),
+    waiting,
+    storage,
+    ...(lastAnswer && { lastAnswer }),
+  };
 }
 
 /** A status that cannot be written is no reason to stop: the next one follows in seconds. */

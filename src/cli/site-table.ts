@@ -1,7 +1,8 @@
 import Table from 'cli-table3';
 import pc from 'picocolors';
 import { loadBroker } from '../app/broker.ts';
-import { createSiteView, type SiteView } from '../app/site-view.ts';
+import type { LastAnswer } from '../app/last-answer.ts';
+import { createSiteView, type SeenSite, type SiteView } from '../app/site-view.ts';
 import { OdecetError } from '../core/failure.ts';
 import { isoUtc } from '../core/time.ts';
 import { hostClock } from '../host/clock.ts';
@@ -56,24 +57,61 @@ export async function showSites(options: BrokerOptions): Promise<void> {
 
 function tableText(view: SiteView, now: number): string {
   const sites = view.sites();
-  const head = ['site', 'state', 'said', 'outbox', 'oldest day', 'devices ok', 'gaps 24 h', 'clock', 'alerts'];
+  const head = [
+    'site',
+    'state',
+    'said',
+    'outbox',
+    'oldest not accepted',
+    'last answer',
+    'devices ok',
+    'gaps 24 h',
+    'clock',
+    'alerts',
+  ];
   const table = new Table({ head, style: { head: [], border: [] } });
   for (const { site, state, status, alerts } of sites) {
     const good = status?.devices?.filter(({ failuresInRow }) => failuresInRow === 0).length;
+    const lastAnswer = status?.outbox?.lastAnswer;
     const gaps = status?.points?.reduce((sum, point) => sum + point.gaps, 0);
     table.push([
       site,
       state === 'ready' ? pc.green(state) : pc.red(state),
       status?.at ?? '',
       String(status?.outbox?.depth ?? ''),
-      status?.outbox?.oldestDay ?? '',
+      oldestText(status?.outbox),
+      lastAnswer ? answerText(lastAnswer) : '',
       status?.devices ? `${good}/${status.devices.length}` : '',
       gaps === undefined ? '' : gaps === 0 ? '0' : pc.yellow(String(gaps)),
-      status?.box?.ntpSynchronised === false ? pc.yellow('not synchronised') : '',
+      clockText(status),
       alerts.map(({ id, code }) => pc.red(`${id} ${code}`)).join('\n'),
     ]);
   }
   return `${isoUtc(now)}  ${sites.length} sites\n${table.toString()}`;
+}
+
+type Status = NonNullable<SeenSite['status']>;
+
+function oldestText(outbox: Status['outbox']): string {
+  const interval = outbox?.oldestInterval;
+  return interval ? `${interval.start} ${interval.point}` : (outbox?.oldestDay ?? '');
+}
+
+function clockText(status: Status | undefined): string {
+  const offset = status?.clock && `${(status.clock.offsetMs / 1000).toFixed(1)} s`;
+  const unsure = status?.box?.ntpSynchronised === false && pc.yellow('not synchronised');
+  return [offset, unsure].filter(Boolean).join('\n');
+}
+
+/** What the operator said last, in a few words. */
+export function answerText({
+  verdict,
+  day,
+  at,
+  reasons,
+}: Pick<LastAnswer, 'verdict' | 'day' | 'at' | 'reasons'>): string {
+  const said = verdict === 'accepted' ? pc.green(verdict) : pc.red(`${verdict} ${reasons}`);
+  return `${said}, day ${day}, ${at}`;
 }
 
 export function isBrokerOptions(options: { broker?: string }): options is BrokerOptions {

@@ -6,7 +6,7 @@ import { type GatewayStatus, STATUS_FILE } from '../app/status.ts';
 import { OdecetError } from '../core/failure.ts';
 import { isoUtc } from '../core/time.ts';
 import { hostFolder } from '../host/folder.ts';
-import { type BrokerOptions, isBrokerOptions, showSites } from './site-table.ts';
+import { answerText, type BrokerOptions, isBrokerOptions, showSites } from './site-table.ts';
 import { printTable } from './table.ts';
 
 type StatusOptions = { readonly config?: string; readonly json?: true } & Partial<BrokerOptions>;
@@ -35,6 +35,7 @@ export function statusCommand(): Command {
       process.stdout.write(
         `${status.site} at ${status.at}: ${status.waiting.length} messages wait, ${status.roundsWaiting} rounds not yet kept\n`,
       );
+      process.stdout.write(`last answer: ${status.lastAnswer ? answerText(status.lastAnswer) : 'none yet'}\n`);
       printTable(status.lines.map(lineRow));
       printTable(
         status.devices.map(

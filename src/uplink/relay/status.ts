@@ -17,6 +17,8 @@ export const siteStatusSchema = z.object({
     temperatureC: z.number().optional(),
     ntpSynchronised: z.boolean().optional(),
   }),
+  /** The site's clock minus the relay's, from the last message that the relay acknowledged at its first coming. */
+  clock: z.object({ offsetMs: whole, uncertaintyMs: whole, at: instant }).optional(),
   lines: z.array(z.object({ line: z.string(), isOpen: z.boolean(), dialogues: whole, errors: whole })),
   devices: z.array(
     z.object({
@@ -35,6 +37,7 @@ export const siteStatusSchema = z.object({
   points: z.array(
     z.object({
       point: z.string(),
+      device: z.string(),
       channel: z.string(),
       expected: whole,
       /** Intervals that are not there, or of quality `missing`. */
@@ -44,8 +47,21 @@ export const siteStatusSchema = z.object({
   ),
   outbox: z.object({
     depth: whole,
-    /** The oldest market day that is not accepted. */
+    /** The oldest market day that waits in it. */
     oldestDay: z.string().optional(),
+    /** The oldest interval that is over and not accepted, whether a message has it or not; looked for 45 days back. */
+    oldestInterval: z.object({ point: z.string(), channel: z.string(), start: instant }).optional(),
+    /** What the operator said last, about whatever message. */
+    lastAnswer: z
+      .object({
+        message: z.string(),
+        commodity: z.enum(['gas', 'electricity']),
+        day: z.string(),
+        verdict: z.enum(['accepted', 'rejected', 'unknown']),
+        at: instant,
+        reasons: z.string(),
+      })
+      .optional(),
     messages: z.array(z.object({ message: z.string(), day: z.string(), state: z.string(), attempts: whole })),
   }),
   certificates: z.array(z.object({ name: z.string(), daysLeft: whole })),

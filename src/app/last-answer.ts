@@ -1,0 +1,59 @@
+import type { Buffer } from '../buffer/index.ts';
+import { marketDayOf, shiftDay } from '../core/calendar.ts';
+import type { Commodity } from '../core/interval.ts';
+import { isoUtc, type UtcMs } from '../core/time.ts';
+
+/** Answers to messages about days further back are history. */
+const DAYS_BACK = 45;
+
+/** What the operator said last, about whatever message. */
+export interface LastAnswer {
+  readonly message: string;
+  readonly commodity: Commodity;
+  readonly day: string;
+  readonly verdict: 'accepted' | 'rejected' | 'unknown';
+  /** ISO 8601, UTC */
+  readonly at: string;
+  readonly reasons: string;
+}
+
+/** The last answer, looked for again only when something was delivered since. */
+export function createLastAnswer(
+  buffer: Pick<Buffer, 'messagesOf' | 'receipt' | 'onChange'>,
+  zone: string,
+  now: () => UtcMs,
+): () => Promise<LastAnswer | undefined> {
+  let found: LastAnswer | undefined;
+  let isStale = true;
+  buffer.onChange((streams) => {
+    if (streams.has('delivery')) isStale = true;
+  });
+
+  async function look(commodity: Commodity, from: UtcMs): Promise<void> {
+    const today = marketDayOf(commodity, from, zone);
+    for (let n = 0; n < DAYS_BACK; n++) {
+      const day = shiftDay(today, -n);
+      for (const message of await buffer.messagesOf(commodity, day)) {
+        const receipt = await buffer.receipt(message);
+        if (!receipt || (found && isoUtc(receipt.receivedAt) <= found.at)) continue;
+        const { verdict, receivedAt } = receipt;
+        const reasons = receipt.reasons.map(({ code, text }) => [code, text].filter(Boolean).join(' ')).join('; ');
+        found = { message, commodity, day, verdict, at: isoUtc(receivedAt), reasons };
+      }
+    }
+  }
+
+  return async () => {
+    if (!isStale) return found;
+    isStale = false;
+    try {
+      const from = now();
+      await look('gas', from);
+      await look('electricity', from);
+    } catch (error) {
+      isStale = true;
+      throw error;
+    }
+    return found;
+  };
+}
