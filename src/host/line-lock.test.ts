@@ -71,9 +71,12 @@ test('a serial port is one line by whatever name', async () => {
   await named.take();
   await lock({ kind: 'serial', path: port }).take();
   await expect(lock({ kind: 'serial', path: other! }).take()).rejects.toMatchObject(inUse);
-  const longName = join(folder, 'x'.repeat(120));
-  await lock({ kind: 'serial', path: longName }).take();
-  await expect(lock({ kind: 'serial', path: longName }).take()).rejects.toMatchObject(inUse);
+  for (const name of ['x'.repeat(120), 'ž'.repeat(40), 'ž'.repeat(60)]) {
+    const path = join(folder, name);
+    await lock({ kind: 'serial', path }).take();
+    await expect(lock({ kind: 'serial', path }).take()).rejects.toMatchObject(inUse);
+    await lock({ kind: 'serial', path: `${path}y` }).take();
+  }
 });
 
 test('of two names that cannot both be had, none is kept', async () => {
@@ -94,7 +97,7 @@ test.each([
   ['writes to the terminal', JSON.stringify({ who: '\u001b[2Jx', pid: 1, since: '', advice: '\n' }), 'by ?[2Jx ('],
 ])('a stranger that %s', async (_, said, told) => {
   const stranger = createServer((socket) => socket.on('error', () => {}).end(said));
-  await new Promise<void>((done) => stranger.listen('\0odecet line tcp 192.0.2.9:47112', done));
+  await new Promise<void>((done) => stranger.listen(`\0${'odecet line tcp 192.0.2.9:47112'.padEnd(107)}`, done));
   tidy.push(() => new Promise((done) => stranger.close(done)));
   await expect(lock(tcp('192.0.2.9')).take()).rejects.toMatchObject({
     failure: { code: 'line-in-use', detail: expect.stringContaining(told) },

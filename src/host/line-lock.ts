@@ -40,8 +40,8 @@ const TOLD_WITHIN_MS: Millis = 1_000;
 const TOLD_CHARS_MAX = 4_000;
 /** The holder may end between the try and the question. */
 const TRIES = 3;
-/** A socket's name may have 107 bytes and a zero before it. */
-const NAME_BYTES_MAX = 106;
+/** The bytes of a socket's name behind its zero. All are used: what stands in the rest differs between releases of Node. */
+const NAME_BYTES = 107;
 
 export function lineLock(place: LinePlace, user: LineUser): LineLock {
   const held = new Map<string, Server>();
@@ -127,8 +127,9 @@ function bound(name: string, { who, advice }: LineUser): Promise<Server | undefi
 
 function socketName(name: string): string {
   const text = `odecet line ${name}`;
-  const short = Buffer.byteLength(text) <= NAME_BYTES_MAX;
-  return `\0${short ? text : `odecet line ${createHash('sha256').update(name).digest('hex')}`}`;
+  const isLong = Buffer.byteLength(text) > NAME_BYTES;
+  const told = isLong ? `odecet line ${createHash('sha256').update(name).digest('hex')}` : text;
+  return `\0${told}${' '.repeat(NAME_BYTES - Buffer.byteLength(told))}`;
 }
 
 /** What the holder says of itself; empty where it says nothing, undefined where there is none any more. */
