@@ -96,6 +96,45 @@ describe('a day that is over', () => {
     expect(await after.closeDays()).toBe(0);
   });
 
+  it('that still waits is not looked through again for what happens to a message of another day', async () => {
+    const made = await bench(AFTER + 24 * HOUR_MS);
+    const next = gasDay('2026-06-02');
+    for (const device of ['meter', 'other']) {
+      await made.buffer.keepRound(dayOf(device, DAY.start, [10]));
+      await made.buffer.keepRound(dayOf(device, next.start));
+    }
+    const finished: UtcMs[] = [];
+    const { profiler } = stagesOf(made);
+    const watched = {
+      ...profiler,
+      finish: (plan: PointPlan, day: typeof DAY) => {
+        finished.push(day.start);
+        return profiler.finish(plan, day);
+      },
+    };
+    const closer = createCloser({
+      site,
+      points: POINTS,
+      packs: new Map([['gas', gasPack] as const]),
+      buffer: made.buffer,
+      profiler: watched,
+      clock: made.clock,
+      log: SILENT,
+      installedAt: INSTALLED,
+    });
+    await profiler.follow();
+    while ((await closer.closeDays()) > 0);
+    finished.length = 0;
+    await answer(made, 'rejected');
+    await closer.closeDays();
+    expect([...new Set(finished)]).toEqual([next.start]);
+    // A lost record makes no sound: once a day everything that waits is looked through.
+    made.clock.stepWall(24 * HOUR_MS);
+    finished.length = 0;
+    await closer.closeDays();
+    expect(finished).toContain(DAY.start);
+  });
+
   it('is not sent again after a restart while its answer is awaited', async () => {
     const { made } = await closed([dayOf('meter'), dayOf('other')]);
     const [queued] = await made.buffer.outbox.waiting();

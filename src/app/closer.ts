@@ -1,6 +1,6 @@
 import type { Buffer, ChangeItems } from '../buffer/index.ts';
 import { marketDayOf, marketDaySpan, shiftDay } from '../core/calendar.ts';
-import type { Failure } from '../core/failure.ts';
+import { type Failure, OdecetError } from '../core/failure.ts';
 import type { Commodity } from '../core/interval.ts';
 import type { MessageId } from '../core/message.ts';
 import { cut } from '../core/schedule.ts';
@@ -37,8 +37,10 @@ const DAYS_BACK_MAX = 400;
 export function createCloser(parts: CloserParts): Closer {
   const { site, points, packs, buffer, profiler, clock, log, installedAt } = parts;
   const told = new Map<string, string>();
-  /** Days that were looked through and about which nothing has changed since. */
-  const quiet = new Set<string>();
+  /** Days that were looked through and about which nothing has changed since; whether all of the day was accepted. */
+  const quiet = new Map<string, boolean>();
+  /** The day on which the days that are not done were last looked through. */
+  const lookedOn = new Map<Commodity, MarketDay>();
 
   /** The days of a commodity that are over and may still want something, oldest first. */
   async function openDays(commodity: Commodity): Promise<MarketDay[]> {
@@ -48,6 +50,8 @@ export function createCloser(parts: CloserParts): Closer {
       .sort()[0];
     const today = marketDayOf(commodity, clock.now() - site.sendAfterMs, site.zone);
     if (!first) return [];
+    if (lookedOn.get(commodity) !== today) lookAgain(commodity);
+    lookedOn.set(commodity, today);
     const done = await buffer.cursor(cursorName(commodity));
     const wanted = [first, ...(done > 0 ? [marketDayOf(commodity, done, site.zone)] : [])].sort().at(-1)!;
     const oldest = shiftDay(today, -DAYS_BACK_MAX);
@@ -58,6 +62,19 @@ export function createCloser(parts: CloserParts): Closer {
     const days: MarketDay[] = [];
     for (let day = [wanted, oldest].sort().at(-1)!; day < today; day = shiftDay(day, 1)) days.push(day);
     return days;
+  }
+
+  /** Once a day at what is not done, even if nothing was heard of it: a lost record makes no sound. */
+  function lookAgain(commodity: Commodity): void {
+    for (const [key, isDone] of quiet) if (!isDone && key.startsWith(dayKey(commodity, ''))) quiet.delete(key);
+  }
+
+  /** Where an interval is not there the day is not settled: what may have become of it need not be looked for in the journal. */
+  async function isSettledYet(plan: PointPlan, day: Span): Promise<boolean> {
+    const expected = cut(day, plan.minutes).length;
+    for (const channel of plan.published)
+      if ((await buffer.intervals(plan.code, channel, day)).length < expected) return false;
+    return isSettled(await pointDay(plan, day));
   }
 
   async function pointDay(plan: PointPlan, day: Span): Promise<PointDay> {
@@ -111,10 +128,9 @@ export function createCloser(parts: CloserParts): Closer {
     const corrections = new Map<MessageId, PointDay[]>();
     let done = true;
     for (const plan of plans) {
-      let found = await pointDay(plan, span);
-      if (isSettled(found)) continue;
+      if (await isSettledYet(plan, span)) continue;
       await profiler.finish(plan, span);
-      found = await pointDay(plan, span);
+      const found = await pointDay(plan, span);
       done &&= isSettled(found);
       const wish = wishOf(found, site);
       tell(plan, day, wish.kind === 'incomplete' ? wish.failure : undefined);
@@ -129,7 +145,9 @@ export function createCloser(parts: CloserParts): Closer {
 
   /** Forgets the quiet of every day that something has happened to since the last pass. */
   async function listen(): Promise<void> {
-    await newItems('delivery', async () => quiet.clear());
+    await newItems('delivery', async (items) => {
+      for (const message of new Set(items.map((item) => item.message))) await hearOf(message);
+    });
     await newItems('intervals', async (items) => {
       const days = new Set<string>();
       for (const { point, start } of items) {
@@ -141,6 +159,24 @@ export function createCloser(parts: CloserParts): Closer {
         days.add(key);
       }
     });
+  }
+
+  /** What happens to a message concerns its day alone. Where the message cannot be read, any day may be meant. */
+  async function hearOf(id: MessageId): Promise<void> {
+    if (quiet.size === 0) return;
+    const found = await dayOfMessage(id);
+    if (found) quiet.delete(found);
+    else quiet.clear();
+  }
+
+  async function dayOfMessage(id: MessageId): Promise<string | undefined> {
+    try {
+      const message = await buffer.message(id);
+      return message && dayKey(message.commodity, message.day);
+    } catch (error) {
+      if (error instanceof OdecetError && error.failure.code === 'store-damaged') return undefined;
+      throw error;
+    }
   }
 
   /** A correction of a day that was done long ago: the closer goes back to it. Written down before the change is passed over. */
@@ -171,8 +207,9 @@ export function createCloser(parts: CloserParts): Closer {
     for (const day of [...days].reverse()) {
       if (signal?.aborted) return queued;
       const key = dayKey(commodity, day);
-      const result = quiet.has(key) ? NOTHING_NEW : await closeDay(commodity, day);
-      quiet.add(key);
+      const isDone = quiet.get(key);
+      const result = isDone === undefined ? await closeDay(commodity, day) : { queued: 0, done: isDone };
+      quiet.set(key, result.done);
       queued += result.queued;
       if (result.done) done.add(day);
     }
@@ -192,7 +229,6 @@ export function createCloser(parts: CloserParts): Closer {
   };
 }
 
-const NOTHING_NEW = { queued: 0, done: false };
 const CHANGES_AT_ONCE = 500;
 
 function dayKey(commodity: Commodity, day: MarketDay): string {
