@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { HOUR_MS, MINUTE_MS } from '../core/time.ts';
 import type { BoundDevice } from '../device/bound.ts';
 import { aPlan, aPoint, aReading, bench, powerPlan, powerReading } from './app.testkit.ts';
-import { gapsOf } from './gaps.ts';
+import { createGapMemory, gapsOf } from './gaps.ts';
 
 const START = Date.UTC(2026, 5, 1, 4);
 const at = (hours: number) => START + hours * HOUR_MS;
@@ -32,6 +32,31 @@ describe('what an archive is asked for', () => {
     expect(await gaps([], at(2), undefined, at(1))).toEqual([{ start: at(0), end: at(2) }]);
     const [first] = await gaps([], at(41 * 24), undefined, START);
     expect(first!.start).toBe(at(24 - 1));
+  });
+
+  it('is looked for only where it was not found before, until a record is found damaged or a day has passed', async () => {
+    const { buffer } = await bench(at(3));
+    await buffer.keepRound([0, 1, 2].map((hours) => aReading(at(hours), `${100 + hours}`)));
+    const asked: number[] = [];
+    let damages = 0;
+    const watched: typeof buffer = {
+      ...buffer,
+      damages: () => damages,
+      readings: (device, quantity, span, ...rest) => {
+        asked.push(span.start);
+        return buffer.readings(device, quantity, span, ...rest);
+      },
+    };
+    const memory = createGapMemory();
+    const look = (now: number) => gapsOf(DEVICE, [aPoint()], watched, START, now, memory);
+    expect(await look(at(2))).toEqual([]);
+    expect(await look(at(3))).toEqual([{ start: at(2), end: at(3) }]);
+    expect(asked.splice(0)).toEqual([at(-1), at(2)]);
+    damages = 1;
+    expect(await look(at(3))).toEqual([{ start: at(2), end: at(3) }]);
+    expect(asked.splice(0)).toEqual([at(-1)]);
+    await look(at(27));
+    expect(asked).toEqual([at(-1)]);
   });
 
   it('is nothing of a meter that keeps nothing', async () => {

@@ -1,9 +1,31 @@
 import type { Buffer } from '../buffer/index.ts';
+import type { Quantity } from '../core/quantity.ts';
+import type { DeviceId } from '../core/reading.ts';
 import { lastBoundary } from '../core/schedule.ts';
 import { MINUTE_MS, type Span, type UtcMs } from '../core/time.ts';
 import type { BoundDevice } from '../device/bound.ts';
 import { isCredible } from '../profile/boundary.ts';
 import type { PointPlan } from './plan.ts';
+
+/** What was looked through already is looked at again so often, or as soon as a record is found damaged. */
+const LOOK_WHOLE_EVERY_MS = 24 * 60 * MINUTE_MS;
+
+/** What was found the times before. */
+export interface GapMemory {
+  readonly counters: Map<string, CounterMemory>;
+}
+
+interface CounterMemory {
+  /** Boundaries with a stored index that can be believed. */
+  readonly stored: ReadonlySet<UtcMs>;
+  readonly wholeAt: UtcMs;
+  /** Of the buffer, then. */
+  readonly damages: number;
+}
+
+export function createGapMemory(): GapMemory {
+  return { counters: new Map() };
+}
 
 /** How far back a meter's archive is asked for what is missing. */
 const LOOK_BACK_MS = 40 * 24 * 60 * MINUTE_MS;
@@ -19,6 +41,7 @@ export async function gapsOf(
   buffer: Buffer,
   since: UtcMs,
   now: UtcMs,
+  memory = createGapMemory(),
 ): Promise<Span[]> {
   const counters = points
     .flatMap((point) => point.counted)
@@ -28,22 +51,38 @@ export async function gapsOf(
   for (const { quantity, minutes } of counters) {
     const start = Math.max(since, lastBoundary(now - LOOK_BACK_MS, minutes));
     const end = lastBoundary(now, minutes);
-    const span = { start, end: end + 1 };
-    const readings = await buffer.readings(device.config.id, quantity, span, undefined, 'stored');
-    // A value with a stamp from a clock that was off is no evidence; the archive may have a better one.
-    const stored = new Set(readings.filter(isCredible).map((reading) => reading.at));
-    for (
-      let at = Math.ceil(start / (minutes * MINUTE_MS)) * minutes * MINUTE_MS;
-      at <= end;
-      at += minutes * MINUTE_MS
-    ) {
-      if (!stored.has(at)) missing.add(at);
-    }
+    const boundaries = boundariesIn(start, end, minutes);
+    const name = `${device.config.id}/${quantity}`;
+    const { stored, ...kept } = stillTrue(memory.counters.get(name), buffer, now);
+    const known = new Set(stored);
+    const unknown = boundaries.filter((at) => !known.has(at));
+    for (const run of spansOf(unknown, minutes * MINUTE_MS))
+      for (const at of await storedAt(buffer, device.config.id, quantity, run)) known.add(at);
+    memory.counters.set(name, { ...kept, stored: known });
+    for (const at of unknown) if (!known.has(at)) missing.add(at);
   }
   return spansOf(
     [...missing].sort((a, b) => a - b),
     (counters[0]?.minutes ?? 60) * MINUTE_MS,
   );
+}
+
+function boundariesIn(start: UtcMs, end: UtcMs, minutes: number): UtcMs[] {
+  const step = minutes * MINUTE_MS;
+  const first = Math.ceil(start / step) * step;
+  return Array.from({ length: Math.max(0, Math.floor((end - first) / step) + 1) }, (_, n) => first + n * step);
+}
+
+function stillTrue(memory: CounterMemory | undefined, buffer: Buffer, now: UtcMs): CounterMemory {
+  const damages = buffer.damages();
+  const isYoung = memory && memory.wholeAt <= now && now < memory.wholeAt + LOOK_WHOLE_EVERY_MS;
+  return isYoung && memory.damages === damages ? memory : { stored: new Set(), wholeAt: now, damages };
+}
+
+/** A value with a stamp from a clock that was off is no evidence; the archive may have a better one. */
+async function storedAt(buffer: Buffer, device: DeviceId, quantity: Quantity, { start, end }: Span): Promise<UtcMs[]> {
+  const readings = await buffer.readings(device, quantity, { start, end: end + 1 }, undefined, 'stored');
+  return readings.filter(isCredible).map(({ at }) => at);
 }
 
 /** Neighbouring boundaries joined; a span has a length even where one boundary is missing. */

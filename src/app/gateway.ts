@@ -19,7 +19,7 @@ import type { ClockSeen } from '../uplink/relay/clock-seen.ts';
 import type { UplinkAlert } from '../uplink/sender.ts';
 import { createCloser, firstDayOf } from './closer.ts';
 import type { Desk } from './desk.ts';
-import { gapsOf } from './gaps.ts';
+import { createGapMemory, gapsOf } from './gaps.ts';
 import { type HeatSupply, siteHeat } from './heat.ts';
 import { createHeatPass } from './heat-stage.ts';
 import { createLastAnswer, type LastAnswer } from './last-answer.ts';
@@ -148,6 +148,7 @@ function assembleCollector(
     points.filter((point) =>
       point.counted.some((plan) => plan.counters.some((counter) => counter.device === config.id)),
     );
+  const gapMemory = createGapMemory();
   return createCollector({
     lines: site.lines.map((line) => ({
       id: line.id,
@@ -170,7 +171,7 @@ function assembleCollector(
       const starts = here.map(
         (point) => marketDaySpan(point.commodity, firstDayOf(point, installedAt, site.zone), site.zone).start,
       );
-      return gapsOf(device, here, buffer, Math.min(...starts), clock.now());
+      return gapsOf(device, here, buffer, Math.min(...starts), clock.now(), gapMemory);
     },
     sink: {
       async keep(round) {

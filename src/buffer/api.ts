@@ -227,6 +227,8 @@ export interface Buffer {
   scrubEnds(entries: number): Promise<readonly Suspect[]>;
   /** Moves damaged records aside and marks what is gone, after a second look; gives what was so. */
   quarantine(suspects: readonly Suspect[]): Promise<Damage[]>;
+  /** How many damaged records were met since it was opened: what is remembered of the store may hold no longer. */
+  damages(): number;
   /** Puts back what the second copy knows of messages and the store does not; no number is given out twice afterwards. */
   restoreVital(): Promise<Restored>;
   /** Writes the second copy anew without the messages that are final and older than `keepAfter`. */

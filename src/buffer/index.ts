@@ -1,7 +1,7 @@
 import { OdecetError } from '../core/failure.ts';
 import type { MessageId } from '../core/message.ts';
 import type { Store } from '../machine/store.ts';
-import { type Buffer, type BufferOptions, STREAMS, type Stream } from './api.ts';
+import { type Buffer, type BufferOptions, type Damage, STREAMS, type Stream } from './api.ts';
 import { keepAudited, readAuditLog } from './audit.ts';
 import { readChanges } from './changes.ts';
 import { decodeCursor } from './codec.ts';
@@ -34,7 +34,11 @@ export type * from './reports.ts';
  * it can be: no number is given out twice, no message is forgotten.
  */
 export async function openBuffer(store: Store, options: BufferOptions): Promise<Buffer> {
-  const onDamage = options.onDamage ?? (() => undefined);
+  const met = { damages: 0 };
+  const onDamage = (damage: Damage): void => {
+    met.damages++;
+    options.onDamage?.(damage);
+  };
   const rows = readRows(store, onDamage);
   await migrate(store, onDamage);
   const found = await loadHeads(store);
@@ -51,7 +55,7 @@ export async function openBuffer(store: Store, options: BufferOptions): Promise<
   const ids = createIds({ last, idRoom, number, now: () => clock.now() });
   const journal = openJournal(store, { ...found.heads, lastId: ids.last() }, ids, options.vital);
   await mendOutbox(journal, rows, found);
-  return assemble(store, journal, rows, options, behind);
+  return assemble(store, journal, rows, options, behind, met);
 }
 
 /** Numbers that the second copy knows to be given out and the store does not: they are never given out again. */
@@ -67,6 +71,7 @@ function assemble(
   rows: Rows,
   options: BufferOptions,
   behind: Partial<Record<Stream, number>>,
+  met: { damages: number },
 ): Buffer {
   const { vital } = options;
   const readings = readReadings(rows);
@@ -115,7 +120,12 @@ function assemble(
     trim: (stream, rule) => trim(store, journal, stream, rule),
     scrub: (from, limit) => scrub(store, journal, from, limit),
     scrubEnds: (entries) => scrubEnds(store, journal, entries),
-    quarantine: (suspects) => quarantine(store, journal, suspects),
+    async quarantine(suspects) {
+      const found = await quarantine(store, journal, suspects);
+      met.damages += found.length;
+      return found;
+    },
+    damages: () => met.damages,
     restoreVital: async () => (vital ? restoreVital(store, journal, vital) : { messages: 0, records: 0 }),
     compactVital: async (keepAfter) => {
       // As a plan of the one writer: nothing is written, and told to the second copy, meanwhile.
