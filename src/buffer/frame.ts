@@ -58,6 +58,22 @@ function seal(version: number, key: string, sequence: number, payload: unknown):
 
 /** What sealRow wrote, or what is wrong with it. */
 export function openRow(key: string, bytes: Uint8Array): Row | Damage {
+  const damage = damageOf(key, bytes);
+  if (damage) return damage;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const version = view.getUint8(0);
+  try {
+    const payload: unknown = JSON.parse(decoder.decode(bytes.subarray(HEADER_LENGTH)));
+    if (version === MARK_VERSION) return { key, detail: String(payload), quarantined: true };
+    const sequence = view.getUint16(1) * TWO_32 + view.getUint32(3);
+    return { key, version, sequence, checksum: view.getUint32(CRC_OFFSET), payload };
+  } catch (error) {
+    return { key, detail: `the checksum fits but the payload is not JSON: ${String(error)}` };
+  }
+}
+
+/** What is wrong with a row's frame, as far as it can be told without reading the payload; undefined where nothing is. */
+export function damageOf(key: string, bytes: Uint8Array): Damage | undefined {
   const damaged = (detail: string): Damage => ({ key, detail });
   if (bytes.length < HEADER_LENGTH) return damaged(`${bytes.length} bytes, a record has at least ${HEADER_LENGTH}`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -69,14 +85,7 @@ export function openRow(key: string, bytes: Uint8Array): Row | Damage {
     return damaged(`length ${length} stored, ${bytes.length - HEADER_LENGTH} found`);
   const version = view.getUint8(0);
   const isKnown = version === MARK_VERSION || (version >= VERSION_FIRST && version <= FRAME_VERSION);
-  if (!isKnown) return damaged(`record format ${version}, this program knows up to ${FRAME_VERSION}`);
-  try {
-    const payload: unknown = JSON.parse(decoder.decode(bytes.subarray(HEADER_LENGTH)));
-    if (version === MARK_VERSION) return { key, detail: String(payload), quarantined: true };
-    return { key, version, sequence: view.getUint16(1) * TWO_32 + view.getUint32(3), checksum: stored, payload };
-  } catch (error) {
-    return damaged(`the checksum fits but the payload is not JSON: ${String(error)}`);
-  }
+  return isKnown ? undefined : damaged(`record format ${version}, this program knows up to ${FRAME_VERSION}`);
 }
 
 export function isDamage(row: object): row is Damage {

@@ -1,7 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { Damage } from './api.ts';
 import { memoryStore } from './buffer.testkit.ts';
-import { walk } from './rows.ts';
+import { decodeCursor } from './codec.ts';
+import { type Row, sealRow } from './frame.ts';
+import { readRows, walk } from './rows.ts';
 
 describe('walking a range page by page', () => {
   it('meets every row once, in order, both ways', async () => {
@@ -33,6 +36,40 @@ describe('walking a range page by page', () => {
     let met = 0;
     for await (const _ of walk(watched, { gte: 'm/', lt: 'm0' })) met++;
     expect(met).toBe(300);
-    expect(new Set(limits)).toEqual(new Set([16]));
+    expect(new Set(limits)).toEqual(new Set([4]));
+  });
+});
+
+describe('what a row said', () => {
+  const KEY = 'c/one';
+  const setUp = () => {
+    const stored = new Map([[KEY, sealRow(KEY, 0, { sequence: 7 })]]);
+    const damages: Damage[] = [];
+    let decoded = 0;
+    const decode = (row: Row) => {
+      decoded++;
+      return decodeCursor(row);
+    };
+    const rows = readRows(memoryStore(stored), (damage) => damages.push(damage));
+    return { stored, damages, decoded: () => decoded, get: () => rows.get(KEY, decode) };
+  };
+
+  it('is worked out once, and anew when it was rewritten', async () => {
+    const { stored, decoded, get } = setUp();
+    expect(await get()).toEqual({ sequence: 7 });
+    expect(await get()).toEqual({ sequence: 7 });
+    expect(decoded()).toBe(1);
+    stored.set(KEY, sealRow(KEY, 0, { sequence: 8 }));
+    expect(await get()).toEqual({ sequence: 8 });
+  });
+
+  it('is not remembered of a row that was damaged since', async () => {
+    const { stored, damages, get } = setUp();
+    await get();
+    const bytes = stored.get(KEY)!.slice();
+    bytes[bytes.length - 3]! ^= 4;
+    stored.set(KEY, bytes);
+    await expect(get()).rejects.toThrow('checksum');
+    expect(damages).toHaveLength(1);
   });
 });

@@ -1,13 +1,15 @@
 import { OdecetError } from '../core/failure.ts';
 import type { Store, StoreRange } from '../machine/store.ts';
 import type { Damage } from './api.ts';
-import { isDamage, openRow, type Row } from './frame.ts';
+import { checksumOf, damageOf, isDamage, openRow, type Row } from './frame.ts';
 import type { KeyRange } from './keys.ts';
 
 /** Rows fetched at once: few at first, since many look only for the next one, then more, since the others want them all. */
-const PAGE_ROWS_FIRST = 16;
+const PAGE_ROWS_FIRST = 4;
 const PAGE_ROWS_MAX = 512;
 const PAGE_BYTES = 1_000_000;
+/** About one device's day: the rules of a day look at the same rows again and again. */
+const REMEMBERED_MAX = 1_024;
 
 export type Decode<T extends object> = (row: Row) => T | Damage;
 
@@ -29,9 +31,10 @@ export function readRows(store: Store, onDamage: (damage: Damage) => void): Rows
   const tell = (damage: Damage): void => {
     if (!damage.quarantined) onDamage(damage);
   };
+  const decodeKnown = rememberDecoded();
   async function* eachOrDamage<T extends object>(range: KeyRange, decode: Decode<T>, reverse = false) {
     for await (const [key, bytes] of walk(store, range, reverse)) {
-      const value = decodeRow(key, bytes, decode);
+      const value = decodeKnown(key, bytes, decode);
       if (isDamage(value)) tell(value);
       yield value;
     }
@@ -42,7 +45,7 @@ export function readRows(store: Store, onDamage: (damage: Damage) => void): Rows
     async get(key, decode) {
       const bytes = await store.get(key);
       if (bytes === undefined) return undefined;
-      const value = decodeRow(key, bytes, decode);
+      const value = decodeKnown(key, bytes, decode);
       if (!isDamage(value)) return value;
       tell(value);
       throw damaged(value);
@@ -59,6 +62,33 @@ export function readRows(store: Store, onDamage: (damage: Damage) => void): Rows
       const [row] = await store.range({ ...range, reverse, limit: 1 });
       return row?.[0];
     },
+  };
+}
+
+interface Decoded {
+  readonly checksum: number;
+  readonly decode: unknown;
+  readonly value: object;
+}
+
+/**
+ * Decodes, and remembers what the last rows said. The checksum, which covers the key and all of the row, is verified every time;
+ * a row that has the same one says the same.
+ */
+function rememberDecoded(): typeof decodeRow {
+  const remembered = new Map<string, Decoded>();
+  return <T extends object>(key: string, bytes: Uint8Array, decode: Decode<T>): T | Damage => {
+    const damage = damageOf(key, bytes);
+    if (damage) return damage;
+    const checksum = checksumOf(bytes);
+    const known = remembered.get(key);
+    if (known?.checksum === checksum && known.decode === decode) return known.value as T;
+    const value = decodeRow(key, bytes, decode);
+    if (isDamage(value)) return value;
+    const [oldest] = remembered.keys();
+    if (oldest !== undefined && remembered.size >= REMEMBERED_MAX) remembered.delete(oldest);
+    remembered.set(key, { checksum, decode, value });
+    return value;
   };
 }
 

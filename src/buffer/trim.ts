@@ -21,6 +21,7 @@ import { waitingState } from './life.ts';
 import { lifeInDraft } from './waiting.ts';
 
 const ENTRIES_AT_ONCE = 128;
+const NOTHING: Trimmed = { entries: 0, records: 0 };
 /** A record of a later time than this was stamped by a clock that was wrong: it does not hold up what lies behind it. */
 const FUTURE_MS = 24 * HOUR_MS;
 
@@ -55,6 +56,8 @@ async function trimSome(
 ): Promise<Trimmed> {
   const first = journal.low(stream) + 1;
   const count = Math.max(0, Math.min(ENTRIES_AT_ONCE, last - first + 1));
+  // Most often nothing is old enough, which the first entry tells.
+  if (count === 0 || (await entryAt(draft, stream, first)).some(([key]) => isYoung(key, rule))) return NOTHING;
   const numbers = Array.from({ length: count }, (_, n) => first + n);
   await draft.load(numbers.map((number) => journalKey(stream, number)));
   const mayGo = keeperOf(draft, stream);
