@@ -8,7 +8,21 @@ const { default: BTree }: typeof btree = createRequire(import.meta.url)('sorted-
 export type SortedRows = InstanceType<typeof BTree<string, Uint8Array>>;
 
 export function sortedRows(): SortedRows {
-  return new BTree<string, Uint8Array>(undefined, compareUtf8);
+  return new Rows();
+}
+
+/** No unit from the surrogates on: against such a text JavaScript's own order, which is fast, is that of the bytes. */
+const PLAIN = /^[\0-\ud7ff]*$/;
+
+class Rows extends BTree<string, Uint8Array> {
+  constructor() {
+    let isPlain = true;
+    super(undefined, (a, b) => (isPlain ? (a < b ? -1 : a > b ? 1 : 0) : compareUtf8(a, b)));
+    this.set = (key, value, overwrite) => {
+      isPlain &&= PLAIN.test(key);
+      return super.set(key, value, overwrite);
+    };
+  }
 }
 
 /**
