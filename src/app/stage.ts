@@ -26,6 +26,8 @@ export interface StageParts extends Pass {
   readonly log: Log;
 }
 
+/** Without a reason every abort would make an error with a stack. */
+const PASS_OVER = 'the pass is over';
 const STORE_RETRY: BackoffRule = { firstMs: 1_000, factor: 2, mostMs: 60_000, jitter: 0.3 };
 
 /**
@@ -53,7 +55,7 @@ export async function runStage(parts: StageParts, signal: AbortSignal): Promise<
       log.error('stage-waits', { stage: name, ...error.failure, failures });
       await quiet(clock.sleep(backoffMs(STORE_RETRY, failures, entropy.fraction()), signal), signal);
     } finally {
-      pause.abort();
+      pause.abort(PASS_OVER);
       pause.release();
     }
   }
