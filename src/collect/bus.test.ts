@@ -4,7 +4,7 @@ import type { BoundDevice } from '../device/bound.ts';
 import { simClock } from '../sim/clock.ts';
 import { type SimLine, type SimMeter, simLine } from '../sim/line.ts';
 import { createWorld } from '../sim/world.ts';
-import { type Bus, createBus, type LineTraits } from './bus.ts';
+import { type Bus, createBus, type LineBytes, type LineTraits } from './bus.ts';
 import { toyDevice } from './collect.testkit.ts';
 
 const SETTING: LineSetting = { baud: 2_400, dataBits: 8, parity: 'even', stopBits: 1 };
@@ -14,6 +14,7 @@ const { signal } = new AbortController();
 interface Bench {
   readonly bus: Bus;
   readonly line: SimLine;
+  readonly count: LineBytes;
   readonly now: () => number;
 }
 
@@ -24,7 +25,7 @@ async function onBus<T>(traits: LineTraits, meter: SimMeter, main: (bench: Bench
   const bus = createBus(line, simClock(world, 0), traits, count);
   return world.run(async () => {
     await bus.open();
-    return main({ bus, line, now: () => world.monotonicMs() });
+    return main({ bus, line, count, now: () => world.monotonicMs() });
   });
 }
 
@@ -43,6 +44,33 @@ function device(change: {
 }
 
 const deaf: SimMeter = () => [];
+
+describe('what is counted', () => {
+  const answers: SimMeter = () => [{ reply: Uint8Array.of(1, 2, 3), afterMs: 5 }];
+
+  test('bytes out, bytes in whether read or thrown away, and each opening', () =>
+    onBus({}, answers, async ({ bus, line, count }) => {
+      await bus.write(Uint8Array.of(1, 1), signal);
+      expect(await bus.read(100, signal)).toHaveLength(3);
+      expect(count).toEqual({ opens: 1, bytesSent: 2, bytesReceived: 3 });
+      await bus.write(Uint8Array.of(1), signal);
+      expect(await bus.drain(20, 100, signal)).toBe(3);
+      expect(count).toEqual({ opens: 1, bytesSent: 3, bytesReceived: 6 });
+      line.hangUp();
+      await bus.open(signal);
+      await bus.open(signal);
+      expect(count.opens).toBe(2);
+    }));
+
+  test('an echo counts as received, and is not handed on', () => {
+    const echoing: SimMeter = (request) => [{ reply: Uint8Array.of(...request, 9), afterMs: 5 }];
+    return onBus({ echo: true }, echoing, async ({ bus, count }) => {
+      await bus.write(Uint8Array.of(1, 1), signal);
+      expect(await bus.read(100, signal)).toEqual(Uint8Array.of(9));
+      expect(count).toMatchObject({ bytesSent: 2, bytesReceived: 3 });
+    });
+  });
+});
 
 describe('the setting of the line', () => {
   const settings = async (traits: LineTraits, story: (bench: Bench) => Promise<void>) =>
