@@ -63,10 +63,7 @@ describe('odecet decode mbus --json', () => {
           ...{ function: 'maximum', storage: 1, tariff: 2, subunit: 1, time: null },
           ...{ quantity: 'power', unit: 'W', value: '-5', vife: ['7c', '01'] },
         },
-        expect.objectContaining({
-          ...plain,
-          ...{ quantity: 'time-point', value: '2026-03-28T06:00', time: '2026-03-28T06:00' },
-        }),
+        { ...plain, quantity: 'time-point', value: '2026-03-28T06:00', time: '2026-03-28T06:00', summer: false },
         { ...plain, quantity: 'customer', value: 'Praha' },
         { ...plain, quantity: 'volume', unit: 'm3', value: null, invalid: 'error digits DDEBD4DD' },
       ],

@@ -1,3 +1,5 @@
+import { OdecetError } from '../core/failure.ts';
+
 /** What ends a command that a person or the system stopped: the shell's own status for it, docs/failures.md. */
 export class Stopped extends Error {
   readonly status: number;
@@ -9,7 +11,7 @@ export class Stopped extends Error {
 
 /**
  * An abort signal that SIGINT or SIGTERM fires; a second signal ends the process at once.
- * @param afterMs it also fires after so long, without a reason to complain
+ * @param afterMs it also fires after so long, which is a failure only where nothing had begun by then
  */
 export function stopSignal(afterMs?: number): AbortSignal {
   const controller = new AbortController();
@@ -20,7 +22,10 @@ export function stopSignal(afterMs?: number): AbortSignal {
   };
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);
-  if (afterMs !== undefined) setTimeout(() => controller.abort(), afterMs).unref();
+  if (afterMs !== undefined) {
+    const over = new OdecetError('line-unreachable', `it was not open within the ${afterMs / 1_000} s that were given`);
+    setTimeout(() => controller.abort(over), afterMs).unref();
+  }
   return controller.signal;
 }
 
