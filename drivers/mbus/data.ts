@@ -27,6 +27,7 @@ const SELECTION = 0x8;
 const VARIABLE = 0xd;
 
 const NONE: MbusValue = { kind: 'none' };
+const NO_DATE: MbusValue = { kind: 'invalid', reason: 'a number of variable length codes no date' };
 
 /** Reads the data of a record. @param field 0..14, the data field of the DIF (15 is no data but a special function) */
 export function readData(cursor: Cursor, field: number, meaning: Qualified): MbusValue {
@@ -144,7 +145,7 @@ function readVariable(cursor: Cursor, meaning: Qualified): MbusValue {
  */
 function readLongBinary(cursor: Cursor, length: number, meaning: Qualified): MbusValue {
   const at = cursor.field(length);
-  if (meaning.form === 'time') return { kind: 'invalid', reason: 'binary of variable length codes no date' };
+  if (meaning.form === 'time') return NO_DATE;
   if (meaning.form !== 'signed' && meaning.form !== 'unsigned') return { kind: 'bytes', hex: cursor.hexSince(at) };
   return length === 0 ? NONE : scaled(readInteger(cursor.bytes, at, length, isSigned(meaning)), meaning);
 }
@@ -172,6 +173,8 @@ export function latin1Reversed(bytes: Uint8Array, at: number, length: number): s
 /** Here the sign stands in the LVAR, so that an F is no minus. */
 function readLongBcd(cursor: Cursor, length: number, negative: boolean, meaning: Qualified): MbusValue {
   const at = cursor.field(length);
+  if (meaning.form === 'time') return NO_DATE;
+  if (meaning.form === 'bytes') return { kind: 'bytes', hex: cursor.hexSince(at) };
   const found = digits(cursor.bytes, at, length);
   if (meaning.form === 'id') return text(negative ? `-${found}` : found);
   if (length === 0) return NONE;

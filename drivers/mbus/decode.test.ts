@@ -136,6 +136,17 @@ describe('data of every type (table 4)', () => {
     ['variable binary of a count', '0d fd 60 e2 ff ff', '65535'],
     ['variable binary of what names something', '0d fd 0b e3 01 02 03', '<010203>'],
     ['variable binary of the manufacturer', '0d 7f e3 01 02 03', '<010203>'],
+    [
+      'numbers of variable length where a date was due',
+      '0d 6d c2 12 34',
+      'invalid: a number of variable length codes no date',
+    ],
+    [
+      'binary of variable length where a date was due',
+      '0d 6d e4 00 a6 7c 33',
+      'invalid: a number of variable length codes no date',
+    ],
+    ['variable BCD in a container', '0d fd 3b c2 12 34', '<1234>'],
     ['text where a quantity was due', '0d 13 03 43 42 41', '"ABC"'],
     // Table 10, VIF 78 and 79; table 12, ids: digits, not quantities.
     ['fabrication number', '0c 78 78 56 04 00', '"00045678"'],
