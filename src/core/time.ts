@@ -40,8 +40,11 @@ export function parseUtc(text: string): UtcMs {
   return at;
 }
 
-/** Date.parse takes 31 June for 1 July. */
+const DAY_OF_EVERY_MONTH_MAX = '28';
+
+/** Date.parse takes 31 June for 1 July; months and days that no month has it refuses. */
 function dayExists(day: string): boolean {
+  if (day.slice(-2) <= DAY_OF_EVERY_MONTH_MAX) return true;
   const start = Date.parse(`${day}T00:00:00Z`);
   return !Number.isNaN(start) && isoUtc(start).startsWith(day);
 }

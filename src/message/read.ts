@@ -63,7 +63,8 @@ function documentOf(pack: FormatPack, whole: Captured, intervals: readonly Captu
   expectSaid(whole, 'sender.scheme', pack.codingScheme.sender);
   expectSaid(whole, 'receiver.scheme', pack.codingScheme.receiver);
   // The day may stand on the document or in each point; every interval sees it.
-  const day = dayOf(pack, intervals[0] ?? whole, zone);
+  const dayOf = dayReader(pack, zone);
+  const day = dayOf(intervals[0] ?? whole);
   const span = marketDaySpan(pack.commodity, day, zone);
   const corrects = whole.get('correction.id');
   return {
@@ -73,14 +74,33 @@ function documentOf(pack: FormatPack, whole: Captured, intervals: readonly Captu
     day,
     ...(corrects !== undefined && { corrects }),
     rows: intervals.map((captured) => {
-      if (dayOf(pack, captured, zone) !== day) throw new Mismatch(`more than one day: ${day} and another`);
+      if (dayOf(captured) !== day) throw new Mismatch(`more than one day: ${day} and another`);
       return rowOf(pack, captured, span);
     }),
   };
 }
 
-function dayOf(pack: FormatPack, captured: Captured, zone: string): MarketDay {
-  const [date, from, to] = [captured.get('day.date'), captured.get('day.from'), captured.get('day.to')];
+/** Reads the day that an interval is said to belong to. All of a document say the same, so the last one said is remembered. */
+function dayReader(pack: FormatPack, zone: string): (captured: Captured) => MarketDay {
+  let said: DaySaid | undefined;
+  let day = '';
+  return (captured) => {
+    const [date, from, to] = [captured.get('day.date'), captured.get('day.from'), captured.get('day.to')];
+    if (!said || said.date !== date || said.from !== from || said.to !== to) {
+      said = { date, from, to };
+      day = dayOf(pack, said, zone);
+    }
+    return day;
+  };
+}
+
+interface DaySaid {
+  readonly date: string | undefined;
+  readonly from: string | undefined;
+  readonly to: string | undefined;
+}
+
+function dayOf(pack: FormatPack, { date, from, to }: DaySaid, zone: string): MarketDay {
   const day = date ?? marketDayOf(pack.commodity, parseUtc(from ?? ''), zone);
   const span = marketDaySpan(pack.commodity, day, zone);
   if (from !== undefined && parseUtc(from) !== span.start) throw new Mismatch(`${from} is not the start of day ${day}`);

@@ -4,6 +4,7 @@ import type { Clock } from '../machine/clock.ts';
 import type { Entropy } from '../machine/entropy.ts';
 import type { Log } from '../machine/log.ts';
 import type { Seal } from '../machine/sealer.ts';
+import type { XmlElement } from '../message/xml.ts';
 import { faultEnvelope } from '../uplink/soap.ts';
 import { certificates, sealEnvelope } from '../uplink/ws-security.ts';
 import { answerDocument } from './answer.ts';
@@ -43,7 +44,7 @@ export function openCounter(parts: CounterParts): (envelope: string) => Promise<
 
   return async (envelope) => {
     if (faults.take('soap-fault')) return fault(500, 'Server', 'Služba je dočasně nedostupná');
-    let document: string;
+    let document: XmlElement;
     try {
       document = checkedDocument(envelope, { trusted, now: clock.now(), windowMs: config.timestampWindowMs });
     } catch (error) {

@@ -12,6 +12,7 @@ import {
   requestOf,
   ZONE,
 } from '../message/message.testkit.ts';
+import { parseXml } from '../uplink/xml.ts';
 import { answerDocument } from './answer.ts';
 import { type Desk, openDesk } from './desk.ts';
 import type { Answered, Entry, Journal } from './journal.ts';
@@ -38,7 +39,7 @@ function deskOn(journal: Journal): Desk {
 }
 
 function receive(desk: Desk, xml: string, refuse = false): Promise<Answered> {
-  return desk.receive(xml, refuse);
+  return desk.receive(parseXml(xml), refuse);
 }
 
 function codes({ problems }: Answered): string[] {

@@ -4,7 +4,8 @@ import type { MessageId } from '../core/message.ts';
 import { isoUtc, type MarketDay, parseUtc } from '../core/time.ts';
 import type { Clock } from '../machine/clock.ts';
 import { readDocumentElement } from '../message/read.ts';
-import { attributeOf, elements, readXml, type XmlElement } from '../message/xml.ts';
+import { attributeOf, elements, type XmlElement } from '../message/xml.ts';
+import { canonical } from '../uplink/canonical.ts';
 import type { SandboxConfig } from './config.ts';
 import type { Answered, Entry, EntryRow, Journal } from './journal.ts';
 import { type Market, type Problem, problemsOf } from './market.ts';
@@ -13,16 +14,13 @@ import type { CheckedPack } from './packs.ts';
 /** The first answer's number is this plus one: 14 digits, as the operator's are. */
 const ANSWER_NUMBERS_FROM = 30_000_000_000_000;
 
-/** Several times what a gateway can sign. */
-const DOCUMENT_CHARACTERS_MAX = 1_000_000;
-
 /** Where messages are judged and entered, one after another. */
 export interface Desk {
   /**
    * What the journal says about a document: an entry made now, or the one made when it came first. Resolves when the journal has
    * it. Rejects with Error when the document cannot even be told apart (no pack knows it, no id), and as Journal.append does.
    */
-  receive(xml: string, refuse: boolean): Promise<Answered>;
+  receive(document: XmlElement, refuse: boolean): Promise<Answered>;
 }
 
 interface Arrival {
@@ -95,9 +93,9 @@ export function openDesk(
   }
 
   return {
-    async receive(xml, refuse) {
-      const arrival = arrivalOf(xml);
-      const { name, namespace } = arrival.document;
+    async receive(document, refuse) {
+      const arrival = arrivalOf(document);
+      const { name, namespace } = document;
       const checked = packs.find(({ pack }) => pack.family === name && pack.namespace === namespace);
       if (!checked) throw new Error(`no pack knows {${namespace}}${name}`);
       const earlier = known.get(arrival.id);
@@ -139,13 +137,11 @@ function heldKeys(rows: readonly EntryRow[], dayOf: (start: string) => MarketDay
 }
 
 /** Id and sender stand at the same place in all of the operator's own messages. */
-function arrivalOf(xml: string): Arrival {
-  const read = readXml(xml, DOCUMENT_CHARACTERS_MAX);
-  if (read.kind === 'refused') throw new Error(read.why);
-  const document = read.element;
+function arrivalOf(document: XmlElement): Arrival {
   const id = attributeOf(document, 'id') ?? '';
   if (id === '') throw new Error('the document has no id');
   const sender = elements(document).find(({ name }) => name === 'SenderIdentification');
+  const xml = canonical(document);
   const sha256 = createHash('sha256').update(xml).digest('hex');
   return { document, id, sender: (sender && attributeOf(sender, 'id')) ?? 'unknown', xml, sha256 };
 }

@@ -26,7 +26,7 @@ function elementText(element: XmlElement, written: Bindings, inclusive: readonly
   const missing = missingDeclarations(element, written, inclusive);
   let text = `<${tag}`;
   for (const [declared, uri] of missing) text += declaration(declared, uri);
-  for (const attribute of [...attributes].sort(byNamespaceAndName)) text += attributeText(attribute);
+  for (const attribute of attributes.toSorted(byNamespaceAndName)) text += attributeText(attribute);
   text += '>';
   const inside = missing.length === 0 ? written : new Map([...written, ...missing]);
   for (const node of content)
@@ -34,16 +34,25 @@ function elementText(element: XmlElement, written: Bindings, inclusive: readonly
   return `${text}</${tag}>`;
 }
 
+type Declaration = readonly [prefix: string, uri: string];
+
+const NOTHING_MISSING: readonly Declaration[] = [];
+
 /** Namespaces that the element uses visibly and that no element written around it has declared so, by prefix (its clause 3). */
-function missingDeclarations(element: XmlElement, written: Bindings, inclusive: readonly string[]) {
-  const missing = new Map<string, string>();
-  const need = (prefix: string, uri: string): void => {
-    if (prefix !== XML_PREFIX && (written.get(prefix) ?? '') !== uri) missing.set(prefix, uri);
-  };
-  need(element.prefix, element.namespace);
-  for (const { prefix, uri } of element.attributes) if (prefix !== '') need(prefix, uri);
-  for (const prefix of inclusive) need(prefix, element.scope.get(prefix) ?? '');
-  return [...missing].sort(([a], [b]) => byCodePoint(a, b));
+function missingDeclarations(
+  { prefix, namespace, attributes, scope }: XmlElement,
+  written: Bindings,
+  inclusive: readonly string[],
+): readonly Declaration[] {
+  const isMissing = (used: string, uri: string): boolean => used !== XML_PREFIX && (written.get(used) ?? '') !== uri;
+  const used: Declaration[] = isMissing(prefix, namespace) ? [[prefix, namespace]] : [];
+  for (const { prefix: own, uri } of attributes) if (own !== '' && isMissing(own, uri)) used.push([own, uri]);
+  for (const kept of inclusive) {
+    const uri = scope.get(kept) ?? '';
+    if (isMissing(kept, uri)) used.push([kept, uri]);
+  }
+  if (used.length === 0) return NOTHING_MISSING;
+  return [...new Map(used)].sort(([a], [b]) => byCodePoint(a, b));
 }
 
 function declaration(prefix: string, uri: string): string {
@@ -59,19 +68,18 @@ function byNamespaceAndName(a: XmlAttribute, b: XmlAttribute): number {
   return byCodePoint(a.uri, b.uri) || byCodePoint(a.local, b.local);
 }
 
-const SURROGATES = /[\uD800-\uDFFF]/;
-
 /** By code points, as the standard orders names; JavaScript compares code units, which differs beyond the first plane. */
 function byCodePoint(a: string, b: string): number {
   if (a === b) return 0;
-  if (!SURROGATES.test(a + b)) return a < b ? -1 : 1;
-  const [left, right] = [codePoints(a), codePoints(b)];
-  const at = left.findIndex((code, n) => code !== right[n]);
-  return at < 0 ? -1 : left[at]! - (right[at] ?? -1);
+  const shorter = Math.min(a.length, b.length);
+  let at = 0;
+  while (at < shorter && a.charCodeAt(at) === b.charCodeAt(at)) at++;
+  return at === shorter ? a.length - b.length : rank(a.charCodeAt(at)) - rank(b.charCodeAt(at));
 }
 
-function codePoints(text: string): number[] {
-  return Array.from(text, (character) => character.codePointAt(0)!);
+/** A code unit's place among code points: surrogates stand for what comes after all of the first plane. */
+function rank(unit: number): number {
+  return unit >= 0xd800 && unit <= 0xdfff ? unit + 0x10000 : unit;
 }
 
 /** What is written as a reference, in text and in attribute values (Canonical XML 1.0, 2.3). */

@@ -31,6 +31,7 @@ import {
 } from '../../src/sandbox/sandbox.testkit.ts';
 import { checkedDocument } from '../../src/sandbox/seal-check.ts';
 import { type Sandbox, startSandbox } from '../../src/sandbox/server.ts';
+import { canonical } from '../../src/uplink/canonical.ts';
 import { type DirectDeps, deliver } from '../../src/uplink/direct.ts';
 import { createEnvelopes, type Envelopes } from '../../src/uplink/envelopes.ts';
 import { plainSealer } from '../../src/uplink/sealer.ts';
@@ -304,9 +305,12 @@ test.skipIf(!hasXmlsec1)('what xmlsec1 signs verifies here and at the sandbox, i
   const pem = rehearsal.clientSeal.certificatePem;
   const trust = { now: clock.now(), windowMs: 300_000 };
   const verified = verifyEnvelope(signed, { ...trust, trusted: [pem] }, machine.crypto);
-  expect(verified).toMatchObject({ ok: true, body: expect.stringContaining('status="MEASURED" value="1.001"></Data>') });
+  expect(verified).toMatchObject({
+    ok: true,
+    body: expect.stringContaining('status="MEASURED" value="1.001"></Data>'),
+  });
   const document = checkedDocument(signed, { ...trust, trusted: [new X509Certificate(pem)] });
-  expect(verified.ok && verified.body).toContain(`>${document}</soap:Body>`);
+  expect(verified.ok && verified.body).toContain(`>${canonical(document)}</soap:Body>`);
   const changed = signed.replace('value="1.001"', 'value="1.002"');
   expect(verifyEnvelope(changed, { ...trust, trusted: [pem] }, machine.crypto).ok).toBe(false);
   expect(() => checkedDocument(changed, { ...trust, trusted: [new X509Certificate(pem)] })).toThrow(
