@@ -98,10 +98,10 @@ function printForPeople(shown: Shown, frame?: Recorded): void {
   process.stdout.write(`${passed}${headingOf(shown)}\n`);
   if ('records' in shown)
     printTable(
-      shown.records.map(({ time: _, invalid, summer, ...record }) => ({
-        ...record,
-        value: `${invalid ?? record.value ?? ''}${summer ? ' summer time' : ''}`,
-        vife: record.vife.join(' '),
+      shown.records.map(({ storage, tariff, subunit, quantity, unit, value, invalid, summer, vife, ...record }) => ({
+        ...{ function: record.function, storage, tariff, subunit, quantity, unit },
+        value: `${invalid ?? value ?? ''}${summer ? ' summer time' : ''}`,
+        vife: vife.join(' '),
       })),
     );
   if ('registers' in shown && shown.registers.length > 0)
