@@ -16,6 +16,7 @@ import { openState } from './state.ts';
 const clock = { ...hostClock(), now: () => DAY_START + 30 * HOUR_MS };
 const HOURS = Array.from({ length: 24 }, (_, n) => DAY_START + n * HOUR_MS);
 const INTERVALS = HOURS.map((start) => anInterval({ start }));
+const AFTER_ALL = '9'.repeat(14);
 const SPAN = { start: DAY_START, end: DAY_START + 24 * HOUR_MS };
 
 let root: string;
@@ -33,6 +34,7 @@ afterEach(() => rm(root, { recursive: true, force: true }));
 function siteIn(folder: string): LoadedSite {
   const site = {
     site: 'mill',
+    zone: 'Europe/Prague',
     points: [],
     market: {},
     storage: storageSchema.parse(undefined),
@@ -157,12 +159,30 @@ describe('backup and restore', () => {
       { file, into: join(root, 'fresh'), vital: join(root, 'site', 'data', 'vital.log') },
       clock,
     );
-    expect(done.messagesFromVital).toBe(1);
+    expect(done).toMatchObject({ messagesFromVital: 1, holdsDays: false });
     const fresh = await open(join(root, 'fresh'));
+    expect(fresh.held.hold(aMessage(AFTER_ALL, [after]))).toBeUndefined();
     await fresh.buffer.keepIntervals([after]);
     await expect(fresh.buffer.queueMessage((id) => aMessage(id, [after]))).rejects.toMatchObject({
       failure: { code: 'already-queued' },
     });
+    await fresh.close();
+  });
+});
+
+describe('a restore that does not know what was sent since its backup', () => {
+  it('sends nothing new of a day that was over, but what the backup knows under its own id', async () => {
+    const state = await open(join(root, 'site'));
+    await fill(state.buffer);
+    await state.close();
+    const file = join(root, 'backup');
+    await backup(siteIn(join(root, 'site')), file, undefined, clock);
+    expect(await restore({ file, into: join(root, 'fresh') }, clock)).toMatchObject({ holdsDays: true });
+    const fresh = await open(join(root, 'fresh'));
+    const under = (await fresh.buffer.outbox.heads())[0]!.message;
+    expect(fresh.held.hold(under)).toBeUndefined();
+    const made = await fresh.buffer.queueMessage((id) => aMessage(id, [anInterval({ start: SPAN.end })]));
+    expect(fresh.held.hold(made)).toMatchObject({ code: 'day-held' });
     await fresh.close();
   });
 });

@@ -2,10 +2,13 @@ import { copyFile, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promise
 import { dirname, join, resolve, sep } from 'node:path';
 import { z } from 'zod';
 import { openBuffer } from '../buffer/index.ts';
+import { below, lastPart } from '../buffer/keys.ts';
 import { OdecetError } from '../core/failure.ts';
+import type { MessageId } from '../core/message.ts';
 import { isoUtc, MINUTE_MS } from '../core/time.ts';
 import { readYaml } from '../core/yaml.ts';
 import { hostAppendLog } from '../host/append-log.ts';
+import { hostFolder } from '../host/folder.ts';
 import { openLevelStore } from '../host/store-level.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { Store } from '../machine/store.ts';
@@ -13,6 +16,7 @@ import { configParts, stateParts } from './backup-config.ts';
 import { type BackupPart, readBackupFile, writeBackupFile } from './backup-file.ts';
 import { decodeRows, rowBlocks } from './backup-rows.ts';
 import { askInParts, type Handler } from './control.ts';
+import { holdDays } from './held.ts';
 import { STORE_FOLDER } from './open-store.ts';
 import type { LoadedSite } from './site-files.ts';
 import { type State, stateFolder, VITAL_FILE } from './state.ts';
@@ -88,6 +92,8 @@ export interface RestoreDone {
   readonly rows: number;
   /** Messages that only the second copy of the old machine knew. */
   readonly messagesFromVital: number;
+  /** Days that were over by now wait for a person, because what was sent since the backup is not known. */
+  readonly holdsDays: boolean;
 }
 
 export interface RestoreOrder {
@@ -150,22 +156,32 @@ async function layOut(order: RestoreOrder, root: string, clock: Clock): Promise<
     }
     if (!store) throw new OdecetError('store-damaged', `${order.file} has no rows; take another backup`);
     const messagesFromVital = await makeGoOn(order, state, store, clock);
-    return { files, rows, messagesFromVital };
+    return { files, rows, messagesFromVital, holdsDays: order.vital === undefined };
   } finally {
     await store?.close();
   }
 }
 
-/** Ids jump ahead of whatever was given out since, and the second copy begins anew. */
+/**
+ * Ids jump ahead of whatever was given out since, and the second copy begins anew. Without the old machine's own, days that it may
+ * have sent are held.
+ */
 async function makeGoOn(order: RestoreOrder, state: string, store: Store, clock: Clock): Promise<number> {
   if (order.vital !== undefined) await copyFile(order.vital, join(state, VITAL_FILE));
   const vital = hostAppendLog(join(state, VITAL_FILE));
   const buffer = await openBuffer(store, { clock, vital, idRoom: IDS_LEFT_UNUSED });
   const { messages } = await buffer.restoreVital();
+  if (order.vital === undefined) await holdDays(hostFolder(state), clock.now(), await lastMessageOf(store));
   await buffer.setCursor('restored', 0);
   await buffer.compactVital(clock.now() - VITAL_KEEP_MS);
   await vital.close();
   return messages;
+}
+
+/** The highest message id that a store knows; empty for none. */
+async function lastMessageOf(store: Store): Promise<MessageId> {
+  const [last] = await store.range({ ...below('m/'), reverse: true, limit: 1 });
+  return last ? lastPart(last[0]) : '';
 }
 
 /** Only a relative folder can be laid out on another machine. */

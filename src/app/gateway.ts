@@ -22,6 +22,7 @@ import type { Desk } from './desk.ts';
 import { createGapMemory, gapsOf } from './gaps.ts';
 import { type HeatSupply, siteHeat } from './heat.ts';
 import { createHeatPass } from './heat-stage.ts';
+import type { HeldDays } from './held.ts';
 import { createLastAnswer, type LastAnswer } from './last-answer.ts';
 import { createMaintenance, type Maintenance, type MaintenanceParts } from './maintenance.ts';
 import { createOldestOpen } from './oldest-open.ts';
@@ -41,6 +42,8 @@ export interface GatewayParts extends Pick<MaintenanceParts, 'lastRepair' | 'wri
   readonly buffer: Buffer;
   /** When the gateway was installed: days that began before it are not answered for unless the site file says so. */
   readonly installedAt: UtcMs;
+  /** Days that a restored gateway does not send by itself. */
+  readonly held?: Pick<HeldDays, 'hold'>;
   readonly lineOf: (line: LineConfig) => Line;
   /** One try to hand a message to the operator; absent where the site speaks over a relay. */
   readonly deliver?: Deliver;

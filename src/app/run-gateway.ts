@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { z } from 'zod';
 import { SECOND_MS } from '../core/time.ts';
 import { hostBox } from '../host/box.ts';
 import { loadCertificates } from '../host/credentials.ts';
@@ -29,6 +30,8 @@ import { type GatewayStatus, readStatus, writeStatus } from './status.ts';
 /** Real time between two looks at the status, and between two writings of its file while nothing happens. */
 const STATUS_LOOK_EVERY_MS = 2 * SECOND_MS;
 const STATUS_WRITE_EVERY_MS = 15 * SECOND_MS;
+
+const releaseRequest = z.looseObject({ days: z.array(z.string()) });
 
 /**
  * The gateway on the real machine. Nothing is opened before everything that can be wrong at the start has been looked at.
@@ -97,6 +100,7 @@ export async function runGateway(
       listen: lines.listen,
       ...deskHandlers(gateway.desk),
       verify: () => state.buffer.verify(),
+      release: async (request) => state.held.release(releaseRequest.parse(request).days),
       status,
     },
     log,

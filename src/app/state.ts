@@ -14,6 +14,7 @@ import type { Folder } from '../machine/folder.ts';
 import type { Log } from '../machine/log.ts';
 import type { Store } from '../machine/store.ts';
 import { isGatewayThere } from './control.ts';
+import { type HeldDays, readHeldDays } from './held.ts';
 import { type MemoryParts, openMemory, openMemoryAgain } from './memory.ts';
 import { type OpenedStore, openOrRepair, repaired, STORE_FOLDER } from './open-store.ts';
 import type { LoadedSite } from './site-files.ts';
@@ -24,6 +25,8 @@ export { STORE_FOLDER } from './open-store.ts';
 export interface State {
   readonly buffer: Buffer;
   readonly installedAt: UtcMs;
+  /** What a restored gateway does not send by itself. */
+  readonly held: HeldDays;
   /** The report of the repair that this opening made. */
   readonly lastRepair?: string;
   close(): Promise<void>;
@@ -52,6 +55,7 @@ export async function openState(loaded: LoadedSite, clock: Clock, log: Log, inst
   const written = await folder.readText(INSTALLED_FILE);
   const vital = hostAppendLog(join(path, VITAL_FILE));
   const memory = { loaded, vital, clock, log };
+  const heldDays = () => readHeldDays(folder, loaded.site.zone);
   if (written === undefined && !install) {
     throw new OdecetError(
       'store-missing',
@@ -63,11 +67,11 @@ export async function openState(loaded: LoadedSite, clock: Clock, log: Log, inst
     const installed = isoUtc(clock.now());
     await folder.write(INSTALLED_FILE, `${installed}\n`);
     await folder.write(RUNNING_FILE, '');
-    return stateOf(path, store, vital, await openMemory({ ...memory, store }), installed);
+    return stateOf(path, store, vital, await openMemory({ ...memory, store }), installed, await heldDays());
   }
   if (!install) {
     const store = await openLevelStore({ folder: join(path, STORE_FOLDER) });
-    return stateOf(undefined, store, vital, await openMemory({ ...memory, store }), written);
+    return stateOf(undefined, store, vital, await openMemory({ ...memory, store }), written, await heldDays());
   }
   return openAgain({ ...memory, path, folder }, written);
 }
@@ -107,7 +111,8 @@ async function checkOpened(
   const { path, folder, vital } = opening;
   const { buffer, lastRepair } = await openMemoryAgain({ ...opening, store }, folder, repair);
   if (repair && (await folder.readText(REPAIR_FILE))) await folder.write(REPAIR_FILE, '');
-  return stateOf(path, store, vital, buffer, installed, lastRepair);
+  const held = await readHeldDays(folder, opening.loaded.site.zone);
+  return stateOf(path, store, vital, buffer, installed, held, lastRepair);
 }
 
 /** Nothing is looked at or mended of what another gateway works with; opening it is refused in words. */
@@ -147,11 +152,13 @@ function stateOf(
   vital: AppendLog,
   buffer: Buffer,
   installed: string,
+  held: HeldDays,
   lastRepair?: string,
 ): State {
   return {
     buffer,
     installedAt: parseUtc(installed.trim()),
+    held,
     ...(lastRepair !== undefined && { lastRepair }),
     async close() {
       await store.close();

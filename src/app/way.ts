@@ -1,3 +1,4 @@
+import type { MessageHead } from '../buffer/outbox.ts';
 import { OdecetError } from '../core/failure.ts';
 import type { Message } from '../core/message.ts';
 import type { RelayUplinkConfig } from '../device/site.ts';
@@ -28,7 +29,9 @@ export function wayOf(parts: GatewayParts, status: RelayWayDeps['status']): Send
   const { loaded, buffer, relay, deliver } = parts;
   const { site } = loaded;
   const { environment, retry } = site.uplink;
-  const common = { ...parts, outbox: buffer.outbox, retry, hold: holdOf(environment, loaded) };
+  const byPack = holdOf(environment, loaded);
+  const hold = (message: MessageHead) => parts.held?.hold(message) ?? byPack(message);
+  const common = { ...parts, outbox: buffer.outbox, retry, hold };
   if (relay) {
     const { uplink, broker, signer, codec, taker } = relay;
     return createRelayWay({

@@ -20,6 +20,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<() => Command>>> = {
   export: async () => (await import('./export.ts')).exportCommand,
   verify: async () => (await import('./verify.ts')).verifyCommand,
   backup: async () => (await import('./backup.ts')).backupCommand,
+  release: async () => (await import('./release.ts')).releaseCommand,
   restore: async () => (await import('./restore.ts')).restoreCommand,
   sandbox: async () => (await import('./sandbox.ts')).sandboxCommand,
   meters: async () => (await import('./meters.ts')).metersCommand,

@@ -10,6 +10,10 @@ interface RestoreOptions {
   readonly json?: true;
 }
 
+const HELD = `Without the old machine's vital.log nobody here knows what it sent after the backup. New messages of days that are over by now
+wait: ask the operator which of them it has, then "odecet release --config site.yaml DAY..." for those that it does not have.
+`;
+
 /** `odecet restore FILE --into DIR`: lays out a site's folder on a fresh machine. */
 export function restoreCommand(): Command {
   return new Command('restore')
@@ -22,8 +26,9 @@ export function restoreCommand(): Command {
     .action(async (file: string, { into, passphraseFile, vital, json }: RestoreOptions) => {
       const passphrase = await readPassphrase(passphraseFile);
       const done = await restore({ file, into, passphrase, vital }, hostClock());
+      const words = done.holdsDays ? HELD : '';
       process.stdout.write(
-        json ? `${JSON.stringify(done)}\n` : `${done.folder}: ${done.files} files and ${done.rows} records\n`,
+        json ? `${JSON.stringify(done)}\n` : `${done.folder}: ${done.files} files and ${done.rows} records\n${words}`,
       );
     });
 }

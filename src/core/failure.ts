@@ -67,6 +67,10 @@ export const FAILURES = {
     next: 'person',
     what: 'the format pack is not verified against official schemas; automatic sending is held',
   },
+  'day-held': {
+    next: 'person',
+    what: 'restored from a backup: whether the day was sent before is not known; it is not sent by itself',
+  },
   'message-too-large': { next: 'person', what: 'the message is larger than can be signed safely' },
   // relay
   'broker-unreachable': { next: 'retry', what: 'the MQTT broker could not be reached, or the connection was lost' },
@@ -86,9 +90,9 @@ export const FAILURES = {
     what: 'an interval of the message is in another message that may have been taken',
   },
   // machine
-  'store-full': { next: 'retry', what: 'the disk is full' },
+  'store-full': { next: 'retry', what: 'the disk is full', exit: 34 },
   'store-large': { next: 'person', what: 'a store has become larger than it should' },
-  'store-io': { next: 'retry', what: 'the disk refused to read or write' },
+  'store-io': { next: 'retry', what: 'the disk refused to read or write', exit: 35 },
   'store-damaged': { next: 'person', what: 'a stored record does not fit its checksum', exit: 30 },
   'store-locked': { next: 'person', what: 'another process has the store open', exit: 31 },
   'store-missing': { next: 'person', what: 'the store should exist but does not', exit: 32 },

@@ -1,0 +1,48 @@
+import { expect, it } from 'vitest';
+import { parseUtc } from '../core/time.ts';
+import type { Folder } from '../machine/folder.ts';
+import { holdDays, readHeldDays } from './held.ts';
+
+const ZONE = 'Europe/Prague';
+/** In the gas day of the 2nd and the electricity day of the 3rd. */
+const RESTORED = parseUtc('2026-06-03T01:00:00Z');
+const LAST = '00000000000500';
+const message = (day: string, commodity: 'gas' | 'electricity' = 'gas', id = '00000000000501') => ({
+  id,
+  commodity,
+  day,
+});
+
+function memoryFolder(): Folder {
+  const files = new Map<string, string>();
+  return {
+    exists: async (path) => files.has(path),
+    readText: async (path) => files.get(path),
+    readBytes: async () => undefined,
+    list: async () => [...files.keys()],
+    write: async (path, content) => void files.set(path, String(content)),
+  };
+}
+
+it('a gateway that was never restored holds nothing, and has nothing to release', async () => {
+  const days = await readHeldDays(memoryFolder(), ZONE);
+  expect(days.hold(message('2020-01-01'))).toBeUndefined();
+  await expect(days.release(['2026-06-01'])).rejects.toMatchObject({ failure: { code: 'usage' } });
+});
+
+it('holds new messages of days that were over at the restore, until a person releases the day, also over a restart', async () => {
+  const folder = memoryFolder();
+  await holdDays(folder, RESTORED, LAST);
+  const days = await readHeldDays(folder, ZONE);
+  expect(days.hold(message('2026-06-01'))).toMatchObject({ code: 'day-held' });
+  expect(days.hold(message('2026-06-02', 'electricity'))).toMatchObject({ code: 'day-held' });
+  // Not over yet: the old machine cannot have sent it.
+  expect(days.hold(message('2026-06-02'))).toBeUndefined();
+  // The backup knows it: the same id again is no double.
+  expect(days.hold(message('2026-06-01', 'gas', LAST))).toBeUndefined();
+  expect(await days.release(['2026-06-01'])).toEqual(['2026-06-01']);
+  for (const each of [days, await readHeldDays(folder, ZONE)]) {
+    expect(each.hold(message('2026-06-01'))).toBeUndefined();
+    expect(each.hold(message('2026-05-31'))).toMatchObject({ code: 'day-held' });
+  }
+});

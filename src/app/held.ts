@@ -1,0 +1,63 @@
+import { z } from 'zod';
+import type { MessageHead } from '../buffer/outbox.ts';
+import { marketDaySpan } from '../core/calendar.ts';
+import { type Failure, failure, OdecetError } from '../core/failure.ts';
+import type { MessageId } from '../core/message.ts';
+import { isoUtc, type MarketDay, type UtcMs } from '../core/time.ts';
+import type { Folder } from '../machine/folder.ts';
+
+/**
+ * Days that a restored gateway does not send by itself. What the old machine sent after the backup was taken, the backup cannot
+ * know; sent again under a new id it would be a double. So new messages of days that were over at the restore wait until a person
+ * who has asked the operator releases their day. Messages of the backup itself go again under their own ids.
+ */
+const HELD_FILE = 'held-after-restore.json';
+
+const heldSchema = z.strictObject({
+  /** When it was restored: days that were over by then are held. */
+  restoredAt: z.int(),
+  /** The highest message id that the backup can know. */
+  lastId: z.string(),
+  released: z.array(z.string()),
+});
+
+export interface HeldDays {
+  /** What holds a message back; undefined when nothing does. */
+  readonly hold: (message: Pick<MessageHead, 'id' | 'commodity' | 'day'>) => Failure | undefined;
+  /** Gives every day that was ever released. Throws OdecetError usage where nothing is held. */
+  release(days: readonly MarketDay[]): Promise<readonly MarketDay[]>;
+}
+
+/** To be called by a restore that knows nothing of what was sent since its backup. */
+export async function holdDays(state: Folder, restoredAt: UtcMs, lastId: MessageId): Promise<void> {
+  await state.write(
+    HELD_FILE,
+    JSON.stringify({ restoredAt, lastId, released: [] } satisfies z.infer<typeof heldSchema>),
+  );
+}
+
+export async function readHeldDays(state: Folder, zone: string): Promise<HeldDays> {
+  const text = await state.readText(HELD_FILE);
+  if (text === undefined)
+    return {
+      hold: () => undefined,
+      release: async () => {
+        throw new OdecetError('usage', 'this gateway was not restored from a backup: no day is held');
+      },
+    };
+  const { restoredAt, lastId, released } = heldSchema.parse(JSON.parse(text));
+  const free = new Set(released);
+  return {
+    hold({ id, commodity, day }) {
+      if (id <= lastId || free.has(day) || marketDaySpan(commodity, day, zone).end > restoredAt) return undefined;
+      const detail = `${commodity} day ${day}, message ${id}: restored from a backup on ${isoUtc(restoredAt)}, so whether this day was sent before is not known; ask the operator, and where it has nothing of the day: odecet release ${day}`;
+      return failure('day-held', detail);
+    },
+    async release(days) {
+      for (const day of days) free.add(day);
+      const all = [...free].sort();
+      await state.write(HELD_FILE, JSON.stringify({ restoredAt, lastId, released: all }));
+      return all;
+    },
+  };
+}
