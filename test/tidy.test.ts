@@ -36,7 +36,7 @@ const PURE: Record<string, readonly string[]> = {
   'src/machine': [],
   'src/device': ['yaml', 'zod', 'leven', 'temporal-polyfill'],
   'src/profile': [],
-  'src/message': ['xmlbuilder2', 'saxes', 'yaml', 'zod', 'leven'],
+  'src/message': ['saxes', 'yaml', 'zod', 'leven'],
   'src/collect': [],
   'src/buffer': ['crc-32', 'zod'],
   'src/uplink': ['zod'],

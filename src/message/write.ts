@@ -1,11 +1,10 @@
-import { create } from 'xmlbuilder2';
-import type { XMLBuilder } from 'xmlbuilder2/lib/interfaces.js';
 import { isoLocal, marketDaySpan } from '../core/calendar.ts';
 import { isoUtc, type Span, type UtcMs } from '../core/time.ts';
 import type { FormatPack } from './pack.ts';
 import type { PreparedChannel, PreparedInterval, PreparedPoint } from './prepare.ts';
 import type { DocumentRequest } from './request.ts';
 import type { ElementTemplate, Placeholder, TextTemplate } from './template.ts';
+import { escapedText, escapedValue } from './xml.ts';
 
 type Values = Readonly<Partial<Record<Placeholder, string>>>;
 
@@ -19,21 +18,28 @@ interface Context {
   readonly channel?: PreparedChannel;
 }
 
+/** One element a line: a schema's complaint then says which one. */
+const INDENT = '  ';
+
 /** The document as text; everything in it has been checked. */
 export function writeDocument(pack: FormatPack, request: DocumentRequest, points: readonly PreparedPoint[]): string {
-  const document = create({ version: '1.0', encoding: pack.encoding });
   const values = documentValues(pack, request, marketDaySpan(pack.commodity, request.day, request.zone));
-  writeElement(document, pack.document, { pack, request, values, points });
-  // One element a line: a schema's complaint then says which one.
-  return document.end({ prettyPrint: true });
+  const root = elementLines(pack.document, { pack, request, values, points }, '\n');
+  return `<?xml version="1.0" encoding="${pack.encoding}"?>${root}`;
 }
 
-function writeElement(parent: XMLBuilder, template: ElementTemplate, context: Context): void {
-  const attributes = template.attributes.map(({ name, value }) => [name, fill(value, context.values)]);
-  const element = parent.ele(template.name, Object.fromEntries(attributes));
-  if (template.text) element.txt(fill(template.text, context.values));
+/** @param start what an element begins with: a line end and its indent */
+function elementLines(template: ElementTemplate, context: Context, start: string): string {
+  const { name } = template;
+  let line = `${start}<${name}`;
+  for (const { name: attribute, value } of template.attributes)
+    line += ` ${attribute}="${escapedValue(fill(value, context.values))}"`;
+  const text = template.text ? escapedText(fill(template.text, context.values)) : '';
+  let inside = '';
   for (const child of template.children)
-    for (const inner of repetitions(child, context)) writeElement(element, child, inner);
+    for (const inner of repetitions(child, context)) inside += elementLines(child, inner, start + INDENT);
+  if (text === '' && inside === '') return `${line}/>`;
+  return `${line}>${text}${inside}${inside === '' ? '' : start}</${name}>`;
 }
 
 function repetitions(template: ElementTemplate, context: Context): Context[] {

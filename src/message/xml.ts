@@ -114,3 +114,26 @@ export function textOf({ content }: XmlElement): string {
 export function attributeOf({ attributes }: XmlElement, name: string): string | undefined {
   return attributes.find(({ local, uri }) => local === name && uri === '')?.value;
 }
+
+/** What is written as a reference, in text and in attribute values (Canonical XML 1.0, 2.3). */
+const REFERENCES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  '\t': '&#x9;',
+  '\n': '&#xA;',
+  '\r': '&#xD;',
+};
+
+export function escapedText(text: string): string {
+  return text.replace(/[&<>\r]/g, reference);
+}
+
+export function escapedValue(value: string): string {
+  return value.replace(/[&<"\t\n\r]/g, reference);
+}
+
+function reference(character: string): string {
+  return REFERENCES[character] ?? character;
+}

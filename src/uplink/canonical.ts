@@ -1,4 +1,4 @@
-import type { XmlAttribute, XmlElement } from '../message/xml.ts';
+import { escapedText, escapedValue, type XmlAttribute, type XmlElement } from '../message/xml.ts';
 
 type Bindings = ReadonlyMap<string, string>;
 
@@ -80,27 +80,4 @@ function byCodePoint(a: string, b: string): number {
 /** A code unit's place among code points: surrogates stand for what comes after all of the first plane. */
 function rank(unit: number): number {
   return unit >= 0xd800 && unit <= 0xdfff ? unit + 0x10000 : unit;
-}
-
-/** What is written as a reference, in text and in attribute values (Canonical XML 1.0, 2.3). */
-const REFERENCES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  '\t': '&#x9;',
-  '\n': '&#xA;',
-  '\r': '&#xD;',
-};
-
-function escapedText(text: string): string {
-  return text.replace(/[&<>\r]/g, reference);
-}
-
-function escapedValue(value: string): string {
-  return value.replace(/[&<"\t\n\r]/g, reference);
-}
-
-function reference(character: string): string {
-  return REFERENCES[character] ?? character;
 }
