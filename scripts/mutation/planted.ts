@@ -24,12 +24,14 @@ export const PLANTED: readonly Fault[] = [
     file: 'src/buffer/ids.ts',
     from: 'last = Math.max(last + 1, now());',
     to: 'last = now() - (now() % 86_400_000);',
+    faults: 'none',
   },
   {
     name: 'the doubled autumn hour is swapped',
     file: 'drivers/mbus/stamp.ts',
     from: 'if (value.summer) return { place, twice, early, late: early };',
     to: 'if (value.summer) return { place, twice, early: late, late };',
+    faults: 'none',
   },
   {
     name: "another unit's answer is believed (Modbus)",
@@ -43,6 +45,7 @@ export const PLANTED: readonly Fault[] = [
     file: 'src/message/answer.ts',
     from: ")?.verdict ?? 'unknown',",
     to: ")?.verdict ?? 'accepted',",
+    faults: 'operator',
   },
   {
     name: 'a message whose answer was lost is never sent again',
@@ -72,6 +75,7 @@ export const PLANTED: readonly Fault[] = [
     file: 'src/profile/boundary.ts',
     from: 'if (stored && isCredible(stored)) {',
     to: 'if (stored && !stored && isCredible(stored)) {',
+    faults: 'none',
   },
   {
     name: "a meter's wrong clock is believed",
@@ -119,18 +123,21 @@ export const PLANTED: readonly Fault[] = [
     file: 'src/core/counter.ts',
     from: 'const across = add(straight, rollover);',
     to: 'const across = add(add(straight, rollover), { coefficient: 1n, exponent: 0 });',
+    faults: 'none',
   },
   {
     name: 'units are converted the wrong way',
     file: 'src/core/quantity.ts',
     from: 'UNITS[from].power - UNITS[to].power',
     to: 'UNITS[to].power - UNITS[from].power',
+    faults: 'none',
   },
   {
     name: 'the multiplier is forgotten',
     file: 'src/profile/interval.ts',
     from: 'publishedValue(plan, span, multiply(counted, multiplier), state, findings)',
     to: 'publishedValue(plan, span, counted, state, findings)',
+    faults: 'none',
   },
   {
     name: 'a damaged record is served',
@@ -144,5 +151,6 @@ export const PLANTED: readonly Fault[] = [
     file: 'src/message/rounding.ts',
     from: 'exact = add(exact, value);\n    const next = round(exact, decimals);',
     to: 'exact = add(exact, value);\n    const next = add(written, round(value, decimals));',
+    faults: 'none',
   },
 ];

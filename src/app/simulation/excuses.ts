@@ -47,16 +47,20 @@ export function isStoredExcused(one: Witness, span: Span): boolean {
 function isFlippedNear({ meter, life }: Witness, at: UtcMs): boolean {
   const { device } = meter.plan;
   return [...life.flipped].some((key) => {
-    if (key.startsWith('j/')) return true;
     const [kind, day, its, , time] = key.split('/');
     if (kind !== 'r' || its !== device.id) return false;
     return !(Math.abs(Date.parse(`${day}T${time?.split('~')[0]}`) - at) >= 2 * NEAR_MS);
   });
 }
 
-/** A flipped bit has hit what stands behind a row of the ledger. */
-export function isTouched(life: SiteLife, row: LedgerRow): boolean {
-  if (life.flipped.size === 0) return false;
+/** A flipped bit has hit the interval's own record; where its readings were given up since, nothing can make it again. */
+export function isRecordHit(life: SiteLife, { point, channel, start }: LedgerRow): boolean {
+  const record = `i/${point}/${channel}/${new Date(start).toISOString()}/`;
+  return [...life.flipped].some((key) => key.startsWith(record));
+}
+
+/** A flipped bit has hit what stands behind a row of the ledger, and nobody has come upon it yet. */
+export function isTouched(standing: ReadonlySet<string>, row: LedgerRow): boolean {
   const names = [row.point, ...row.deliveries.map(({ message }) => message)];
-  return [...life.flipped].some((key) => names.some((name) => key.includes(name)) || key.startsWith('j/'));
+  return [...standing].some((key) => names.some((name) => key.includes(name)));
 }

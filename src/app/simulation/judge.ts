@@ -16,10 +16,10 @@ import type { Channel, Interval } from '../../core/interval.ts';
 import { cut } from '../../core/schedule.ts';
 import { isoUtc, type MarketDay, type Span, type UtcMs } from '../../core/time.ts';
 import { intervalKey } from '../../sandbox/market.ts';
-import { excuseOf, isStoredExcused, isTouched, type Witness } from './excuses.ts';
+import { excuseOf, isRecordHit, isStoredExcused, isTouched, type Witness } from './excuses.ts';
 import type { Episode } from './faults.ts';
 import type { ImaginedSite } from './imagined-site.ts';
-import { storeComplaints } from './judge-store.ts';
+import { judgeStore } from './judge-store.ts';
 import type { RunningMeter } from './meters.ts';
 import type { Held, Operator } from './operator.ts';
 import { type Reach, reachOf } from './reach.ts';
@@ -75,6 +75,7 @@ interface Case {
   readonly reach: Reach;
   readonly truth: Truth;
   readonly tally: Tally;
+  readonly standing: ReadonlySet<string>;
 }
 
 export async function judge(parts: JudgeParts): Promise<Findings> {
@@ -88,15 +89,16 @@ export async function judge(parts: JudgeParts): Promise<Findings> {
     explained: {},
     broken: [...parts.broken],
   };
+  const { complaints, standing } = await judgeStore(parts.buffer, life, parts.trace.damaged);
   const lineIds = site.site.lines.map(({ id }) => id);
   for (const meter of meters) {
     const reach = reachOf(meter, episodes, lineIds.indexOf(meter.plan.device.line), life, lineIds.length);
     const truth = truthOf(meter, life.wall(), reach, parts.buffer, parts.end);
-    await judgePoint({ parts, meter, reach, truth, tally });
+    await judgePoint({ parts, meter, reach, truth, tally, standing });
   }
   for (const what of operator.doubles) tally.broken.push(`sent twice: ${what}`);
   for (const id of operator.reused) tally.broken.push(`message id ${id} was used for two contents`);
-  tally.broken.push(...(await storeComplaints(parts.buffer, life, parts.trace.damaged)));
+  tally.broken.push(...complaints);
   return { ...tally, doubled: operator.doubles.length };
 }
 
@@ -156,13 +158,13 @@ async function channelDay(one: Case, channel: Channel, span: Span, spans: readon
 
 /** What the ledger says must be so at the operator's desk; it may know less only where a record is damaged. */
 function ledgerComplaint(one: Case, channel: Channel, row: LedgerRow, held: readonly Held[] | undefined): string[] {
-  const { parts, tally } = one;
+  const { tally } = one;
   const where = `${row.point} ${channel} ${isoUtc(row.start)}`;
   if (row.state === 'accepted' && !held) {
     tally.lost++;
     return [`lost: ${where} counts as accepted, the operator has nothing of it`];
   }
-  const isDamaged = isTouched(parts.life, row);
+  const isDamaged = isTouched(one.standing, row) || isRecordHit(one.parts.life, row);
   if (row.doubled) return [`doubled in the ledger: ${where}`];
   if (row.state === 'lost' && !isDamaged) {
     tally.lost++;
@@ -260,7 +262,7 @@ function judgeEnergy(
 /** Why an interval of a day that was not sent is no reason to send it; undefined where it waits for the others. */
 function causeOf(one: Case, row: LedgerRow, interval: Interval | undefined): string | undefined {
   if (row.state === 'rejected') return 'rejected';
-  if (row.state === 'lost' || isTouched(one.parts.life, row)) return 'damaged';
+  if (row.state === 'lost' || isTouched(one.standing, row)) return 'damaged';
   if (row.state !== 'missing') return undefined;
   const isSaid = interval?.quality === 'missing' && interval.findings.length > 0;
   return (isSaid && excuseOf(witnessOf(one), row)) || 'none';
