@@ -2,7 +2,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { askInParts } from '../app/control.ts';
 import { lineConfigOf, withLine } from '../app/field/line.ts';
 import { type Heard, listen, listenToGateway } from '../app/field/listen.ts';
-import { recordingHead, recordingLine } from '../app/field/recording.ts';
+import { recordingHead, recordingLine, recordingRemark } from '../app/field/recording.ts';
 import { hexOf, spacedHex } from '../app/field/tap.ts';
 import { loadSite } from '../app/site-files.ts';
 import { stateFolder } from '../app/state.ts';
@@ -56,7 +56,8 @@ async function tell(frames: AsyncIterable<readonly Heard[]>, line: LineConfig, o
     for await (const heard of frames)
       for (const frame of heard) {
         print(frame, options);
-        await kept?.appendFile(recordingLine({ ...frame, hex: hexOf(frame.bytes) }));
+        const hex = hexOf(frame.bytes);
+        await kept?.appendFile(hex === '' ? recordingRemark(frame.at, frame.text) : recordingLine({ ...frame, hex }));
       }
   } finally {
     await kept?.close();
@@ -67,7 +68,9 @@ function print({ at, way, bytes, text }: Heard, { json }: ListenOptions): void {
   const hex = hexOf(bytes);
   const line = json
     ? JSON.stringify({ at: isoUtc(at), ...(way && { way }), hex, text })
-    : `${isoUtc(at)} ${way ? SIGNS[way] : ' ?'} ${spacedHex(hex)}\n    ${text}`;
+    : hex === ''
+      ? `${isoUtc(at)} ${text}`
+      : `${isoUtc(at)} ${way ? SIGNS[way] : ' ?'} ${spacedHex(hex)}\n    ${text}`;
   process.stdout.write(`${line}\n`);
 }
 

@@ -7,7 +7,7 @@ import { checkSite } from '../../device/parse.ts';
 import { changed, libraryOf, SITE } from '../../device/site.testkit.ts';
 import type { LineConfig } from '../../device/site.ts';
 import { simClock } from '../../sim/clock.ts';
-import { type SimMeter, simLine } from '../../sim/line.ts';
+import { type SimLine, type SimMeter, simLine } from '../../sim/line.ts';
 import { mbusBus } from '../../sim/meter/mbus-bus.ts';
 import { modbusMeter } from '../../sim/meter/modbus-meter.ts';
 import { createWorld } from '../../sim/world.ts';
@@ -142,9 +142,7 @@ test('another master that never resets the link can be recorded', async () => {
 });
 
 /** What is heard of answers to requests of the test, as a second master's would be heard through a converter. */
-async function heardOf(
-  say: (line: { write(bytes: Uint8Array): Promise<void> }, rest: () => Promise<void>) => Promise<void>,
-) {
+async function heardOf(say: (line: SimLine, rest: () => Promise<void>) => Promise<void>) {
   const world = createWorld(4);
   const clock = simClock(world, START);
   const noisy: SimMeter = (request) => (request[0] === 0xff ? [{ reply: request, afterMs: 5 }] : []);
@@ -185,5 +183,23 @@ test('noise is told, and what follows it is heard', async () => {
     [undefined, 'ff6800', 'no frame'],
     ['sent', '1040054516', 'SND_NKE to address 5'],
     [undefined, 'ff6800', 'no frame'],
+  ]);
+});
+
+test('a line that goes away is told, opened again, and listened to', async () => {
+  const nke = Uint8Array.of(0x10, 0x40, 0x05, 0x45, 0x16);
+  const heard = await heardOf(async (line, rest) => {
+    await rest();
+    line.reachable(false);
+    line.hangUp();
+    for (let n = 0; n < 25; n++) await rest();
+    line.reachable(true);
+    for (let n = 0; n < 10; n++) await rest();
+    await line.write(nke);
+  });
+  expect(heard.map(({ at, bytes, text }) => [at - START, bytes.length, text])).toEqual([
+    [100, 0, 'the line went away'],
+    [3_100, 0, 'the line is back'],
+    [3_630, 1, 'acknowledged'],
   ]);
 });

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { overheardTelegrams } from '../../../drivers/mbus/index.ts';
 import { overheardFrames } from '../../../drivers/modbus/index.ts';
+import { OdecetError } from '../../core/failure.ts';
 import type { Millis, UtcMs } from '../../core/time.ts';
 import type { LineConfig } from '../../device/site.ts';
 import type { Clock } from '../../machine/clock.ts';
@@ -13,12 +14,14 @@ export interface Heard {
   readonly at: UtcMs;
   /** Missing where it cannot be told, and of what is no frame. */
   readonly way?: Way;
+  /** Empty where the text is about the line itself. */
   readonly bytes: Uint8Array;
   readonly text: string;
 }
 
 /**
- * Listens on an open line; bursts are cut at silence. Ends when the signal aborts.
+ * Listens on an open line; bursts are cut at silence. A line that goes away is opened again and again. Ends when the signal
+ * aborts.
  * @param quietMs silence that ends a burst
  */
 export async function* listen(
@@ -31,6 +34,25 @@ export async function* listen(
   while (!signal.aborted) {
     const burst = await nextBurst(line, quietMs, clock, signal);
     if (burst.bytes.length > 0) yield heardIn(burst, framing);
+    if (signal.aborted || line.isOpen) continue;
+    yield [{ at: clock.now(), bytes: NOTHING, text: 'the line went away' }];
+    await reopened(line, clock, signal);
+    if (line.isOpen) yield [{ at: clock.now(), bytes: NOTHING, text: 'the line is back' }];
+  }
+}
+
+const NOTHING = new Uint8Array(0);
+/** Converters close a connection on which nothing passed for a while. */
+const REOPEN_EVERY_MS: Millis = 1_000;
+
+async function reopened(line: Line, clock: Clock, signal: AbortSignal): Promise<void> {
+  while (!line.isOpen && !signal.aborted) {
+    try {
+      await clock.sleep(REOPEN_EVERY_MS, signal);
+      await line.open(signal);
+    } catch (error) {
+      if (!(error instanceof OdecetError) && !signal.aborted) throw error;
+    }
   }
 }
 
@@ -62,7 +84,8 @@ async function nextBurst(
       bytes.push(...more);
     }
   } catch (error) {
-    if (!signal.aborted) throw error;
+    // What came before the line went away was heard all the same.
+    if (!(error instanceof OdecetError) && !signal.aborted) throw error;
   }
   return { at, bytes: Uint8Array.from(bytes) };
 }

@@ -45,6 +45,11 @@ export function recordingLine({
   return `${new Date(at).toISOString()} ${way ? SIGNS[way] : '?'} ${spacedHex(hex)}\n`;
 }
 
+/** What is not a frame but worth knowing. */
+export function recordingRemark(at: UtcMs, text: string): string {
+  return `# ${new Date(at).toISOString()} ${text}\n`;
+}
+
 export function isRecording(text: string): boolean {
   return text.startsWith('# odecet recording ');
 }
