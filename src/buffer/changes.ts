@@ -27,6 +27,7 @@ export async function readChanges<S extends Stream>(
   // What was given up is no change: a stage that comes so late begins with what is left.
   const after = Math.max(afterSequence, journal.low(stream));
   const count = Math.max(0, Math.min(limit, journal.head(stream) - after));
+  if (count === 0) return [];
   const keys = Array.from({ length: count }, (_, n) => journalKey(stream, after + 1 + n));
   const found = await store.getMany(keys);
   const changes: Change<S>[] = [];
@@ -80,7 +81,7 @@ async function readingItems(
   let lost = false;
   for (const [n, key] of keys.entries()) {
     const bytes = found[n];
-    const stored = bytes ? decodeRow(key, bytes, decodeReadings) : { key, detail: 'the record is gone' };
+    const stored = bytes ? rows.decode(key, bytes, decodeReadings) : { key, detail: 'the record is gone' };
     if (isDamage(stored)) {
       rows.onDamage(stored);
       lost = true;

@@ -76,6 +76,8 @@ function assemble(
   const { vital } = options;
   const readings = readReadings(rows);
   const messages = readMessages(rows);
+  /** As they stand on the disk: the stages ask for theirs at every step. */
+  const cursors = new Map<string, number>();
   return {
     behind,
     outbox: openOutbox(journal, rows, messages),
@@ -110,11 +112,18 @@ function assemble(
     deliveryOf: messages.deliveryOf,
 
     changes: (stream, afterSequence, limit) => readChanges(store, rows, journal, stream, afterSequence, limit),
-    cursor: (name) => readCursor(store, rows, name),
-    setCursor: (name, sequence) =>
-      journal.write(async (draft) => {
+    async cursor(name) {
+      const known = cursors.get(name) ?? (await readCursor(store, rows, name));
+      cursors.set(name, known);
+      return known;
+    },
+    async setCursor(name, sequence) {
+      cursors.delete(name);
+      await journal.write(async (draft) => {
         draft.set(cursorKey(name), { sequence });
-      }),
+      });
+      cursors.set(name, sequence);
+    },
     onChange: journal.onChange,
 
     trim: (stream, rule) => trim(store, journal, stream, rule),

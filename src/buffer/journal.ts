@@ -182,6 +182,7 @@ function openDraft(store: Store, group: Group, takeId: () => MessageId): Draft &
   };
   const load = async (keys: readonly string[]): Promise<void> => {
     const wanted = keys.filter((key) => !group.rows.has(key));
+    if (wanted.length === 0) return;
     const found = await store.getMany(wanted);
     wanted.forEach((key, n) => {
       group.rows.set(key, found[n]);

@@ -127,7 +127,8 @@ export function cursorKey(name: string): string {
 
 /** The parts of a key, decoded. */
 export function keyParts(key: string): string[] {
-  return key.split('/').map(unpart);
+  const parts = key.split('/');
+  return key.includes('%') ? parts.map(unpart) : parts;
 }
 
 /** The message id in the keys that end with one. */

@@ -21,6 +21,8 @@ export interface Rows {
   each<T extends object>(range: KeyRange, decode: Decode<T>, reverse?: boolean): AsyncGenerator<T>;
   /** The same, and the damaged ones as they are. */
   eachOrDamage<T extends object>(range: KeyRange, decode: Decode<T>, reverse?: boolean): AsyncGenerator<T | Damage>;
+  /** Decodes what was fetched; damage is not reported. */
+  decode: typeof decodeRow;
   keys(range: KeyRange): Promise<string[]>;
   /** The first key from one end of the range. */
   firstKey(range: KeyRange, reverse: boolean): Promise<string | undefined>;
@@ -40,6 +42,7 @@ export function readRows(store: Store, onDamage: (damage: Damage) => void): Rows
     }
   }
   return {
+    decode: decodeKnown,
     onDamage: tell,
     eachOrDamage,
     async get(key, decode) {

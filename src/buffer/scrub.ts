@@ -1,7 +1,7 @@
 import type { Store } from '../machine/store.ts';
 import { type Scrubbed, type ScrubPosition, STREAMS, type Stream, type Suspect } from './api.ts';
 import { decodeEntry, type Entry } from './codec.ts';
-import { isDamage, openRow } from './frame.ts';
+import { damageOf, isDamage } from './frame.ts';
 import type { Journal } from './journal.ts';
 import { journalKey } from './keys.ts';
 import { decodeRow } from './rows.ts';
@@ -81,18 +81,20 @@ async function checkNamed(store: Store, namedBy: string, entry: Entry): Promise<
   return keys.flatMap((key, n): Suspect[] => {
     const bytes = found[n];
     if (!bytes) return [{ key, namedBy, detail: `${namedBy} names it and it is gone` }];
-    const row = openRow(key, bytes);
-    return isDamage(row) ? [row] : [];
+    return frameSuspects(key, bytes);
   });
+}
+
+/** A row whose checksum fits says what was written: what it says need not be read. */
+function frameSuspects(key: string, bytes: Uint8Array): Suspect[] {
+  const damage = damageOf(key, bytes);
+  return damage ? [damage] : [];
 }
 
 async function scrubRows(store: Store, afterKey: string, limit: number): Promise<Scrubbed> {
   const gte = afterKey === '' ? '' : `${afterKey}\u0000`;
   const page = await store.range({ gte, lt: BEYOND, limit });
-  const suspects = page.flatMap(([key, bytes]): Suspect[] => {
-    const row = openRow(key, bytes);
-    return isDamage(row) && !row.quarantined ? [row] : [];
-  });
+  const suspects = page.flatMap(([key, bytes]) => frameSuspects(key, bytes));
   const last = page.at(-1);
   const next = last && page.length === limit ? { afterKey: last[0] } : undefined;
   return { next, checked: page.length, suspects };
