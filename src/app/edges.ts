@@ -25,7 +25,7 @@ export function indexFromBuffer(
 ): FindIndex {
   return async (counter, at) => {
     const { device, quantity } = counter;
-    const frozen = (await buffer.readings(device, quantity, { start: at, end: at + 1 })).filter(isStored);
+    const frozen = await buffer.readings(device, quantity, { start: at, end: at + 1 }, undefined, 'stored');
     // A meter whose clock was put right freezes the same stamp once more: the value that can be believed counts.
     const stored = frozen.find(isCredible) ?? frozen[0];
     const near: Neighbours = { ...(stored && { stored }) };

@@ -123,12 +123,19 @@ export function readReadings(rows: Rows): ReadingReader {
     }
   }
 
+  /** Of a short span every day is looked at; what stands between the days of a long one is stepped over. */
+  async function* daysOf(span: Span): AsyncGenerator<string> {
+    const [first, last] = [readingDay(span.start), readingDay(span.end - 1)];
+    if (span.end - span.start > DAYS_KNOWN_MAX * 24 * HOUR_MS)
+      yield* days({ gte: `r/${first}/`, lt: below(`r/${last}/`).lt });
+    else for (let day = first; day <= last; day = nextDay(day)) yield day;
+  }
+
   async function collect(asked: Asked, wanted: (stored: StoredReading) => boolean, limit: number): Promise<Reading[]> {
     const { span } = asked;
     const readings: Reading[] = [];
     if (span.end <= span.start) return readings;
-    const from = `r/${readingDay(span.start)}/`;
-    for await (const day of days({ gte: from, lt: below(`r/${readingDay(span.end - 1)}/`).lt })) {
+    for await (const day of daysOf(span)) {
       const ofDay: Reading[] = [];
       for (const source of sourcesOf(asked)) ofDay.push(...(await all(day, source, asked, wanted)));
       readings.push(...ofDay.sort((a, b) => a.at - b.at));
@@ -159,19 +166,27 @@ export function readReadings(rows: Rows): ReadingReader {
   }
 
   async function nearest(asked: Asked, reverse: boolean): Promise<Reading | undefined> {
-    const { device, quantity, span } = asked;
+    const { span } = asked;
     const range = reverse
       ? { gte: READINGS.gte, lt: below(`r/${readingDay(span.end - 1)}/`).lt }
       : { gte: `r/${readingDay(span.start)}/`, lt: READINGS.lt };
+    // Most often it stands in the first day that it can.
+    const nearDay = readingDay(reverse ? span.end - 1 : span.start);
+    const near = await nearestIn(nearDay, asked, reverse);
+    if (near) return near;
     for await (const day of days(range, reverse)) {
-      const found: Reading[] = [];
-      for (const source of sourcesOf(asked))
-        found.push(...(await first(inDay(day, device, source, span), quantity, reverse)));
-      found.sort((a, b) => a.at - b.at);
-      const [one] = reverse ? found.slice(-1) : found;
+      const one = day === nearDay ? undefined : await nearestIn(day, asked, reverse);
       if (one) return one;
     }
     return undefined;
+  }
+
+  async function nearestIn(day: string, asked: Asked, reverse: boolean): Promise<Reading | undefined> {
+    const found: Reading[] = [];
+    for (const source of sourcesOf(asked))
+      found.push(...(await first(inDay(day, asked.device, source, asked.span), asked.quantity, reverse)));
+    found.sort((a, b) => a.at - b.at);
+    return reverse ? found.at(-1) : found[0];
   }
 
   const isServed = ({ contradicts }: StoredReading) => !contradicts;
@@ -197,6 +212,8 @@ interface Asked {
 function sourcesOf({ source }: Asked): readonly ReadingSource[] {
   return source ? [source] : SOURCES;
 }
+
+const DAYS_KNOWN_MAX = 2;
 
 /** The years that a key can hold. */
 const EARLIEST: UtcMs = 0;
