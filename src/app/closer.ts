@@ -36,6 +36,7 @@ const DAYS_BACK_MAX = 400;
 
 export function createCloser(parts: CloserParts): Closer {
   const { site, points, packs, buffer, profiler, clock, log, installedAt } = parts;
+  const firstDays = new Map(points.map((point) => [point.code, firstDayOf(point, installedAt, site.zone)]));
   const told = new Map<string, string>();
   /** Days that were looked through and about which nothing has changed since; whether all of the day was accepted. */
   const quiet = new Map<string, boolean>();
@@ -46,7 +47,7 @@ export function createCloser(parts: CloserParts): Closer {
   async function openDays(commodity: Commodity): Promise<MarketDay[]> {
     const first = points
       .filter((point) => point.commodity === commodity)
-      .map((point) => firstDayOf(point, installedAt, site.zone))
+      .map(({ code }) => firstDays.get(code)!)
       .sort()[0];
     const today = marketDayOf(commodity, clock.now() - site.sendAfterMs, site.zone);
     if (!first) return [];
@@ -121,9 +122,7 @@ export function createCloser(parts: CloserParts): Closer {
   /** Everything the day's points want now, whole days only; a point that is not complete does not hold the others. */
   async function closeDay(commodity: Commodity, day: MarketDay): Promise<{ queued: number; done: boolean }> {
     const span = marketDaySpan(commodity, day, site.zone);
-    const plans = points.filter(
-      (point) => point.commodity === commodity && firstDayOf(point, installedAt, site.zone) <= day,
-    );
+    const plans = points.filter((point) => point.commodity === commodity && firstDays.get(point.code)! <= day);
     const fresh: PointDay[] = [];
     const corrections = new Map<MessageId, PointDay[]>();
     let done = true;

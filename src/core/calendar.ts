@@ -33,6 +33,7 @@ function remembered<T>(memory: Map<string, T>, key: string, make: () => T): T {
 }
 
 const spans = new Map<string, Span>();
+const shifted = new Map<string, MarketDay>();
 
 export function marketDaySpan(commodity: Commodity, day: MarketDay, zone: string): Span {
   return remembered(spans, `${commodity} ${day} ${zone}`, () => {
@@ -51,7 +52,7 @@ export function marketDayOf(commodity: Commodity, at: UtcMs, zone: string): Mark
 }
 
 export function shiftDay(day: MarketDay, days: number): MarketDay {
-  return Temporal.PlainDate.from(day).add({ days }).toString();
+  return remembered(shifted, `${day} ${days}`, () => Temporal.PlainDate.from(day).add({ days }).toString());
 }
 
 /** What a clock on the wall in `zone` shows. */
