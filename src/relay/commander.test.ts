@@ -1,0 +1,202 @@
+import { describe, expect, test } from 'vitest';
+import { OdecetError } from '../core/failure.ts';
+import { HOUR_MS, MINUTE_MS } from '../core/time.ts';
+import { hostCodec, hostSigner, newKeyPem } from '../host/signer.ts';
+import { pause } from '../machine/timers.ts';
+import { simClock } from '../sim/clock.ts';
+import { simEntropy } from '../sim/entropy.ts';
+import { createWorld, type World } from '../sim/world.ts';
+import { type AnswerText, markOf, openCommand, packAnswer } from '../uplink/relay/command.ts';
+import { isSignedBy } from '../uplink/relay/frame.ts';
+import { quietLog } from '../uplink/uplink.testkit.ts';
+import {
+  type CommandLog,
+  type CommandWish,
+  createCommander,
+  type EndedCommand,
+  type GivenCommand,
+} from './commander.ts';
+import { registryOf } from './registry.ts';
+
+const START = Date.UTC(2026, 5, 1, 8);
+const codec = hostCodec();
+const relay = hostSigner(newKeyPem());
+const [siteA, siteB] = [hostSigner(newKeyPem()), hostSigner(newKeyPem())];
+const registry = registryOf([
+  { site: 'site-a', key: siteA.publicKey, senders: ['x'], revoked: false },
+  { site: 'site-b', key: siteB.publicKey, senders: ['x'], revoked: false },
+  { site: 'site-c', key: siteB.publicKey, senders: ['x'], revoked: true },
+]);
+const WISH: CommandWish = {
+  site: 'site-a',
+  kind: 'read',
+  body: JSON.stringify({ device: 'meter-1' }),
+  by: 'jn',
+  validMs: HOUR_MS,
+};
+
+function centre(world: World, open: readonly GivenCommand[] = []) {
+  const given: GivenCommand[] = [];
+  const ended: EndedCommand[] = [];
+  const sent: Uint8Array[] = [];
+  let isOnline = true;
+  const commandLog: CommandLog = {
+    open,
+    given: async (command) => void given.push(command),
+    ended: async (end) => void ended.push(end),
+  };
+  const commander = createCommander({
+    name: 'centre-1',
+    registry: () => registry,
+    signer: relay,
+    codec,
+    commandLog,
+    async publish({ topic, payload }) {
+      if (!isOnline) throw new OdecetError('broker-unreachable', 'away');
+      expect(topic).toBe('odecet/1/site-a/command');
+      expect(given.length + open.length).toBeGreaterThan(0);
+      sent.push(payload);
+    },
+    clock: simClock(world, START),
+    entropy: simEntropy(world.random),
+    log: quietLog,
+  });
+  const stop = new AbortController();
+  void commander.run(stop.signal);
+  return {
+    commander,
+    given,
+    ended,
+    sent,
+    stop,
+    online(is: boolean) {
+      isOnline = is;
+    },
+  };
+}
+
+/** What the site says to the last command that was sent. */
+function answerTo(payload: Uint8Array, change: Partial<AnswerText> = {}, signer = siteA, site = 'site-a'): Uint8Array {
+  const command = openCommand(payload)!;
+  const { id } = command.head;
+  const text: AnswerText = {
+    id,
+    of: markOf(command, codec),
+    outcome: 'done',
+    reason: '',
+    detail: 'read',
+    at: START,
+    result: '{"value":"12.5"}',
+    ...change,
+  };
+  return packAnswer(text, site, signer, codec);
+}
+
+const never = new AbortController().signal;
+
+describe('a command of the centre', () => {
+  test('is signed, in the log before it leaves, and ends with the answer', async () => {
+    const world = createWorld(1);
+    await world.run(async () => {
+      const { commander, given, ended, sent, stop } = centre(world);
+      const told: string[] = [];
+      const end = commander.give(WISH, (progress) => told.push(progress), never);
+      await pause(world, 100);
+      const command = openCommand(sent[0]!)!;
+      expect(isSignedBy(command.frame, [relay.publicKey], codec)).toBe(true);
+      expect(given).toMatchObject([{ id: command.head.id, site: 'site-a', kind: 'read', by: 'jn' }]);
+      commander.heard('site-a', answerTo(sent[0]!, { outcome: 'taken', result: 'null' }));
+      commander.heard('site-a', answerTo(sent[0]!));
+      expect(await end).toMatchObject({ outcome: 'done', result: '{"value":"12.5"}' });
+      expect(told).toEqual(['given', 'sent', 'taken']);
+      expect(ended).toHaveLength(1);
+      commander.heard('site-a', answerTo(sent[0]!));
+      await pause(world, HOUR_MS);
+      expect([ended.length, sent.length]).toEqual([1, 1]);
+      stop.abort();
+    });
+  });
+
+  test('goes again until the site has it, by the same bytes, and ends unanswered when it is too late', async () => {
+    const world = createWorld(2);
+    await world.run(async () => {
+      const { commander, ended, sent, stop, online } = centre(world);
+      online(false);
+      const end = commander.give(WISH, () => undefined, never);
+      await pause(world, 10 * MINUTE_MS);
+      expect(sent).toEqual([]);
+      online(true);
+      await pause(world, 2 * MINUTE_MS);
+      expect(sent.length).toBeGreaterThan(0);
+      expect(new Set(sent.map((payload) => codec.sha256(payload))).size).toBe(1);
+      const before = sent.length;
+      commander.siteIsHere('site-a');
+      await pause(world, 2_000);
+      expect(sent.length).toBe(before + 1);
+      expect(await end).toMatchObject({ outcome: 'unanswered', reason: 'command-unanswered' });
+      expect(ended).toHaveLength(1);
+      stop.abort();
+    });
+  });
+
+  test('that was open when the relay was killed goes on, by the same id and bytes', async () => {
+    const world = createWorld(3);
+    await world.run(async () => {
+      const first = centre(world);
+      void first.commander.give(WISH, () => undefined, never);
+      await pause(world, 100);
+      first.stop.abort();
+      const second = centre(world, first.given);
+      await pause(world, 2_000);
+      expect(second.sent[0]).toEqual(first.sent[0]);
+      second.commander.heard('site-a', answerTo(first.sent[0]!));
+      await pause(world, 100);
+      expect(second.ended).toMatchObject([{ outcome: 'done' }]);
+      second.stop.abort();
+    });
+  });
+
+  test.each<[string, (payload: Uint8Array) => [string, Uint8Array]]>([
+    ['signed by another site', (payload) => ['site-a', answerTo(payload, {}, siteB)]],
+    ['of another site about it', (payload) => ['site-b', answerTo(payload, {}, siteB, 'site-b')]],
+    ['said on the topic of another site', (payload) => ['site-b', answerTo(payload)]],
+    ['of a revoked site', (payload) => ['site-c', answerTo(payload, {}, siteB, 'site-c')]],
+    ['to other words under its id', (payload) => ['site-a', answerTo(payload, { of: '0'.repeat(64) })]],
+    ['that is noise', () => ['site-a', new Uint8Array(500)]],
+  ])('is not ended by an answer %s', async (_, forge) => {
+    const world = createWorld(4);
+    await world.run(async () => {
+      const { commander, ended, sent, stop } = centre(world);
+      void commander.give(WISH, () => undefined, never);
+      await pause(world, 100);
+      commander.heard(...forge(sent[0]!));
+      await pause(world, 100);
+      expect(ended).toEqual([]);
+      stop.abort();
+    });
+  });
+
+  test.each<[string, Partial<CommandWish>]>([
+    ['to a site that nobody knows', { site: 'site-x' }],
+    ['to a revoked site', { site: 'site-c' }],
+    ['of an unknown kind', { kind: 'shell' }],
+    ['with a body that does not fit', { body: '{"command":"reboot"}' }],
+    ['that is valid for months', { validMs: 60 * 24 * HOUR_MS }],
+    ['that is too large', { kind: 'site-file', body: JSON.stringify({ text: noise(400_000), withinMs: 60_000 }) }],
+  ])('%s is refused before anything is signed or logged', async (_, change) => {
+    const world = createWorld(5);
+    await world.run(async () => {
+      const { commander, given, sent, stop } = centre(world);
+      const wish = { ...WISH, ...change };
+      await expect(commander.give(wish, () => undefined, never)).rejects.toMatchObject({ failure: { code: 'usage' } });
+      expect([given, sent]).toEqual([[], []]);
+      stop.abort();
+    });
+  });
+});
+
+/** Text that does not shrink. */
+function noise(length: number): string {
+  const { random } = createWorld('noise');
+  return Array.from({ length }, () => String.fromCharCode(33 + random.below(90))).join('');
+}
