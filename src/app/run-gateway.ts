@@ -69,6 +69,11 @@ export async function runGateway(
       status: () => status(),
       troubles,
       clock,
+    }).catch(async (error: unknown) => {
+      // A site file on trial is rolled back and started with next: the store must be free.
+      await lines.release();
+      await state.close();
+      throw error;
     }));
   const gateway = createGateway({
     loaded: { ...loaded, devices },

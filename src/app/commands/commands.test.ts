@@ -168,6 +168,16 @@ describe('what a site does of a command', () => {
     await second.stop();
   });
 
+  test('a result that no broker would carry is left out, and that is said', async () => {
+    const place = site();
+    const text = Array.from({ length: 20_000 }, (_, n) => codec.sha256(new TextEncoder().encode(`${n}`))).join('');
+    place.willEnd(async () => ({ outcome: 'done', detail: '', result: text.slice(0, 900_000) }));
+    const { deliver, stop } = await place.start();
+    await deliver(command(), 2);
+    expect(place.said[1]?.result).toEqual({ note: expect.stringContaining('left out') });
+    await stop();
+  });
+
   test('a failure is answered with its code', async () => {
     const place = site();
     place.willEnd(() => Promise.reject(new RangeError('no line')));

@@ -55,8 +55,9 @@ export async function diagnose(parts: Readonly<Record<string, () => unknown>>): 
   for (const [name, ask] of Object.entries(parts)) {
     const said = await answerOf(ask);
     const length = JSON.stringify(said).length;
-    bundle[name] = length > room ? `left out: ${length} characters` : said;
-    room -= Math.min(room, length);
+    const fits = length <= room;
+    bundle[name] = fits ? said : `left out: ${length} characters`;
+    if (fits) room -= length;
   }
   return { outcome: 'done', detail: Object.keys(bundle).join(', '), result: bundle };
 }

@@ -24,9 +24,16 @@ export interface TakeSiteParts {
 /**
  * What a site file that comes by a command cannot change: who the site is, where its memory lies, and the way on which the
  * command came with its keys and rights. So no command can cut the branch it sits on, widen what is allowed, or send a secret of
- * the machine to another broker.
+ * the machine to another broker. A file with combustion heat is quoted where it is wrong, so it may not be just any file.
  */
-const FIXED = ['site', 'number', 'zone', 'uplink', 'storage'] as const satisfies readonly (keyof Site)[];
+const FIXED = [
+  'site',
+  'number',
+  'zone',
+  'uplink',
+  'storage',
+  'combustionHeatFile',
+] as const satisfies readonly (keyof Site)[];
 
 export function trialOf({ folder, file }: Pick<LoadedSite, 'folder' | 'file'>): SiteTrial {
   const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');

@@ -1,7 +1,7 @@
 import type { CommandKind } from '../../core/command-kind.ts';
 import { type Failure, failure, OdecetError } from '../../core/failure.ts';
 import type { MessageId } from '../../core/message.ts';
-import { isoUtc, MINUTE_MS, type Millis, type UtcMs } from '../../core/time.ts';
+import { HOUR_MS, isoUtc, MINUTE_MS, type Millis, type UtcMs } from '../../core/time.ts';
 import { childAbort } from '../../machine/abort.ts';
 import type { Clock } from '../../machine/clock.ts';
 import type { Log } from '../../machine/log.ts';
@@ -25,7 +25,7 @@ import { isSignedBy } from './frame.ts';
 /** So many commands wait their turn; what is dropped comes again. */
 const WAITING_MAX = 16;
 /** Whoever writes on the topic without the relay's key fills neither the log nor the line. */
-const STRANGER_EVERY_MS: Millis = MINUTE_MS;
+const STRANGER_EVERY_MS: Millis = HOUR_MS;
 /** How far ahead of the site's clock the relay's may be. */
 export const COMMAND_CLOCK_OFF_MS_MAX: Millis = 10 * MINUTE_MS;
 const NO_RESULT = 'null';

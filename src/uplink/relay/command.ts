@@ -130,7 +130,15 @@ export interface AnswerText {
 /** Some kilobytes are left for everything but the detail in a line. */
 const DETAIL_MAX = 8_000;
 
+/** A result that no broker would carry is left out, and that is said in its place. */
 export function packAnswer(text: AnswerText, site: string, signer: Signer, codec: Codec): Uint8Array {
+  const whole = packWhole(text, site, signer, codec);
+  if (whole.length <= COMMAND_BYTES_MAX) return whole;
+  const result = JSON.stringify({ note: `left out: ${text.result.length} characters are too many for one answer` });
+  return packWhole({ ...text, result }, site, signer, codec);
+}
+
+function packWhole(text: AnswerText, site: string, signer: Signer, codec: Codec): Uint8Array {
   const body = new TextEncoder().encode(text.result);
   const { id, of, outcome, reason, at } = text;
   const detail = text.detail.slice(0, DETAIL_MAX);
