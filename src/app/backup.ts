@@ -22,8 +22,11 @@ import type { LoadedSite } from './site-files.ts';
 import { type State, stateFolder, VITAL_FILE } from './state.ts';
 
 const ROWS_PART = 'state/rows';
-/** Ids given out after the backup was taken are not known: a store that comes from one leaves this many unused. */
-const IDS_LEFT_UNUSED = 1_000_000;
+/**
+ * Ids given out after the backup was taken are not known: a store that comes from one leaves this many unused. Below a day of
+ * numbered ids, whose time retention goes by; the other guard is the wall clock, which no id lies behind.
+ */
+const IDS_LEFT_UNUSED = 8_000;
 /** How far back days are closed by themselves, and more: what is older is never sent again. */
 const VITAL_KEEP_MS = 60 * 24 * 60 * MINUTE_MS;
 

@@ -107,6 +107,18 @@ describe('trimming', () => {
     expect((await buffer.verify()).clean).toBe(true);
   });
 
+  it.each([undefined, 4_711])('counts the age of a message by its id, of a site with number %s', async (siteNumber) => {
+    const store = memoryStore();
+    const buffer = await openBuffer(store, { clock: standingClock(DAY_START), siteNumber });
+    await buffer.keepIntervals(INTERVALS);
+    await send(buffer);
+    const old = { olderThan: DAY_START - HOUR_MS, now: DAY_START, entriesMax: 1_000 };
+    expect(await buffer.trim('delivery', old)).toEqual({ entries: 0, records: 0 });
+    await buffer.trim('intervals', { ...old, olderThan: LATER, now: LATER });
+    expect((await buffer.trim('delivery', { ...old, olderThan: LATER, now: LATER })).records).toBeGreaterThan(4);
+    expect((await buffer.verify()).clean).toBe(true);
+  });
+
   it('is not held up by a record that a wrong clock stamped', async () => {
     const { buffer } = await open(memoryStore());
     await buffer.keepRound([aReading({ at: LATER * 2, source: 'sampled' })]);

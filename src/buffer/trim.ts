@@ -1,4 +1,5 @@
 import type { MessageId } from '../core/message.ts';
+import { givenOutAt } from '../core/message-id.ts';
 import { HOUR_MS, parseUtc, type UtcMs } from '../core/time.ts';
 import type { Store } from '../machine/store.ts';
 import type { Stream, Trimmed, TrimRule } from './api.ts';
@@ -91,7 +92,7 @@ function isYoung(key: string, { olderThan, now }: TrimRule): boolean {
   return at >= olderThan && at <= now + FUTURE_MS;
 }
 
-/** The instant from which a record's age is counted; a message's id begins as the wall clock's milliseconds. */
+/** The instant from which a record's age is counted. */
 function agedAt(key: string): UtcMs {
   const parts = keyParts(key);
   switch (parts[0] ?? '') {
@@ -101,11 +102,11 @@ function agedAt(key: string): UtcMs {
       return parseUtc(parts[3] ?? '');
     case 'm':
     case 'e':
-      return Number(parts[1]);
+      return givenOutAt(parts[1] ?? '');
     case 'n':
-      return Number(parts[3]);
+      return givenOutAt(parts[3] ?? '');
     case 'l':
-      return Number(parts[5]);
+      return givenOutAt(parts[5] ?? '');
     default:
       return Number.POSITIVE_INFINITY;
   }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { MessageId } from '../core/message.ts';
+import { givenOutAt } from '../core/message-id.ts';
 import type { UtcMs } from '../core/time.ts';
 import type { AppendLog } from '../machine/append-log.ts';
 import type { Store } from '../machine/store.ts';
@@ -111,8 +112,7 @@ async function putInOutbox(draft: Draft, id: MessageId): Promise<void> {
 }
 
 /**
- * Writes the second copy anew from the store: messages that are final lose their text, and those before `keepAfter` go; ids
- * begin as the wall clock's milliseconds.
+ * Writes the second copy anew from the store: messages that are final lose their text, and those before `keepAfter` go.
  */
 export async function compactVital(store: Store, heads: Heads, log: AppendLog, keepAfter: UtcMs): Promise<void> {
   async function* lines(): AsyncGenerator<string> {
@@ -136,7 +136,7 @@ async function* vitalRows(store: Store, keepAfter: UtcMs): AsyncGenerator<[strin
       const id = messageOf(key);
       const isWhole = id === '' || (await store.get(waitingKey(id))) !== undefined;
       if (isWhole) yield [key, row.payload];
-      else if (Number(id) >= keepAfter) yield [key, withoutText(row.payload)];
+      else if (givenOutAt(id) >= keepAfter) yield [key, withoutText(row.payload)];
     }
 }
 

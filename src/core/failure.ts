@@ -11,7 +11,7 @@ export const FAILURES = {
   // line
   'line-unreachable': { next: 'retry', what: 'the line could not be opened' },
   'line-lost': { next: 'retry', what: 'the connection or adapter went away' },
-  'line-in-use': { next: 'retry', what: 'another program uses the line', exit: 21 },
+  'line-in-use': { next: 'retry', what: 'another program uses the line', exit: 24 },
   // dialogue
   'no-answer': { next: 'retry', what: 'nothing came within the time allowed' },
   'frame-start': { next: 'retry', what: 'the bytes do not begin like a frame of this protocol' },

@@ -1,4 +1,5 @@
 import type { MessageId } from './message.ts';
+import type { UtcMs } from './time.ts';
 
 /**
  * Fourteen digits that rise. Of a site with a number: nine digits of the wall clock in tens of seconds since 1970, then the five
@@ -14,4 +15,10 @@ export const FIRST_TICK = 150_000_000;
 export function siteNumberOf(id: MessageId | number): number | undefined {
   const value = Number(id);
   return value < FIRST_TICK * NUMBERS ? undefined : value % NUMBERS;
+}
+
+/** About when an id was given out: as the wall clock went, later where ids were left unused. */
+export function givenOutAt(id: MessageId): UtcMs {
+  const value = Number(id);
+  return siteNumberOf(value) === undefined ? value : Math.floor(value / NUMBERS) * TICK_MS;
 }
