@@ -125,15 +125,17 @@ export async function askInParts(
   return socket && partsOf(socket, request, signal);
 }
 
-/** The same for a request without parts. */
+/** The same for a request without parts. Rejects with the signal's reason when it aborts first. */
 export async function askGateway(
   stateFolder: string,
   request: GatewayRequest,
+  signal?: AbortSignal,
 ): Promise<{ readonly done: unknown } | undefined> {
-  const parts = await askInParts(stateFolder, request);
+  const parts = await askInParts(stateFolder, request, signal);
   if (!parts) return undefined;
   for (;;) {
     const { done, value } = await parts.next();
+    signal?.throwIfAborted();
     if (done) return { done: value };
   }
 }
@@ -156,6 +158,7 @@ async function* partsOf(
   const leave = () => socket.destroy();
   signal?.addEventListener('abort', leave, { once: true });
   try {
+    if (signal?.aborted) return undefined;
     socket.write(`${JSON.stringify(request)}\n`);
     for await (const line of lines) {
       const said = answerSchema.parse(JSON.parse(line));

@@ -141,6 +141,8 @@ describe('a line has one user', () => {
     expect(scanned.status).toBe(LINE_IN_USE);
     expect(scanned.stderr).toContain(`the gateway of ${join(rehearsal.folder, 'site.yaml')}`);
     expect(scanned.stderr).toContain('systemctl stop odecet-gateway');
+    const changed = await run('setup', 'link-reset', 'corrector-main', ...config, '--yes');
+    expect(changed.status).toBe(LINE_IN_USE);
     const read = await run('read', 'corrector-main', ...config, '--json');
     expect(JSON.parse(read.stdout)).toMatchObject({ device: 'corrector-main', serial: '00417321' });
     const kept = join(rehearsal.folder, 'gateway.rec');

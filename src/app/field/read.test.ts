@@ -82,6 +82,26 @@ test('a gateway that runs is asked, and reads on its own line', async () => {
   expect(connections()).toBe(1);
 });
 
+test.each(['at once', 'later'])('a question to a gateway that has no time can be given up %s', async (when) => {
+  const { loaded } = await site();
+  let heard = () => {};
+  const isAsked = new Promise<void>((resolve) => {
+    heard = resolve;
+  });
+  const busy = () => {
+    heard();
+    return new Promise(() => {});
+  };
+  await mkdir(stateFolder(loaded), { recursive: true });
+  const control = await serveControl(stateFolder(loaded), { read: busy }, SILENT);
+  tidy.push(() => control.close());
+  const stop = new AbortController();
+  const reading = readLive(loaded, 'corrector', clock, stop.signal);
+  if (when === 'later') await isAsked;
+  stop.abort(new Error('stopped'));
+  await expect(reading).rejects.toThrow('stopped');
+});
+
 test('a line that another has is not touched, and the other is named', async () => {
   const { loaded, connections } = await site();
   const lock = lockOf(lineConfigOf(loaded, 'gas-line'), '`odecet scan gas-line`', 'wait');

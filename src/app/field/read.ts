@@ -20,7 +20,7 @@ export async function readLive(
   signal: AbortSignal,
 ): Promise<ToldReading> {
   deviceOf(loaded, id);
-  const asked = await askGateway(stateFolder(loaded), { do: 'read', device: id });
+  const asked = await askGateway(stateFolder(loaded), { do: 'read', device: id }, signal);
   // The gateway is of this program's own release or refuses to know the request.
   return asked ? (asked.done as ToldReading) : readHere(loaded, id, clock, signal);
 }
