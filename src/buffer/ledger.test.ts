@@ -47,6 +47,25 @@ describe('the ledger', () => {
     expect(rows[0]).toMatchObject({ version: 1, quality: 'measured', deliveries: [{ state: 'accepted' }] });
   });
 
+  it('reads only that part of the journal that can name what is missing, and finds there what was lost', async () => {
+    const { store, buffer } = await open();
+    const days = Array.from({ length: 30 }, (_, n) => START(24 * n));
+    for (const start of days) await buffer.keepIntervals([anInterval({ start })]);
+    const read: string[] = [];
+    const { range } = store;
+    store.range = (asked) => {
+      if (asked.gte.startsWith('j/intervals/')) read.push(asked.gte);
+      return range(asked);
+    };
+    store.rows.delete(`i/${POINT}/volume/${new Date(days[27]!).toISOString()}/000001`);
+    const spans = [27, 28].flatMap((n) => [0, 24].map((hour) => START(24 * n + hour)));
+    const { rows } = await buffer.ledger([
+      { point: POINT, channel: 'volume', spans: spans.map((start) => ({ start, end: start + HOUR_MS })) },
+    ]);
+    expect(rows.map(({ state }) => state)).toEqual(['lost', 'pending', 'pending', 'pending']);
+    expect(read[0]).toMatch(/27$/);
+  });
+
   it('counts a damaged interval as lost, also when it was accepted', async () => {
     const { store, buffer } = await open();
     await buffer.keepIntervals([anInterval()]);

@@ -1,14 +1,21 @@
 import type { Interval } from '../core/interval.ts';
 import type { MessageId } from '../core/message.ts';
-import type { Span, UtcMs } from '../core/time.ts';
-import { decodeEntry } from './codec.ts';
+import { HOUR_MS, type Span, type UtcMs } from '../core/time.ts';
+import type { Damage } from './api.ts';
+import { decodeEntry, decodeInterval } from './codec.ts';
 import type { Link } from './codec-delivery.ts';
+import { isDamage, type Row } from './frame.ts';
 import { latestIntervals } from './intervals.ts';
-import { below, intervalPrefix, journalPrefix, linkPrefix } from './keys.ts';
+import { below, intervalPrefix, intervalsPrefix, journalKey, journalPrefix, linkPrefix, timeText } from './keys.ts';
 import { type Life, stateOf } from './life.ts';
 import type { MessageReader } from './messages.ts';
 import type { Delivery, Expected, Ledger, LedgerRow, LedgerState } from './reports.ts';
 import type { Rows } from './rows.ts';
+
+/** A wall clock may have been off by so much when an interval was made. */
+const CLOCK_OFF_MS = 6 * HOUR_MS;
+/** A week of quarter-hours, and some versions: what was made late in a row, after a gap, is passed over. */
+const EARLIER_MAX = 1_000;
 
 /** Counts from the records alone: intervals, links, the lives of messages, and the journal for what is gone. */
 export async function makeLedger(rows: Rows, messages: MessageReader, expected: readonly Expected[]): Promise<Ledger> {
@@ -88,17 +95,55 @@ function isDoubled(links: readonly Link[], lives: ReadonlyMap<MessageId, Life>):
   return new Set(standing).size < standing.length;
 }
 
-/** What has no record may have had one: only the journal knows. It is read only when something is missing. */
+/** What has no record may have had one: only the journal knows. It is read only when something is missing, and from there on. */
 async function withoutLost(rows: Rows, made: readonly LedgerRow[]): Promise<LedgerRow[]> {
-  const missing = new Set(made.filter((row) => row.state === 'missing' && !row.quality).map(prefixOf));
+  const unknown = made.filter((row) => row.state === 'missing' && !row.quality);
+  const missing = new Set(unknown.map(prefixOf));
   if (missing.size === 0) return [...made];
   const gone = new Set<string>();
-  for await (const entry of rows.each(below(journalPrefix('intervals')), decodeEntry))
+  const journal = below(journalPrefix('intervals'));
+  const from = { ...journal, gte: journalKey('intervals', await firstThatMayName(rows, unknown)) };
+  for await (const entry of rows.each(from, decodeEntry))
     for (const [key] of entry) {
       const prefix = key.slice(0, key.lastIndexOf('/') + 1);
       if (missing.has(prefix)) gone.add(prefix);
     }
   return made.map((row) => (row.state === 'missing' && gone.has(prefixOf(row)) ? { ...row, state: 'lost' } : row));
+}
+
+/** The number of a journal entry before which none can name any of these intervals: they were not over yet when it was written. */
+async function firstThatMayName(rows: Rows, missing: readonly LedgerRow[]): Promise<number> {
+  const firsts = new Map<string, LedgerRow>();
+  for (const row of missing) {
+    const key = intervalsPrefix(row.point, row.channel);
+    if (row.start < (firsts.get(key)?.start ?? Number.POSITIVE_INFINITY)) firsts.set(key, row);
+  }
+  let least = Number.POSITIVE_INFINITY;
+  for (const first of firsts.values()) least = Math.min(least, await entryBefore(rows, first));
+  return least;
+}
+
+/**
+ * The entry of an earlier interval of the same channel that was itself made before this one was over; 0 where none is found soon.
+ * Who was made after its own end was stamped by a clock that was not set back.
+ */
+async function entryBefore(rows: Rows, { point, channel, start, end }: LedgerRow): Promise<number> {
+  const prefix = intervalsPrefix(point, channel);
+  let looked = 0;
+  for await (const { sequence, interval } of rows.each(
+    { gte: prefix, lt: `${prefix}${timeText(start)}` },
+    made,
+    true,
+  )) {
+    if (interval.madeAt >= interval.end && interval.madeAt < end - CLOCK_OFF_MS) return sequence;
+    if (++looked >= EARLIER_MAX) break;
+  }
+  return 0;
+}
+
+function made(row: Row): { sequence: number; interval: Interval } | Damage {
+  const interval = decodeInterval(row);
+  return isDamage(interval) ? interval : { sequence: row.sequence, interval };
 }
 
 function prefixOf({ point, channel, start }: LedgerRow): string {
