@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { z } from 'zod';
-import { SECOND_MS } from '../core/time.ts';
+import { HOUR_MS, SECOND_MS } from '../core/time.ts';
 import { hostBox } from '../host/box.ts';
 import { loadCertificates } from '../host/credentials.ts';
 import { hostEntropy } from '../host/entropy.ts';
@@ -21,6 +21,7 @@ import { readHandler } from './field/serve.ts';
 import { createGateway } from './gateway.ts';
 import type { HeatSupply } from './heat.ts';
 import { heatSupply } from './heat-sources.ts';
+import { clearCopies } from './leftovers.ts';
 import { loadWay } from './load-way.ts';
 import { withMeterKeys } from './meter-keys.ts';
 import type { LoadedSite } from './site-files.ts';
@@ -110,6 +111,7 @@ export async function runGateway(
     },
     log,
   );
+  const cleared = clearDaily(stateFolder(loaded), clock, log, ended.signal);
   const told = keepStatus(folder, status, clock, ended.signal);
   try {
     await gateway.run(again.signal);
@@ -120,12 +122,19 @@ export async function runGateway(
   } finally {
     again.release();
     ended.abort();
-    await told;
+    await Promise.all([told, cleared]);
     await control.close();
     await lines.release();
     await closeWay();
     await state.close();
     log.info('gateway-stopped', {});
+  }
+}
+
+async function clearDaily(folder: string, clock: Clock, log: Log, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await clearCopies(folder, clock.now(), log);
+    await clock.sleep(24 * HOUR_MS, signal).catch(() => undefined);
   }
 }
 

@@ -119,6 +119,25 @@ describe('trimming', () => {
     expect((await buffer.verify()).clean).toBe(true);
   });
 
+  it('gives up what was moved aside at the age of the record', async () => {
+    const store = memoryStore();
+    const { buffer } = await open(store);
+    await fill(buffer);
+    const damaged = [...store.rows.keys()].filter((key) => /^[ri]\//.test(key) && !key.includes('sampled')).slice(0, 3);
+    for (const key of damaged) store.rows.get(key)![45]! ^= 1;
+    await buffer.quarantine(await scrubAll(buffer));
+    const aside = () => [...store.rows.keys()].filter((key) => key.startsWith('q/')).length;
+    expect(aside()).toBe(damaged.length);
+    const rule = { olderThan: DAY_START, now: DAY_START, entriesMax: 1_000 };
+    for (const stream of ['samples', 'readings', 'intervals', 'delivery'] as const) await buffer.trim(stream, rule);
+    expect(aside()).toBe(damaged.length);
+    const later = { ...rule, olderThan: LATER, now: LATER };
+    await buffer.trim('samples', later);
+    expect(aside()).toBe(damaged.length);
+    for (const stream of ['readings', 'intervals'] as const) await buffer.trim(stream, later);
+    expect(aside()).toBe(0);
+  });
+
   it('is not held up by a record that a wrong clock stamped', async () => {
     const { buffer } = await open(memoryStore());
     await buffer.keepRound([aReading({ at: LATER * 2, source: 'sampled' })]);

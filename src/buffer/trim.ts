@@ -15,6 +15,7 @@ import {
   keyParts,
   lastPart,
   messageKey,
+  quarantineKey,
   READINGS,
   readingDay,
 } from './keys.ts';
@@ -44,8 +45,39 @@ export async function trim(store: Store, journal: Journal, stream: Stream, rule:
     records += step.records;
     if (step.entries < ENTRIES_AT_ONCE) break;
   }
+  records += await journal.write((draft) => trimQuarantined(draft, journal, stream, rule));
   if (records > 0) await giveBack(store, journal, stream, rule.olderThan);
   return { entries, records };
+}
+
+/** What was moved aside goes at the age at which the record itself would have gone. Whoever wants it longer has the report. */
+async function trimQuarantined(draft: Draft, journal: Journal, stream: Stream, rule: TrimRule): Promise<number> {
+  let records = 0;
+  for (const { key } of await draft.list(below(quarantineKey('')))) {
+    const record = key.slice(quarantineKey('').length);
+    if (!isOf(stream, record) || !isPast(journal, stream, record, rule)) continue;
+    draft.remove(key);
+    records++;
+  }
+  return records;
+}
+
+/** Whether a record is one that a stream's journal names, or an entry of it. */
+function isOf(stream: Stream, key: string): boolean {
+  const [kind = '', second, , source] = keyParts(key);
+  if (kind === 'j') return second === stream;
+  if (kind === 'r') return stream === (source === 'stored' ? 'readings' : 'samples');
+  return kind === 'i' ? stream === 'intervals' : 'menl'.includes(kind) && stream === 'delivery';
+}
+
+function isPast(journal: Journal, stream: Stream, key: string, { olderThan }: TrimRule): boolean {
+  if (key.startsWith('j/')) return Number(lastPart(key)) <= journal.low(stream);
+  try {
+    return agedAt(key) < olderThan;
+  } catch {
+    // A key that a flipped bit has made has no age: it was told when it was found.
+    return true;
+  }
 }
 
 async function trimSome(
