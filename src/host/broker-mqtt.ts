@@ -101,7 +101,7 @@ async function session(client: MqttClient, hello: BrokerHello): Promise<BrokerSe
     const lost = ended.then(({ code, detail }): never => {
       throw new OdecetError(code, detail);
     });
-    return Promise.race([work.catch(asUnreachable), lost]);
+    return Promise.race([work.catch(failed), lost]);
   };
   if (hello.subscriptions.length > 0) {
     const grants = await orLost(client.subscribeAsync([...hello.subscriptions], { qos: 1 }));
@@ -146,15 +146,20 @@ function bytesOf({ payload }: Publication): Buffer {
   return Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
 }
 
-function asUnreachable(cause: unknown): never {
-  throw new OdecetError('broker-unreachable', cause instanceof Error ? cause.message : String(cause), { cause });
+function failed(cause: unknown): never {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  throw new OdecetError(isRefusal(cause) ? 'broker-refused' : 'broker-unreachable', why, { cause });
+}
+
+/** Also of a publication: MQTT 5 says 135, not authorized; 3.1.1 acknowledges it and does nothing. */
+function isRefusal(cause: unknown): boolean {
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+  return typeof code === 'number' && REFUSING_CODES.includes(code);
 }
 
 function connectError(url: string, cause: unknown): OdecetError {
   const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
-  const isRefusal = typeof code === 'number' && REFUSING_CODES.includes(code);
   const why = cause instanceof Error ? cause.message : String(cause);
-  return new OdecetError(isRefusal ? 'broker-refused' : 'broker-unreachable', `${url}: ${why || String(code)}`, {
-    cause,
-  });
+  const kind = isRefusal(cause) ? 'broker-refused' : 'broker-unreachable';
+  return new OdecetError(kind, `${url}: ${why || String(code)}`, { cause });
 }

@@ -10,6 +10,7 @@ import { mqttBroker } from '../../src/host/broker-mqtt.ts';
 import { hostClock } from '../../src/host/clock.ts';
 import { hostEntropy } from '../../src/host/entropy.ts';
 import { hostCodec, hostSigner, newKeyPem } from '../../src/host/signer.ts';
+import type { Broker } from '../../src/machine/broker.ts';
 import type { Log } from '../../src/machine/log.ts';
 import type { Signer } from '../../src/machine/signer.ts';
 import type { SiteLine } from '../../src/relay/registry.ts';
@@ -161,6 +162,8 @@ export interface RunningSite {
 
 export interface SiteShape {
   readonly brokerUrl: string;
+  /** In place of what the following make of the address. */
+  readonly broker?: Broker;
   readonly protocolVersion?: 4 | 5;
   readonly username?: string;
   readonly password?: string;
@@ -178,12 +181,14 @@ export function startSite(centre: Centre, n: number, messages: readonly Message[
   const way = createRelayWay({
     site: name,
     outbox,
-    broker: mqttBroker({
-      url: brokerUrl,
-      protocolVersion,
-      ...(username !== undefined && { username }),
-      ...(password !== undefined && { password }),
-    }),
+    broker:
+      shape.broker ??
+      mqttBroker({
+        url: brokerUrl,
+        protocolVersion,
+        ...(username !== undefined && { username }),
+        ...(password !== undefined && { password }),
+      }),
     signer: centre.signers.get(name)!,
     codec,
     relayKeys: [centre.relayKey],

@@ -1,0 +1,238 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Mosquitto, startMosquitto } from '../../scripts/rehearsal/mosquitto.ts';
+import { freePorts } from '../../scripts/rehearsal/processes.ts';
+import { loadBroker } from '../../src/app/broker.ts';
+import { enroll, revoke } from '../../src/app/enroll.ts';
+import { type BrokerConfig, brokerSchema } from '../../src/device/site.ts';
+import { loadSigner } from '../../src/host/signer.ts';
+import type { Delivered } from '../../src/machine/broker.ts';
+import { packEnvelope } from '../../src/uplink/relay/protocol.ts';
+import { topicOf } from '../../src/uplink/relay/topics.ts';
+import {
+  allEmpty,
+  type Centre,
+  clock,
+  codec,
+  counted,
+  layOutCentre,
+  messageOf,
+  SENDER,
+  siteName,
+  startRelay,
+  startSite,
+  until,
+} from '../kit/centre.ts';
+
+/** The shipped Mosquitto configuration, with certificates by openssl: TLS, certificates and passwords, and who may say what. */
+// Numbers are given from 1, and the ids of messageOf end with them.
+const [BY_CERTIFICATE, BY_PASSWORD] = [siteName(1), siteName(2)];
+const shipped = (name: string) => readFileSync(new URL(`../../systemd/mosquitto/${name}`, import.meta.url), 'utf8');
+const bytes = (text: string) => new TextEncoder().encode(text);
+
+let folder: string;
+let mosquitto: Mosquitto;
+let centre: Centre;
+let ports: { readonly password: number; readonly certificate: number };
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'odecet-tls-'));
+  centre = await layOutCentre({ sites: 3, brokerUrl: 'mqtt://127.0.0.1:1' });
+  makeAuthority('ca', 'Test broker authority');
+  makeAuthority('stranger', 'Test broker authority');
+  request('server', 'localhost');
+  certify('server', 'ca', 'subjectAltName=DNS:localhost');
+  request('relay', 'relay');
+  certify('relay', 'ca');
+  const order = { registry: centre.registryFile, senders: [SENDER], mosquittoPasswords: join(folder, 'passwords') };
+  await rm(centre.registryFile);
+  await enroll({ ...order, site: BY_CERTIFICATE, out: join(folder, BY_CERTIFICATE), csr: true });
+  await enroll({ ...order, site: BY_PASSWORD, out: join(folder, BY_PASSWORD), csr: false });
+  certify(`${BY_CERTIFICATE}/broker`, 'ca');
+  const [password = 0, certificate = 0] = await freePorts(2);
+  ports = { password, certificate };
+  mosquitto = await startMosquitto({ anonymous: false, files: await brokerFiles(), more: shippedLines() });
+}, 60_000);
+afterAll(async () => {
+  await mosquitto.stop();
+  await centre.remove();
+  await rm(folder, { recursive: true });
+});
+
+function openssl(...args: readonly string[]): void {
+  execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' });
+}
+
+const NEW_KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
+
+function makeAuthority(name: string, commonName: string): void {
+  const to = ['-keyout', `${name}.key`, '-out', `${name}.crt`];
+  openssl('req', '-x509', ...NEW_KEY, ...to, '-subj', `/CN=${commonName}`, '-days', '2');
+}
+
+function request(name: string, commonName: string): void {
+  openssl('req', ...NEW_KEY, '-keyout', `${name}.key`, '-out', `${name}.csr`, '-subj', `/CN=${commonName}`);
+}
+
+function certify(name: string, authority: string, extension?: string, to = name): void {
+  const by = ['-CA', `${authority}.crt`, '-CAkey', `${authority}.key`, '-CAcreateserial', '-days', '2'];
+  const more = extension === undefined ? [] : ['-extfile', extensionFile(extension)];
+  openssl('x509', '-req', '-in', `${name}.csr`, '-out', `${to}.crt`, ...by, ...more);
+}
+
+function extensionFile(text: string): string {
+  execFileSync('sh', ['-c', 'printf %s "$0" > extension', text], { cwd: folder });
+  return 'extension';
+}
+
+async function brokerFiles(): Promise<Record<string, string>> {
+  const read = (name: string) => readFile(join(folder, name), 'utf8');
+  return {
+    'odecet.acl': shipped('odecet.acl'),
+    'odecet.passwords': await read('passwords'),
+    'odecet-ca.crt': await read('ca.crt'),
+    'odecet-broker.crt': await read('server.crt'),
+    'odecet-broker.key': await read('server.key'),
+  };
+}
+
+/** As it is, but for its folders and ports and what the test's own file says already. */
+function shippedLines(): string[] {
+  return shipped('odecet.conf')
+    .replaceAll('/etc/mosquitto', 'FOLDER')
+    .replace('listener 8883', `listener ${ports.password} 127.0.0.1`)
+    .replace('listener 8884', `listener ${ports.certificate} 127.0.0.1`)
+    .split('\n')
+    .filter((line) => !/^(persistence|persistence_location|autosave_interval|max_\w+) /.test(line));
+}
+
+function configOf(port: number, parts: object = {}, host = 'localhost'): BrokerConfig {
+  return brokerSchema.parse({ url: `mqtts://${host}:${port}`, tls: { trust: ['ca.crt'] }, ...parts });
+}
+
+const withCertificate = (name = `${BY_CERTIFICATE}/broker`, trust = 'ca.crt') =>
+  configOf(ports.certificate, { tls: { trust: [trust], certificate: `${name}.crt`, key: `${name}.key` } });
+const withPassword = (parts: object = {}, host?: string) =>
+  configOf(ports.password, { passwordFile: `${BY_PASSWORD}/broker.password`, ...parts }, host);
+
+async function connect(config: BrokerConfig, name: string, subscriptions: readonly string[] = []) {
+  const heard: Delivered[] = [];
+  const { broker } = await loadBroker(config, name, folder);
+  const onMessage = async (delivered: Delivered) => void heard.push(delivered);
+  const session = await broker.connect({ clientId: `test-${name}`, clean: true, subscriptions, onMessage });
+  return { session, heard };
+}
+
+describe('who is let in', () => {
+  test.each([
+    ['a certificate, MQTT 5', () => withCertificate(), BY_CERTIFICATE],
+    ['a certificate, MQTT 3.1.1', () => ({ ...withCertificate(), mqtt: '3.1.1' as const }), BY_CERTIFICATE],
+    ['a password, MQTT 5', () => withPassword(), BY_PASSWORD],
+    ['a password, MQTT 3.1.1', () => withPassword({ mqtt: '3.1.1' }), BY_PASSWORD],
+  ])('%s: a site is heard on its own topics only', async (_, config, site) => {
+    const relay = await connect(withCertificate('relay'), 'relay', ['odecet/1/+/up', 'odecet/1/+/state']);
+    const { session } = await connect(config(), site);
+    // MQTT 5 says that it is not allowed, 3.1.1 only does nothing.
+    for (const name of [BY_CERTIFICATE, BY_PASSWORD, 'relay'])
+      for (const what of ['up', 'state'] as const)
+        await session
+          .publish({ topic: topicOf(name, what), payload: bytes(`${site} to ${name}`) })
+          .catch((error: unknown) => expect(error).toMatchObject({ failure: { code: 'broker-refused' } }));
+    await until(() => relay.heard.length >= 2, 5_000, 'the relay hears');
+    await clock.sleep(200);
+    const topics = relay.heard.map(({ topic }) => topic).sort();
+    expect(topics).toEqual([topicOf(site, 'state'), topicOf(site, 'up')]);
+    await Promise.all([session.close(), relay.session.close()]);
+  });
+
+  test('a site hears nothing that is for another', async () => {
+    const relay = await connect(withCertificate('relay'), 'relay');
+    const site = await connect(withCertificate(), BY_CERTIFICATE, ['odecet/1/#']);
+    for (const name of [BY_PASSWORD, BY_CERTIFICATE])
+      await relay.session.publish({ topic: topicOf(name, 'down'), payload: bytes(name) });
+    await until(() => site.heard.length > 0, 5_000, 'its own');
+    await clock.sleep(200);
+    expect(site.heard.map(({ topic }) => topic)).toEqual([topicOf(BY_CERTIFICATE, 'down')]);
+    await Promise.all([site.session.close(), relay.session.close()]);
+  });
+});
+
+describe('who is not', () => {
+  test('a broker whose certificate is by an authority that we do not trust', async () => {
+    const config = withPassword({ tls: { trust: ['stranger.crt'] } });
+    await expect(connect(config, BY_PASSWORD)).rejects.toThrow(/certificate|signature/i);
+  });
+
+  test('a broker whose certificate is for another name', async () => {
+    await expect(connect(withPassword({}, '127.0.0.1'), BY_PASSWORD)).rejects.toThrow(/altnames|does not match/);
+  });
+
+  test('a client without a certificate, and one with another authority’s', async () => {
+    await expect(connect(configOf(ports.certificate), BY_CERTIFICATE)).rejects.toThrow();
+    await writeFile(join(folder, 'forged.key'), await readFile(join(folder, BY_CERTIFICATE, 'broker.key')));
+    certify(`${BY_CERTIFICATE}/broker`, 'stranger', undefined, 'forged');
+    await expect(connect(withCertificate('forged'), BY_CERTIFICATE)).rejects.toThrow();
+  });
+
+  test('a wrong password, another site’s password, and a plain connection', async () => {
+    await writeFile(join(folder, 'wrong.password'), 'guess');
+    const refused = { failure: { code: 'broker-refused' } };
+    await expect(connect(withPassword({ passwordFile: 'wrong.password' }), BY_PASSWORD)).rejects.toMatchObject(refused);
+    await expect(connect(withPassword(), BY_CERTIFICATE)).rejects.toMatchObject(refused);
+    const plain = brokerSchema.parse({ url: `mqtt://localhost:${ports.password}` });
+    await expect(connect(plain, BY_PASSWORD)).rejects.toMatchObject({ failure: { code: 'broker-unreachable' } });
+  });
+});
+
+describe('the whole way over TLS', () => {
+  let stop: () => Promise<void>;
+  beforeAll(async () => {
+    const at = (name: string) => join(folder, name);
+    const tls = { trust: [at('ca.crt')], certificate: at('relay.crt'), key: at('relay.key') };
+    const broker = { url: `mqtts://localhost:${ports.certificate}`, username: 'relay', tls };
+    ({ stop } = await startRelay(await centre.relayFile('centre-1', { broker })));
+  });
+  afterAll(() => stop());
+
+  test.each([
+    ['a certificate', 1, () => withCertificate(), '5'],
+    ['a password', 2, () => withPassword(), '3.1.1'],
+  ] as const)(
+    'a message of a site with %s is accepted once',
+    async (_, n, config, mqtt) => {
+      const site = siteName(n);
+      const { broker } = await loadBroker({ ...config(), mqtt }, site, folder);
+      const signer = await loadSigner(join(folder, site, 'site.key'));
+      const enrolled = { ...centre, signers: new Map([[site, signer]]) };
+      const running = startSite(enrolled, n, [messageOf(n, 0)], { brokerUrl: '', broker });
+      await until(() => allEmpty([running]), 30_000, 'the outbox is empty');
+      const mine = (await centre.entries()).filter(({ id }) => id === messageOf(n, 0).id);
+      expect(counted(mine)).toEqual({ accepted: 1, doubled: 0, rejected: 0 });
+      await running.stop();
+    },
+    60_000,
+  );
+
+  test('a site that is revoked while it is connected is refused at once', async () => {
+    const { session, heard } = await connect(withPassword(), BY_PASSWORD, [topicOf(BY_PASSWORD, 'down')]);
+    const signer = await loadSigner(join(folder, BY_PASSWORD, 'site.key'));
+    const say = (day: number) =>
+      session.publish({
+        topic: topicOf(BY_PASSWORD, 'up'),
+        payload: packEnvelope(messageOf(2, day), BY_PASSWORD, signer, codec),
+      });
+    const told = (word: string) => heard.some(({ payload }) => new TextDecoder().decode(payload).includes(word));
+    await say(1);
+    await until(() => told('"stage":"accepted"'), 30_000, 'accepted');
+    await revoke(centre.registryFile, BY_PASSWORD);
+    await clock.sleep(1_000);
+    await say(2);
+    await until(() => told('revoked-site'), 5_000, 'refused');
+    expect((await centre.entries()).filter(({ id }) => id === messageOf(2, 2).id)).toEqual([]);
+    await session.close();
+  }, 60_000);
+});
