@@ -36,7 +36,7 @@ export function supervise(name: string, args: readonly string[], logFolder: stri
   });
   gaveUp.catch(() => {});
   const start = () => {
-    child = spawn(process.execPath, [join(PROJECT_FOLDER, 'dist/src/main.js'), ...args], {
+    child = spawn(process.execPath, [join(PROJECT_FOLDER, 'dist/program/main.js'), ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     listen(child, log, heard);

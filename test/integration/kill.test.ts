@@ -1,13 +1,8 @@
-import { readFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { type GatewayStatus, STATUS_FILE } from '../../src/app/status.ts';
 import { marketDaySpan } from '../../src/core/calendar.ts';
-import { HOUR_MS, parseUtc, type UtcMs } from '../../src/core/time.ts';
-import { seededRandom } from '../../src/sim/random.ts';
-import { ACCEPTED_ONCE, outcomeOf, untilAccepted } from '../kit/outcome.ts';
-import { runProgram } from '../kit/program.ts';
-import { storeIsClean } from '../kit/readings.ts';
+import { HOUR_MS, type UtcMs } from '../../src/core/time.ts';
+import { expectAcceptedOnce, killedDay, untilSettled } from '../kit/killed-day.ts';
 import { type LogLine, lastWords, layOut, type Rehearsal, type RehearsalPlan } from '../kit/rehearsal.ts';
 import { type SmallDisk, smallDisk } from '../kit/small-disk.ts';
 
@@ -17,7 +12,6 @@ import { type SmallDisk, smallDisk } from '../kit/small-disk.ts';
  */
 const DAY = '2026-03-11';
 const ZONE = 'Europe/Prague';
-const PATIENCE_MS = 30_000;
 const KILLS = 10;
 const SEED = Number(process.env.ODECET_SEED ?? Date.now() % 1_000_000);
 
@@ -38,78 +32,8 @@ const midnight = marketDaySpan('electricity', DAY, ZONE).start;
 const hour = (count: number): UtcMs => midnight + count * HOUR_MS;
 const events = ({ gatewayLog }: Rehearsal, name: string) => gatewayLog.filter(({ event }) => event === name);
 
-/** Until everything is accepted and the gateway knows it: its own status names no message that waits. */
-async function untilSettled(rehearsal: Rehearsal): Promise<void> {
-  await untilAccepted(rehearsal, PATIENCE_MS);
-  const since = rehearsal.clock.now();
-  const file = resolve(rehearsal.folder, rehearsal.site.storage.folder, STATUS_FILE);
-  const status = async () => {
-    const { at, waiting } = JSON.parse(await readFile(file, 'utf8')) as GatewayStatus;
-    return { isNew: parseUtc(at) > since, waiting };
-  };
-  await expect.poll(status, { timeout: PATIENCE_MS, interval: 500 }).toEqual({ isNew: true, waiting: [] });
-}
-
-async function expectAcceptedOnce(rehearsal: Rehearsal): Promise<void> {
-  const outcome = await outcomeOf(rehearsal);
-  const words = `${await lastWords(rehearsal, 'gateway')}\nall of it in ${rehearsal.folder}`;
-  const { points: all } = rehearsal.site;
-  const intervalsAccepted = all.reduce((sum, { commodity }) => sum + 24 * (commodity === 'gas' ? 2 : 1), 0);
-  expect(outcome, words).toMatchObject({ ...ACCEPTED_ONCE, intervalsAccepted });
-  const ledger = await runProgram(
-    ['ledger', '--config', join(rehearsal.folder, 'site.yaml'), '--day', DAY, '--json'],
-    10_000,
-  );
-  const { points } = JSON.parse(ledger.stdout) as { points: Record<string, number>[] };
-  expect(points).toHaveLength(all.length);
-  for (const { expected, ...counts } of points)
-    expect(counts).toMatchObject({ accepted: expected, pending: 0, rejected: 0, missing: 0, lost: 0, doubled: 0 });
-  expect(await storeIsClean(rehearsal)).toBe(true);
-  await rehearsal.remove();
-}
-
 test.concurrent(`kill -9 at ${KILLS} random moments of the day and around every message (ODECET_SEED=${SEED})`, async () => {
-  const rehearsal = await layOut(PLAN);
-  const { clock, setting, end } = rehearsal;
-  const random = seededRandom(SEED);
-  const moments = Array.from(
-    { length: KILLS },
-    () => setting.startWall + random.fraction() * (end - setting.startWall),
-  );
-  const struck = new Set<string>();
-  let kills = 0;
-  const strike = () => {
-    kills += 1;
-    gateway.kill();
-  };
-  /** Each message's first time at an event. */
-  const strikeOnce = (event: string, id: unknown) => {
-    const what = `${event} ${String(id)}`;
-    if (struck.has(what)) return;
-    struck.add(what);
-    strike();
-  };
-  const running = [
-    rehearsal.startMeters(),
-    // The message is taken and its answer is on the way.
-    rehearsal.startSandbox((line) => line.event === 'sandbox-received' && strikeOnce('received', line.id)),
-  ];
-  const gateway = rehearsal.startGateway(
-    (line) => line.event === 'message-queued' && strikeOnce('queued', line.message),
-  );
-  try {
-    for (const moment of moments.sort((a, b) => a - b)) {
-      await clock.sleepUntil(moment);
-      strike();
-    }
-    await untilSettled(rehearsal);
-  } finally {
-    await Promise.all([gateway, ...running].map((each) => each.stop()));
-  }
-  expect([...struck].filter((what) => what.startsWith('queued')).length).toBeGreaterThanOrEqual(2);
-  expect([...struck].filter((what) => what.startsWith('received')).length).toBeGreaterThanOrEqual(2);
-  expect(kills).toBeGreaterThanOrEqual(KILLS + 4);
-  await expectAcceptedOnce(rehearsal);
+  await killedDay(PLAN, KILLS, SEED);
 }, 120_000);
 
 test.concurrent('the operator is down for hours, then loses answers, faults, and says what nobody knows', async () => {

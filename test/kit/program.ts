@@ -11,7 +11,7 @@ export interface Ended {
 
 /** Runs `odecet ...args` to its end; it is killed after `withinMs`. */
 export async function runProgram(args: readonly string[], withinMs: number): Promise<Ended> {
-  const child = spawn(process.execPath, [join(PROJECT_FOLDER, 'dist/src/main.js'), ...args], {
+  const child = spawn(process.execPath, [join(PROJECT_FOLDER, 'dist/program/main.js'), ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const said = { stdout: '', stderr: '' };
