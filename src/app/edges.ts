@@ -31,13 +31,15 @@ export function indexFromBuffer(
     const near: Neighbours = { ...(stored && { stored }) };
     if ((stored && isCredible(stored)) || !mayInterpolate(counter))
       return findBoundary(at, near, ruleOf(counter, site));
+    // Nothing is interpolated over more than a gap's length.
+    const reachMs = site.profile.sampleGapMsMax;
     const before = await credible(
-      () => buffer.readingAtOrBefore(device, quantity, at),
-      () => buffer.readingAtOrBefore(device, quantity, at, 'sampled'),
+      () => buffer.readingAtOrBefore(device, quantity, at, undefined, reachMs),
+      () => buffer.readingAtOrBefore(device, quantity, at, 'sampled', reachMs),
     );
     const after = await credible(
-      () => buffer.readingAtOrAfter(device, quantity, at),
-      () => buffer.readingAtOrAfter(device, quantity, at, 'sampled'),
+      () => buffer.readingAtOrAfter(device, quantity, at, undefined, reachMs),
+      () => buffer.readingAtOrAfter(device, quantity, at, 'sampled', reachMs),
     );
     return findBoundary(at, { ...near, ...(before && { before }), ...(after && { after }) }, ruleOf(counter, site));
   };

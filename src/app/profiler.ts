@@ -111,9 +111,12 @@ export function createProfiler(parts: ProfilerParts): Profiler {
       plan.counters.some((counter) => counter.device === device && counter.quantity === quantity),
     );
     if (touched.length === 0) return [];
-    const before = await buffer.readingAtOrBefore(device, quantity, at - 1);
-    const after = await buffer.readingAtOrAfter(device, quantity, at + 1);
-    const isGap = before !== undefined && at - before.at > site.profile.sampleGapMsMax;
+    // What lies further off than a gap's length decides nothing; how far off it lies is asked only where gaps are estimated.
+    const { sampleGapMsMax } = site.profile;
+    const reachMs = touched.some(({ point }) => point.estimation) ? undefined : sampleGapMsMax;
+    const before = await buffer.readingAtOrBefore(device, quantity, at - 1, undefined, reachMs);
+    const after = await buffer.readingAtOrAfter(device, quantity, at + 1, undefined, sampleGapMsMax);
+    const isGap = before !== undefined && at - before.at > sampleGapMsMax;
     return touched.map(({ point, plan }) => {
       // What is converted needs the pressure of the whole interval: it is made when the day is over.
       const range = plan.conversion ? undefined : affected(plan, at, before?.at, after?.at);

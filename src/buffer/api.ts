@@ -2,7 +2,7 @@ import type { Channel, Commodity, Interval, PointCode } from '../core/interval.t
 import type { Attempt, Message, MessageId, MessageState, Receipt } from '../core/message.ts';
 import type { Quantity } from '../core/quantity.ts';
 import type { DeviceId, Reading, ReadingSource } from '../core/reading.ts';
-import type { MarketDay, Span, UtcMs } from '../core/time.ts';
+import type { MarketDay, Millis, Span, UtcMs } from '../core/time.ts';
 import type { AppendLog } from '../machine/append-log.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { StoreSnapshot } from '../machine/store.ts';
@@ -155,17 +155,20 @@ export interface Buffer {
     limit?: number,
     source?: ReadingSource,
   ): Promise<Reading[]>;
+  /** @param reachMs looks no further back; without it as far as there are readings */
   readingAtOrBefore(
     device: DeviceId,
     quantity: Quantity,
     at: UtcMs,
     source?: ReadingSource,
+    reachMs?: Millis,
   ): Promise<Reading | undefined>;
   readingAtOrAfter(
     device: DeviceId,
     quantity: Quantity,
     at: UtcMs,
     source?: ReadingSource,
+    reachMs?: Millis,
   ): Promise<Reading | undefined>;
   /** The readings of the span that contradict what is served for their instant. */
   conflicts(device: DeviceId, quantity: Quantity, span: Span): Promise<Reading[]>;

@@ -138,8 +138,17 @@ export function lastPart(key: string): string {
 
 /** `2026-03-28T05:00:00.000Z`: always the same length, so that it sorts. */
 export function timeText(at: UtcMs): string {
-  return new Date(at).toISOString();
+  const known = texts.get(at);
+  if (known !== undefined) return known;
+  if (texts.size >= TEXTS_MAX) texts.clear();
+  const text = new Date(at).toISOString();
+  texts.set(at, text);
+  return text;
 }
+
+/** The boundaries of the days at work are written again and again. */
+const TEXTS_MAX = 2_000;
+const texts = new Map<UtcMs, string>();
 
 export function digits(value: number, width: number): string {
   if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`not a whole number from 0: ${value}`);

@@ -1,12 +1,12 @@
 import { compare } from '../core/decimal.ts';
 import { convert, type Quantity, UNITS } from '../core/quantity.ts';
 import type { DeviceId, Reading, ReadingSource } from '../core/reading.ts';
-import { HOUR_MS, type Span, type UtcMs } from '../core/time.ts';
+import { HOUR_MS, type Millis, type Span, type UtcMs } from '../core/time.ts';
 import type { Conflict, KeptRound, Stream } from './api.ts';
 import { decodeReadings, encodeReadings, type StoredReading } from './codec.ts';
 import { isDamage } from './frame.ts';
 import type { Draft, Journal } from './journal.ts';
-import { below, clockText, type KeyRange, keyParts, READINGS, readingDay, readingKey, readingsPrefix } from './keys.ts';
+import { below, clockText, type KeyRange, keyParts, readingDay, readingKey, readingsPrefix } from './keys.ts';
 import type { Rows } from './rows.ts';
 
 export const STREAM_OF_SOURCE: Readonly<Record<ReadingSource, Stream>> = { stored: 'readings', sampled: 'samples' };
@@ -94,7 +94,13 @@ function nextDay(day: string): string {
   return readingDay(Date.parse(day) + 24 * HOUR_MS);
 }
 
-type At = (device: DeviceId, quantity: Quantity, at: UtcMs, source?: ReadingSource) => Promise<Reading | undefined>;
+type At = (
+  device: DeviceId,
+  quantity: Quantity,
+  at: UtcMs,
+  source?: ReadingSource,
+  reachMs?: Millis,
+) => Promise<Reading | undefined>;
 
 /** Reads readings; what contradicts an earlier one is never served as the truth. */
 export interface ReadingReader {
@@ -167,13 +173,12 @@ export function readReadings(rows: Rows): ReadingReader {
 
   async function nearest(asked: Asked, reverse: boolean): Promise<Reading | undefined> {
     const { span } = asked;
-    const range = reverse
-      ? { gte: READINGS.gte, lt: below(`r/${readingDay(span.end - 1)}/`).lt }
-      : { gte: `r/${readingDay(span.start)}/`, lt: READINGS.lt };
-    // Most often it stands in the first day that it can.
-    const nearDay = readingDay(reverse ? span.end - 1 : span.start);
+    const [first, last] = [readingDay(span.start), readingDay(span.end - 1)];
+    const range = { gte: `r/${first}/`, lt: below(`r/${last}/`).lt };
+    // Most often it stands in the nearest day that it can.
+    const nearDay = reverse ? last : first;
     const near = await nearestIn(nearDay, asked, reverse);
-    if (near) return near;
+    if (near || first === last) return near;
     for await (const day of days(range, reverse)) {
       const one = day === nearDay ? undefined : await nearestIn(day, asked, reverse);
       if (one) return one;
@@ -195,10 +200,10 @@ export function readReadings(rows: Rows): ReadingReader {
       collect({ device, quantity, span, source }, isServed, limit),
     conflicts: (device, quantity, span) =>
       collect({ device, quantity, span }, ({ contradicts }) => contradicts, Number.POSITIVE_INFINITY),
-    atOrBefore: (device, quantity, at, source) =>
-      nearest({ device, quantity, span: { start: EARLIEST, end: at + 1 }, source }, true),
-    atOrAfter: (device, quantity, at, source) =>
-      nearest({ device, quantity, span: { start: at, end: LATEST }, source }, false),
+    atOrBefore: (device, quantity, at, source, reachMs = LATEST) =>
+      nearest({ device, quantity, span: { start: Math.max(EARLIEST, at - reachMs), end: at + 1 }, source }, true),
+    atOrAfter: (device, quantity, at, source, reachMs = LATEST) =>
+      nearest({ device, quantity, span: { start: at, end: Math.min(LATEST, at + reachMs + 1) }, source }, false),
   };
 }
 
