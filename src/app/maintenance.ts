@@ -15,6 +15,8 @@ const SCRUB_AT_ONCE = 100;
 const LOOK_EVERY_MS = 5 * MINUTE_MS;
 /** What is too old goes by whole days, so there is no need to look for it more often. */
 const TRIM_EVERY_MS = HOUR_MS;
+/** The same when nothing was old enough the last time. */
+const TRIM_SELDOM_MS = 6 * HOUR_MS;
 /** Percent of the declared size at which somebody is told. */
 const ALERT_PERCENTS = [95, 85, 70] as const;
 const FULL_PERCENT = 95;
@@ -111,8 +113,9 @@ export function createMaintenance(parts: MaintenanceParts): Maintenance {
 
   async function trim(now: UtcMs): Promise<void> {
     const trimmed = await trimByAge({ storage, buffer, now });
-    if (Object.keys(trimmed).length > 0) log.info('retention-done', { ...trimmed });
-    trimAt = clock.monotonicMs() + TRIM_EVERY_MS;
+    const isDone = Object.keys(trimmed).length === 0;
+    if (!isDone) log.info('retention-done', { ...trimmed });
+    trimAt = clock.monotonicMs() + (isDone ? TRIM_SELDOM_MS : TRIM_EVERY_MS);
   }
 
   async function countWritten(now: UtcMs): Promise<Awaited<ReturnType<Buffer['size']>>> {
