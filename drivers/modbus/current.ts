@@ -22,8 +22,8 @@ interface PlacedReading {
   readonly stamp?: PlacedTime;
 }
 
-export function currentInquiry(device: BoundDevice, now: UtcMs): Inquiry {
-  const clock = clockOf(device);
+/** Where everything stands and how it is asked for: the same in every dialogue with a device. */
+function placesOf(device: BoundDevice) {
   const readings = device.model.readings.map((spec) => placeReading(device, spec));
   const identity = identityPlace(device);
   const meterClock = clockPlace(device);
@@ -32,19 +32,27 @@ export function currentInquiry(device: BoundDevice, now: UtcMs): Inquiry {
   if (identity) wanted.push({ value: identity.range });
   if (meterClock) wanted.push({ value: meterClock.range });
   const requests = planRequests(wanted, device.model.modbus).map((range) => ({ kind: 'read', range }) as const);
+  return { clock: clockOf(device), readings, identity, meterClock, flags, requests };
+}
 
+const knownPlaces = new WeakMap<BoundDevice, ReturnType<typeof placesOf>>();
+
+export function currentInquiry(device: BoundDevice, now: UtcMs): Inquiry {
+  const places = knownPlaces.get(device) ?? placesOf(device);
+  knownPlaces.set(device, places);
+  const { clock, readings, identity, meterClock, flags, requests } = places;
   return {
     next: (answers) => (answers.length === 0 ? requests : []),
     result(answers): ReadResult {
-      const known = readIdentity(identity, answers);
+      const shownIdentity = readIdentity(identity, answers);
       const raised = raisedFlags(flags, answers);
       const outcomes = readings.map((reading) => readOne(reading, answers, clock, now, raised));
       const shown = readClock(meterClock, answers, clock, now);
       return {
         values: outcomes.flatMap((outcome) => outcome.values),
-        identity: known.identity,
+        identity: shownIdentity.identity,
         ...(shown.clock !== undefined && { clock: shown.clock }),
-        unusable: [...known.unusable, ...outcomes.flatMap((outcome) => outcome.unusable), ...shown.unusable],
+        unusable: [...shownIdentity.unusable, ...outcomes.flatMap((outcome) => outcome.unusable), ...shown.unusable],
       };
     },
   };
