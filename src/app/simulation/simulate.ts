@@ -44,7 +44,8 @@ const CALM_START_MS = 2 * HOUR_MS;
 const CALM_END_MS = 34 * HOUR_MS;
 /** A market day counts when its end is so long ago at the end of the run. */
 const DAY_SETTLES_MS = 8 * HOUR_MS;
-const DISK_LATENCY_MS = 12;
+/** A good disk, a flash card, and one that is worn out: an answer of the operator can be there before the disk has the question. */
+const DISK_LATENCIES_MS = [12, 80, 600];
 const SAMPLE_EVERY_MS = 15 * MINUTE_MS;
 /** The sundays on which the clocks change; short runs begin shortly before one of them, so that most seeds meet it. */
 const SWITCHES = ['2026-03-29', '2026-10-25', '2027-03-28', '2027-10-31'];
@@ -98,7 +99,7 @@ export async function simulate(options: SimOptions, monotonicMs: () => number): 
     trace,
     operator,
     trueNow,
-    diskLatencyMs: options.faults.length === 0 ? 0 : DISK_LATENCY_MS,
+    diskLatencyMs: options.faults.length === 0 ? 0 : DISK_LATENCIES_MS[seed % DISK_LATENCIES_MS.length]!,
     onFault,
   });
   const whole = async (): Promise<Findings> => {
