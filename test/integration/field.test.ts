@@ -9,6 +9,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vite
 import type { Supervised } from '../../scripts/rehearsal/processes.ts';
 import { deviceLibrary, loadDeviceModel } from '../../src/app/device-files.ts';
 import { PROJECT_FOLDER } from '../../src/app/project.ts';
+import { exitStatus } from '../../src/core/failure.ts';
 import { responseFrame } from '../../src/sim/meter/mbus-encode.ts';
 import { parkMeter } from '../../src/sim/meter/park.ts';
 import { type Ended, runProgram } from '../kit/program.ts';
@@ -16,7 +17,7 @@ import { layOut, type Rehearsal, siteText } from '../kit/rehearsal.ts';
 
 /** Commands and gateways as processes, on lines that they share. */
 const WITHIN_MS = 20_000;
-const LINE_IN_USE = 21;
+const LINE_IN_USE = exitStatus('line-in-use');
 /** Some twenty programs come up one after the other, on a machine that may be busy. */
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });
 
@@ -41,10 +42,14 @@ function begun(...args: string[]): Working {
   child.stderr.on('data', (chunk) => {
     said.stderr += chunk;
   });
-  tidy.push(() => child.kill('SIGKILL'));
+  const ended = once(child, 'close').then(([status]) => ({ status: status ?? undefined, ...said }));
+  tidy.push(() => {
+    child.kill('SIGKILL');
+    return ended;
+  });
   return {
     kill: (signal) => child.kill(signal),
-    ended: once(child, 'close').then(([status]) => ({ status: status ?? undefined, ...said })),
+    ended,
     pid: child.pid!,
   };
 }
@@ -84,17 +89,18 @@ describe('a line has one user', () => {
     await rehearsal.remove();
   });
 
-  const scanOf = (...options: string[]) => begun('scan', 'mbus', ...config, ...options);
-  /** What a second command is told of the first. */
-  const refusal = () =>
-    until('a refusal', async () => {
-      const ended = await run('read', 'corrector-main', ...config);
-      return ended.status === LINE_IN_USE && ended;
-    });
+  /** A scan that has the line: nobody may ask for it before, or the scan would be the second one. */
+  const scanning = async (...options: string[]): Promise<Working> => {
+    const scan = begun('scan', 'mbus', ...config, ...options);
+    const name = `@odecet line tcp 127.0.0.1:${rehearsal.ports.get('mbus')} `;
+    await until('a scan', async () => (await readFile('/proc/net/unix', 'utf8')).includes(name));
+    return scan;
+  };
 
   test('a second command is told who has it; a first one that is killed leaves nothing behind', async () => {
-    const scan = scanOf('--primary');
-    const refused = await refusal();
+    const scan = await scanning('--primary');
+    const refused = await run('read', 'corrector-main', ...config);
+    expect(refused.status).toBe(LINE_IN_USE);
     expect(refused.stderr).toContain(`is used by \`odecet scan mbus\` (process ${scan.pid}, since `);
     expect(refused.stderr).toContain('[line-in-use]');
     expect((await run('listen', 'mbus', ...config, '--seconds', '1')).status).toBe(LINE_IN_USE);
@@ -110,8 +116,7 @@ describe('a line has one user', () => {
       [[], 'SIGTERM', 143],
       [['--json'], 'SIGINT', 130],
     ] as const) {
-      const scan = scanOf('--primary', ...options);
-      await refusal();
+      const scan = await scanning('--primary', ...options);
       await delay(4_000);
       scan.kill(signal);
       const { status: ended, stdout, stderr } = await scan.ended;
@@ -123,8 +128,7 @@ describe('a line has one user', () => {
   });
 
   test('a gateway that starts during a scan waits, says so, and reads as soon as it can; then commands ask it', async () => {
-    const scan = scanOf('--primary');
-    await refusal();
+    const scan = await scanning('--primary');
     const gateway = started(rehearsal.startGateway());
     const heard = (event: string, fields: object) => () =>
       rehearsal.gatewayLog.find(
