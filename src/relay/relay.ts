@@ -2,6 +2,7 @@ import type { BackoffRule } from '../core/backoff.ts';
 import { type Failure, failure } from '../core/failure.ts';
 import type { Message } from '../core/message.ts';
 import { isoUtc, type Millis } from '../core/time.ts';
+import { childAbort } from '../machine/abort.ts';
 import type { Broker, Delivered } from '../machine/broker.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { Entropy } from '../machine/entropy.ts';
@@ -173,13 +174,18 @@ type Said = Pick<Standing, 'reasons' | 'answer' | 'at'> & { readonly stage: Stag
 /** All until the signal aborts; one that fails stops the others. */
 async function together(runs: readonly ((signal: AbortSignal) => Promise<void>)[], signal: AbortSignal): Promise<void> {
   const failed = new AbortController();
-  const either = AbortSignal.any([signal, failed.signal]);
-  const running = runs.map((run) =>
-    run(either).catch((error: unknown) => {
+  const running = runs.map(async (run) => {
+    // A signal for each: Node warns of a leak where many wait for one.
+    const own = childAbort(signal, failed.signal);
+    try {
+      await run(own.signal);
+    } catch (error) {
       failed.abort(failure('unexpected', String(error)));
       throw error;
-    }),
-  );
+    } finally {
+      own.release();
+    }
+  });
   await Promise.allSettled(running);
   await Promise.all(running);
 }

@@ -27,6 +27,7 @@ export interface Watch {
 /** Silence is an alert: every enrolled site must say something within the time allowed. */
 export function createWatch({ registry, alerts, silentAfterMs, clockOffMsMax, clock }: WatchDeps): Watch {
   const lastHeard = new Map<string, UtcMs>();
+  const watched = new Set<string>();
   const startedAt = clock.now();
 
   function heard(site: string): void {
@@ -34,11 +35,20 @@ export function createWatch({ registry, alerts, silentAfterMs, clockOffMsMax, cl
     alerts.clear(alertId(site, 'silent'));
   }
 
+  /** Nothing is expected of it any more. */
+  function forget(site: string): void {
+    watched.delete(site);
+    alerts.clear(alertId(site, 'silent'));
+    alerts.clear(alertId(site, 'clock'));
+  }
+
   function look(): void {
     const now = clock.now();
+    for (const site of watched) if (!registry().find(site)) forget(site);
     for (const { site, revoked } of registry().sites) {
       const at = lastHeard.get(site) ?? startedAt;
-      if (revoked) alerts.clear(alertId(site, 'silent'));
+      watched.add(site);
+      if (revoked) forget(site);
       else if (now - at > silentAfterMs) {
         const since = lastHeard.has(site) ? isoUtc(at) : `before this relay started (${isoUtc(startedAt)})`;
         alerts.raise(alertId(site, 'silent'), failure('site-silent', `${site}: nothing heard since ${since}`));

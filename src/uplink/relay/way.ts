@@ -3,6 +3,7 @@ import type { BackoffRule } from '../../core/backoff.ts';
 import type { Failure } from '../../core/failure.ts';
 import type { Message } from '../../core/message.ts';
 import type { Millis } from '../../core/time.ts';
+import { childAbort } from '../../machine/abort.ts';
 import type { Broker, Delivered } from '../../machine/broker.ts';
 import type { Clock } from '../../machine/clock.ts';
 import type { Entropy } from '../../machine/entropy.ts';
@@ -127,15 +128,16 @@ export function createRelayWay(deps: RelayWayDeps): Sender {
   return {
     async run(signal) {
       const failed = new AbortController();
-      const either = AbortSignal.any([signal, failed.signal]);
+      const either = childAbort(signal, failed.signal);
       const runs = [
-        link.run(either),
-        sender.run(either),
-        tellStatus(either),
-        ...(taker ? [taker.run(commandLine, either)] : []),
+        link.run(either.signal),
+        sender.run(either.signal),
+        tellStatus(either.signal),
+        ...(taker ? [taker.run(commandLine, either.signal)] : []),
       ];
       for (const run of runs) run.catch((error: unknown) => failed.abort(error));
       await Promise.allSettled(runs);
+      either.release();
       await Promise.all(runs);
     },
     wake: () => sender.wake(),

@@ -1,0 +1,108 @@
+import { expect, test } from 'vitest';
+import { isoUtc, MINUTE_MS, SECOND_MS } from '../core/time.ts';
+import type { Publication } from '../machine/broker.ts';
+import { pause } from '../machine/timers.ts';
+import { simClock } from '../sim/clock.ts';
+import { createWorld } from '../sim/world.ts';
+import { createAlerts } from '../uplink/relay/alerts.ts';
+import { type Registry, registryOf } from './registry.ts';
+import { createWatch } from './watch.ts';
+
+const START = Date.UTC(2026, 5, 1, 8);
+const line = (site: string, revoked = false) => ({ site, key: 'k'.repeat(43), senders: ['x'], revoked });
+const bytes = (text: string) => new TextEncoder().encode(text);
+
+function centre(seed: number) {
+  const world = createWorld(seed);
+  const clock = simClock(world, START);
+  const retained = new Map<string, string>();
+  const say = ({ topic, payload, retain }: Publication) => {
+    expect(retain).toBe(true);
+    // As a broker does: an empty one takes the last word back.
+    if (payload.length === 0) retained.delete(topic);
+    else retained.set(topic, new TextDecoder().decode(payload));
+  };
+  const alerts = createAlerts('centre-1', () => clock.now(), say);
+  const place: { registry: Registry } = { registry: registryOf([line('site-a'), line('site-b', true)]) };
+  const registry = () => place.registry;
+  const watch = createWatch({ registry, alerts, silentAfterMs: 15 * MINUTE_MS, clockOffMsMax: 10 * MINUTE_MS, clock });
+  const stop = new AbortController();
+  void watch.run(stop.signal);
+  const status = (site: string, offMs = 0, isRetained = false) =>
+    watch.told(site, 'status', {
+      topic: `odecet/1/${site}/status`,
+      payload: bytes(JSON.stringify({ at: isoUtc(clock.now() + offMs) })),
+      retained: isRetained,
+    });
+  const standing = () => [...retained.keys()].map((topic) => topic.replace('odecet/1/centre-1/alert/', '')).sort();
+  return { world, place, status, standing, retained, stop, alerts };
+}
+
+test('silence is an alert, retained, and taken back when the site speaks', async () => {
+  const { world, status, standing, retained, stop } = centre(1);
+  await world.run(async () => {
+    await pause(world, 10 * MINUTE_MS);
+    status('site-a');
+    await pause(world, 14 * MINUTE_MS);
+    expect(standing()).toEqual([]);
+    await pause(world, 2 * MINUTE_MS);
+    // A revoked site is not expected to speak.
+    expect(standing()).toEqual(['site-a-silent']);
+    const [text] = retained.values();
+    expect(JSON.parse(text!)).toMatchObject({ code: 'site-silent', since: expect.stringContaining('2026-06-01T08:2') });
+    status('site-a');
+    expect(standing()).toEqual([]);
+    stop.abort();
+  });
+});
+
+test('what the broker repeats from earlier is no sign of life', async () => {
+  const { world, status, standing, stop } = centre(2);
+  await world.run(async () => {
+    for (let n = 0; n < 20; n++) {
+      await pause(world, MINUTE_MS);
+      status('site-a', 0, true);
+    }
+    expect(standing()).toEqual(['site-a-silent']);
+    stop.abort();
+  });
+});
+
+test('a site whose clock is off raises an alert until it is right', async () => {
+  const { world, status, standing, stop } = centre(3);
+  await world.run(async () => {
+    status('site-a', -11 * MINUTE_MS);
+    expect(standing()).toEqual(['site-a-clock']);
+    status('site-a', 30 * SECOND_MS);
+    expect(standing()).toEqual([]);
+    stop.abort();
+  });
+});
+
+test('nothing is expected of a site that was taken out of the registry', async () => {
+  const { world, place, status, standing, stop } = centre(4);
+  await world.run(async () => {
+    status('site-a', 11 * MINUTE_MS);
+    await pause(world, 20 * MINUTE_MS);
+    expect(standing()).toEqual(['site-a-clock', 'site-a-silent']);
+    place.registry = registryOf([]);
+    await pause(world, MINUTE_MS);
+    expect(standing()).toEqual([]);
+    stop.abort();
+  });
+});
+
+test('a broker that forgot everything is told what stands and what does not', async () => {
+  const { world, alerts, stop } = centre(5);
+  await world.run(async () => {
+    alerts.raise('a', { code: 'site-silent', detail: 'x' });
+    alerts.raise('b', { code: 'site-silent', detail: 'x' });
+    alerts.clear('b');
+    const said = alerts.publications().map(({ topic, payload }) => [topic.split('/').at(-1), payload.length > 0]);
+    expect(said).toEqual([
+      ['a', true],
+      ['b', false],
+    ]);
+    stop.abort();
+  });
+});
