@@ -11,7 +11,7 @@ const STAYS_OUTSIDE = [
   'serialport',
   'pg',
   'aedes',
-  'xmllint-wasm',
+  'libxml2-wasm',
   '@peculiar/x509',
   'reflect-metadata',
   'node-mbus',

@@ -74,7 +74,7 @@ const packSchema = z.strictObject({
   /** 14 = GS1, 15 = EIC. */
   codingScheme: z.strictObject({ sender: z.enum(['14', '15']), receiver: z.enum(['14', '15']) }),
   pointsPerMessageMax: z.int().min(1),
-  /** Verifying an XML signature takes time that grows with the square of the size: larger documents are not made. */
+  /** No more than is signed in one message: larger documents are not made. */
   bytesMax: z.int().min(1_000).max(100_000),
   document: z.record(z.string(), z.unknown()),
   answers: z.strictObject({

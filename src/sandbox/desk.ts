@@ -45,6 +45,7 @@ export function openDesk(
   clock: Pick<Clock, 'now'>,
 ): Desk {
   const { points, zone, checkSchema = true } = config;
+  const pointsByCode = new Map(points.map((point) => [point.code, point]));
   const known = new Map<MessageId, Known>();
   /** By point, channel and day, which is accepted whole or not at all; the last one holds it, the others it corrects. */
   const holders = new Map<string, MessageId[]>();
@@ -86,7 +87,7 @@ export function openDesk(
     if (read.kind === 'refused') return rejected({ code: 'SANDBOX-SCHEMA', text: `Chybný obsah zprávy: ${read.why}` });
     const { corrects, rows } = read.document;
     const holder: Market['holder'] = ({ point, channel }, day) => holders.get(holderKey(point, channel, day))?.at(-1);
-    const problems = problemsOf(read.document, commodity, { zone, points, holder });
+    const problems = problemsOf(read.document, commodity, { zone, pointOf: (code) => pointsByCode.get(code), holder });
     if (problems.length > 0) return rejected(...problems);
     const kept = rows.map((row) => ({ ...row, start: isoUtc(row.start) }));
     return { ...base, problems, rows: kept, ...(corrects !== undefined && { corrects }) };

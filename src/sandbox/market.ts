@@ -30,7 +30,7 @@ export interface KnownPoint {
 
 export interface Market {
   readonly zone: string;
-  readonly points: readonly KnownPoint[];
+  readonly pointOf: (code: PointCode) => KnownPoint | undefined;
   /** The accepted message that an interval of the market day stands in, if any. */
   readonly holder: (row: DocumentRow, day: MarketDay) => MessageId | undefined;
 }
@@ -59,7 +59,7 @@ function profileProblems(
   market: Market,
 ): Problem[] {
   const { point, channel, minutes } = rows[0];
-  const known = market.points.find(({ code }) => code === point);
+  const known = market.pointOf(point);
   if (known?.commodity !== commodity)
     return [{ code: 'SANDBOX-POINT', text: `Odběrné místo ${point} není registrováno` }];
   if (known.minutes !== minutes)

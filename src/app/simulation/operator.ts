@@ -51,7 +51,9 @@ export function imagineOperator(
   trace: Trace,
   chance: () => number,
 ): Operator {
-  const points = meters.map(({ point, commodity, minutes }) => ({ code: point, commodity, minutes }));
+  const points = new Map(
+    meters.map(({ point, commodity, minutes }) => [point, { code: point, commodity, minutes }] as const),
+  );
   const held = new Map<string, Held[]>();
   const entries = new Map<MessageId, { readonly xml: string; readonly entry: Entry }>();
   const rejected = new Set<MessageId>();
@@ -65,7 +67,11 @@ export function imagineOperator(
     const read = readDocument(pack, xml, site.zone);
     if (read.kind === 'refused') throw new Error(`the operator cannot read the document: ${read.why}`);
     const { document } = read;
-    const market = { zone: site.zone, points, holder: (row: DocumentRow) => held.get(keyOf(row))?.at(-1)?.message };
+    const market = {
+      zone: site.zone,
+      pointOf: (code: string) => points.get(code),
+      holder: (row: DocumentRow) => held.get(keyOf(row))?.at(-1)?.message,
+    };
     const found: Problem[] = refuse
       ? [{ code: 'SANDBOX-VALUE', text: 'Zpráva odmítnuta na přání zkoušky' }]
       : problemsOf(document, commodity, market);
