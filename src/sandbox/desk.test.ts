@@ -124,6 +124,22 @@ test('a document that no pack knows is not entered at all', async () => {
   expect(journal.entries).toEqual([]);
 });
 
+test('a message that comes again before the journal has it waits, and fails with it', async () => {
+  let refuse: (error: Error) => void = () => undefined;
+  const written = new Promise<void>((_resolve, reject) => {
+    refuse = reject;
+  });
+  const desk = deskOn({ ...memoryJournal(), append: () => written });
+  const { xml } = gasMessage('00000000000001');
+  let answered = 0;
+  const both = [receive(desk, xml), receive(desk, xml)].map((one) => one.finally(() => answered++));
+  const ended = Promise.allSettled(both);
+  await new Promise(setImmediate);
+  expect(answered).toBe(0);
+  refuse(new Error('disk full'));
+  expect((await ended).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+});
+
 test('a journal that refuses leaves nothing accepted', async () => {
   const journal = memoryJournal();
   let refusals = 1;

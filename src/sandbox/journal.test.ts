@@ -38,6 +38,14 @@ test('what was appended is there after a restart', async () => {
   await journal.close();
 });
 
+test('what comes while the disk is at work is there too, in its order', async () => {
+  const journal = await openJournal(folder);
+  const ids = Array.from({ length: 50 }, (_, n) => String(n));
+  await Promise.all(ids.map((id) => journal.append(entry(id, []))));
+  await journal.close();
+  expect((await readJournal(folder)).map(({ id }) => id)).toEqual(ids);
+});
+
 test('a line torn by a crash is cut off, wherever it was torn, and the next one is whole', async () => {
   await write(entry('1', []));
   const path = join(folder, 'received.jsonl');
