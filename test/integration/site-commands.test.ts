@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -19,6 +19,7 @@ const PATH = `${process.env.PATH ?? ''}:/usr/sbin`;
 const hasMosquitto = spawnSync('mosquitto', ['-h'], { env: { ...process.env, PATH } }).error === undefined;
 const SITE = 'demo-park';
 const PATIENCE_MS = 60_000;
+const PACKS = join(PROJECT_FOLDER, 'format-packs', 'ote');
 
 let folder: string;
 let broker: Mosquitto;
@@ -28,6 +29,8 @@ let gateway: Supervised;
 const programs: Supervised[] = [];
 const relayLog: LogLine[] = [];
 
+const packOfVersion = async (version: number) =>
+  (await readFile(join(PACKS, 'gasdat.yaml'), 'utf8')).replace(/^version: \d+$/m, `version: ${version}`);
 /** The site with a change, as the text of a file. */
 const changed = (change: (site: Site) => Site) => siteText(change(rehearsal.site));
 const siteFile = () => readFile(join(rehearsal.folder, 'site.yaml'), 'utf8');
@@ -51,7 +54,7 @@ async function laidOut(): Promise<void> {
         broker: { url: broker.url, mqtt: '5' },
         key: join(folder, SITE, 'site.key'),
         relayKeys,
-        commands: ['read', 'resend', 'backfill', 'site-file'],
+        commands: ['read', 'resend', 'backfill', 'pack', 'site-file'],
         retry,
         receiptWithinMs: 1_000,
         statusEveryMs: 1_000,
@@ -67,11 +70,13 @@ async function laidOut(): Promise<void> {
     certificate: inSite(certificate),
     key: inSite(key),
   });
+  await mkdir(join(folder, 'packs'));
+  await writeFile(join(folder, 'packs', 'gasdat.yaml'), await packOfVersion(9));
   const relayYaml = {
     relay: 'centre-1',
     key: 'relay.key',
     registry: 'registry.yaml',
-    packs: [join(PROJECT_FOLDER, 'format-packs', 'ote')],
+    packs: [PACKS, join(folder, 'packs')],
     broker: { url: broker.url },
     store: { kind: 'level', folder: 'data' },
     retry,
@@ -153,6 +158,21 @@ describe.skipIf(!hasMosquitto)('commands to a site', () => {
     });
   });
 
+  test('a format pack is taken for its date; one that the relay could not read is not even sent', async () => {
+    const pack = ['pack', 'ote/gasdat'];
+    const file = await newSiteFile('gasdat-9.yaml', await packOfVersion(9));
+    const { status, stderr } = await command(SITE, ...pack, file, '--from', '2026-12-01');
+    expect(status, stderr).toBe(0);
+    const kept = join(rehearsal.folder, 'format-packs', 'ote', 'gasdat.from', '2026-12-01.yaml');
+    expect(await readFile(kept, 'utf8')).toBe(await packOfVersion(9));
+    const unknown = await newSiteFile('gasdat-10.yaml', await packOfVersion(10));
+    expect(await command(SITE, ...pack, unknown, '--from', '2026-12-02')).toMatchObject({ status: 14 });
+    expect(await command(SITE, ...pack, file, '--from', '2026-12-02')).toMatchObject({
+      status: 40,
+      answer: { reason: 'check-failed', detail: expect.stringContaining('higher version') },
+    });
+  });
+
   test('a site file with an error in it is refused, with the place', async () => {
     const before = await siteFile();
     const file = await newSiteFile('wrong.yaml', before.replace('capacity:', 'capacitty:'));
@@ -216,6 +236,8 @@ describe.skipIf(!hasMosquitto)('commands to a site', () => {
       'diagnose refused',
       'read refused',
       'backfill done',
+      'pack done',
+      'pack refused',
       'site-file refused',
       'site-file refused',
       'site-file done',
