@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
@@ -62,7 +63,11 @@ export async function runRelay(
     codec,
     packs,
     senders: new Set(ways.keys()),
-    deliver: (message, sender, abort) => ways.get(sender)!.deliver(message, abort),
+    deliver(message, sender, abort) {
+      // One listener for each that is under way: Node would call more than ten a leak.
+      setMaxListeners(0, abort);
+      return ways.get(sender)!.deliver(message, abort);
+    },
     ...(commands && { commandLog: commands.log }),
     leaseMs: Math.max(...config.senders.map(({ answerWithinMs }) => answerWithinMs)) + LEASE_MARGIN_MS,
     brokerRetry: { firstMs: 500, factor: 2, mostMs: 30_000, jitter: 0.5 },
