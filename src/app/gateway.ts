@@ -29,6 +29,7 @@ import { createOldestOpen } from './oldest-open.ts';
 import { type PointPlan, planPoints } from './plan.ts';
 import { createProfiler } from './profiler.ts';
 import { programVersion } from './project.ts';
+import type { Serials } from './serials.ts';
 import type { LoadedSite } from './site-files.ts';
 import { type SiteStatusParts, siteStatus } from './site-status.ts';
 import { type Pass, passesOf, runStage } from './stage.ts';
@@ -42,6 +43,8 @@ export interface GatewayParts extends Pick<MaintenanceParts, 'lastRepair' | 'wri
   readonly buffer: Buffer;
   /** When the gateway was installed: days that began before it are not answered for unless the site file says so. */
   readonly installedAt: UtcMs;
+  /** The serials that the meters told, also in earlier runs. */
+  readonly serials?: Serials;
   /** Days that a restored gateway does not send by itself. */
   readonly held?: Pick<HeldDays, 'hold'>;
   readonly lineOf: (line: LineConfig) => Line;
@@ -142,7 +145,7 @@ async function runTogether(
 }
 
 function assembleCollector(
-  { loaded, buffer, installedAt, lineOf, waitMostMs, clock, entropy, log }: GatewayParts,
+  { loaded, buffer, installedAt, lineOf, waitMostMs, serials, clock, entropy, log }: GatewayParts,
   points: readonly PointPlan[],
   drivers: Gateway['drivers'],
 ): Collector {
@@ -176,8 +179,10 @@ function assembleCollector(
       );
       return gapsOf(device, here, buffer, Math.min(...starts), clock.now(), gapMemory);
     },
+    ...(serials && { serialBefore: serials.of }),
     sink: {
       async keep(round) {
+        await serials?.learn(round.device, round.identity?.serial);
         const { written } = await buffer.keepRound(round.readings);
         log.info('round-kept', { device: round.device, readings: written });
       },

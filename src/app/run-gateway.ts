@@ -24,6 +24,7 @@ import { heatSupply } from './heat-sources.ts';
 import { clearCopies } from './leftovers.ts';
 import { loadWay } from './load-way.ts';
 import { withMeterKeys } from './meter-keys.ts';
+import { readSerials } from './serials.ts';
 import type { LoadedSite } from './site-files.ts';
 import { noteUnreadable, openState, stateFolder } from './state.ts';
 import { type GatewayStatus, readStatus, writeStatus } from './status.ts';
@@ -79,6 +80,7 @@ export async function runGateway(
   const gateway = createGateway({
     loaded: { ...loaded, devices },
     ...state,
+    serials: await readSerials(hostFolder(stateFolder(loaded))),
     lineOf: lines.lineOf,
     ...way,
     ...(way.relay && taker && { relay: { ...way.relay, taker } }),

@@ -1,4 +1,5 @@
 import type { FieldDriver } from '../core/driver.ts';
+import type { DeviceId } from '../core/reading.ts';
 import type { Span } from '../core/time.ts';
 import type { BoundDevice } from '../device/bound.ts';
 import { childAbort } from '../machine/abort.ts';
@@ -32,6 +33,8 @@ export interface CollectorParts {
   /** What is missing of a device that has an archive, as spans from boundary to boundary. */
   readonly gaps: (device: BoundDevice) => Promise<readonly Span[]>;
   readonly sink: Sink;
+  /** The serial that a device told in an earlier run of the program. */
+  readonly serialBefore?: (device: DeviceId) => string | undefined;
   readonly clock: Clock;
   readonly entropy: Entropy;
   readonly log: Log;
@@ -52,7 +55,11 @@ export function createCollector(parts: CollectorParts): Collector {
   const outtray = createOuttray(parts.sink, clock, entropy, log, parts.roundsMax ?? ROUNDS_MAX);
   const watch = createWallWatch(clock, log);
   const lines = parts.lines.map(({ id, line, traits = {}, devices }) => {
-    const driven = devices.map((device) => ({ device, driver: driverOf(device, parts.drivers) }));
+    const driven = devices.map((device) => ({
+      device,
+      driver: driverOf(device, parts.drivers),
+      serial: parts.serialBefore?.(device.config.id),
+    }));
     return createLineCollector({
       id,
       line,

@@ -92,6 +92,15 @@ describe("a meter's clock", () => {
 });
 
 describe('a meter whose serial the site file does not name', () => {
+  test('that was exchanged while the program stood still is not believed either', async () => {
+    const meter = { address: 1, told: { serial: '99' } };
+    await inPark({ lines: lines(meter), serialBefore: () => '00417321' }, async (park) => {
+      await park.clock.sleep(5 * MINUTE_MS);
+      expect(park.rounds).toHaveLength(0);
+      expect(park.collector.status().devices[0]?.lastFailure?.code).toBe('identity-mismatch');
+    });
+  });
+
   test('is shown with the serial it tells, and another in its place is not believed', async () => {
     const meter = { address: 1, told: { serial: '00417321' } };
     await inPark({ lines: lines(meter) }, async (park) => {

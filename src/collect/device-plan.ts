@@ -1,4 +1,5 @@
 import { type BackoffRule, backoffMs } from '../core/backoff.ts';
+import type { FieldDriver } from '../core/driver.ts';
 import type { Failure } from '../core/failure.ts';
 import type { Reading } from '../core/reading.ts';
 import { lastBoundary } from '../core/schedule.ts';
@@ -77,7 +78,15 @@ export interface DevicePlan {
 }
 
 /** A plan at the start: samples and stored values at once, sampled boundaries from the next one on. */
-export function createPlan(device: BoundDevice, minutes: 15 | 60 | undefined, now: UtcMs): DevicePlan {
+/** A device with what reads it, and the serial that it told in an earlier run of the program. */
+export interface Driven {
+  readonly device: BoundDevice;
+  readonly driver: FieldDriver<BoundDevice>;
+  readonly serial: string | undefined;
+}
+
+/** @param serial what the device told in an earlier run of the program */
+export function createPlan(device: BoundDevice, minutes: 15 | 60 | undefined, now: UtcMs, serial?: string): DevicePlan {
   const boundary = minutes === undefined ? now : lastBoundary(now, minutes);
   return {
     device,
@@ -102,7 +111,7 @@ export function createPlan(device: BoundDevice, minutes: 15 | 60 | undefined, no
     lastGoodAt: undefined,
     lastFailure: undefined,
     clockOffsetMs: undefined,
-    serial: undefined,
+    serial,
   };
 }
 

@@ -1,5 +1,5 @@
 import { backoffMs } from '../core/backoff.ts';
-import type { FieldDriver, ReadRequest } from '../core/driver.ts';
+import type { ReadRequest } from '../core/driver.ts';
 import { FAILURES, type Failure, type FailureCode, OdecetError } from '../core/failure.ts';
 import { isoUtc, type Millis, type MonotonicMs, type Span, type UtcMs } from '../core/time.ts';
 import type { BoundDevice } from '../device/bound.ts';
@@ -15,6 +15,7 @@ import {
   type Cost,
   createPlan,
   type DevicePlan,
+  type Driven,
   failed,
   forgetFuture,
   served,
@@ -45,7 +46,7 @@ export interface LineCollectorParts {
   readonly id: string;
   readonly line: Line;
   readonly traits: LineTraits;
-  readonly devices: readonly { readonly device: BoundDevice; readonly driver: FieldDriver<BoundDevice> }[];
+  readonly devices: readonly Driven[];
   readonly settings: CollectSettings;
   /** Length of the market intervals a device measures, in minutes; undefined for a device that only informs. */
   readonly boundaryMinutes: (device: BoundDevice) => 15 | 60 | undefined;
@@ -68,12 +69,12 @@ export interface LineCollector {
 
 /** The owner of one physical line: one loop, one dialogue at a time. */
 export function createLineCollector(parts: LineCollectorParts): LineCollector {
-  const { id, settings, clock, watch, entropy } = parts;
+  const { id, settings, clock, watch, entropy, boundaryMinutes: minutesOf } = parts;
   const log = parts.log.child({ line: id });
   const count = { opens: 0, bytesSent: 0, bytesReceived: 0, strayBytes: 0, dialogues: 0, busyMs: 0 };
   const errors: Partial<Record<FailureCode, number>> = {};
   const line = createBus(parts.line, clock, parts.traits, count);
-  const plans = parts.devices.map(({ device }) => createPlan(device, parts.boundaryMinutes(device), clock.now()));
+  const plans = parts.devices.map(({ device, serial }) => createPlan(device, minutesOf(device), clock.now(), serial));
   const drivers = new Map(parts.devices.map(({ device, driver }) => [device.config.id, driver]));
   const intakes = new Map<DevicePlan, Intake>();
   for (const plan of plans)

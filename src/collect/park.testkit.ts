@@ -42,6 +42,8 @@ export interface ParkOptions {
   readonly sink?: Sink;
   readonly gaps?: (device: BoundDevice) => Promise<readonly Span[]>;
   readonly roundsMax?: number;
+  /** What the device told when the program ran before. */
+  readonly serialBefore?: (device: string) => string | undefined;
   /** The meters measure no market interval: nothing is read for a boundary's sake. */
   readonly informsOnly?: boolean;
   /** The wall runs so many times as fast as the wire. */
@@ -126,6 +128,7 @@ export async function inPark<T>(options: ParkOptions, story: (park: Park) => Pro
     entropy: simEntropy(world.random),
     log: park.log,
     ...(options.roundsMax === undefined ? {} : { roundsMax: options.roundsMax }),
+    ...(options.serialBefore && { serialBefore: options.serialBefore }),
   });
   return world.run(async () => {
     const stop = new AbortController();

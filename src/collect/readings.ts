@@ -102,7 +102,7 @@ function identityMismatch(expected: string | undefined, found: string | undefine
   );
 }
 
-/** Where the site file names no serial, the meter that told one first is the meter until the gateway starts again. */
+/** Where the site file names no serial, the meter that told one first is the meter, also when the gateway starts again. */
 function exchanged(first: string | undefined, found: string | undefined): Failure | undefined {
   if (first === undefined || found === undefined || normalSerial(first) === normalSerial(found)) return undefined;
   return failure(
