@@ -1,6 +1,6 @@
 import { cp, mkdtemp, open, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createMaintenance } from '../../src/app/maintenance.ts';
 import type { LoadedSite } from '../../src/app/site-files.ts';
@@ -225,33 +225,29 @@ describe('a damaged store', () => {
     },
   );
 
-  it(`${BIT_FLIPS} single flipped bits: each is noticed or did no harm`, { timeout: 300_000 }, async () => {
+  it(`${BIT_FLIPS} single flipped bits: every one is noticed`, { timeout: 300_000 }, async () => {
     let noticed = 0;
-    let harmless = 0;
     let most = 0;
     for (let n = 0; n < BIT_FLIPS; n++) {
+      let place = '';
       const found = await trial(async (store) => {
         const files = await named(store, /\.(ldb|log)$/);
         const file = files[n % files.length]!;
         const bytes = await readFile(file);
         const at = Math.floor(((n + 0.5) * bytes.length) / BIT_FLIPS);
         bytes[at] = bytes[at]! ^ (1 << ((n * 7) % 8));
+        place = `${basename(file)} byte ${at} of ${bytes.length}`;
         await writeFile(file, bytes);
       });
-      if (found.noticed) noticed++;
-      else {
-        expect(found, `flip ${n}`).toMatchObject({ missing: 0, clean: true });
-        harmless++;
-      }
+      expect(found.noticed, place).toBe(true);
+      noticed++;
       expect(found.clean, `flip ${n}`).toBe(true);
       expect(found.named, `flip ${n}`).toBe(true);
       most = Math.max(most, found.missing);
     }
     table.push(
-      `| one flipped bit in a table or the log | ${BIT_FLIPS} | ${noticed}, ${harmless} did no harm | 0 | at most ${most} | yes | clean |`,
+      `| one flipped bit in a table or the log | ${BIT_FLIPS} | ${noticed} | 0 | at most ${most} | yes | clean |`,
     );
-    expect(noticed + harmless).toBe(BIT_FLIPS);
-    expect(noticed).toBeGreaterThan(BIT_FLIPS / 2);
   });
 
   it('a store that another has open is not repaired', async () => {
