@@ -63,13 +63,31 @@ export function indexFromReadings(
 ): (counter: CounterPlan, at: UtcMs) => KnownBoundary | undefined {
   return (counter, at) => {
     const all = readings(counter);
-    const frozen = all.filter((reading) => reading.at === at && isStored(reading));
+    const [from, to] = [firstFrom(all, at), firstFrom(all, at + 1)];
+    const frozen = all.slice(from, to).filter(isStored);
     const stored = frozen.find(isCredible) ?? frozen[0];
-    const before = all.findLast((reading) => reading.at <= at && isCredible(reading));
-    const after = all.find((reading) => reading.at >= at && isCredible(reading));
+    const before = nearestCredible(all, to - 1, -1);
+    const after = nearestCredible(all, from, 1);
     const near = { ...(stored && { stored }), ...(before && { before }), ...(after && { after }) };
     return findBoundary(at, near, ruleOf(counter, site));
   };
+}
+
+/** The place of the first reading at or after an instant; a day of samples is too long to be walked for each edge. */
+function firstFrom(readings: readonly Reading[], at: UtcMs): number {
+  let [low, high] = [0, readings.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (readings[middle]!.at < at) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function nearestCredible(readings: readonly Reading[], from: number, step: 1 | -1): Reading | undefined {
+  for (let place = from; place >= 0 && place < readings.length; place += step)
+    if (isCredible(readings[place]!)) return readings[place];
+  return undefined;
 }
 
 /** The edges of all the plan's counters, or undefined when one of them is not known. */

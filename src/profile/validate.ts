@@ -89,13 +89,15 @@ function wallStepped({ intervals, counters }: DayView): Found[] {
 
 /** A counter only grows: what the meter froze must lie between what it showed before and after. */
 function archiveDiffers({ intervals, counters, limits }: DayView): Found[] {
+  const sampled = new Map(
+    [...counters].map(([quantity, readings]) => [quantity, readings.filter(({ source }) => source === 'sampled')]),
+  );
   return intervals
     .filter(({ origins }) =>
-      origins.some(({ quantity, to }) => {
-        if (to.source !== 'stored') return false;
-        const samples = (counters.get(quantity) ?? []).filter(({ source }) => source === 'sampled');
-        return !liesBetween(to, samples, limits.clockOffMsMax);
-      }),
+      origins.some(
+        ({ quantity, to }) =>
+          to.source === 'stored' && !liesBetween(to, sampled.get(quantity) ?? [], limits.clockOffMsMax),
+      ),
     )
     .map((interval) => [interval, 'archive-differs']);
 }
