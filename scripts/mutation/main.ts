@@ -38,36 +38,42 @@ const { values, positionals } = parseArgs({
 const chosen = PLANTED.filter(
   ({ name }) => positionals.length === 0 || positionals.some((part) => name.includes(part)),
 );
-const results: Result[] = [];
-for (const fault of chosen) {
-  const result = tried(fault);
-  results.push(result);
-  process.stderr.write(
-    `${result.name}: ${result.caughtBy === undefined ? 'NOT caught' : `seed ${result.caughtBy}`}: ${result.how}\n`,
-  );
-}
+const results = triedAll(chosen);
 const table = new Table({ head: ['planted fault', 'caught by seed', 'how'], style: { head: [], border: [] } });
 for (const { name, caughtBy, how } of results) table.push([name, caughtBy ?? 'NOT CAUGHT', how.slice(0, 110)]);
 process.stdout.write(`${table.toString()}\n`);
 if (results.some(({ caughtBy }) => caughtBy === undefined)) process.exitCode = 1;
 
-/** The checkout is never touched: the fault lives and dies in a copy. */
-function tried(fault: Fault): Result {
+/** The checkout is never touched: the faults live and die in a copy, one after the other. */
+function triedAll(faults: readonly Fault[]): Result[] {
   const folder = mkdtempSync(join(tmpdir(), 'odecet-mutant-'));
   try {
     for (const name of COPIED) cpSync(join(PROJECT_FOLDER, name), join(folder, name), { recursive: true });
     symlinkSync(join(PROJECT_FOLDER, 'node_modules'), join(folder, 'node_modules'));
-    plant(fault, folder);
-    build(folder);
-    return run(fault, folder);
+    return faults.map((fault) => {
+      const result = tried(fault, folder);
+      const { name, caughtBy, how } = result;
+      process.stderr.write(`${name}: ${caughtBy === undefined ? 'NOT caught' : `seed ${caughtBy}`}: ${how}\n`);
+      return result;
+    });
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-function plant({ name, file, from, to }: Fault, folder: string): void {
-  const path = join(folder, file);
+function tried(fault: Fault, folder: string): Result {
+  const path = join(folder, fault.file);
   const text = readFileSync(path, 'utf8');
+  try {
+    plant(fault, path, text);
+    build(folder);
+    return run(fault, folder);
+  } finally {
+    writeFileSync(path, text);
+  }
+}
+
+function plant({ name, file, from, to }: Fault, path: string, text: string): void {
   const places = text.split(from).length - 1;
   if (places !== 1) throw new Error(`${name}: "${from}" stands ${places} times in ${file}, it must stand once`);
   writeFileSync(
@@ -79,7 +85,7 @@ function plant({ name, file, from, to }: Fault, folder: string): void {
 /** A planted fault may leave something unused; only a program that does not come out at all is an error. */
 function build(folder: string): void {
   const compiler = join('node_modules', 'typescript', 'bin', 'tsc');
-  const args = [compiler, '-p', 'tsconfig.build.json', '--noEmitOnError', 'false', '--incremental', 'false'];
+  const args = [compiler, '-p', 'tsconfig.build.json', '--noEmitOnError', 'false'];
   spawnSync(process.execPath, args, { cwd: folder, timeout: BUILD_MS_MAX, stdio: 'ignore' });
 }
 

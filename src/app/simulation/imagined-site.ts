@@ -7,6 +7,7 @@ import type { LineConfig } from '../../device/line-config.ts';
 import type { DeviceModel } from '../../device/model.ts';
 import { type Site, siteSchema } from '../../device/site.ts';
 import type { FormatPack } from '../../message/pack.ts';
+import { createLoad } from '../../sim/meter/load.ts';
 import type { Park, ParkMeter } from '../../sim/meter/park.ts';
 import type { Random } from '../../sim/random.ts';
 import { formatPacks, modelOf } from './shipped-files.ts';
@@ -123,6 +124,7 @@ const KINDS: readonly Kind[] = [
 ];
 
 export interface SiteWish {
+  readonly seed: number;
   readonly points: number;
   /** Every electricity point hourly; else quarter-hourly or hourly by chance. */
   readonly hourly: boolean;
@@ -135,7 +137,8 @@ export interface SiteWish {
   readonly sampleEveryMs: number;
 }
 
-export function imagineSite(seed: number, wish: SiteWish, random: Random): ImaginedSite {
+export function imagineSite(wish: SiteWish, random: Random): ImaginedSite {
+  const { seed } = wish;
   const lines: ImaginedLine[] = [];
   const meters = Array.from({ length: wish.points }, (_, n) =>
     imagineMeter(n, KINDS[(n + seed) % KINDS.length]!, wish, lines, random),
@@ -155,7 +158,8 @@ function imagineMeter(n: number, kind: Kind, wish: SiteWish, lines: ImaginedLine
   const line = lineFor(kind, lines);
   const serial = String(10_000_000 + random.below(89_999_999));
   const minutes = commodity === 'gas' || wish.hourly || random.chance(0.3) ? 60 : 15;
-  const startIndex = range ? range - random.below(fullPerHour * 24 * wish.days) - 1 : random.below(50_000_000);
+  const chance = random.fraction();
+  const startIndex = range ? indexBeforeRollover(n, kind, range, wish, chance) : Math.floor(chance * 50_000_000);
   const changeAt = marketDaySpan('electricity', shiftDay(wish.firstDay, Math.ceil(wish.days / 2)), ZONE).start;
   const multipliers = kind.multiplier
     ? [
@@ -165,7 +169,7 @@ function imagineMeter(n: number, kind: Kind, wish: SiteWish, lines: ImaginedLine
     : [];
   return {
     device: {
-      id: `meter-${n + 1}`,
+      id: idOf(n),
       model: kind.model,
       line: line.id,
       address: n + 1,
@@ -179,7 +183,7 @@ function imagineMeter(n: number, kind: Kind, wish: SiteWish, lines: ImaginedLine
     commodity,
     serial: kind.hasSerial ? serial : '0',
     fullPerHour,
-    startIndex: Math.max(1, startIndex),
+    startIndex,
     stores: periodsKept > 0,
     minutes,
     model: modelOf(kind),
@@ -188,6 +192,27 @@ function imagineMeter(n: number, kind: Kind, wish: SiteWish, lines: ImaginedLine
     periodsKept,
     multipliers,
   };
+}
+
+function idOf(n: number): string {
+  return `meter-${n + 1}`;
+}
+
+/** The index at the beginning of the history from which the counter comes to its end within the run. */
+function indexBeforeRollover(n: number, kind: Kind, range: number, wish: SiteWish, chance: number): number {
+  const { commodity, fullPerHour } = kind;
+  const start = wish.start - HISTORY_MS;
+  const load = createLoad({
+    seed: wish.seed,
+    meter: idOf(n),
+    commodity,
+    zone: ZONE,
+    start,
+    startIndex: 0n,
+    fullPerHour,
+  });
+  const crossing = wish.start + Math.floor(chance * Math.max(1, wish.days - 2) * 24 * HOUR_MS);
+  return range - (Number(load.indexAt(crossing)) % range);
 }
 
 interface ImaginedLine {

@@ -62,6 +62,7 @@ export async function simulate(options: SimOptions, monotonicMs: () => number): 
   const onFault = (what: string) => void broken.push(`${new Date(trueNow()).toISOString()} ${what}`);
   const trace = startTrace(trueNow, onFault);
   const wish = {
+    seed,
     points: options.points ?? POINTS,
     hourly: options.hourly ?? false,
     start,
@@ -70,7 +71,7 @@ export async function simulate(options: SimOptions, monotonicMs: () => number): 
     isDiskSmall: options.faults.includes('store-full') && seed % 3 === 0,
     sampleEveryMs: options.faults.length === 0 ? HOUR_MS : SAMPLE_EVERY_MS,
   };
-  const site = imagineSite(seed, wish, random.fork('site'));
+  const site = imagineSite(wish, random.fork('site'));
   const within = { start: start + CALM_START_MS, end: end - CALM_END_MS };
   const episodes = planEpisodes(options.faults, within, random.fork('weather'));
   const hit = (count: number, where: number) => Math.floor(where * count);
