@@ -36,7 +36,7 @@ export async function finishChannel(
 ): Promise<FinishedDay> {
   const { buffer } = parts;
   const known = new Map((await buffer.intervals(plan.point, plan.channel, day)).map((one) => [one.start, one]));
-  const counters = await readingsOf(parts, plan, day);
+  const { counters, conflicts } = await readingsOf(parts, plan, day);
   const computed: Interval[] = [];
   for (const span of cut(day, plan.minutes)) {
     const made = await makeOne(parts, point, plan, span, counters, (known.get(span.start)?.version ?? 0) + 1);
@@ -44,7 +44,7 @@ export async function finishChannel(
     computed.push(before && !isBetterOrEqual(made, before) ? before : withSizeFinding(made, before));
   }
   const filled = point.estimation ? await fillGaps(parts, plan, point.estimation, day, computed, known) : computed;
-  const intervals = await judged(parts, point, plan, day, filled, counters);
+  const intervals = await judged(parts, point, plan, day, filled, { counters, conflicts });
   const changed: Interval[] = [];
   const standing: Interval[] = [];
   for (const interval of intervals) {
@@ -68,13 +68,18 @@ async function readingsOf(
   { buffer, site }: FinishParts,
   plan: ChannelPlan,
   day: Span,
-): Promise<ReadonlyMap<Quantity, readonly Reading[]>> {
+): Promise<Pick<DayView, 'counters' | 'conflicts'>> {
   const { sampleGapMsMax } = site.profile;
   const around = { start: day.start - sampleGapMsMax, end: day.end + sampleGapMsMax + 1 };
-  const read = plan.counters.map(
-    async ({ device, quantity }) => [quantity, await buffer.readings(device, quantity, around)] as const,
-  );
-  return new Map(await Promise.all(read));
+  const read = plan.counters.map(async ({ device, quantity }) => ({
+    quantity,
+    ...(await buffer.readingsWithConflicts(device, quantity, around)),
+  }));
+  const found = await Promise.all(read);
+  return {
+    counters: new Map(found.map(({ quantity, served }) => [quantity, served])),
+    conflicts: found.flatMap(({ conflicts }) => conflicts),
+  };
 }
 
 async function makeOne(
@@ -114,9 +119,9 @@ async function judged(
   plan: ChannelPlan,
   day: Span,
   intervals: readonly Interval[],
-  counters: ReadonlyMap<Quantity, readonly Reading[]>,
+  readings: Pick<DayView, 'counters' | 'conflicts'>,
 ): Promise<Interval[]> {
-  const view = await viewOf(parts, point, plan, day, intervals, counters);
+  const view = await viewOf(parts, point, plan, day, intervals, readings);
   const found = judgeDay(view);
   const ofMonth = await monthFinding(parts, point, view);
   return intervals.map((interval, n) => {
@@ -133,7 +138,7 @@ async function viewOf(
   plan: ChannelPlan,
   day: Span,
   intervals: readonly Interval[],
-  counters: ReadonlyMap<Quantity, readonly Reading[]>,
+  readings: Pick<DayView, 'counters' | 'conflicts'>,
 ): Promise<DayView> {
   const { device } = watch;
   const isForward = plan.channel !== 'export';
@@ -144,9 +149,6 @@ async function viewOf(
     estimation ? limits.estimatedHoursMax * HOUR_MS : 0,
   );
   const around = (ms: Millis): Span => ({ start: day.start - ms, end: day.end + ms });
-  const conflicts = plan.counters.map((counter) =>
-    buffer.conflicts(counter.device, counter.quantity, around(site.profile.sampleGapMsMax)),
-  );
   return {
     plan,
     limits,
@@ -156,8 +158,7 @@ async function viewOf(
       lookBackMs === 0
         ? []
         : await buffer.intervals(plan.point, plan.channel, { start: day.start - lookBackMs, end: day.start }),
-    counters,
-    conflicts: (await Promise.all(conflicts)).flat(),
+    ...readings,
     activity: activity ? await buffer.readings(device, activity, { start: day.start - lookBackMs, end: day.end }) : [],
     disturbed: watch.disturbed
       ? await buffer.readings(device, watch.disturbed, around(site.profile.sampleGapMsMax))

@@ -170,6 +170,12 @@ export interface Buffer {
     source?: ReadingSource,
     reachMs?: Millis,
   ): Promise<Reading | undefined>;
+  /** What `readings` and `conflicts` give, of one look at the records. */
+  readingsWithConflicts(
+    device: DeviceId,
+    quantity: Quantity,
+    span: Span,
+  ): Promise<{ readonly served: readonly Reading[]; readonly conflicts: readonly Reading[] }>;
   /** The readings of the span that contradict what is served for their instant. */
   conflicts(device: DeviceId, quantity: Quantity, span: Span): Promise<Reading[]>;
 

@@ -91,6 +91,7 @@ function assemble(
     readingAtOrBefore: readings.atOrBefore,
     readingAtOrAfter: readings.atOrAfter,
     conflicts: readings.conflicts,
+    readingsWithConflicts: readings.withConflicts,
 
     keepIntervals: (intervals) => keepIntervals(journal, intervals),
     intervals: async (point, channel, span) => (await latestIntervals(rows, point, channel, span)).intact,

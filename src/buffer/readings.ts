@@ -113,6 +113,11 @@ export interface ReadingReader {
   ) => Promise<Reading[]>;
   readonly atOrBefore: At;
   readonly atOrAfter: At;
+  readonly withConflicts: (
+    device: DeviceId,
+    quantity: Quantity,
+    span: Span,
+  ) => Promise<{ readonly served: readonly Reading[]; readonly conflicts: readonly Reading[] }>;
   readonly conflicts: (device: DeviceId, quantity: Quantity, span: Span) => Promise<Reading[]>;
 }
 
@@ -198,6 +203,15 @@ export function readReadings(rows: Rows): ReadingReader {
   return {
     within: (device, quantity, span, limit = Number.POSITIVE_INFINITY, source) =>
       collect({ device, quantity, span, source }, isServed, limit),
+    async withConflicts(device, quantity, span) {
+      const conflicts: Reading[] = [];
+      const isServedElseKept = (stored: StoredReading) => {
+        if (stored.contradicts) conflicts.push(stored.reading);
+        return isServed(stored);
+      };
+      const served = await collect({ device, quantity, span }, isServedElseKept, Number.POSITIVE_INFINITY);
+      return { served, conflicts };
+    },
     conflicts: (device, quantity, span) =>
       collect({ device, quantity, span }, ({ contradicts }) => contradicts, Number.POSITIVE_INFINITY),
     atOrBefore: (device, quantity, at, source, reachMs = LATEST) =>
