@@ -6,8 +6,8 @@ import type { Seal, Sealer, StampedFor, Trust, Verified } from '../machine/seale
 /** The largest message takes below a second on a slow machine; one that takes so long will never end. */
 const WORK_MS_MAX = 120 * SECOND_MS;
 
-/** XML made to fill the memory ends the thread, not the gateway. */
-const MEMORY_MB_MAX = 192;
+/** XML made to fill the memory ends the thread, not the gateway. Node uses what it is given before it collects. */
+const MEMORY_MB = 192;
 
 /** What goes to the thread and what comes back. */
 type Work =
@@ -26,11 +26,12 @@ interface Thread {
  * Seals in a thread, which starts with the first work. One that dies takes with it what it was doing, which rejects; the next
  * work starts another. It never keeps the program from ending.
  * @param module the program of the thread; calls serveSealer
+ * @param memoryMb the most that it may use
  */
-export function threadSealer(module: URL, seal: Seal): Sealer {
+export function threadSealer(module: URL, seal: Seal, memoryMb = MEMORY_MB): Sealer {
   let thread: Thread | undefined;
   const ask = (work: Work): Promise<Result> => {
-    thread ??= startThread(module, seal, () => {
+    thread ??= startThread(module, seal, memoryMb, () => {
       thread = undefined;
     });
     return thread.ask(work);
@@ -56,10 +57,10 @@ interface Waiting {
   readonly timer: NodeJS.Timeout;
 }
 
-function startThread(module: URL, seal: Seal, onEnd: () => void): Thread {
+function startThread(module: URL, seal: Seal, memoryMb: number, onEnd: () => void): Thread {
   const worker = new Worker(module, {
     workerData: seal,
-    resourceLimits: { maxOldGenerationSizeMb: MEMORY_MB_MAX },
+    resourceLimits: { maxOldGenerationSizeMb: memoryMb },
   });
   const waiting = new Map<number, Waiting>();
   let asked = 0;

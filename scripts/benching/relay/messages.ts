@@ -13,7 +13,7 @@ import { type FormatPack, loadPack, packId, packProblemText } from '../../../src
 export const SENDER = '27XG-CENTROPOL-P';
 const RECEIVER = '27XGOTE-CZ-GAS-R';
 const ZONE = 'Europe/Prague';
-/** 24 hours. */
+/** 24 hours, as the days of the month before it have. */
 export const DAY = '2026-03-27';
 
 const path = join(PROJECT_FOLDER, 'format-packs', 'ote', 'gasdat.yaml');
@@ -24,8 +24,6 @@ function packOf(text: string): FormatPack {
   if (loaded.kind === 'problems') throw new Error(packProblemText(loaded.problems));
   return loaded.pack;
 }
-
-export const POINTS_MAX = pack.pointsPerMessageMax;
 
 /** Points of a site; codes with a right check character, no such points exist. */
 export function pointsOf(site: number, count: number): string[] {
@@ -40,8 +38,8 @@ export function pointsOf(site: number, count: number): string[] {
 }
 
 /** One gas day of a site: volume and energy of every point. */
-export function messageOf(site: number, pointsEach: number, madeAt: number): Message {
-  const id = `2026${String(site).padStart(10, '0')}`;
+export function messageOf(site: number, pointsEach: number, madeAt: number, day = DAY): Message {
+  const id = `20${day.slice(5).replace('-', '')}${String(site).padStart(8, '0')}`;
   const made = makeDocument(pack, {
     id,
     madeAt,
@@ -49,18 +47,18 @@ export function messageOf(site: number, pointsEach: number, madeAt: number): Mes
     receiver: { id: RECEIVER, codingScheme: '15' },
     zone: ZONE,
     commodity: 'gas',
-    day: DAY,
+    day,
     points: pointsOf(site, pointsEach).map((code) => ({
       code,
-      channels: { volume: intervals(code, 'volume'), energy: intervals(code, 'energy') },
+      channels: { volume: intervals(code, 'volume', day), energy: intervals(code, 'energy', day) },
     })),
   });
   if (made.kind === 'refused') throw new Error(made.failure.detail);
-  return { id, commodity: 'gas', day: DAY, pack: packId(pack), madeAt, xml: made.xml, carried: made.carried };
+  return { id, commodity: 'gas', day, pack: packId(pack), madeAt, xml: made.xml, carried: made.carried };
 }
 
-function intervals(point: string, channel: Channel): Interval[] {
-  return marketIntervals('gas', DAY, ZONE, 60).map((span, n) => ({
+function intervals(point: string, channel: Channel, day: string): Interval[] {
+  return marketIntervals('gas', day, ZONE, 60).map((span, n) => ({
     ...span,
     point,
     channel,
