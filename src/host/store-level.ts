@@ -1,4 +1,4 @@
-import { access, readdir, stat, statfs } from 'node:fs/promises';
+import { access, readdir, readFile, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import { OdecetError } from '../core/failure.ts';
@@ -11,11 +11,14 @@ const CACHE_BYTES = 1024 * 1024;
 /** LevelDB's least. Half its default, because it maps whole tables into memory. */
 const TABLE_BYTES = 1024 * 1024;
 /**
- * LevelDB keeps up to 64 tables mapped, whatever it is told (its max_open_files is never below 74), and after some minutes of
- * scrubbing all of them count as this process's memory. Opened anew it has none: done when so much was read, not often, because
- * each time what is not yet in a table is written into one.
+ * LevelDB keeps up to 64 tables mapped, whatever it is told (its max_open_files is never below 74), and what was touched of them
+ * counts as this process's memory. Opened anew it has none: done when so much is mapped, not often, because each time what is not
+ * yet in a table is written into one.
  */
-const LET_GO: LetGo = { afterReadBytes: 16 * 1024 * 1024, notWithinMs: 5 * 60 * 1000 };
+const LET_GO: LetGo = { afterMappedBytes: 8 * 1024 * 1024, notWithinMs: 60 * 1000 };
+/** Where not enough is mapped yet, it is looked at so many times as often. */
+const LOOKS = 6;
+const PAGE_OF_MEMORY_BYTES = 4096;
 /** What opening again may need: the log goes into a table file, and there are a new log and manifest. */
 const ROOM_TO_REOPEN_BYTES = WRITE_BUFFER_BYTES + 1024 * 1024;
 /** Rows are handed over in pieces of this size. */
@@ -25,7 +28,7 @@ const PAGE_ROWS = 1_000;
 type Db = ClassicLevel<string, Uint8Array>;
 
 interface LetGo {
-  readonly afterReadBytes: number;
+  readonly afterMappedBytes: number;
   readonly notWithinMs: number;
 }
 
@@ -46,7 +49,8 @@ export interface LevelStoreOptions {
 export async function openLevelStore({ folder, create = false, letGo = LET_GO }: LevelStoreOptions): Promise<Store> {
   const isThere = await exists(join(folder, 'CURRENT'));
   if (!isThere) await refuseUnlessNew(folder, create);
-  return new LevelStore(folder, letGo, await openDb(folder, !isThere));
+  const mapped = await mappedBytes();
+  return new LevelStore(folder, letGo, mapped, await openDb(folder, !isThere));
 }
 
 async function refuseUnlessNew(folder: string, create: boolean): Promise<void> {
@@ -88,8 +92,8 @@ class LevelStore implements Store {
   readonly #letGo: LetGo;
   #db: Db;
   #torn = false;
-  #openedAt = performance.now();
-  #bytesRead = 0;
+  #lookAt: number;
+  #mappedAtOpen: number;
   #snapshots = 0;
   readonly #reads = new Set<Promise<unknown>>();
   #reopening: Promise<void> | undefined;
@@ -97,31 +101,26 @@ class LevelStore implements Store {
   #closed = false;
   #lastWrite: Promise<void> = Promise.resolve();
 
-  constructor(folder: string, letGo: LetGo, db: Db) {
+  constructor(folder: string, letGo: LetGo, mapped: number, db: Db) {
+    this.#mappedAtOpen = mapped;
     this.#folder = folder;
     this.#letGo = letGo;
+    this.#lookAt = performance.now() + letGo.notWithinMs;
     this.#db = db;
   }
 
   async get(key: string): Promise<Uint8Array | undefined> {
     const value = await this.#read((db) => db.get(key));
-    if (!value) return undefined;
-    this.#bytesRead += value.length;
-    return plainBytes(value);
+    return value && plainBytes(value);
   }
 
   async getMany(keys: readonly string[]): Promise<(Uint8Array | undefined)[]> {
     const values = await this.#read((db) => db.getMany([...keys]));
-    return values.map((value) => {
-      this.#bytesRead += value?.length ?? 0;
-      return value && plainBytes(value);
-    });
+    return values.map((value) => value && plainBytes(value));
   }
 
-  async range(range: StoreRange): Promise<[string, Uint8Array][]> {
-    const rows = await this.#read((db) => rowsOf(db, range));
-    for (const [, value] of rows) this.#bytesRead += value.length;
-    return rows;
+  range(range: StoreRange): Promise<[string, Uint8Array][]> {
+    return this.#read((db) => rowsOf(db, range));
   }
 
   async snapshot(): Promise<StoreSnapshot> {
@@ -174,7 +173,7 @@ class LevelStore implements Store {
 
   async #write(ops: readonly StoreOp[]): Promise<void> {
     if (this.#torn) await this.#openAnew();
-    else if (this.#hasMuchMapped() && (await this.#hasRoom())) await this.#openAnew();
+    else if ((await this.#hasMuchMapped()) && (await this.#hasRoom())) await this.#openAnew();
     try {
       await this.#guard(() =>
         this.#db.batch(
@@ -191,10 +190,11 @@ class LevelStore implements Store {
     for (const op of ops) this.#bytesWritten += op.key.length + (op.kind === 'put' ? op.value.length : 0);
   }
 
-  #hasMuchMapped(): boolean {
-    const { afterReadBytes, notWithinMs } = this.#letGo;
-    const isDue = performance.now() - this.#openedAt >= notWithinMs;
-    return isDue && this.#bytesRead >= afterReadBytes && this.#snapshots === 0;
+  async #hasMuchMapped(): Promise<boolean> {
+    const { afterMappedBytes, notWithinMs } = this.#letGo;
+    if (performance.now() < this.#lookAt || this.#snapshots > 0) return false;
+    this.#lookAt = performance.now() + notWithinMs / LOOKS;
+    return (await mappedBytes()) - this.#mappedAtOpen >= afterMappedBytes;
   }
 
   async #hasRoom(): Promise<boolean> {
@@ -221,8 +221,8 @@ class LevelStore implements Store {
     await this.#db.close();
     this.#db = await openDb(this.#folder, false);
     this.#torn = false;
-    this.#bytesRead = 0;
-    this.#openedAt = performance.now();
+    this.#mappedAtOpen = await mappedBytes();
+    this.#lookAt = performance.now() + this.#letGo.notWithinMs;
   }
 
   /** Reads wait while the database is opened anew, and that waits for those that have begun. */
@@ -262,6 +262,12 @@ async function rowsOf(
     await iterator.close();
   }
   return rows;
+}
+
+/** How much of files stands in this process's memory, Node itself too; 0 where the system does not tell. */
+async function mappedBytes(): Promise<number> {
+  const text = await readFile('/proc/self/statm', 'utf8').catch(() => '');
+  return Number(text.split(' ')[2] ?? 0) * PAGE_OF_MEMORY_BYTES;
 }
 
 /** The same bytes as a plain Uint8Array: a Buffer's `slice` shares memory, which the simulated store's does not. */

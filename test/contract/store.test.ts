@@ -30,7 +30,7 @@ storeContract({
   },
 });
 
-const AT_EVERY_WRITE = { afterReadBytes: 0, notWithinMs: 0 };
+const AT_EVERY_WRITE = { afterMappedBytes: Number.NEGATIVE_INFINITY, notWithinMs: 0 };
 storeContract({
   name: 'host (LevelDB), opened anew before every write',
   run: async (body) => {

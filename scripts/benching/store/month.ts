@@ -106,6 +106,7 @@ async function fill(folder: string, start: UtcMs, end: UtcMs): Promise<Measured>
   await followAll(buffer, (stream) => lastOf(buffer, stream));
   const { written } = await buffer.size();
   await store.close();
+  await vital.close();
   return {
     perSecond: readings / seconds,
     rss,
