@@ -16,6 +16,7 @@ import type { Entropy } from '../machine/entropy.ts';
 import type { Line } from '../machine/line.ts';
 import type { Log } from '../machine/log.ts';
 import type { ClockSeen } from '../uplink/relay/clock-seen.ts';
+import type { SiteStatus } from '../uplink/relay/status.ts';
 import type { UplinkAlert } from '../uplink/sender.ts';
 import { createCloser, firstDayOf } from './closer.ts';
 import type { Desk } from './desk.ts';
@@ -26,6 +27,7 @@ import type { HeldDays } from './held.ts';
 import { createLastAnswer, type LastAnswer } from './last-answer.ts';
 import { createMaintenance, type Maintenance, type MaintenanceParts } from './maintenance.ts';
 import { createOldestOpen } from './oldest-open.ts';
+import { createOutcomes, type OutcomeCount } from './outcomes.ts';
 import { type PointPlan, planPoints } from './plan.ts';
 import { createProfiler } from './profiler.ts';
 import { programVersion } from './project.ts';
@@ -68,6 +70,10 @@ export interface Gateway {
   /** Runs every stage until the signal aborts. Rejects when something is wrong that waiting cannot mend. To be called once. */
   run(signal: AbortSignal): Promise<void>;
   status(): CollectorStatus;
+  /** What a relay's status tells; it reads a day of every point. */
+  siteStatus(): Promise<SiteStatus>;
+  /** How tries to deliver ended since the start. */
+  outcomes(): readonly OutcomeCount[];
   readonly maintenance: Pick<Maintenance, 'status'>;
   readonly lastAnswer: () => Promise<LastAnswer | undefined>;
   /** Where people's questions are answered while it runs. */
@@ -91,9 +97,13 @@ export function createGateway(parts: GatewayParts): Gateway {
   const lastAnswer = createLastAnswer(buffer, site.zone, () => clock.now());
   const oldestOpen = createOldestOpen({ ...parts, site, points });
   const told = { box: NO_BOX, certificates: [], ...parts, site: site.site, points, lastAnswer, oldestOpen };
-  const status = (clockSeen: ClockSeen | undefined) =>
-    siteStatus({ ...told, version: programVersion(), clockSeen }, collector.status(), clock.now());
-  const sender = wayOf(parts, status);
+  let lastClockSeen: ClockSeen | undefined;
+  const status = (clockSeen: ClockSeen | undefined) => {
+    lastClockSeen = clockSeen;
+    return siteStatus({ ...told, version: programVersion(), clockSeen }, collector.status(), clock.now());
+  };
+  const outcomes = createOutcomes();
+  const sender = wayOf(parts, outcomes.of(buffer.outbox), status);
   const bells = { readings: createBell(), intervals: createBell() };
   const heat = {
     name: 'heat',
@@ -104,6 +114,8 @@ export function createGateway(parts: GatewayParts): Gateway {
   const maintenance = createMaintenance({ ...parts, storage: site.storage, points });
   return {
     status: collector.status,
+    siteStatus: () => status(lastClockSeen),
+    outcomes: outcomes.counts,
     maintenance,
     lastAnswer,
     ask: collector.ask,

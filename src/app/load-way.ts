@@ -17,9 +17,10 @@ export async function loadWay(loaded: LoadedSite, clock: Clock): Promise<Way> {
   const { site, folder } = loaded;
   const { uplink } = site;
   if (uplink.kind === 'direct') {
-    const { loadOperatorCredentials, operatorWay, sitePackOf } = await import('./uplink.ts');
+    const { certificatesOf, loadOperatorCredentials, operatorWay, sitePackOf } = await import('./uplink.ts');
     const credentials = await loadOperatorCredentials(uplink, folder);
-    return operatorWay({ operator: uplink, credentials, packOf: sitePackOf(loaded), clock });
+    const way = operatorWay({ operator: uplink, credentials, packOf: sitePackOf(loaded), clock });
+    return { ...way, certificates: certificatesOf(credentials) };
   }
   const { loadBroker } = await import('./broker.ts');
   const signer = await loadSigner(resolve(folder, uplink.key));

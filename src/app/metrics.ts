@@ -1,20 +1,28 @@
-import { createServer } from 'node:http';
-import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
-import { OdecetError } from '../core/failure.ts';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { SECOND_MS } from '../core/time.ts';
 import type { RelayStatus } from '../relay/relay.ts';
+import {
+  type CertificateTime,
+  certificateGauge,
+  type MetricsPlace,
+  type MetricsServer,
+  serveRegistry,
+} from './metrics-server.ts';
 
-export interface MetricsPlace {
-  readonly host: string;
-  readonly port: number;
+export interface RelayMetrics extends MetricsServer {
+  /** The operator accepted or rejected a message so long after the relay had it. */
+  answered(waitedMs: number): void;
 }
 
-export interface MetricsServer {
-  readonly port: number;
-  close(): Promise<void>;
-}
+/** From what goes through at once to what an operator's day off costs. */
+const ANSWER_BUCKETS_S = [0.5, 1, 2, 5, 10, 30, 60, 300, 1_800, 7_200, 43_200];
 
 /** `/metrics` of a relay for Prometheus. Nothing in it has a label for each site: that is what the status topics are for. */
-export async function serveMetrics(place: MetricsPlace, status: () => Promise<RelayStatus>): Promise<MetricsServer> {
+export async function serveMetrics(
+  place: MetricsPlace,
+  status: () => Promise<RelayStatus>,
+  certificates: readonly CertificateTime[] = [],
+): Promise<RelayMetrics> {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, prefix: 'odecet_' });
   const registers = [registry];
@@ -24,10 +32,16 @@ export async function serveMetrics(place: MetricsPlace, status: () => Promise<Re
     labelNames: ['stage'],
     registers,
   });
-  const receipts = new Gauge({
-    name: 'odecet_relay_receipts',
+  const receipts = new Counter({
+    name: 'odecet_relay_receipts_total',
     help: 'Receipts given since the start, by stage',
     labelNames: ['stage'],
+    registers,
+  });
+  const answer = new Histogram({
+    name: 'odecet_relay_answer_seconds',
+    help: 'From the moment a message was stored to the answer that ended it',
+    buckets: ANSWER_BUCKETS_S,
     registers,
   });
   const online = new Gauge({ name: 'odecet_relay_online', help: '1 while connected to the broker', registers });
@@ -37,41 +51,16 @@ export async function serveMetrics(place: MetricsPlace, status: () => Promise<Re
     labelNames: ['code'],
     registers,
   });
+  certificateGauge(registers, certificates);
 
-  async function gather(): Promise<string> {
+  const server = await serveRegistry(place, registry, async () => {
     const now = await status();
     online.set(now.isOnline ? 1 : 0);
     for (const [stage, count] of Object.entries(now.counts)) messages.set({ stage }, count);
-    for (const [stage, count] of Object.entries(now.receipts)) receipts.set({ stage }, count);
+    receipts.reset();
+    for (const [stage, count] of Object.entries(now.receipts)) receipts.inc({ stage }, count);
     alerts.reset();
     for (const { code } of now.alerts) alerts.inc({ code });
-    return registry.metrics();
-  }
-
-  const server = createServer((request, response) => {
-    if (request.method !== 'GET' || request.url !== '/metrics') return void response.writeHead(404).end();
-    gather().then(
-      (text) => response.writeHead(200, { 'content-type': registry.contentType }).end(text),
-      // The store is away: Prometheus sees a failed scrape, which is an alert of its own.
-      (error: unknown) => response.writeHead(503).end(`${String(error)}\n`),
-    );
   });
-  const port = await new Promise<number>((resolve, reject) => {
-    server.once('error', (cause: NodeJS.ErrnoException) => {
-      const code = cause.code === 'EADDRINUSE' ? 'port-in-use' : 'unexpected';
-      reject(new OdecetError(code, `metrics ${place.host}:${place.port}: ${cause.message}`, { cause }));
-    });
-    server.listen(place.port, place.host, () => {
-      const address = server.address();
-      resolve(typeof address === 'object' && address !== null ? address.port : place.port);
-    });
-  });
-  return {
-    port,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
+  return { ...server, answered: (waitedMs) => answer.observe(Math.max(0, waitedMs) / SECOND_MS) };
 }

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { OdecetError } from '../core/failure.ts';
 import { problemText } from '../core/problem.ts';
 import { readYaml } from '../core/yaml.ts';
-import { brokerSchema, operatorSchema, retrySchema } from '../device/site.ts';
+import { brokerSchema, metricsSchema, operatorSchema, retrySchema } from '../device/site.ts';
 
 /** relay.yaml: what a centre is told. File names are relative to it. */
 const file = z.string().min(1);
@@ -53,7 +53,7 @@ export const relaySchema = z.strictObject({
   /** One for each market participant in whose name messages go. */
   senders: z.array(operatorSchema.extend({ id: z.string().min(1) })).min(1),
   /** Where Prometheus asks; nowhere when absent. */
-  metrics: z.strictObject({ host: z.string().default('127.0.0.1'), port: z.int().min(0).max(65535) }).optional(),
+  metrics: metricsSchema.optional(),
   /** Of each sender. */
   inFlightMax: z.int().min(1).max(256).default(16),
   perSecondMax: z.int().min(1).max(10_000).default(100),

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { z } from 'zod';
+import { OdecetError } from '../core/failure.ts';
 import { HOUR_MS, SECOND_MS } from '../core/time.ts';
 import { hostBox } from '../host/box.ts';
 import { loadCertificates } from '../host/credentials.ts';
@@ -18,12 +19,13 @@ import { serveControl } from './control.ts';
 import { deskHandlers } from './desk.ts';
 import { gatewayLines } from './field/gateway-lines.ts';
 import { readHandler } from './field/serve.ts';
-import { createGateway } from './gateway.ts';
+import { createGateway, type Gateway } from './gateway.ts';
 import type { HeatSupply } from './heat.ts';
 import { heatSupply } from './heat-sources.ts';
 import { clearCopies } from './leftovers.ts';
 import { loadWay } from './load-way.ts';
 import { withMeterKeys } from './meter-keys.ts';
+import type { CertificateTime, MetricsServer } from './metrics-server.ts';
 import { readSerials } from './serials.ts';
 import type { LoadedSite } from './site-files.ts';
 import { noteUnreadable, openState, stateFolder } from './state.ts';
@@ -113,6 +115,7 @@ export async function runGateway(
     },
     log,
   );
+  const metrics = await metricsOf(loaded, gateway, way.certificates ?? [], clock, log);
   const cleared = clearDaily(stateFolder(loaded), clock, log, ended.signal);
   const told = keepStatus(folder, status, clock, ended.signal);
   try {
@@ -125,12 +128,33 @@ export async function runGateway(
     again.release();
     ended.abort();
     await Promise.all([told, cleared]);
+    await metrics?.close();
     await control.close();
     await lines.release();
     await closeWay();
     await state.close();
     log.info('gateway-stopped', {});
   }
+}
+
+/**
+ * Loaded only where it is wanted: a gateway is to stay small. A place that is taken is told; it is no reason to read no meters.
+ */
+async function metricsOf(
+  { site }: LoadedSite,
+  gateway: Gateway,
+  certificates: readonly CertificateTime[],
+  clock: Clock,
+  log: Log,
+): Promise<MetricsServer | undefined> {
+  if (!site.metrics) return undefined;
+  const { serveGatewayMetrics } = await import('./metrics-gateway.ts');
+  const parts = { place: site.metrics, site: site.site, gateway, certificates, clock };
+  return serveGatewayMetrics(parts).catch((error: unknown) => {
+    if (!(error instanceof OdecetError)) throw error;
+    log.error('metrics-not-told', { ...error.failure });
+    return undefined;
+  });
 }
 
 async function clearDaily(folder: string, clock: Clock, log: Log, signal: AbortSignal): Promise<void> {

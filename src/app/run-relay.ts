@@ -21,11 +21,12 @@ import { openPostgresRelayStore } from '../relay/store-postgres.ts';
 import { heldByPack } from '../uplink/guard.ts';
 import { loadBroker, readSecret } from './broker.ts';
 import { embeddedBroker } from './embedded-broker.ts';
-import { serveMetrics } from './metrics.ts';
+import { type RelayMetrics, serveMetrics } from './metrics.ts';
+import type { CertificateTime } from './metrics-server.ts';
 import { openRegistry } from './registry-file.ts';
 import type { LoadedRelay, RelayConfig } from './relay.ts';
 import { openRelayCommandLog, serveCommands } from './relay-commands.ts';
-import { loadOperatorCredentials, type OperatorWay, operatorWay } from './uplink.ts';
+import { certificatesOf, loadOperatorCredentials, type OperatorWay, operatorWay } from './uplink.ts';
 import type { Deliver } from './way.ts';
 
 /** Servers keep an idle connection for five seconds and more; one that they close while we send leaves an unknown outcome. */
@@ -53,6 +54,7 @@ export async function runRelay(
   const centre = await brokerOf(loaded, embedded, () => registry.current());
   const store = await openRelayStore(config.store, at);
   const commands = await openRelayCommandLog(loaded, log);
+  let metrics: RelayMetrics | undefined;
   const relay = createRelay({
     ...config,
     name: config.relay,
@@ -69,6 +71,7 @@ export async function runRelay(
       return ways.get(sender)!.deliver(message, abort);
     },
     ...(commands && { commandLog: commands.log }),
+    answered: (waitedMs) => metrics?.answered(waitedMs),
     leaseMs: Math.max(...config.senders.map(({ answerWithinMs }) => answerWithinMs)) + LEASE_MARGIN_MS,
     brokerRetry: { firstMs: 500, factor: 2, mostMs: 30_000, jitter: 0.5 },
     clock,
@@ -81,7 +84,10 @@ export async function runRelay(
     publicKey: signer.publicKey,
     sites: registry.current().sites.length,
   });
-  const metrics = config.metrics && (await serveMetrics(config.metrics, () => relay.status()));
+  const certificates = [...ways].flatMap(([id, way]) =>
+    way.certificates.map(({ name, validTo }) => ({ name: `${id} ${name}`, validTo })),
+  );
+  metrics = config.metrics && (await serveMetrics(config.metrics, () => relay.status(), certificates));
   const control = relay.commander && (await serveCommands(loaded, relay.commander, packs, log));
   try {
     await Promise.all([relay.run(signal), registry.run(signal)]);
@@ -119,12 +125,16 @@ async function openRelayStore(config: RelayConfig['store'], at: (name: string) =
   return openLevelRelayStore(await openLevelStore({ folder: store, create: isNew }));
 }
 
+interface CertifiedWay extends OperatorWay {
+  readonly certificates: readonly CertificateTime[];
+}
+
 async function operatorWays(
   { config, folder }: LoadedRelay,
   packs: ReadonlyMap<string, FormatPack>,
   clock: Clock,
-): Promise<Map<string, OperatorWay>> {
-  const ways = new Map<string, OperatorWay>();
+): Promise<Map<string, CertifiedWay>> {
+  const ways = new Map<string, CertifiedWay>();
   for (const operator of config.senders) {
     const credentials = await loadOperatorCredentials(operator, folder);
     const packOf = ({ pack }: Message) => packs.get(pack);
@@ -136,7 +146,7 @@ async function operatorWays(
       if (held) return { outcome: 'not-sent', detail: held.detail, failure: held };
       return way.deliver(message, signal);
     };
-    ways.set(operator.id, { ...way, deliver });
+    ways.set(operator.id, { ...way, deliver, certificates: certificatesOf(credentials) });
   }
   return ways;
 }

@@ -96,7 +96,15 @@ test('what a site says fits the published schema, and has everything that staff 
     oldestOpen: createOldestOpen({ site, points: POINTS, buffer, installedAt: INSTALLED }),
     clockSeen: { offsetMs: -1_500, uncertaintyMs: 40, at: NOW },
   };
-  const device = { device: 'meter', line: 'line', lastGoodAt: NOW, failuresInRow: 0, clockOffsetMs: 2_000 };
+  const device = {
+    device: 'meter',
+    line: 'line',
+    lastGoodAt: NOW,
+    reads: 1,
+    failures: {},
+    failuresInRow: 0,
+    clockOffsetMs: 2_000,
+  };
   const status = await siteStatus(parts, { devices: [device], lines: [], roundsWaiting: 0 }, NOW);
   expect(siteStatusSchema.strict().parse(status)).toMatchObject({
     version: '1.2.3',

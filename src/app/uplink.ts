@@ -3,7 +3,7 @@ import { failure } from '../core/failure.ts';
 import type { Message } from '../core/message.ts';
 import type { UtcMs } from '../core/time.ts';
 import type { OperatorConfig } from '../device/site.ts';
-import { loadCertificates, loadCredential } from '../host/credentials.ts';
+import { type Credential, loadCertificates, loadCredential } from '../host/credentials.ts';
 import { hostHttp } from '../host/http.ts';
 import { threadSealer } from '../host/sealer.ts';
 import type { Clock } from '../machine/clock.ts';
@@ -26,9 +26,9 @@ const SEAL_MEMORY_MB = 64;
 
 /** Everything the way to the operator needs from files, checked before anything starts. */
 export interface UplinkCredentials {
-  readonly tls: { readonly certificatePem: string; readonly keyPem: string };
+  readonly tls: Pick<Credential, 'certificatePem' | 'keyPem' | 'validTo'>;
   readonly trustPem: readonly string[];
-  readonly seal: { readonly certificatePem: string; readonly keyPem: string };
+  readonly seal: Pick<Credential, 'certificatePem' | 'keyPem' | 'validTo'>;
   readonly operatorCertificates: readonly string[];
 }
 
@@ -54,6 +54,14 @@ export async function loadOperatorCredentials(
     seal: await loadCredential(pair(seal), now),
     operatorCertificates: await loadCertificates(operatorCertificates.map(at), now),
   };
+}
+
+/** Our own certificates, by what they are for. */
+export function certificatesOf({ tls, seal }: UplinkCredentials): { readonly name: string; readonly validTo: UtcMs }[] {
+  return [
+    { name: 'operator tls', validTo: tls.validTo },
+    { name: 'operator seal', validTo: seal.validTo },
+  ];
 }
 
 export interface OperatorParts {

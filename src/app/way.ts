@@ -1,4 +1,4 @@
-import type { MessageHead } from '../buffer/outbox.ts';
+import type { MessageHead, Outbox } from '../buffer/outbox.ts';
 import { OdecetError } from '../core/failure.ts';
 import type { Message } from '../core/message.ts';
 import type { RelayUplinkConfig } from '../device/site.ts';
@@ -25,13 +25,13 @@ export interface RelayParts {
 }
 
 /** Direct or over a relay: the one place where that is chosen. Both empty the same outbox by the same contract. */
-export function wayOf(parts: GatewayParts, status: RelayWayDeps['status']): Sender {
-  const { loaded, buffer, relay, deliver } = parts;
+export function wayOf(parts: GatewayParts, outbox: Outbox, status: RelayWayDeps['status']): Sender {
+  const { loaded, relay, deliver } = parts;
   const { site } = loaded;
   const { environment, retry } = site.uplink;
   const byPack = holdOf(environment, loaded);
   const hold = (message: MessageHead) => parts.held?.hold(message) ?? byPack(message);
-  const common = { ...parts, outbox: buffer.outbox, retry, hold };
+  const common = { ...parts, outbox, retry, hold };
   if (relay) {
     const { uplink, broker, signer, codec, taker } = relay;
     return createRelayWay({

@@ -1,6 +1,6 @@
 import { type BackoffRule, backoffMs } from '../core/backoff.ts';
 import type { FieldDriver } from '../core/driver.ts';
-import type { Failure } from '../core/failure.ts';
+import type { Failure, FailureCode } from '../core/failure.ts';
 import type { Reading } from '../core/reading.ts';
 import { lastBoundary } from '../core/schedule.ts';
 import { MINUTE_MS, type Millis, type MonotonicMs, type UtcMs } from '../core/time.ts';
@@ -70,6 +70,8 @@ export interface DevicePlan {
   spokenIn: string | undefined;
 
   // for people
+  reads: number;
+  readonly failures: Partial<Record<FailureCode, number>>;
   lastGoodAt: UtcMs | undefined;
   lastFailure: DeviceStatus['lastFailure'];
   clockOffsetMs: Millis | undefined;
@@ -108,6 +110,8 @@ export function createPlan(device: BoundDevice, minutes: 15 | 60 | undefined, no
     restUntil: Number.NEGATIVE_INFINITY,
     lastServed: Number.NEGATIVE_INFINITY,
     spokenIn: undefined,
+    reads: 0,
+    failures: {},
     lastGoodAt: undefined,
     lastFailure: undefined,
     clockOffsetMs: undefined,
@@ -144,6 +148,7 @@ export function served(plan: DevicePlan, cost: Cost): void {
 /** A reading of the present state succeeded. Gives the round without the stored values that were told before. */
 export function succeeded(plan: DevicePlan, round: Round): Round {
   plan.failuresInRow = 0;
+  plan.reads += 1;
   plan.lastGoodAt = round.endedAt;
   plan.lastReadAt = round.endedAt;
   plan.clockOffsetMs = round.clockOffsetMs;
@@ -207,6 +212,7 @@ export function failed(
   chance: number,
 ): void {
   plan.failuresInRow += 1;
+  plan.failures[what.code] = (plan.failures[what.code] ?? 0) + 1;
   plan.lastFailure = { ...what, at };
   plan.budgetFrom = cost.endedAt + FAILURE_SHARE * cost.tookMs;
   plan.retryAt = Math.max(plan.budgetFrom, cost.endedAt + backoffMs(backoff, plan.failuresInRow, chance));
@@ -219,10 +225,12 @@ export function statusOf(
   now: UtcMs,
   monotonic: MonotonicMs,
 ): DeviceStatus {
-  const { device, failuresInRow, lastGoodAt, lastFailure, clockOffsetMs, serial, retryAt } = plan;
+  const { device, reads, failures, failuresInRow, lastGoodAt, lastFailure, clockOffsetMs, serial, retryAt } = plan;
   return {
     device: device.config.id,
     line,
+    reads,
+    failures: { ...failures },
     failuresInRow,
     ...(lastGoodAt === undefined ? {} : { lastGoodAt }),
     ...(lastFailure === undefined ? {} : { lastFailure }),

@@ -27,6 +27,9 @@ export interface DeviceStatus {
   readonly line: string;
   readonly lastGoodAt?: UtcMs;
   readonly lastFailure?: Failure & { readonly at: UtcMs };
+  /** Good readings of its present state since the start, and the others by what went wrong. */
+  readonly reads: number;
+  readonly failures: Readonly<Partial<Record<FailureCode, number>>>;
   /** 0 when the last dialogue was good. */
   readonly failuresInRow: number;
   readonly clockOffsetMs?: Millis;

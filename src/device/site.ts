@@ -124,6 +124,12 @@ export const brokerSchema = z.strictObject({
     .optional(),
 });
 
+/** Where Prometheus asks for `/metrics`. It is told to whoever asks, so beyond this machine only in a net of one's own. */
+export const metricsSchema = z.strictObject({
+  host: z.string().default('127.0.0.1'),
+  port: z.int().min(0).max(65535),
+});
+
 const relayUplink = z.strictObject({
   kind: z.literal('relay'),
   environment,
@@ -197,6 +203,8 @@ export const siteSchema = z.strictObject({
   sendAfterMs: z.int().min(0).default(600_000),
   uplink,
   storage: storageSchema,
+  /** Nowhere when absent. */
+  metrics: metricsSchema.optional(),
   log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') }).prefault({}),
 });
 

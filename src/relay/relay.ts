@@ -24,6 +24,7 @@ import { createWatch } from './watch.ts';
 
 /** All relays of a centre share what comes up. */
 const SHARE_GROUP = 'odecet-relay';
+const FINAL: ReadonlySet<Stage> = new Set(['accepted', 'rejected']);
 
 export interface RelayDeps {
   /** Its own name among the topics; several relays have different ones. */
@@ -39,6 +40,8 @@ export interface RelayDeps {
   readonly deliver: (message: Message, sender: string, signal: AbortSignal) => Promise<Delivery>;
   readonly inFlightMax: number;
   readonly perSecondMax: number;
+  /** Told of every answer that ended a message, with how long the message had been here. */
+  readonly answered?: (waitedMs: Millis) => void;
   readonly leaseMs: Millis;
   readonly clockOffMsMax: Millis;
   readonly silentAfterMs: Millis;
@@ -85,7 +88,10 @@ export function createRelay(deps: RelayDeps): Relay {
 
   const dispatcher = createDispatcher({
     ...deps,
-    answer: receipt,
+    answer(message, standing) {
+      if (FINAL.has(standing.stage)) deps.answered?.(standing.at - message.receivedAt);
+      receipt(message, standing);
+    },
     alert: ({ site, id }, problem) => raiseOrClear(alertId(site, id), problem),
   });
   const intake = createIntake({
