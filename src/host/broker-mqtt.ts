@@ -97,12 +97,23 @@ async function session(client: MqttClient, hello: BrokerHello): Promise<BrokerSe
   });
   // What the library would still hold of a connection that is gone must go with it.
   void ended.then(() => client.end(true));
-  const orLost = <T>(work: Promise<T>): Promise<T> => {
-    const lost = ended.then(({ code, detail }): never => {
-      throw new OdecetError(code, detail);
+  // Not Promise.race with `ended`: a promise keeps for as long as it lives whatever waits for it, here every publication.
+  const waiting = new Set<(why: Failure) => void>();
+  let over: Failure | undefined;
+  void ended.then((why) => {
+    over = why;
+    for (const lose of waiting) lose(why);
+  });
+  const orLost = <T>(work: Promise<T>): Promise<T> =>
+    new Promise((resolve, reject) => {
+      const lose = ({ code, detail }: Failure) => reject(new OdecetError(code, detail));
+      if (over) lose(over);
+      waiting.add(lose);
+      work
+        .catch(failed)
+        .then(resolve, reject)
+        .finally(() => waiting.delete(lose));
     });
-    return Promise.race([work.catch(failed), lost]);
-  };
   if (hello.subscriptions.length > 0) {
     const grants = await orLost(client.subscribeAsync([...hello.subscriptions], { qos: 1 }));
     const refused = grants.find(({ qos }) => qos >= 128);
