@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createConnection } from 'node:net';
@@ -26,6 +26,10 @@ export interface MosquittoOptions {
 }
 
 const PATH = `${process.env.PATH ?? ''}:/usr/sbin:/usr/local/sbin`;
+
+export function mosquittoIsThere(): boolean {
+  return spawnSync('mosquitto', ['-h'], { env: { ...process.env, PATH } }).error === undefined;
+}
 
 export async function startMosquitto(options: MosquittoOptions = {}): Promise<Mosquitto> {
   const folder = await mkdtemp(join(tmpdir(), 'odecet-mosquitto-'));

@@ -68,6 +68,15 @@ export function supervise(name: string, args: readonly string[], logFolder: stri
   };
 }
 
+/** Resolves when the event is heard for the first time. */
+export function waitFor(event: string): { readonly hear: Heard; readonly heard: Promise<void> } {
+  let resolve: () => void;
+  const heard = new Promise<void>((done) => {
+    resolve = done;
+  });
+  return { heard, hear: (line) => line.event === event && resolve() };
+}
+
 function listen(child: ChildProcess, log: WriteStream, heard: Heard): void {
   for (const stream of [child.stdout!, child.stderr!]) {
     createInterface({ input: stream }).on('line', (line) => {

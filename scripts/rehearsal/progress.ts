@@ -33,14 +33,19 @@ export function createProgress(write: (line: string) => void): Progress {
   };
 }
 
-function messageText(line: Record<string, unknown>): string | undefined {
-  const { message, commodity, day, points, intervals, number, outcome, detail, code } = textsOf(line);
+/** One thing that happened to a message, for people; undefined for any other line. */
+export function messageText(line: Record<string, unknown>): string | undefined {
+  const { message, commodity, day, points, intervals, number, outcome, detail, code, stage } = textsOf(line);
   const at = pc.dim(typeof line.time === 'string' ? clockText(Date.parse(line.time)) : '');
   switch (line.event) {
     case 'message-queued':
       return `${at}  ${pc.cyan('message')} ${message}: ${commodity} day ${day}, ${points} points, ${intervals} intervals`;
     case 'message-tried':
       return `${at}  ${pc.cyan('sent')} ${message}, try ${number}: ${outcome === 'answered' ? pc.green(outcome) : pc.yellow(outcome)} ${detail}`;
+    case 'message-published':
+      return `${at}  ${pc.cyan('published')} ${message}`;
+    case 'message-receipt':
+      return `${at}  ${pc.cyan('receipt')} ${message}: ${stage === 'accepted' ? pc.green(stage) : stage}`;
     case 'message-needs-attention':
     case 'day-not-complete':
       return `${at}  ${pc.red(code)} ${detail}`;
@@ -54,8 +59,8 @@ function textsOf(line: Record<string, unknown>): Record<string, string> {
   return Object.fromEntries(Object.entries(line).map(([name, value]) => [name, String(value)]));
 }
 
-/** `Sat 28. 06:00` local. */
-function clockText(at: UtcMs): string {
+/** `2026-03-28 06:00` local. */
+export function clockText(at: UtcMs): string {
   const local = isoLocal(at, ZONE);
   return `${local.slice(0, 10)} ${local.slice(11, 16)}`;
 }

@@ -4,7 +4,7 @@ import type { Commodity } from '../../src/core/interval.ts';
 import { HOUR_MS, MINUTE_MS, type UtcMs } from '../../src/core/time.ts';
 import type { Park, ParkMeter } from '../../src/sim/meter/park.ts';
 
-/** The demo's imagined site: three gas correctors and three electricity meters on three lines, every protocol once. */
+/** The demo's imagined sites. The park has three gas correctors and three electricity meters on three lines, every protocol once. */
 export const ZONE = 'Europe/Prague';
 
 export interface DemoLine {
@@ -14,6 +14,7 @@ export interface DemoLine {
 }
 
 export interface DemoSite {
+  readonly name: string;
   readonly lines: readonly DemoLine[];
   readonly park: Park;
   /** The rehearsed stretch of time: a little before midnight to a little after the gas day's end. */
@@ -120,16 +121,52 @@ const LEAD_MS = 60 * MINUTE_MS;
 const TAIL_MS = 20 * MINUTE_MS;
 /** Frozen values and archives reach back before the first reading. */
 const HISTORY_MS = 72 * HOUR_MS;
+const SEEDS_APART = 1_000_000;
 
-export function demoSite(day: string, seed: number, ports: readonly number[]): DemoSite {
-  const electricity = marketDaySpan('electricity', day, ZONE);
-  const gas = marketDaySpan('gas', day, ZONE);
-  const lines = LINE_IDS.map((id, n) => ({ id, framing: FRAMINGS[id], port: ports[n]! }));
-  const park: Park = { seed, zone: ZONE, start: electricity.start - HISTORY_MS, meters: METERS.map(parkMeterOf) };
-  return { lines, park, start: electricity.start - LEAD_MS, end: gas.end + TAIL_MS };
+export interface SitePlan {
+  readonly name: string;
+  /** Told apart by it: the point codes and the loads of two sites differ. */
+  readonly number: number;
+  readonly meters: readonly string[];
 }
 
-function parkMeterOf(plan: MeterPlan, n: number): ParkMeter {
+export const DEMO_PARK: SitePlan = { name: 'demo-park', number: 0, meters: METERS.map(({ id }) => id) };
+
+/** What the demo shows with a relay: the whole park and two smaller sites, each with both commodities. */
+export const THREE_SITES: readonly SitePlan[] = [
+  DEMO_PARK,
+  { name: 'paint-works', number: 1, meters: ['corrector-paint-shop', 'meter-hall-1'] },
+  { name: 'cold-store', number: 2, meters: ['corrector-boilers', 'meter-hall-2'] },
+];
+
+/** @param ports one for each of LINE_IDS */
+export function demoSite(day: string, seed: number, ports: readonly number[], plan: SitePlan = DEMO_PARK): DemoSite {
+  const electricity = marketDaySpan('electricity', day, ZONE);
+  const gas = marketDaySpan('gas', day, ZONE);
+  const meters = METERS.map((meter, n) => parkMeterOf(meter, n, plan.number)).filter(({ device }) =>
+    plan.meters.includes(device.id),
+  );
+  const lines = LINE_IDS.map((id, n) => ({ id, framing: FRAMINGS[id], port: ports[n]! })).filter(({ id }) =>
+    meters.some(({ device }) => device.line === id),
+  );
+  const park: Park = {
+    seed: seed + SEEDS_APART * plan.number,
+    zone: ZONE,
+    start: electricity.start - HISTORY_MS,
+    meters,
+  };
+  return { name: plan.name, lines, park, start: electricity.start - LEAD_MS, end: gas.end + TAIL_MS };
+}
+
+/** How many intervals of the day the operator is to have: a gas hour is its volume and its energy. */
+export function expectedRows({ park }: DemoSite, day: string): number {
+  return park.meters.reduce((sum, { commodity, minutes }) => {
+    const { start, end } = marketDaySpan(commodity, day, ZONE);
+    return sum + ((end - start) / MINUTE_MS / minutes) * (commodity === 'gas' ? 2 : 1);
+  }, 0);
+}
+
+function parkMeterOf(plan: MeterPlan, n: number, siteNumber: number): ParkMeter {
   const { id, model, line, address, serial, commodity, fullPerHour, startIndex, stores } = plan;
   return {
     device: {
@@ -143,7 +180,7 @@ function parkMeterOf(plan: MeterPlan, n: number): ParkMeter {
       ...(plan.archive ? { archive: plan.archive } : {}),
     },
     framing: FRAMINGS[line],
-    point: pointCode(commodity, n),
+    point: pointCode(commodity, siteNumber, n),
     commodity,
     serial: serial ?? '0',
     fullPerHour,
@@ -154,12 +191,17 @@ function parkMeterOf(plan: MeterPlan, n: number): ParkMeter {
 }
 
 /** Codes with a right check digit in the form of real ones; no such points exist. */
-function pointCode(commodity: Commodity, n: number): string {
-  return commodity === 'gas' ? eic(`27ZG500DEMO000${n}`) : gs1(`8591824009900000${n}`);
+function pointCode(commodity: Commodity, siteNumber: number, n: number): string {
+  return commodity === 'gas' ? eic(`27ZG500DEMO00${siteNumber}${n}`) : gs1(`859182400990000${siteNumber}${n}`);
 }
 
+/** The market participants in whose name the sites' messages go. */
+export const SENDERS = { gas: eic('27XODECET-DEMO0'), electricity: gs1('859182409900') };
+
 function eic(payload: string): string {
-  return payload + eicCheckCharacter(payload);
+  const check = eicCheckCharacter(payload);
+  if (check === undefined) throw new RangeError(`${payload} has no check character`);
+  return payload + check;
 }
 
 function gs1(payload: string): string {
@@ -167,9 +209,14 @@ function gs1(payload: string): string {
 }
 
 /** The gateway's site file. Files are named relative to it. */
-export function siteFile({ lines, park }: DemoSite, day: string, sandboxPort: number): object {
+export function siteFile(demo: DemoSite, day: string, sandboxPort: number): object {
+  return { ...meteringFile(demo, day), uplink: { kind: 'direct', ...operatorConfig(sandboxPort), retry: RETRY } };
+}
+
+/** The site file without its uplink. */
+export function meteringFile({ name, lines, park }: DemoSite, day: string): object {
   return {
-    site: 'demo-park',
+    site: name,
     zone: ZONE,
     lines: lines.map(({ id, framing, port }) => ({ id, kind: 'tcp', host: '127.0.0.1', port, framing })),
     devices: park.meters.map(({ device: { id, model, line, address, serial, blocks, archive } }) => ({
@@ -192,12 +239,12 @@ export function siteFile({ lines, park }: DemoSite, day: string, sandboxPort: nu
     })),
     market: {
       gas: {
-        sender: { id: eic('27XODECET-DEMO0'), codingScheme: '15' },
+        sender: { id: SENDERS.gas, codingScheme: '15' },
         receiver: { id: '27XGOTE-CZ-GAS-R', codingScheme: '15' },
         pack: 'ote/gasdat',
       },
       electricity: {
-        sender: { id: gs1('859182409900'), codingScheme: '14' },
+        sender: { id: SENDERS.electricity, codingScheme: '14' },
         receiver: { id: '8591824000007', codingScheme: '14' },
         pack: 'ote/cdsdata',
       },
@@ -206,23 +253,27 @@ export function siteFile({ lines, park }: DemoSite, day: string, sandboxPort: nu
     // The wall runs a thousand times faster here, so a blink of the machine looks like minutes.
     collect: { everyMs: 5 * MINUTE_MS, backoff: { firstMs: 100, mostMs: 1_000 } },
     profile: { clockOffMsMax: 2 * HOUR_MS, sampleGapMsMax: 3 * HOUR_MS },
-    uplink: {
-      kind: 'direct',
-      environment: 'sandbox',
-      url: `https://127.0.0.1:${sandboxPort}/CDSService`,
-      tls: { certificate: 'keys/gateway-tls.crt', key: 'keys/gateway-tls.key', trust: ['keys/authority.crt'] },
-      seal: { certificate: 'keys/gateway-seal.crt', key: 'keys/gateway-seal.key' },
-      operatorCertificates: ['keys/operator-seal.crt'],
-      answerWithinMs: 10_000,
-      timestampWindowMs: 2 * HOUR_MS,
-      retry: { firstMs: 200, mostMs: 2_000 },
-    },
     storage: { folder: 'state' },
   };
 }
 
+export const RETRY = { firstMs: 200, mostMs: 2_000 };
+
+/** The way to the operator's stand-in, of a gateway or of the relay. */
+export function operatorConfig(sandboxPort: number): object {
+  return {
+    environment: 'sandbox',
+    url: `https://127.0.0.1:${sandboxPort}/CDSService`,
+    tls: { certificate: 'keys/gateway-tls.crt', key: 'keys/gateway-tls.key', trust: ['keys/authority.crt'] },
+    seal: { certificate: 'keys/gateway-seal.crt', key: 'keys/gateway-seal.key' },
+    operatorCertificates: ['keys/operator-seal.crt'],
+    answerWithinMs: 10_000,
+    timestampWindowMs: 2 * HOUR_MS,
+  };
+}
+
 /** The operator's stand-in. */
-export function sandboxFile({ park }: DemoSite, port: number, packs: string): object {
+export function sandboxFile(sites: readonly DemoSite[], port: number, packs: string): object {
   return {
     port,
     folder: 'sandbox',
@@ -236,6 +287,8 @@ export function sandboxFile({ park }: DemoSite, port: number, packs: string): ob
     trustedSeals: ['keys/gateway-seal.crt'],
     packs,
     timestampWindowMs: 2 * HOUR_MS,
-    points: park.meters.map(({ point, commodity, minutes }) => ({ code: point, commodity, minutes })),
+    points: sites.flatMap(({ park }) =>
+      park.meters.map(({ point, commodity, minutes }) => ({ code: point, commodity, minutes })),
+    ),
   };
 }

@@ -63,7 +63,7 @@ export async function layOut(plan: RehearsalPlan): Promise<Rehearsal> {
   await makeKeys(join(folder, 'keys'));
   await writeFile(join(folder, 'site.yaml'), siteText(site));
   const packs = join(PROJECT_FOLDER, 'format-packs', 'ote');
-  const sandbox = { ...sandboxFile(demo, sandboxPort, packs), faults: plan.faults ?? [] };
+  const sandbox = { ...sandboxFile([demo], sandboxPort, packs), faults: plan.faults ?? [] };
   await writeFile(join(folder, 'sandbox.yaml'), stringify(sandbox));
   const setting = { startWall: demo.start, startedAtEpochMs: Date.now() + START_AFTER_MS, scale: plan.scale };
   await writePark(folder, plan, demo, setting);
