@@ -49,13 +49,30 @@ const answerText = z.object({
   detail: z.string(),
 });
 
+/** A person learnt from the operator that it has days which a restored gateway held back. */
+const deliveredText = z.object({
+  at: z.string(),
+  what: z.literal('delivered'),
+  by: z.string(),
+  reason: z.string(),
+  days: z.array(z.string()),
+  messages: z.array(z.string()),
+});
+
 /** Somebody who does not hold the relay's key wrote on the site's topic. */
 const strangerText = z.object({ at: z.string(), what: z.literal('stranger'), detail: z.string() });
 
-const auditTextSchema = z.discriminatedUnion('what', [substituteText, commandText, answerText, strangerText]);
+const auditTextSchema = z.discriminatedUnion('what', [
+  substituteText,
+  deliveredText,
+  commandText,
+  answerText,
+  strangerText,
+]);
 
 export type AuditText = z.output<typeof auditTextSchema>;
 export type SubstituteText = z.output<typeof substituteText>;
+export type DeliveredText = z.output<typeof deliveredText>;
 
 /** Undefined for an entry that cannot be read; `odecet audit` tells of it. */
 export function readAudit(text: string): AuditText | undefined {

@@ -46,3 +46,12 @@ it('holds new messages of days that were over at the restore, until a person rel
     expect(each.hold(message('2026-05-31'))).toMatchObject({ code: 'day-held' });
   }
 });
+
+it('one commodity of a day can be released without the other', async () => {
+  const folder = memoryFolder();
+  await holdDays(folder, RESTORED, LAST);
+  const days = await readHeldDays(folder, ZONE);
+  expect(await days.release(['2026-06-01'], 'gas')).toEqual(['gas/2026-06-01']);
+  expect(days.hold(message('2026-06-01'))).toBeUndefined();
+  expect(days.hold(message('2026-06-01', 'electricity'))).toMatchObject({ code: 'day-held' });
+});

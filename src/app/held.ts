@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { MessageHead } from '../buffer/outbox.ts';
 import { marketDaySpan } from '../core/calendar.ts';
 import { type Failure, failure, OdecetError } from '../core/failure.ts';
+import type { Commodity } from '../core/interval.ts';
 import type { MessageId } from '../core/message.ts';
 import { isoUtc, type MarketDay, type UtcMs } from '../core/time.ts';
 import type { Folder } from '../machine/folder.ts';
@@ -18,14 +19,15 @@ const heldSchema = z.strictObject({
   restoredAt: z.int(),
   /** The highest message id that the backup can know. */
   lastId: z.string(),
+  /** Days, or `gas/2026-03-28` where only one commodity was released. */
   released: z.array(z.string()),
 });
 
 export interface HeldDays {
   /** What holds a message back; undefined when nothing does. */
   readonly hold: (message: Pick<MessageHead, 'id' | 'commodity' | 'day'>) => Failure | undefined;
-  /** Gives every day that was ever released. Throws OdecetError usage where nothing is held. */
-  release(days: readonly MarketDay[]): Promise<readonly MarketDay[]>;
+  /** Both commodities where none is given. Gives all that was ever released. Throws OdecetError usage where nothing is held. */
+  release(days: readonly MarketDay[], commodity?: Commodity): Promise<readonly string[]>;
 }
 
 /** To be called by a restore that knows nothing of what was sent since its backup. */
@@ -49,12 +51,13 @@ export async function readHeldDays(state: Folder, zone: string): Promise<HeldDay
   const free = new Set(released);
   return {
     hold({ id, commodity, day }) {
-      if (id <= lastId || free.has(day) || marketDaySpan(commodity, day, zone).end > restoredAt) return undefined;
-      const detail = `${commodity} day ${day}, message ${id}: restored from a backup on ${isoUtc(restoredAt)}, so whether this day was sent before is not known; ask the operator, and where it has nothing of the day: odecet release ${day}`;
+      const isFree = free.has(day) || free.has(`${commodity}/${day}`);
+      if (id <= lastId || isFree || marketDaySpan(commodity, day, zone).end > restoredAt) return undefined;
+      const detail = `${commodity} day ${day}, message ${id}: restored from a backup on ${isoUtc(restoredAt)}, so whether this day was sent before is not known; ask the operator; where it has nothing of it: odecet release ${day} --commodity ${commodity}; where it has it: the same with --delivered --reason TEXT --by NAME`;
       return failure('day-held', detail);
     },
-    async release(days) {
-      for (const day of days) free.add(day);
+    async release(days, commodity) {
+      for (const day of days) free.add(commodity ? `${commodity}/${day}` : day);
       const all = [...free].sort();
       await state.write(HELD_FILE, JSON.stringify({ restoredAt, lastId, released: all }));
       return all;

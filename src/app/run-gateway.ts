@@ -16,6 +16,7 @@ import { backupHandler } from './backup.ts';
 import { rememberTroubles } from './commands/diagnose.ts';
 import { createSiteCommands } from './commands/site-commands.ts';
 import { serveControl } from './control.ts';
+import { deliveredByHand } from './delivered-by-hand.ts';
 import { deskHandlers } from './desk.ts';
 import { gatewayLines } from './field/gateway-lines.ts';
 import { readHandler } from './field/serve.ts';
@@ -28,6 +29,7 @@ import { withMeterKeys } from './meter-keys.ts';
 import type { CertificateTime, MetricsServer } from './metrics-server.ts';
 import { readSerials } from './serials.ts';
 import type { LoadedSite } from './site-files.ts';
+import type { SparkplugStart } from './sparkplug/start.ts';
 import { noteUnreadable, openState, stateFolder } from './state.ts';
 import { type GatewayStatus, readStatus, writeStatus } from './status.ts';
 
@@ -35,7 +37,11 @@ import { type GatewayStatus, readStatus, writeStatus } from './status.ts';
 const STATUS_LOOK_EVERY_MS = 2 * SECOND_MS;
 const STATUS_WRITE_EVERY_MS = 15 * SECOND_MS;
 
-const releaseRequest = z.looseObject({ days: z.array(z.string()) });
+const releaseRequest = z.looseObject({
+  days: z.array(z.string()),
+  commodity: z.enum(['gas', 'electricity']).optional(),
+});
+const deliveredRequest = releaseRequest.extend({ reason: z.string(), by: z.string() });
 
 /**
  * The gateway on the real machine. Nothing is opened before everything that can be wrong at the start has been looked at.
@@ -110,12 +116,17 @@ export async function runGateway(
       listen: lines.listen,
       ...deskHandlers(gateway.desk),
       verify: () => state.buffer.verify(),
-      release: async (request) => state.held.release(releaseRequest.parse(request).days),
+      release: async (request) => {
+        const { days, commodity } = releaseRequest.parse(request);
+        return state.held.release(days, commodity);
+      },
+      delivered: async (request) => deliveredByHand(state, deliveredRequest.parse(request), clock.now()),
       status,
     },
     log,
   );
   const metrics = await metricsOf(loaded, gateway, way.certificates ?? [], clock, log);
+  const shown = showed(loaded, { buffer: state.buffer, status: gateway.status, clock, entropy, log }, ended.signal);
   const cleared = clearDaily(stateFolder(loaded), clock, log, ended.signal);
   const told = keepStatus(folder, status, clock, ended.signal);
   try {
@@ -127,7 +138,7 @@ export async function runGateway(
   } finally {
     again.release();
     ended.abort();
-    await Promise.all([told, cleared]);
+    await Promise.all([told, cleared, shown]);
     await metrics?.close();
     await control.close();
     await lines.release();
@@ -155,6 +166,22 @@ async function metricsOf(
     log.error('metrics-not-told', { ...error.failure });
     return undefined;
   });
+}
+
+/** The view for a control room, where the site file wants it. Whatever becomes of it is no reason to read no meters. */
+async function showed(
+  loaded: LoadedSite,
+  parts: Omit<SparkplugStart, 'loaded' | 'config'>,
+  signal: AbortSignal,
+): Promise<void> {
+  const config = loaded.site.sparkplug;
+  if (!config) return;
+  try {
+    const { startSparkplug } = await import('./sparkplug/start.ts');
+    await startSparkplug({ ...parts, loaded, config }, signal);
+  } catch (error) {
+    parts.log.error('sparkplug-ended', { why: String(error) });
+  }
 }
 
 async function clearDaily(folder: string, clock: Clock, log: Log, signal: AbortSignal): Promise<void> {

@@ -41,6 +41,8 @@ function aboutOf(said: Said): string {
   switch (said.what) {
     case 'substitute':
       return `${said.point} ${said.channel}, ${said.intervals.length} from ${said.intervals[0]?.start ?? ''}`;
+    case 'delivered':
+      return `${said.days.join(', ')}: message ${said.messages.join(', ')}`;
     case 'command':
       return `${said.kind} ${said.id.slice(0, 8)} ${said.outcome}`;
     case 'answer':
@@ -51,6 +53,6 @@ function aboutOf(said: Said): string {
 }
 
 function reasonOf(said: Said): string {
-  if (said.what === 'substitute') return said.reason;
+  if (said.what === 'substitute' || said.what === 'delivered') return said.reason;
   return said.what === 'stranger' ? said.detail : [said.reason, said.detail].filter(Boolean).join(': ');
 }

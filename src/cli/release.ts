@@ -1,28 +1,67 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { askGateway } from '../app/control.ts';
-import { readHeldDays } from '../app/held.ts';
-import { loadSite } from '../app/site-files.ts';
-import { stateFolder } from '../app/state.ts';
+import { deliveredByHand } from '../app/delivered-by-hand.ts';
+import { type LoadedSite, loadSite } from '../app/site-files.ts';
+import { openState, type State, stateFolder } from '../app/state.ts';
 import { OdecetError } from '../core/failure.ts';
-import { hostFolder } from '../host/folder.ts';
+import type { Commodity } from '../core/interval.ts';
+import { hostClock } from '../host/clock.ts';
+import { hostLog } from '../host/log.ts';
 
-/** `odecet release --config site.yaml DAY...`: a person says that the operator has nothing of these days. */
+interface ReleaseOptions {
+  readonly config: string;
+  readonly commodity?: Commodity;
+  readonly delivered?: true;
+  readonly reason?: string;
+  readonly by?: string;
+}
+
+/** `odecet release --config site.yaml DAY...`: a person says what the operator has of days that are held after a restore. */
 export function releaseCommand(): Command {
   return new Command('release')
     .description(
-      'after a restore: send days that the operator says it has nothing of; only then is sending them no double',
+      'after a restore: send days that the operator says it has nothing of, or close those that it has (--delivered)',
     )
     .argument('<days...>', 'market days, e.g. 2026-03-28')
     .requiredOption('--config <site.yaml>', 'the site file')
-    .action(async (days: string[], { config }: { config: string }) => {
+    .addOption(new Option('--commodity <name>', 'only this one of the days').choices(['gas', 'electricity']))
+    .option('--delivered', 'the operator has the days: close their messages as accepted and never send them')
+    .option('--reason <text>', 'with --delivered: how that is known')
+    .option('--by <name>', 'with --delivered: who decided')
+    .action(async (days: string[], options: ReleaseOptions) => {
       const wrong = days.find((day) => !/^\d{4}-\d\d-\d\d$/.test(day));
       if (wrong !== undefined) throw new OdecetError('usage', `"${wrong}" is no day; expected one like 2026-03-28`);
-      const loaded = loadSite(config);
-      const state = stateFolder(loaded);
-      const asked = await askGateway(state, { do: 'release', days });
-      const released = asked
-        ? asked.done
-        : await (await readHeldDays(hostFolder(state), loaded.site.zone)).release(days);
-      process.stdout.write(`released: ${JSON.stringify(released)}\n`);
+      const loaded = loadSite(options.config);
+      process.stdout.write(
+        options.delivered ? await closeDays(loaded, days, options) : await releaseDays(loaded, days, options),
+      );
     });
+}
+
+async function releaseDays(loaded: LoadedSite, days: string[], { commodity }: ReleaseOptions): Promise<string> {
+  const asked = await askGateway(stateFolder(loaded), { do: 'release', days, commodity });
+  const released = asked ? asked.done : await onStopped(loaded, ({ held }) => held.release(days, commodity));
+  return `released: ${JSON.stringify(released)}\n`;
+}
+
+async function closeDays(
+  loaded: LoadedSite,
+  days: string[],
+  { commodity, reason = '', by = '' }: ReleaseOptions,
+): Promise<string> {
+  const order = { days, commodity, reason, by };
+  const asked = await askGateway(stateFolder(loaded), { ...order, do: 'delivered' });
+  const closed = asked
+    ? asked.done
+    : await onStopped(loaded, (state) => deliveredByHand(state, order, hostClock().now()));
+  return `closed as delivered, message: ${JSON.stringify(closed)}\n`;
+}
+
+async function onStopped<T>(loaded: LoadedSite, work: (state: State) => Promise<T>): Promise<T> {
+  const state = await openState(loaded, hostClock(), hostLog({ level: 'warn' }), false);
+  try {
+    return await work(state);
+  } finally {
+    await state.close();
+  }
 }

@@ -11,7 +11,8 @@ interface RestoreOptions {
 }
 
 const HELD = `Without the old machine's vital.log nobody here knows what it sent after the backup. New messages of days that are over by now
-wait: ask the operator which of them it has, then "odecet release --config site.yaml DAY..." for those that it does not have.
+wait: ask the operator which of them it has, then "odecet release --config site.yaml DAY..." for those that it does not have,
+and the same with --delivered for those that it has.
 `;
 
 /** `odecet restore FILE --into DIR`: lays out a site's folder on a fresh machine. */
