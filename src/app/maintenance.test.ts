@@ -4,8 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import {
+  aMessage,
+  anAttempt,
   anInterval,
   aReading,
+  aReceipt,
   DAY_START,
   type MemoryStore,
   memoryStore,
@@ -20,6 +23,7 @@ import { hostClock } from '../host/clock.ts';
 import { openLevelStore } from '../host/store-level.ts';
 import type { Log } from '../machine/log.ts';
 import { createMaintenance } from './maintenance.ts';
+import { trimToFit } from './retention.ts';
 
 const DAY_MS = 24 * HOUR_MS;
 
@@ -96,6 +100,35 @@ describe('maintenance', () => {
     expect(left.filter(({ source }) => source === 'stored')).toHaveLength(72);
     expect(await buffer.intervals(POINT, 'volume', SPAN)).toHaveLength(1);
     expect((await (await site(store, 3)).buffer.verify()).clean).toBe(true);
+  });
+
+  it('when that is not enough, accepted intervals beyond their retention go too, and never one that is not accepted', async () => {
+    const store = memoryStore();
+    const { buffer } = await site(store, 0);
+    const [first, second] = [anInterval(), anInterval({ start: DAY_START + HOUR_MS })];
+    await buffer.keepIntervals([first, second]);
+    const { id } = await buffer.queueMessage((own) => aMessage(own, [first]));
+    const number = await buffer.outbox.beginAttempt(id, DAY_START);
+    await buffer.outbox.endAttempt(anAttempt(id, number, 'answered'), aReceipt(id, 'accepted'));
+    for (const cursor of ['closer/intervals', 'closer/delivery'])
+      await buffer.setCursor(cursor, Number.MAX_SAFE_INTEGER);
+    const { buffer: later } = await site(store, 401);
+    const storage = { ...storageSchema.parse(undefined), maxBytes: 100 };
+    const now = DAY_START + 401 * DAY_MS;
+    expect(await trimToFit({ storage, buffer: later, now: DAY_START + 399 * DAY_MS })).toEqual({});
+    expect(await trimToFit({ storage, buffer: later, now })).toMatchObject({ intervals: 1 });
+    expect((await later.intervals(POINT, 'volume', SPAN)).map(({ start }) => start)).toEqual([second.start]);
+    expect((await later.verify()).clean).toBe(true);
+  });
+
+  it('when full comes to an end, also where what a wrong clock stamped is all that is left', async () => {
+    const store = memoryStore();
+    const { buffer } = await site(store, 1);
+    const at = DAY_START + 500 * DAY_MS;
+    for (const hour of [0, 1, 2]) await buffer.keepRound([aReading({ at: at + hour * HOUR_MS, source: 'sampled' })]);
+    const storage = { ...storageSchema.parse(undefined), maxBytes: 100 };
+    expect(await trimToFit({ storage, buffer, now: DAY_START + DAY_MS })).toEqual({});
+    expect(await buffer.readings('boiler-house', 'volume.base', SPAN)).toHaveLength(3);
   });
 
   it('scrubs round after round and says what it found', async () => {

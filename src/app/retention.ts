@@ -42,21 +42,34 @@ export async function trimByAge({ storage: { retention }, buffer, now }: Retaine
   return counts;
 }
 
-/** Makes room before its time: samples first, then stored readings that no meter would be asked for again. */
+/**
+ * Makes room before its time: samples first, then stored readings that no meter would be asked for again, then accepted intervals
+ * beyond their retention, with the messages that told them. What is not accepted stays, however full it is.
+ */
 export async function trimToFit({ storage, buffer, now }: Retained): Promise<TrimCounts> {
+  const { intervalsDays, messagesDays } = storage.retention;
   const counts: TrimCounts = {};
   const stay: readonly [Kept, number][] = [
     ['samples', SAMPLES_STAY_MS],
     ['readings', READINGS_STAY_MS],
+    ['intervals', intervalsDays * DAY_MS],
+    ['delivery', Math.max(messagesDays, intervalsDays) * DAY_MS],
   ];
   for (const [stream, stayMs] of stay) {
     const upTo = await followedUpTo(buffer, stream);
-    for (;;) {
+    const entriesMax = Math.max(1_000, Math.ceil(FULL_PART * buffer.entries(stream)));
+    // Once round: what must stay is named again at the end of the journal, and would come by for ever.
+    for (let left = buffer.entries(stream); left > 0; ) {
       if ((await buffer.size()).store <= ROOM_PART * storage.maxBytes) return counts;
-      const entriesMax = Math.max(1_000, Math.ceil(FULL_PART * buffer.entries(stream)));
-      const { entries, records } = await buffer.trim(stream, { olderThan: now - stayMs, now, entriesMax, upTo });
-      counts[stream] = (counts[stream] ?? 0) + records;
-      if (entries === 0) break;
+      const trimmed = await buffer.trim(stream, {
+        olderThan: now - stayMs,
+        now,
+        entriesMax: Math.min(entriesMax, left),
+        upTo,
+      });
+      if (trimmed.records > 0) counts[stream] = (counts[stream] ?? 0) + trimmed.records;
+      if (trimmed.entries === 0) break;
+      left -= trimmed.entries;
     }
   }
   return counts;
