@@ -16,6 +16,7 @@ const STAYS_OUTSIDE = [
   'reflect-metadata',
   'node-mbus',
   'sorted-btree',
+  'sparkplug-payload',
 ];
 const BUILT = join(PROJECT_FOLDER, 'dist', 'src');
 

@@ -130,6 +130,20 @@ export const metricsSchema = z.strictObject({
   port: z.int().min(0).max(65535),
 });
 
+/** A view for a control room (Sparkplug B): told, never asked, and nothing that is billed goes this way. */
+const sparkplugSchema = z.strictObject({
+  broker: brokerSchema,
+  group: z
+    .string()
+    .regex(/^[^/+#]+$/, 'a name without "/", "+" and "#"')
+    .default('odecet'),
+  /** The site's id where absent. */
+  node: z
+    .string()
+    .regex(/^[^/+#]+$/, 'a name without "/", "+" and "#"')
+    .optional(),
+});
+
 const relayUplink = z.strictObject({
   kind: z.literal('relay'),
   environment,
@@ -205,6 +219,8 @@ export const siteSchema = z.strictObject({
   storage: storageSchema,
   /** Nowhere when absent. */
   metrics: metricsSchema.optional(),
+  /** Off when absent. */
+  sparkplug: sparkplugSchema.optional(),
   log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') }).prefault({}),
 });
 
@@ -214,5 +230,6 @@ export type PointConfig = Site['points'][number];
 export type OperatorConfig = z.infer<typeof operatorSchema>;
 export type BrokerConfig = z.infer<typeof brokerSchema>;
 export type RelayUplinkConfig = z.infer<typeof relayUplink>;
+export type SparkplugConfig = z.infer<typeof sparkplugSchema>;
 export type HeatConfig = Site['combustionHeat'][number];
 export type ParticipantConfig = z.infer<typeof participantSchema>;
