@@ -7,6 +7,11 @@ export const SOAP = 'http://schemas.xmlsoap.org/soap/envelope/';
 
 const DECLARATION = /^\uFEFF?\s*<\?xml[^>]*\?>\s*/;
 
+/** A document without its declaration and what stands behind it. */
+export function elementOf(document: string): string {
+  return document.replace(DECLARATION, '').trimEnd();
+}
+
 /**
  * A market document, byte for byte as it was made, in a Body.
  * @param document one XML document; its declaration is dropped, the rest is not touched
@@ -14,7 +19,7 @@ const DECLARATION = /^\uFEFF?\s*<\?xml[^>]*\?>\s*/;
  * Throws Error when the document has a document type: it cannot stand inside another document.
  */
 export function bodyOf(document: string, attributes = ''): string {
-  const element = document.replace(DECLARATION, '').trimEnd();
+  const element = elementOf(document);
   if (/<!DOCTYPE/i.test(element)) throw new Error('a document with a document type cannot be wrapped');
   const start = ['soap:Body', `xmlns:soap="${SOAP}"`, attributes].filter(Boolean).join(' ');
   return `<${start}>${element}</soap:Body>`;
