@@ -64,6 +64,7 @@ function documentOf(pack: FormatPack, whole: Captured, intervals: readonly Captu
   expectSaid(whole, 'receiver.scheme', pack.codingScheme.receiver);
   // The day may stand on the document or in each point; every interval sees it.
   const dayOf = dayReader(pack, zone);
+  const instantOf = instantReader();
   const day = dayOf(intervals[0] ?? whole);
   const span = marketDaySpan(pack.commodity, day, zone);
   const corrects = whole.get('correction.id');
@@ -75,7 +76,7 @@ function documentOf(pack: FormatPack, whole: Captured, intervals: readonly Captu
     ...(corrects !== undefined && { corrects }),
     rows: intervals.map((captured) => {
       if (dayOf(captured) !== day) throw new Mismatch(`more than one day: ${day} and another`);
-      return rowOf(pack, captured, span);
+      return rowOf(pack, captured, span, instantOf);
     }),
   };
 }
@@ -108,13 +109,23 @@ function dayOf(pack: FormatPack, { date, from, to }: DaySaid, zone: string): Mar
   return day;
 }
 
-function rowOf(pack: FormatPack, captured: Captured, day: Span): DocumentRow {
+/** Reads each instant of a document once: every point has the same, and where one interval ends the next begins. */
+function instantReader(): (text: string) => UtcMs {
+  const known = new Map<string, UtcMs>();
+  return (text) => {
+    const at = known.get(text) ?? parseUtc(text);
+    known.set(text, at);
+    return at;
+  };
+}
+
+function rowOf(pack: FormatPack, captured: Captured, day: Span, instantOf: (text: string) => UtcMs): DocumentRow {
   const { channel, spec } = channelOf(pack, said(captured, 'channel.role'));
   expectSaid(captured, 'channel.unit', spec.unit);
   const minutes = minutesOf(pack, captured);
-  const start = startOf(pack, captured, day, minutes);
+  const start = startOf(pack, captured, day, minutes, instantOf);
   const end = captured.get('interval.end');
-  if (end !== undefined && parseUtc(end) !== start + minutes * MINUTE_MS)
+  if (end !== undefined && instantOf(end) !== start + minutes * MINUTE_MS)
     throw new Mismatch(`${end} is not ${minutes} min after ${isoUtc(start)}`);
   return {
     point: said(captured, 'point.code'),
@@ -145,11 +156,17 @@ function minutesOf(pack: FormatPack, captured: Captured): number {
   return fitting[0]!;
 }
 
-function startOf(pack: FormatPack, captured: Captured, day: Span, minutes: number): UtcMs {
+function startOf(
+  pack: FormatPack,
+  captured: Captured,
+  day: Span,
+  minutes: number,
+  instantOf: (text: string) => UtcMs,
+): UtcMs {
   const period = said(captured, 'interval.period');
   const length = minutes * MINUTE_MS;
   if (pack.period === 'number' && !/^[1-9]\d{0,2}$/.test(period)) throw new Mismatch(`"${period}" is no period`);
-  const start = pack.period === 'number' ? day.start + (Number(period) - 1) * length : parseUtc(period);
+  const start = pack.period === 'number' ? day.start + (Number(period) - 1) * length : instantOf(period);
   if (start < day.start || start + length > day.end || (start - day.start) % length !== 0)
     throw new Mismatch(`"${period}" is not a place of the day`);
   return start;
