@@ -21,7 +21,7 @@ const SEAL_WORKER = new URL(
   import.meta.url,
 );
 
-/** Of each of a centre's threads: enough for the largest message, and two of them leave room for the rest. */
+/** Of each thread: enough for the largest message, and a centre's two of them leave room for the rest. */
 const SEAL_MEMORY_MB = 64;
 
 /** Everything the way to the operator needs from files, checked before anything starts. */
@@ -85,7 +85,7 @@ export interface OperatorWay {
 export function operatorWay({ operator, credentials, packOf, clock, much }: OperatorParts): OperatorWay {
   const { certificatePem, keyPem } = credentials.tls;
   const http = hostHttp({ trustPem: credentials.trustPem, certificatePem, keyPem }, much?.keptMs);
-  const oneSealer = () => threadSealer(SEAL_WORKER, credentials.seal, much && SEAL_MEMORY_MB);
+  const oneSealer = () => threadSealer(SEAL_WORKER, credentials.seal, SEAL_MEMORY_MB);
   const sealer = much ? sealerPool(Array.from({ length: much.sealThreads }, oneSealer)) : oneSealer();
   const { operatorCertificates } = credentials;
   const { timestampWindowMs, answerWithinMs, url } = operator;

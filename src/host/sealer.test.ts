@@ -48,3 +48,14 @@ test('to close one that never worked is nothing, and a closed one can work again
   expect(await sealer.seal('x', STAMPED)).toBe('x');
   await sealer.close();
 });
+
+test('a thread without work ends, and the next work starts another; one that is asked again and again stays', async () => {
+  const counting =
+    '() => { globalThis.count = (globalThis.count ?? 0) + 1; return { result: String(globalThis.count) }; }';
+  const resting = threadSealer(thread(counting), SEAL, 64, 1);
+  expect(await resting.seal('', STAMPED)).toBe('1');
+  await expect.poll(() => resting.seal('', STAMPED), { interval: 100 }).toBe('1');
+  const busy = threadSealer(thread(counting), SEAL);
+  expect([await busy.seal('', STAMPED), await busy.seal('', STAMPED)]).toEqual(['1', '2']);
+  await Promise.all([resting.close(), busy.close()]);
+});

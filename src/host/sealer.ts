@@ -9,6 +9,12 @@ const WORK_MS_MAX = 120 * SECOND_MS;
 /** XML made to fill the memory ends the thread, not the gateway. Node uses what it is given before it collects. */
 const MEMORY_MB = 192;
 
+/** Of what is made and forgotten at once: enough for a message, and a few turns of collecting more for the largest. */
+const YOUNG_MEMORY_MB = 4;
+
+/** A gateway sends some messages a day: in between the thread's memory, some 20 MB, is worth more than the moment its start takes. */
+const IDLE_MS = 30 * SECOND_MS;
+
 /** What goes to the thread and what comes back. */
 type Work =
   | { readonly what: 'seal'; readonly document: string; readonly stamped: StampedFor }
@@ -23,17 +29,22 @@ interface Thread {
 }
 
 /**
- * Seals in a thread, which starts with the first work. One that dies takes with it what it was doing, which rejects; the next
+ * Seals in a thread, which starts with the first work and ends when there was none for a while. One that dies takes with it what it was doing, which rejects; the next
  * work starts another. It never keeps the program from ending.
  * @param module the program of the thread; calls serveSealer
  * @param memoryMb the most that it may use
+ * @param idleMs without work, after which it ends
  */
-export function threadSealer(module: URL, seal: Seal, memoryMb = MEMORY_MB): Sealer {
+export function threadSealer(module: URL, seal: Seal, memoryMb = MEMORY_MB, idleMs = IDLE_MS): Sealer {
   let thread: Thread | undefined;
-  const ask = (work: Work): Promise<Result> => {
-    thread ??= startThread(module, seal, memoryMb, () => {
-      thread = undefined;
+  const start = (): Thread => {
+    const started = startThread(module, seal, { memoryMb, idleMs }, () => {
+      if (thread === started) thread = undefined;
     });
+    return started;
+  };
+  const ask = (work: Work): Promise<Result> => {
+    thread ??= start();
     return thread.ask(work);
   };
   return {
@@ -57,11 +68,26 @@ interface Waiting {
   readonly timer: NodeJS.Timeout;
 }
 
-function startThread(module: URL, seal: Seal, memoryMb: number, onEnd: () => void): Thread {
+interface ThreadLimits {
+  readonly memoryMb: number;
+  readonly idleMs: number;
+}
+
+/** @param onEnd nothing may be asked of it any more */
+function startThread(module: URL, seal: Seal, { memoryMb, idleMs }: ThreadLimits, onEnd: () => void): Thread {
   const worker = new Worker(module, {
     workerData: seal,
-    resourceLimits: { maxOldGenerationSizeMb: memoryMb },
+    resourceLimits: { maxOldGenerationSizeMb: memoryMb, maxYoungGenerationSizeMb: YOUNG_MEMORY_MB },
   });
+  let idle: NodeJS.Timeout | undefined;
+  const rest = () => {
+    worker.unref();
+    clearTimeout(idle);
+    idle = setTimeout(() => {
+      onEnd();
+      void worker.terminate();
+    }, idleMs).unref();
+  };
   const waiting = new Map<number, Waiting>();
   let asked = 0;
   let why = 'it ended';
@@ -70,7 +96,7 @@ function startThread(module: URL, seal: Seal, memoryMb: number, onEnd: () => voi
     const found = waiting.get(number);
     clearTimeout(found?.timer);
     waiting.delete(number);
-    if (waiting.size === 0) worker.unref();
+    if (waiting.size === 0) rest();
     return found;
   };
   worker.on('message', (told: Told) => {
@@ -82,6 +108,7 @@ function startThread(module: URL, seal: Seal, memoryMb: number, onEnd: () => voi
     why = String(error);
   });
   worker.on('exit', () => {
+    clearTimeout(idle);
     onEnd();
     for (const number of [...waiting.keys()]) take(number)?.reject(brokenOff(why));
   });
@@ -93,6 +120,7 @@ function startThread(module: URL, seal: Seal, memoryMb: number, onEnd: () => voi
           void worker.terminate();
         }, WORK_MS_MAX);
         const number = ++asked;
+        clearTimeout(idle);
         waiting.set(number, { resolve, reject, timer });
         worker.ref();
         worker.postMessage({ ...work, number } satisfies Asked);
