@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { z } from 'zod';
@@ -37,6 +38,9 @@ import { type GatewayStatus, readStatus, writeStatus } from './status.ts';
 const STATUS_LOOK_EVERY_MS = 2 * SECOND_MS;
 const STATUS_WRITE_EVERY_MS = 15 * SECOND_MS;
 
+/** Stages and waits that listen to one signal beside the lines; beyond it Node warns of a leak. */
+const LISTENERS_MOST = 20;
+
 const releaseRequest = z.looseObject({
   days: z.array(z.string()),
   commodity: z.enum(['gas', 'electricity']).optional(),
@@ -53,6 +57,7 @@ export async function runGateway(
   plainLog: Log,
   signal: AbortSignal,
 ): Promise<'stopped' | 'again'> {
+  setMaxListeners(LISTENERS_MOST + loaded.site.lines.length);
   const troubles = rememberTroubles(plainLog, () => clock.now());
   const { log } = troubles;
   const devices = await withMeterKeys(loaded);
