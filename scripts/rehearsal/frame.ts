@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util';
 import pc from 'picocolors';
 import type { SeenSite } from '../../src/app/site-view.ts';
 import { HOUR_MS, type MarketDay, MINUTE_MS, parseUtc, type UtcMs } from '../../src/core/time.ts';
@@ -29,11 +30,17 @@ export function createFrame(screen: NodeJS.WriteStream, sites: readonly DemoSite
   let accepted: ReadonlyMap<string, number> = new Map();
   let isCounting = false;
 
+  /** What takes the last picture away; a line that is longer than the screen is wide stands in several rows. */
+  function erasing(): string {
+    const rowsOf = (line: string) =>
+      Math.max(1, Math.ceil(stripVTControlCharacters(line).length / (screen.columns || 80)));
+    const rows = picture.reduce((sum, line) => sum + rowsOf(line), 0);
+    return rows > 0 ? `\x1b[${rows}A\x1b[J` : '';
+  }
+
   /** Takes the last picture away, writes, and draws it again below. */
   function write(text: string): void {
-    const erase = screen.isTTY && picture.length > 0 ? `\x1b[${picture.length}A\x1b[J` : '';
-    const below = screen.isTTY ? picture.map((line) => `${line}\n`).join('') : '';
-    screen.write(`${erase}${text}${below}`);
+    screen.write(`${erasing()}${text}${textOf(picture)}`);
   }
 
   function draw(now: UtcMs, seen: readonly SeenSite[]): void {
@@ -45,11 +52,8 @@ export function createFrame(screen: NodeJS.WriteStream, sites: readonly DemoSite
     const alerts = seen.flatMap((one) => one.alerts).map(({ id }) => id);
     const foot = alerts.length > 0 ? [`${pc.red('alerts')}  ${alerts.join(', ')}`] : [];
     const next = [pc.dim(clockText(now)), ...lines, ...foot];
-    if (screen.isTTY) {
-      const erase = picture.length > 0 ? `\x1b[${picture.length}A\x1b[J` : '';
-      screen.write(`${erase}${next.map((line) => `${line}\n`).join('')}`);
-      picture = next;
-    } else screen.write(`${next.join('\n')}\n`);
+    screen.write(`${erasing()}${textOf(next)}`);
+    if (screen.isTTY) picture = next;
   }
 
   function count(out: string): void {
@@ -117,6 +121,10 @@ function siteLine(
     `outbox ${status?.outbox?.depth ?? '?'}`,
     `heard ${heard}`,
   ].join('  ');
+}
+
+function textOf(lines: readonly string[]): string {
+  return lines.map((line) => `${line}\n`).join('');
 }
 
 function stateText(state: string): string {

@@ -80,7 +80,10 @@ export function readOptions(argv: readonly string[]): DemoOptions {
     )
     .addHelpText(
       'after',
-      '\nThe days of the switch: 2026-03-28 (gas) and 2026-03-29 (electricity), 2026-10-24 and 2026-10-25.',
+      `
+The days of the switch: 2026-03-28 (gas) and 2026-03-29 (electricity), 2026-10-24 and 2026-10-25.
+A killed gateway is back after some seconds, which at this speed may be hours: on a busy machine use a lower --speed with --kill,
+else a meter that keeps one hour only has overwritten it.`,
     );
   const { uplink, ...options } = program.parse([...argv]).opts<Omit<DemoOptions, 'uplink'> & Partial<DemoOptions>>();
   return { ...options, uplink: uplink ?? (options.once ? 'direct' : 'relay') };

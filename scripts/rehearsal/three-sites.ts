@@ -8,7 +8,7 @@ import { marketDaySpan } from '../../src/core/calendar.ts';
 import { HOUR_MS, MINUTE_MS } from '../../src/core/time.ts';
 import { type Centre, layOutCentre } from './centre.ts';
 import { type CuttableWire, cuttableWire } from './cut.ts';
-import { compareSites, hasBegun, isTrue, type SiteResult, type Taken, tellResult, totalOf } from './finish.ts';
+import { compareSites, isTrue, type SiteResult, type Taken, tellResult, totalOf } from './finish.ts';
 import { type Event, follow, gaveUp, killsOf } from './follow.ts';
 import { createFrame, type Frame } from './frame.ts';
 import { writePark } from './one-site.ts';
@@ -21,6 +21,8 @@ import { watchSites } from './watch-sites.ts';
 const START_AFTER_MS = 12_000;
 /** After the cut, for the site to find the broker again and to be answered. */
 const CATCH_UP_MS = 90 * MINUTE_MS;
+/** Exit status of a program that Ctrl-C ended. */
+const STOPPED = 130;
 /** The site that is cut off. */
 const CUT_OFF = 1;
 
@@ -62,7 +64,6 @@ export async function threeSites(options: DemoOptions, out: string, signal: Abor
       follow({ options, clock, end, expected, out, events, tick }, true, signal),
       gaveUp(Object.values(running)),
     ]);
-    if (signal.aborted) frame.say('Stopped; what follows is how far it came.');
   } finally {
     await watched.stop();
     // Sites take leave of the relay while it is there.
@@ -72,6 +73,10 @@ export async function threeSites(options: DemoOptions, out: string, signal: Abor
     await wire.close();
     await centre.stop();
     frame.close();
+  }
+  if (signal.aborted) {
+    frame.say('Stopped: the day is not over, so nothing is compared.');
+    return STOPPED;
   }
   return finish(out, options, sites, startedAt, frame.say);
 }
@@ -185,7 +190,6 @@ async function finish(
     const folder = join(out, site.name);
     return { site, siteFile: join(folder, 'site.yaml'), truthFile: join(folder, 'truth.csv'), out: folder };
   });
-  if (!hasBegun(taken)) return 1;
   const results = await compareSites(out, taken);
   const total = totalOf(results, options, startedAt);
   const cutHours = ((options.cut.toMinute - options.cut.fromMinute) * MINUTE_MS) / HOUR_MS;
