@@ -94,11 +94,14 @@ describe('archive of records', () => {
     meter.write('holding', 60, encodeTime(shown, 'local-bcd3'));
     const { result, requests } = read(device, meter, NEWEST, NEWEST);
     expect(result.clock).toBe(shown);
+    expect(new Set(result.values.flatMap(({ flags }) => flags))).toEqual(new Set());
     expect(requests).toHaveLength(2);
     meter.write('holding', 60, [0xffff, 0xffff, 0xffff]);
     const unset = read(device, meter, NEWEST, NEWEST).result;
     expect(unset.clock).toBeUndefined();
     expect(unset.unusable).toMatchObject([{ code: 'clock-not-credible' }]);
+    expect(unset.values.map(({ flags }) => flags)).toEqual(unset.values.map(() => ['clock-invalid']));
+    expect(unset.values.length).toBeGreaterThan(0);
   });
 
   test('a gap days ago is found from the newest stamp', () => {

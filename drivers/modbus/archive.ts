@@ -1,5 +1,6 @@
 import type { MeterValue, ReadResult } from '../../src/core/driver.ts';
 import { type Failure, failure } from '../../src/core/failure.ts';
+import type { MeterFlag } from '../../src/core/reading.ts';
 import type { UtcMs } from '../../src/core/time.ts';
 import type { BoundDevice } from '../../src/device/bound.ts';
 import { recordsBySide } from './archive-records.ts';
@@ -58,7 +59,7 @@ export function archiveInquiry(device: BoundDevice, span: ArchiveSpan): Inquiry 
       const shown = readClock(meterClock, answers, clock, span.now);
       const records = refuseDoubtful(dated(answers));
       const kept = records.filter(({ at }) => at !== undefined && at >= span.from && at <= span.to);
-      const outcomes = kept.flatMap((record) => readRecord(source, record, answers));
+      const outcomes = kept.flatMap((record) => readRecord(source, record, answers, shown.stampFlags));
       return {
         values: outcomes.filter((outcome) => 'value' in outcome),
         identity: known.identity,
@@ -96,6 +97,7 @@ function readRecord(
   { held, layout }: RecordSource,
   record: Dated,
   answers: readonly Answer[],
+  flags: readonly MeterFlag[],
 ): (MeterValue | Failure)[] {
   const { stamp, values } = held(record.age, answers);
   return layout.values.map(({ quantity, kind, unit, format }, index) => {
@@ -105,7 +107,7 @@ function readRecord(
       return failure('value-invalid', `archive ${quantity}, record ${record.age}: ${number.why}`);
     }
     const raw = hexText(bytes) + hexText(stamp);
-    return { quantity, kind, value: number.value, unit, storedAt: record.at!, flags: [], raw };
+    return { quantity, kind, value: number.value, unit, storedAt: record.at!, flags, raw };
   });
 }
 

@@ -1,4 +1,5 @@
 import { type Failure, failure } from '../../src/core/failure.ts';
+import type { MeterFlag } from '../../src/core/reading.ts';
 import { isoUtc, type UtcMs } from '../../src/core/time.ts';
 import type { BoundDevice } from '../../src/device/bound.ts';
 import { type PlacedTime, placeTime } from './places.ts';
@@ -19,6 +20,8 @@ export function clockPlace(device: BoundDevice): PlacedTime | undefined {
 
 export interface Shown {
   readonly clock?: UtcMs;
+  /** What the stamps of this dialogue carry: a clock that is named and cannot be read leaves nothing to judge them by. */
+  readonly stampFlags: readonly MeterFlag[];
   readonly unusable: readonly Failure[];
 }
 
@@ -29,9 +32,9 @@ export function readClock(
   setting: ClockSetting,
   now: UtcMs,
 ): Shown {
-  if (!place) return { unusable: [] };
+  if (!place) return { stampFlags: [], unusable: [] };
   const shown = decodeTime(pick({ value: place.range }, answers).value, place, setting, now);
-  if (shown.kind === 'value') return { clock: shown.value, unusable: [] };
+  if (shown.kind === 'value') return { clock: shown.value, stampFlags: [], unusable: [] };
   const detail = `meter clock, ${rangeText(place.range)}: ${shown.why} (now ${isoUtc(now)})`;
-  return { unusable: [failure('clock-not-credible', detail)] };
+  return { stampFlags: ['clock-invalid'], unusable: [failure('clock-not-credible', detail)] };
 }

@@ -127,6 +127,17 @@ describe('current reading', () => {
     expect(result.clock).toBeUndefined();
   });
 
+  test('a clock that is named and cannot be read marks what carries a stamp, and nothing else', () => {
+    const meter = corrector();
+    const flagsOf = (): string[] =>
+      read(modbusDevice(MODEL, { blocks: { live: BASE } }), meter).result.values.map(
+        ({ quantity, flags }) => `${quantity} ${flags.join()}`,
+      );
+    expect(flagsOf()).toEqual(['volume.base ', 'volume.base.total ']);
+    meter.write('holding', BASE, [0xffff, 0xffff, 0xffff]);
+    expect(flagsOf()).toEqual(['volume.base ', 'volume.base.total clock-invalid']);
+  });
+
   test('an index whose stamp stands too far away is used only while the stamp stays', () => {
     const far = { ...MODEL.readings[1]!, stamp: { modbus: { table: 'holding', address: 100, type: 'local-bcd3' } } };
     const device = modbusDevice({ readings: [far] }, { blocks: { live: BASE } });

@@ -46,8 +46,9 @@ export function currentInquiry(device: BoundDevice, now: UtcMs): Inquiry {
     result(answers): ReadResult {
       const shownIdentity = readIdentity(identity, answers);
       const raised = raisedFlags(flags, answers);
-      const outcomes = readings.map((reading) => readOne(reading, answers, clock, now, raised));
       const shown = readClock(meterClock, answers, clock, now);
+      const carried = { all: raised, stamped: [...new Set([...raised, ...shown.stampFlags])] };
+      const outcomes = readings.map((reading) => readOne(reading, answers, clock, now, carried));
       return {
         values: outcomes.flatMap((outcome) => outcome.values),
         identity: shownIdentity.identity,
@@ -70,6 +71,12 @@ function wantedOf({ value, stamp }: PlacedReading): Wanted {
   return { value: value.range, ...(stamp && { stamp: stamp.range }) };
 }
 
+/** The flags of every value, and those of the ones that carry a stamp. */
+interface Carried {
+  readonly all: readonly MeterFlag[];
+  readonly stamped: readonly MeterFlag[];
+}
+
 interface Outcome {
   readonly values: readonly MeterValue[];
   readonly unusable: readonly Failure[];
@@ -80,7 +87,7 @@ function readOne(
   answers: readonly Answer[],
   clock: ClockSetting,
   now: UtcMs,
-  flags: readonly MeterFlag[],
+  flags: Carried,
 ): Outcome {
   const { spec, value: place } = reading;
   const picked = pick(wantedOf(reading), answers);
@@ -91,7 +98,7 @@ function readOne(
 
   const number = decodeNumber(picked.value, place);
   if (number.kind === 'invalid') return refuse('value-invalid', number.why);
-  const base = { quantity: spec.quantity, kind: spec.kind, value: number.value, unit: spec.unit, flags };
+  const base = { quantity: spec.quantity, kind: spec.kind, value: number.value, unit: spec.unit, flags: flags.all };
   if (!reading.stamp || !picked.stamp) return { values: [{ ...base, raw: hexText(picked.value) }], unusable: [] };
 
   if (picked.torn) return refuse('value-invalid', 'its stamp changed while it was read; the next reading will do');
@@ -100,5 +107,5 @@ function readOne(
   const fault = stampFault(stamp.value, now) ?? doubledHourFault(picked.stamp, reading.stamp, clock, now);
   if (fault) return refuse('clock-not-credible', `stamp ${fault}`);
   const raw = hexText(picked.value) + hexText(picked.stamp);
-  return { values: [{ ...base, storedAt: stamp.value, raw }], unusable: [] };
+  return { values: [{ ...base, storedAt: stamp.value, flags: flags.stamped, raw }], unusable: [] };
 }
