@@ -13,20 +13,24 @@ const short = (seed: number, faults: SimOptions['faults'] = FAULT_KINDS): SimOpt
   points: 3,
   faults,
 });
+/** What a run comes to on any machine. Whoever changes it on purpose changes these lines, and says why. */
+const HASHES = { fairSeed1: '6732c3a66aec5732', seed7: 'eef27bde1349437b' };
 const run = (options: SimOptions): Promise<SimReport> => simulate(options, () => 0);
 
 describe('a simulated run', () => {
   it('without faults: every interval is accepted, none is computed without need', { timeout: 120_000 }, async () => {
-    const { intervals, accepted, broken, explained } = await run(short(1, []));
+    const { intervals, accepted, broken, explained, hash } = await run(short(1, []));
     expect(broken).toEqual([]);
     expect(explained).toEqual({});
     expect(intervals).toBeGreaterThan(200);
     expect(accepted).toBe(intervals);
+    expect(hash).toBe(HASHES.fairSeed1);
   });
 
   it('is the same again from the same seed, and another from another', { timeout: 120_000 }, async () => {
     const first = await run(short(7));
     expect(await run(short(7))).toEqual(first);
+    expect(first.hash).toBe(HASHES.seed7);
     expect((await run(short(8))).hash).not.toBe(first.hash);
   });
 

@@ -18,8 +18,6 @@ export const PLANTED: readonly Fault[] = [
     from: "await store.batch([...group.ops, { kind: 'put', key: HEADS_KEY, value: encodeHeads(group.heads) }]);",
     to: "store.batch([...group.ops, { kind: 'put', key: HEADS_KEY, value: encodeHeads(group.heads) }]).catch(() => undefined);",
     faults: 'power-cut',
-    weeks: '1',
-    points: '2',
   },
   {
     name: 'a message id is used again',

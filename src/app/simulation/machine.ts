@@ -15,6 +15,7 @@ import type { World } from '../../sim/world.ts';
 import type { Delivery } from '../../uplink/direct.ts';
 import { createGateway } from '../gateway.ts';
 import { type OpenedMemory, openMemory, openMemoryAgain } from '../memory.ts';
+import { heldToItsWord } from './held-to-its-word.ts';
 import type { ImaginedSite } from './imagined-site.ts';
 import type { RunningMeter } from './meters.ts';
 import type { Trace } from './trace.ts';
@@ -33,6 +34,7 @@ export interface MachineParts {
   readonly deliver: (message: Message, clock: Clock, signal: AbortSignal) => Promise<Delivery>;
   readonly trace: Trace;
   readonly installedAt: UtcMs;
+  readonly onFault: (what: string) => void;
 }
 
 /** A gateway on an imagined machine, from power on to its end. */
@@ -57,7 +59,8 @@ export async function bootMachine(parts: MachineParts, wallAt: UtcMs, first: boo
   const life = world.newLife();
   const clock = simClock(life, wallAt);
   const store = impatient(await disk.open(first), world);
-  const { buffer, ...opened } = await openOrClose(parts, store, clock, first);
+  const { buffer: opened, ...lastRepair } = await openOrClose(parts, store, clock, first);
+  const buffer = heldToItsWord(opened, (key) => disk.holds(key), parts.onFault);
   const lines = new Map(
     site.site.lines.map((line) => {
       const here = meters.filter(({ plan }) => plan.device.line === line.id);
@@ -73,7 +76,7 @@ export async function bootMachine(parts: MachineParts, wallAt: UtcMs, first: boo
   const gateway = createGateway({
     loaded: site,
     buffer,
-    ...opened,
+    ...lastRepair,
     installedAt: parts.installedAt,
     lineOf: ({ id }) => lines.get(id)!,
     deliver: (message, signal) => parts.deliver(message, clock, signal),

@@ -39,6 +39,8 @@ const ZONE = 'Europe/Prague';
 const NOTHING_FOUND = { intervals: 0, accepted: 0, lost: 0, doubled: 0, wrong: 0, unexplained: 0, explained: {} };
 const POINTS = 6;
 const DAY_MS = 24 * HOUR_MS;
+/** A program that breaks its word so often in one run is known well enough, and may take for ever to come to the end. */
+const BROKEN_MAX = 100;
 /** The weather is calm at the start, and at the end so long that everything can be made good. */
 const CALM_START_MS = 2 * HOUR_MS;
 const CALM_END_MS = 34 * HOUR_MS;
@@ -59,7 +61,15 @@ export async function simulate(options: SimOptions, monotonicMs: () => number): 
   const world = createWorld(seed);
   const trueNow = (): UtcMs => start + world.monotonicMs();
   const broken: string[] = [];
-  const onFault = (what: string) => void broken.push(`${new Date(trueNow()).toISOString()} ${what}`);
+  let giveUp: (why: Error) => void = () => undefined;
+  const enough = new Promise<never>((_, reject) => {
+    giveUp = reject;
+  });
+  enough.catch(() => undefined);
+  const onFault = (what: string): void => {
+    broken.push(`${new Date(trueNow()).toISOString()} ${what}`);
+    if (broken.length === BROKEN_MAX) giveUp(new Error(`broken ${BROKEN_MAX} times`));
+  };
   const trace = startTrace(trueNow, onFault);
   const wish = {
     seed,
@@ -124,10 +134,12 @@ export async function simulate(options: SimOptions, monotonicMs: () => number): 
       broken,
     });
   };
-  const findings = await world.run(whole).catch((error: unknown) => {
-    onFault(`the run came to no end: ${error instanceof Error ? error.stack : String(error)}`);
-    return { ...NOTHING_FOUND, broken };
-  });
+  const findings = await world
+    .run(() => Promise.race([whole(), enough]))
+    .catch((error: unknown) => {
+      onFault(`the run came to no end: ${error instanceof Error ? error.stack : String(error)}`);
+      return { ...NOTHING_FOUND, broken };
+    });
   const isBroken = findings.broken.length > 0;
   return {
     seed,

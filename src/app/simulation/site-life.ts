@@ -18,7 +18,6 @@ export interface SiteLifeParts extends Omit<MachineParts, 'disk' | 'vital' | 'fo
   readonly trueNow: () => UtcMs;
   /** Virtual time from the start of the world to the end of a batch on the disk; 0 where no power cut can come. */
   readonly diskLatencyMs: Millis;
-  readonly onFault: (what: string) => void;
 }
 
 /** A stretch of true time in which the gateway was not there. */
