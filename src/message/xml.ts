@@ -65,7 +65,8 @@ function parsed(xml: string): XmlElement {
   parser.on('opentag', ({ prefix, local, uri, attributes, ns }) => {
     if (open.length >= DEPTH_MAX) refuse(`nested deeper than ${DEPTH_MAX}`);
     const parent = open.at(-1);
-    const own = Object.values(attributes).filter((attribute) => attribute.uri !== DECLARATIONS);
+    const own: XmlAttribute[] = [];
+    for (const written in attributes) if (attributes[written]!.uri !== DECLARATIONS) own.push(attributes[written]!);
     const scope = scopeOf(parent, ns);
     const element = { prefix, name: local, namespace: uri, attributes: own, content: [], scope };
     if (parent) parent.content.push(element);
@@ -126,12 +127,17 @@ const REFERENCES: Readonly<Record<string, string>> = {
   '\r': '&#xD;',
 };
 
+const IN_TEXT = /[&<>\r]/;
+const IN_VALUE = /[&<"\t\n\r]/;
+
+// Looking first: there is hardly ever something to replace, and a replacement costs several times as much when there is nothing.
+
 export function escapedText(text: string): string {
-  return text.replace(/[&<>\r]/g, reference);
+  return IN_TEXT.test(text) ? text.replace(/[&<>\r]/g, reference) : text;
 }
 
 export function escapedValue(value: string): string {
-  return value.replace(/[&<"\t\n\r]/g, reference);
+  return IN_VALUE.test(value) ? value.replace(/[&<"\t\n\r]/g, reference) : value;
 }
 
 function reference(character: string): string {

@@ -26,7 +26,7 @@ function elementText(element: XmlElement, written: Bindings, inclusive: readonly
   const missing = missingDeclarations(element, written, inclusive);
   let text = `<${tag}`;
   for (const [declared, uri] of missing) text += declaration(declared, uri);
-  for (const attribute of attributes.toSorted(byNamespaceAndName)) text += attributeText(attribute);
+  for (const attribute of inOrder(attributes)) text += attributeText(attribute);
   text += '>';
   const inside = missing.length === 0 ? written : new Map([...written, ...missing]);
   for (const node of content)
@@ -44,6 +44,9 @@ function missingDeclarations(
   written: Bindings,
   inclusive: readonly string[],
 ): readonly Declaration[] {
+  // Of most elements the first look says it all, and a message has many elements.
+  if (inclusive.length === 0 && (written.get(prefix) ?? '') === namespace && !attributes.some(isPrefixed))
+    return NOTHING_MISSING;
   const isMissing = (used: string, uri: string): boolean => used !== XML_PREFIX && (written.get(used) ?? '') !== uri;
   const used: Declaration[] = isMissing(prefix, namespace) ? [[prefix, namespace]] : [];
   for (const { prefix: own, uri } of attributes) if (own !== '' && isMissing(own, uri)) used.push([own, uri]);
@@ -55,12 +58,22 @@ function missingDeclarations(
   return [...new Map(used)].sort(([a], [b]) => byCodePoint(a, b));
 }
 
+function isPrefixed({ prefix }: XmlAttribute): boolean {
+  return prefix !== '';
+}
+
 function declaration(prefix: string, uri: string): string {
   return ` xmlns${prefix === '' ? '' : `:${prefix}`}="${escapedValue(uri)}"`;
 }
 
 function attributeText({ prefix, local, value }: XmlAttribute): string {
   return ` ${prefix === '' ? local : `${prefix}:${local}`}="${escapedValue(value)}"`;
+}
+
+/** What comes signed mostly is in order already. */
+function inOrder(attributes: readonly XmlAttribute[]): readonly XmlAttribute[] {
+  const isOrdered = attributes.every((each, n) => n === 0 || byNamespaceAndName(attributes[n - 1]!, each) <= 0);
+  return isOrdered ? attributes : attributes.toSorted(byNamespaceAndName);
 }
 
 /** Canonical XML 1.0, 2.2: by namespace, those without any first, then by local name. */
