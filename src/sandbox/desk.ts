@@ -3,7 +3,7 @@ import { marketDayOf } from '../core/calendar.ts';
 import type { MessageId } from '../core/message.ts';
 import { isoUtc, type MarketDay, parseUtc } from '../core/time.ts';
 import type { Clock } from '../machine/clock.ts';
-import { readDocumentElement } from '../message/read.ts';
+import { type DocumentRow, readDocumentElement } from '../message/read.ts';
 import { attributeOf, elements, type XmlElement } from '../message/xml.ts';
 import { canonical } from '../uplink/canonical.ts';
 import type { SandboxConfig } from './config.ts';
@@ -89,8 +89,7 @@ export function openDesk(
     const holder: Market['holder'] = ({ point, channel }, day) => holders.get(holderKey(point, channel, day))?.at(-1);
     const problems = problemsOf(read.document, commodity, { zone, pointOf: (code) => pointsByCode.get(code), holder });
     if (problems.length > 0) return rejected(...problems);
-    const kept = rows.map((row) => ({ ...row, start: isoUtc(row.start) }));
-    return { ...base, problems, rows: kept, ...(corrects !== undefined && { corrects }) };
+    return { ...base, problems, rows: entryRows(rows), ...(corrects !== undefined && { corrects }) };
   }
 
   return {
@@ -118,6 +117,12 @@ export function openDesk(
       return answered;
     },
   };
+}
+
+/** Every point has the same intervals, so each start is written out once. */
+function entryRows(rows: readonly DocumentRow[]): EntryRow[] {
+  const texts = new Map([...new Set(rows.map(({ start }) => start))].map((start) => [start, isoUtc(start)]));
+  return rows.map((row) => ({ ...row, start: texts.get(row.start)! }));
 }
 
 function usedBefore(earlier: Answered): Answered {

@@ -76,8 +76,8 @@ function profileProblems(
     const what = `${rows.length} intervalů, den ${document.day} jich má ${places.length}`;
     problems.push({ code: 'SANDBOX-COUNT', text: `Odběrné místo ${point}, ${channel}: ${what}` });
   }
-  const doubled = rows.map((row) => market.holder(row, document.day)).find((id) => id && id !== document.corrects);
-  if (doubled !== undefined) {
+  const doubled = market.holder(rows[0], document.day);
+  if (doubled !== undefined && doubled !== document.corrects) {
     const what = `hodnoty dne ${document.day} již obsahuje zpráva č. ${doubled}`;
     problems.push({ code: 'SANDBOX-DOUBLE', text: `Odběrné místo ${point}, ${channel}: ${what}` });
   }
