@@ -182,10 +182,20 @@ describe.skipIf(!hasMosquitto)('commands to a site', () => {
     expect(await siteFile()).toBe(before);
   });
 
-  test('a site file that changes the way to the centre is refused', async () => {
-    const text = changed((site) => ({ ...site, uplink: { ...site.uplink, environment: 'production' } }));
+  test('a site file that changes the way to the centre, or opens another to look in, is refused', async () => {
+    // The "password" would be the site's own key, told to whoever has that broker.
+    const broker = { url: 'mqtt://broker.example:1883', mqtt: '5' as const, passwordFile: 'site.key' };
+    const text = changed((site) => ({
+      ...site,
+      uplink: { ...site.uplink, environment: 'production' },
+      metrics: { host: '0.0.0.0', port: 9464 },
+      sparkplug: { group: 'any', broker },
+    }));
     const { status, stderr } = await command(SITE, 'site-file', await newSiteFile('way.yaml', text));
-    expect({ status, says: stderr.includes('it changes uplink') }).toEqual({ status: 40, says: true });
+    expect({ status, says: stderr.includes('it changes uplink, metrics, sparkplug,') }).toEqual({
+      status: 40,
+      says: true,
+    });
   });
 
   test(

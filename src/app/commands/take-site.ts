@@ -24,7 +24,7 @@ export interface TakeSiteParts {
 /**
  * What a site file that comes by a command cannot change: who the site is, where its memory lies, and the way on which the
  * command came with its keys and rights. So no command can cut the branch it sits on, widen what is allowed, or send a secret of
- * the machine to another broker. A file with combustion heat is quoted where it is wrong, so it may not be just any file.
+ * the machine to another broker, also not by the views from outside. A file with combustion heat is quoted where it is wrong, so it may not be just any file.
  */
 const FIXED = [
   'site',
@@ -33,6 +33,8 @@ const FIXED = [
   'uplink',
   'storage',
   'combustionHeatFile',
+  'metrics',
+  'sparkplug',
 ] as const satisfies readonly (keyof Site)[];
 
 export function trialOf({ folder, file }: Pick<LoadedSite, 'folder' | 'file'>): SiteTrial {
