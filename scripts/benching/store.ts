@@ -11,6 +11,8 @@ const option = (name: string): string | undefined => {
 };
 const days = Number(option('days') ?? 30);
 const part = option('part');
+// The day that is read back is one that is over.
+if (part !== 'backlog' && days < 2) throw new RangeError('--days: at least 2');
 const month = part === 'backlog' ? [] : monthFigures(days, Number(option('minutes') ?? 10));
 const backlog = part === 'month' ? [] : backlogFigures(days);
 await report([...month, ...backlog], argv);

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { askGateway } from '../app/control.ts';
+import type { StorageStatus } from '../app/maintenance.ts';
 import { loadSite } from '../app/site-files.ts';
 import { stateFolder } from '../app/state.ts';
 import { type GatewayStatus, STATUS_FILE } from '../app/status.ts';
@@ -8,6 +9,8 @@ import { isoUtc } from '../core/time.ts';
 import { hostFolder } from '../host/folder.ts';
 import { answerText, type BrokerOptions, isBrokerOptions, showSites } from './site-table.ts';
 import { printTable } from './table.ts';
+
+const MB = 1_000_000;
 
 type StatusOptions = { readonly config?: string; readonly json?: true } & Partial<BrokerOptions>;
 
@@ -35,6 +38,7 @@ export function statusCommand(): Command {
       process.stdout.write(
         `${status.site} at ${status.at}: ${status.waiting.length} messages wait, ${status.roundsWaiting} rounds not yet kept\n`,
       );
+      process.stdout.write(`${storageText(status.storage)}\n`);
       process.stdout.write(`last answer: ${status.lastAnswer ? answerText(status.lastAnswer) : 'none yet'}\n`);
       printTable(status.lines.map(lineRow));
       printTable(
@@ -54,6 +58,25 @@ export function statusCommand(): Command {
         ),
       );
     });
+}
+
+/** How full the store is, and what the flash is asked to bear. */
+export function storageText({
+  bytes,
+  maxBytes,
+  percent,
+  writtenToday,
+  writtenYesterday,
+  damaged,
+  lastRepair,
+}: StorageStatus): string {
+  const mb = (count: number) => `${(count / MB).toFixed(1)} MB`;
+  return [
+    `storage: ${mb(bytes)} of ${mb(maxBytes)}, ${percent} %`,
+    `written today ${mb(writtenToday)}${writtenYesterday === undefined ? '' : `, yesterday ${mb(writtenYesterday)}`}`,
+    ...(damaged > 0 ? [`${damaged} damaged records since the start`] : []),
+    ...(lastRepair === undefined ? [] : [`repaired at the start, see ${lastRepair}`]),
+  ].join('; ');
 }
 
 /** From the gateway that runs, else what the last one wrote. */
