@@ -6,13 +6,17 @@ import type { RehearsalPlan } from '../kit/rehearsal.ts';
 const DAYS = 20;
 const KILLS_IN_DAY = 10;
 const SEED = Number(process.env.ODECET_SEED ?? Date.now() % 1_000_000);
-const PLAN: RehearsalPlan = { day: '2026-03-11', scale: 3_000, meters: ['corrector-boilers', 'meter-hall-1'] };
+/**
+ * Slower than the other rehearsals: at 3,000 times real time a start that takes four seconds on a busy machine is three hours, kills in
+ * a row outran the twelve hours that the electricity meter keeps, and seven of twenty days ended without them.
+ */
+const PLAN: RehearsalPlan = { day: '2026-03-11', scale: 1_000, meters: ['corrector-boilers', 'meter-hall-1'] };
 
 let kills = 0;
 for (let day = 0; day < DAYS; day++)
   test(`day ${day + 1} of ${DAYS}: nothing lost, nothing doubled, no failed start (ODECET_SEED=${SEED})`, async () => {
     kills += await killedDay(PLAN, KILLS_IN_DAY, SEED + day);
-  }, 240_000);
+  }, 300_000);
 
 test('the gateway was killed at least two hundred times', () => {
   expect(kills).toBeGreaterThanOrEqual(DAYS * KILLS_IN_DAY);
