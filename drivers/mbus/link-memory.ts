@@ -32,24 +32,46 @@ const METERS_MAX = 4_096;
 export class LinkMemory {
   readonly #links = new WeakMap<BoundDevice, KnownLink>();
   readonly #distrusted = new WeakSet<BoundDevice>();
-  /** Id -> who heard it last. */
-  readonly #heardBy = new Map<string, BoundDevice>();
+  /** Asked for data in a dialogue that did not end well: the meter's last answer may be one that was never heard. */
+  readonly #unended = new WeakSet<BoundDevice>();
+  /** Id -> who heard it last, and what. */
+  readonly #heard = new Map<string, { readonly by: BoundDevice; readonly accessNumber: number | undefined }>();
 
   /** The link as it is known, for the one session that asks. */
   take(device: BoundDevice, request: ReadRequest): KnownLink | undefined {
     const link = this.#links.get(device);
     this.#links.delete(device);
     if (!link || request.want !== 'current' || !request.unbroken) return undefined;
-    if (this.#heardBy.get(link.id) !== device) return undefined;
+    if (this.#heard.get(link.id)?.by !== device) return undefined;
     const ageMs = request.now - link.at;
     return ageMs >= 0 && ageMs <= TRUST_MS_MAX ? link : undefined;
   }
 
   /** To be told of every answer, whatever becomes of it. */
-  heard(device: BoundDevice, { id }: MbusHeader): void {
+  heard(device: BoundDevice, { id, accessNumber }: MbusHeader): void {
     if (id === undefined) return;
-    if (this.#heardBy.size >= METERS_MAX) this.#heardBy.clear();
-    this.#heardBy.set(id, device);
+    if (this.#heard.size >= METERS_MAX) this.#heard.clear();
+    this.#heard.set(id, { by: device, accessNumber });
+  }
+
+  /** Whether the answer has the access number of the meter's last one: it is that one again, or the meter does not count. */
+  isLastHeard({ id, accessNumber }: MbusHeader): boolean {
+    return id !== undefined && accessNumber !== undefined && this.#heard.get(id)?.accessNumber === accessNumber;
+  }
+
+  /** To be told of every REQ_UD2. */
+  asked(device: BoundDevice): void {
+    this.#unended.add(device);
+  }
+
+  /** To be told of every dialogue that ended well. */
+  ended(device: BoundDevice): void {
+    this.#unended.delete(device);
+  }
+
+  /** Whether a selection alone is not relied on to clear the meter's frame count bit. */
+  isUnsure(device: BoundDevice): boolean {
+    return this.#unended.has(device) || this.#distrusted.has(device);
   }
 
   /** After a good dialogue of one telegram. @param frameCountBit of the REQ_UD2 that was answered */

@@ -3,6 +3,7 @@ import { decimalText } from '../../src/core/decimal.ts';
 import type { Step } from '../../src/core/driver.ts';
 import { type BusMeter, mbusBus, oneAfterTheOther } from '../../src/sim/meter/mbus-bus.ts';
 import { integer, record } from '../../src/sim/meter/mbus-encode.ts';
+import type { SimulatedMeter } from '../../src/sim/meter/mbus-meter.ts';
 import { converse } from './bus.testkit.ts';
 import { hex } from './hex.ts';
 import { mbusDriver } from './index.ts';
@@ -32,11 +33,10 @@ function outcome(end: Step): string {
 }
 
 describe('a meter by its secondary address', () => {
-  it('is deselected, selected, and asked at 253 with the frame count bit changing', () => {
+  it('is selected, and asked at 253 with the frame count bit changing', () => {
     const bus = mbusBus([meter('12082058', 5, { manufacturer: 'AMT', version: 0x40 })]);
     const { requests, end } = converse(session('12082058', [VOLUME, PRESSURE]), bus);
     expect(requests.map((bytes) => hex(bytes))).toEqual([
-      '1040fd3d16',
       '680b0b6873fd5258200812ffffffff5016',
       '107bfd7816',
       '105bfd5816',
@@ -51,6 +51,59 @@ describe('a meter by its secondary address', () => {
       for (const n of [1, 2, 3]) {
         expect(outcome(converse(session(`1111111${n}`), bus).end), `round ${round}`).toBe(`0.00${n}`);
       }
+  });
+
+  describe('is deselected too, which it need not answer, and selected again', () => {
+    const SELECT = '680b0b6873fd5211111111ffffffff0216';
+    const CLEAN = [SELECT, '107bfd7816'];
+    const RESET = [SELECT, '1040fd3d16', ...CLEAN];
+    const one = (model = {}) => boundDevice([VOLUME], { config: { address: 253, secondary: '11111111' }, model });
+    const read = (device: ReturnType<typeof one>, bus: SimulatedMeter) => {
+      const { requests, end } = converse(mbusDriver.session(device, CURRENT), bus);
+      return { sent: requests.map((bytes) => hex(bytes)), told: outcome(end) };
+    };
+
+    it('where its device file says so', () => {
+      const bus = mbusBus([meter('11111111', 1)]);
+      const device = one({ mbus: { deselect: true } });
+      expect(read(device, bus)).toEqual({ sent: RESET, told: '0.001' });
+      const silentThere: SimulatedMeter = (request, now) => (request[1] === 0x40 ? undefined : bus(request, now));
+      expect(read(device, silentThere)).toEqual({ sent: RESET, told: '0.001' });
+      const session = mbusDriver.session(device, CURRENT);
+      expect(session.start()).not.toHaveProperty('isOptional');
+      expect(session.received(unhex('e5'))).toMatchObject({ isOptional: true, replyWithinMs: 500 });
+      expect(session.silent()).not.toHaveProperty('isOptional');
+    });
+
+    it('after a dialogue whose answer was lost, since the meter may have it still; not after one of a dead meter', () => {
+      const bus = mbusBus([meter('11111111', 1)]);
+      const device = one();
+      expect(read(device, bus)).toEqual({ sent: CLEAN, told: '0.001' });
+      expect(read(device, () => undefined).told).toBe('no-answer');
+      expect(read(device, bus).sent).toEqual(CLEAN);
+      const lost: SimulatedMeter = (request, now) => (request[1] === 0x7b ? undefined : bus(request, now));
+      expect(read(device, lost)).toEqual({ sent: CLEAN, told: 'no-answer' });
+      expect(read(device, bus)).toEqual({ sent: RESET, told: '0.001' });
+      expect(read(device, bus).sent).toEqual(CLEAN);
+    });
+
+    it('from the first time on that a selection did not clear its bit: the last telegram is not taken again', () => {
+      let litres = 0;
+      const counting = meter('11111111', 0, {
+        telegrams: () => [record({ vif: [0x13], data: integer(++litres, 4) })],
+      });
+      const bus = mbusBus([counting]);
+      let isSelected = false;
+      const stubborn: SimulatedMeter = (request, now) => {
+        if (request[0] === 0x68 && isSelected) return unhex('e5');
+        isSelected = request[1] !== 0x40;
+        return bus(request, now);
+      };
+      const device = one();
+      expect(read(device, stubborn)).toEqual({ sent: CLEAN, told: '0.001' });
+      expect(read(device, stubborn)).toEqual({ sent: [...CLEAN, ...RESET.slice(1)], told: '0.002' });
+      expect(read(device, stubborn)).toEqual({ sent: RESET, told: '0.003' });
+    });
   });
 
   it('gives its first telegram again after a dialogue that was broken off', () => {

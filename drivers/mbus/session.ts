@@ -21,13 +21,13 @@ import { decodeFrame, type MbusTelegram } from './telegram.ts';
 
 /** A meter that says "more" for ever would hold the line. */
 const TELEGRAMS_MAX = 64;
-/** Nobody need answer a deselection, so silence must not cost a whole reply time. By the standard 330 bit times and 50 ms are enough. */
+/** Some meters do not answer a deselection, so silence must not cost a whole reply time. By the standard 330 bit times and 50 ms are enough. */
 const DESELECT_WITHIN_MS_MAX = 500;
 
-type Stage = 'deselect' | 'select' | 'reset' | 'data';
+type Stage = 'select' | 'deselect' | 'reset' | 'data';
 const ASKED: Record<Stage, string> = {
-  deselect: 'SND_NKE to 253',
   select: 'its selection',
+  deselect: 'SND_NKE to 253',
   reset: 'SND_NKE',
   data: 'REQ_UD2',
 };
@@ -38,8 +38,9 @@ const ASKED: Record<Stage, string> = {
  * so that the meter begins with its first telegram again. Where the link is known from the dialogue before, SND_NKE is left
  * out; an answer that does not show to be the next one is thrown away, and SND_NKE and all the rest follow.
  *
- * By secondary address the link reset to 253 comes first, which deselects the meter of the dialogue before and makes it forget
- * its frame count bit (EN 13757-3:2018, clause 11); then the selection; then REQ_UD2 to 253.
+ * By secondary address the selection comes first, which deselects every other meter and makes this one forget its frame count bit
+ * (EN 13757-3:2018, clause 11); then REQ_UD2 to 253. Where a selection is not relied on for that, SND_NKE to 253 follows it, to
+ * which the meter answers because it is selected, and then the selection again.
  */
 export class MbusSession implements Session {
   readonly #device: BoundDevice;
@@ -52,6 +53,7 @@ export class MbusSession implements Session {
   #last: KnownLink | undefined;
   readonly #reply = new Reply();
   #stage: Stage = 'reset';
+  #deselection: 'none' | 'due' | 'done';
   #frameCountBit = true;
   #header: MbusHeader = {};
   #records: readonly MbusRecord[] = [];
@@ -71,13 +73,17 @@ export class MbusSession implements Session {
     this.#request = request;
     this.#links = links;
     this.#wanted = wantedOf(device, request);
+    this.#deselection = device.model.mbus.deselect ? 'due' : 'none';
     this.#replyWithinMs = replyTimeoutMs ?? device.model.replyTimeoutMs;
   }
 
   start(): Step {
     // Asked for even where it is of no use: whatever comes of this dialogue, what was known before it is so no longer.
     const last = this.#links.take(this.#device, this.#request);
-    if (this.#secondary) return this.#ask('deselect', sndNke(this.#address));
+    if (this.#secondary) {
+      if (this.#links.isUnsure(this.#device)) this.#deselection = 'due';
+      return this.#select(this.#secondary);
+    }
     if (!last) return this.#ask('reset', sndNke(this.#address));
     this.#last = last;
     this.#frameCountBit = last.frameCountBit;
@@ -93,7 +99,6 @@ export class MbusSession implements Session {
   }
 
   silent(): Step {
-    // Only a meter that was selected answers; none is when the dialogue before failed.
     if (this.#stage === 'deselect' && this.#secondary && this.#reply.isEmpty) return this.#select(this.#secondary);
     const who = this.#secondary ? `meter ${secondaryText(this.#secondary)}` : `address ${this.#address}`;
     return this.#missed(this.#reply.silence(`${who} did not answer ${ASKED[this.#stage]}`, this.#replyWithinMs));
@@ -111,7 +116,13 @@ export class MbusSession implements Session {
       );
     }
     if (this.#stage === 'deselect' && this.#secondary) return this.#select(this.#secondary);
+    if (this.#deselection === 'due') return this.#deselect();
     return this.#askForData();
+  }
+
+  #deselect(): Step {
+    this.#deselection = 'done';
+    return this.#ask('deselect', sndNke(this.#address));
   }
 
   #select(address: SecondaryAddress): Step {
@@ -126,7 +137,10 @@ export class MbusSession implements Session {
     const decoded = decodeFrame(frame, this.#device.decrypt);
     if (!decoded.ok) return this.#missed(decoded.failure);
     const { telegram } = decoded;
+    const isToBeNew = this.#secondary && this.#deselection === 'none' && this.#seen.length === 0;
+    const isRepeated = isToBeNew && this.#links.isLastHeard(telegram.header);
     this.#links.heard(this.#device, telegram.header);
+    if (isRepeated) return this.#askAnew();
     if (this.#last && !isNext(telegram.header, this.#last)) return this.#askAnew();
     this.#last = undefined;
     const refused = this.#add(telegram);
@@ -142,7 +156,9 @@ export class MbusSession implements Session {
 
   #result(): Step {
     const result = resultOf(this.#device, this.#request, this.#wanted, this.#header, this.#records);
-    return 'code' in result ? this.#missed(result) : { kind: 'read', result };
+    if ('code' in result) return this.#missed(result);
+    this.#links.ended(this.#device);
+    return { kind: 'read', result };
   }
 
   /** Perhaps the last telegram again, or somebody else has asked: the meter is made to begin anew, and not relied on again. */
@@ -150,10 +166,11 @@ export class MbusSession implements Session {
     this.#links.distrust(this.#device);
     this.#last = undefined;
     this.#frameCountBit = true;
-    return this.#ask('reset', sndNke(this.#address));
+    return this.#secondary ? this.#deselect() : this.#ask('reset', sndNke(this.#address));
   }
 
   #askForData(): Step {
+    this.#links.asked(this.#device);
     return this.#ask('data', reqUd2(this.#address, this.#frameCountBit));
   }
 
@@ -201,9 +218,9 @@ export class MbusSession implements Session {
 
   #ask(stage: Stage, bytes: Uint8Array): Step {
     this.#stage = stage;
-    const withinMs = this.#replyWithinMs;
-    const replyWithinMs = stage === 'deselect' ? Math.min(withinMs, DESELECT_WITHIN_MS_MAX) : withinMs;
-    return { kind: 'send', bytes, replyWithinMs };
+    const replyWithinMs = this.#replyWithinMs;
+    if (stage !== 'deselect') return { kind: 'send', bytes, replyWithinMs };
+    return { kind: 'send', bytes, replyWithinMs: Math.min(replyWithinMs, DESELECT_WITHIN_MS_MAX), isOptional: true };
   }
 
   #fail(code: FailureCode, detail: string): Step {

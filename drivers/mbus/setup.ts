@@ -124,6 +124,10 @@ class SetupSession implements Session {
     const stage = this.#stages[this.#at];
     if (!stage) return { kind: 'read', result: { values: [], identity: {}, unusable: [] } };
     if (stage.kind === 'line') return { kind: 'line', setting: stage.setting, thenMs: BAUD_CHANGE_MS };
-    return { kind: 'send', bytes: stage.bytes, replyWithinMs: this.#target.replyWithinMs };
+    const isOptional = stage.onSilence === 'go-on';
+    return {
+      ...{ kind: 'send', bytes: stage.bytes, replyWithinMs: this.#target.replyWithinMs },
+      ...(isOptional && { isOptional }),
+    };
   }
 }

@@ -1,6 +1,6 @@
 /**
  * What a record is of: the value information tables of EN 13757-3:2018, 6.4 (primary table 10, FD table 12, FB table 14).
- * `quantity` is our word; where the device file's list (MBUS_VALUES) has one, it is that.
+ * `quantity` is our word; where the device file's list (src/device/mbus-model.ts) has one, it is that.
  */
 export interface Meaning {
   readonly quantity: string;

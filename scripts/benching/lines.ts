@@ -1,5 +1,5 @@
 import { report } from './figure.ts';
-import { polledEachSecond, polledFlatOut } from './lines/fairness.ts';
+import { alwaysBySecondary, polledBySecondary, polledEachSecond, polledFlatOut } from './lines/fairness.ts';
 import { mbusCycle, modbusCycle } from './lines/paced.ts';
 import { boundaryReads } from './lines/parallel.ts';
 import { decoding, exchange } from './lines/work.ts';
@@ -13,6 +13,9 @@ await report(
     () => polledEachSecond(3, 0.9),
     () => polledFlatOut(1, 0.95),
     () => polledFlatOut(3, 0.9),
+    () => alwaysBySecondary(0.95),
+    () => polledBySecondary(1, 0.95),
+    () => polledBySecondary(3, 0.9),
     decoding,
     exchange,
     boundaryReads,

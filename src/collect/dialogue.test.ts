@@ -103,6 +103,17 @@ describe('an answer that comes late', () => {
     });
   });
 
+  test('silence where nobody need answer is no time-out', async () => {
+    await onBench(async ({ line, play, clock }) => {
+      for (const _ of [1, 2]) line.faultNext({ kind: 'silence' });
+      const optional: Step = { ...ASK, isOptional: true };
+      const end = await play(script(optional, optional, ASK, READ));
+      expect(end).toMatchObject({ ok: true });
+      expect(clock.monotonicMs()).toBe(200 + 200 + REPLY_MS);
+      expect(line.isOpen).toBe(true);
+    });
+  });
+
   test('the failure says that the answer came, only too late', async () => {
     await onBench(async ({ line, ask }) => {
       line.faultNext({ kind: 'late', byMs: 230 });

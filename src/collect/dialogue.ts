@@ -140,7 +140,7 @@ async function request(talk: Talk, session: Session, asked: Extract<Step, { kind
   talk.timedOut = false;
   await talk.line.write(asked.bytes, talk.signal);
   talk.isAsked = true;
-  return answer(talk, session, asked.replyWithinMs);
+  return answer(talk, session, asked.replyWithinMs, asked.isOptional);
 }
 
 /** Within a dialogue, bytes after an answer mean that it is not known which of them was the answer: nothing is believed. */
@@ -157,7 +157,7 @@ async function beforeNextRequest(talk: Talk, pauseMs: Millis): Promise<End | und
   return missed(failure('frame-trailing', `${stray} more bytes came after an answer that was complete`));
 }
 
-async function answer(talk: Talk, session: Session, withinMs: Millis): Promise<Step> {
+async function answer(talk: Talk, session: Session, withinMs: Millis, isOptional = false): Promise<Step> {
   const waitMs = Math.min(withinMs, leftMs(talk));
   const bytes = await talk.line.read(Math.max(0, waitMs), talk.signal);
   if (bytes.length > 0) {
@@ -165,7 +165,7 @@ async function answer(talk: Talk, session: Session, withinMs: Millis): Promise<S
     return session.received(bytes);
   }
   if (waitMs < withinMs) return tooLong(talk);
-  talk.timedOut = true;
+  talk.timedOut = !isOptional;
   return session.silent();
 }
 

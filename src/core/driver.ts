@@ -18,14 +18,20 @@ export interface LineSetting {
 
 /**
  * send  put these bytes on the line, then expect an answer that begins within replyWithinMs. restMs: let the device rest so long
- *       before, where that is more than its device file's pause
+ *       before, where that is more than its device file's pause. isOptional: nobody need answer, so silence is no time-out
  * wait  the answer is not complete; more bytes must come within atMostMs. Also the answer to bytes that were left over.
  * line  change the line's setting, wait thenMs, and call start() of the next stage by received(empty)
  * read  the dialogue is over and succeeded
  * missed the dialogue is over and failed; nothing of it may be stored
  */
 export type Step =
-  | { readonly kind: 'send'; readonly bytes: Uint8Array; readonly replyWithinMs: Millis; readonly restMs?: Millis }
+  | {
+      readonly kind: 'send';
+      readonly bytes: Uint8Array;
+      readonly replyWithinMs: Millis;
+      readonly restMs?: Millis;
+      readonly isOptional?: true;
+    }
   | { readonly kind: 'wait'; readonly atMostMs: Millis }
   | { readonly kind: 'line'; readonly setting: LineSetting; readonly thenMs: Millis }
   | { readonly kind: 'read'; readonly result: ReadResult }

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { QUANTITIES, type Quantity, UNITS, type Unit } from '../core/quantity.ts';
 import type { MeterFlag } from '../core/reading.ts';
 import { detectSchema } from './detect.ts';
+import { mbusPlace, mbusWays } from './mbus-model.ts';
 
 /**
  * A device file: one model of meter or corrector, as data. This schema is the only description of the format; the JSON Schema
@@ -14,38 +15,6 @@ export const decimalText = z.string().regex(/^-?\d+(\.\d+)?$/, 'a decimal number
 
 const quantity = z.enum(Object.keys(QUANTITIES) as [Quantity, ...Quantity[]]);
 const unit = z.enum(Object.keys(UNITS) as [Unit, ...Unit[]]);
-
-/** What an M-Bus record is of, by the meaning of its VIF whatever its scale. */
-export const MBUS_VALUES = [
-  'energy',
-  'volume',
-  'mass',
-  'power',
-  'volume-flow',
-  'pressure',
-  'temperature',
-  'flow-temperature',
-  'time-point',
-  'date',
-  'voltage',
-  'current',
-  'reactive-energy',
-  'dimensionless',
-] as const;
-
-/** Where a value stands in an M-Bus answer. */
-export const mbusPlace = z.strictObject({
-  value: z.enum(MBUS_VALUES),
-  function: z.enum(['instantaneous', 'maximum', 'minimum', 'error']).default('instantaneous'),
-  /** Storage number: 0 now, 1 usually the last full period. */
-  storage: z.int().min(0).default(0),
-  /** Where the meter keeps a history under consecutive storage numbers: the last of them. */
-  storageTo: z.int().min(0).optional(),
-  tariff: z.int().min(0).default(0),
-  subunit: z.int().min(0).default(0),
-  /** Orthogonal VIFEs that the record must carry, two hex digits each; none means none. */
-  vife: z.array(z.string().regex(/^[0-9a-f]{2}$/, 'two lower-case hex digits in quotes')).default([]),
-});
 
 export const MODBUS_NUMBERS = [
   'u16',
@@ -274,6 +243,7 @@ export const deviceModelSchema = z.strictObject({
       quirks: z.array(z.enum(['one-value-per-request'])).default([]),
     })
     .prefault({}),
+  mbus: mbusWays.prefault({}),
   /** Blocks whose place the maker leaves to the site, with what they hold. */
   blocks: z.record(z.string(), z.string()).default({}),
   readings: z.array(reading).min(1),

@@ -28,6 +28,12 @@ export function mbusDevice(address: number): BoundDevice {
   return bound(address, 'mbus', { protocol: 'mbus', readings: [{ ...ENERGY, mbus: { value: 'energy' } }] });
 }
 
+/** The same meter, asked by its number. */
+export function mbusDeviceBySecondary(address: number): BoundDevice {
+  const device = mbusDevice(address);
+  return { ...device, config: { ...device.config, address: 253, secondary: identityOf(address).id } };
+}
+
 /** Ten values in 20 registers, read by one request. */
 export function modbusDevice(address: number): BoundDevice {
   const quantities = ['energy.active.import', 'energy.active.export'] as const;
@@ -66,11 +72,12 @@ export function telegram(address: number, records: number): Uint8Array {
   return responseFrame(address, 0x72, [...identityBytes(identityOf(address)), 1, 0, 0, 0, ...dataOf(records)]);
 }
 
-export function mbusMeter(address: number, records: number): SimMeter {
+/** @param afterMs from a request to its answer */
+export function mbusMeter(address: number, records: number, afterMs = 0): SimMeter {
   const bus = mbusBus([{ ...identityOf(address), primary: address, telegrams: () => [dataOf(records)] }]);
   return (request) => {
     const reply = bus(request, 0);
-    return reply ? [{ reply, afterMs: 0 }] : [];
+    return reply ? [{ reply, afterMs }] : [];
   };
 }
 
