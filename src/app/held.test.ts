@@ -55,3 +55,11 @@ it('one commodity of a day can be released without the other', async () => {
   expect(days.hold(message('2026-06-01'))).toBeUndefined();
   expect(days.hold(message('2026-06-01', 'electricity'))).toMatchObject({ code: 'day-held' });
 });
+
+it('a release that cannot be written down releases nothing', async () => {
+  const folder = memoryFolder();
+  await holdDays(folder, RESTORED, LAST);
+  const days = await readHeldDays({ ...folder, write: async () => Promise.reject(new Error('full')) }, ZONE);
+  await expect(days.release(['2026-06-01'])).rejects.toThrow('full');
+  expect(days.hold(message('2026-06-01'))).toMatchObject({ code: 'day-held' });
+});

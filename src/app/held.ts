@@ -57,9 +57,11 @@ export async function readHeldDays(state: Folder, zone: string): Promise<HeldDay
       return failure('day-held', detail);
     },
     async release(days, commodity) {
-      for (const day of days) free.add(commodity ? `${commodity}/${day}` : day);
-      const all = [...free].sort();
+      const wanted = days.map((day) => (commodity ? `${commodity}/${day}` : day));
+      const all = [...new Set([...free, ...wanted])].sort();
+      // Nothing goes out on the word of a release that a restart would not remember.
       await state.write(HELD_FILE, JSON.stringify({ restoredAt, lastId, released: all }));
+      for (const each of wanted) free.add(each);
       return all;
     },
   };
