@@ -7,7 +7,7 @@ import type { DeliveredText } from './audit-texts.ts';
 import type { State } from './state.ts';
 
 /** What a person knows from the operator: it has these days already. */
-export interface DeliveredOrder {
+interface DeliveredOrder {
   readonly days: readonly MarketDay[];
   /** Both where absent. */
   readonly commodity?: Commodity | undefined;
