@@ -1,5 +1,6 @@
+import { once } from 'node:events';
 import { mkdtemp, rm, symlink, unlink, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
@@ -38,6 +39,22 @@ test('it can be had when the other let it go, and taking it twice is one', async
   const first = lock(tcp('192.0.2.9'));
   await first.take();
   await first.take();
+  await first.release();
+  await lock(tcp('192.0.2.9')).take();
+});
+
+test('whoever asks, hears and stays keeps nobody from the line', async () => {
+  const first = lock(tcp('192.0.2.9'));
+  await first.take();
+  const name = `\0${'odecet line tcp 192.0.2.9:47112'.padEnd(107)}`;
+  // Half open: it hears that the other has ended, and does not end itself. It comes and is heard, or comes as the line is let go.
+  const stays = () => connect({ path: name, allowHalfOpen: true }).on('error', () => {});
+  const told = stays();
+  tidy.push(async () => told.destroy());
+  await once(told.resume(), 'end');
+  const late = stays();
+  tidy.push(async () => late.destroy());
+  await once(late, 'connect');
   await first.release();
   await lock(tcp('192.0.2.9')).take();
 });

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { realpath } from 'node:fs/promises';
-import { createConnection, createServer, type Server } from 'node:net';
+import { createConnection, createServer, type Socket } from 'node:net';
 import { resolve } from 'node:path';
 import { OdecetError } from '../core/failure.ts';
 import { isoUtc, type Millis } from '../core/time.ts';
@@ -43,8 +43,14 @@ const TRIES = 3;
 /** The bytes of a socket's name behind its zero. All are used: what stands in the rest differs between releases of Node. */
 const NAME_BYTES = 107;
 
+/** A name that is had. Letting it go waits for nobody who has come to ask. */
+interface Name {
+  readonly letGo: () => Promise<void>;
+}
+type Held = Map<string, Name>;
+
 export function lineLock(place: LinePlace, user: LineUser): LineLock {
-  const held = new Map<string, Server>();
+  const held: Held = new Map();
   return {
     async take() {
       const names = await namesOf(place);
@@ -98,22 +104,32 @@ function hostName(host: string): string {
   return URL.canParse(url) ? new URL(url).hostname : plain;
 }
 
-async function taken(name: string, user: LineUser): Promise<Server> {
+async function taken(name: string, user: LineUser): Promise<Name> {
   for (let tried = 1; ; tried++) {
-    const server = await bound(name, user);
-    if (server) return server;
+    const had = await bound(name, user);
+    if (had) return had;
     const holder = await holderOf(name);
     if (holder !== undefined || tried === TRIES) throw new OdecetError('line-in-use', detailOf(name, holder));
   }
 }
 
 /** Undefined where another has the name. */
-function bound(name: string, { who, advice }: LineUser): Promise<Server | undefined> {
+function bound(name: string, { who, advice }: LineUser): Promise<Name | undefined> {
   const told = `${JSON.stringify({ who, advice, pid: process.pid, since: isoUtc(Date.now()) })}\n`;
+  const asking = new Set<Socket>();
   const server = createServer((socket) => {
+    asking.add(socket);
+    socket.once('close', () => asking.delete(socket));
     socket.on('error', () => socket.destroy());
+    // Whoever has been told and stays would keep the server from closing, and the line from its next user.
+    socket.once('finish', () => socket.destroy());
     socket.end(told);
   });
+  const letGo = (): Promise<void> =>
+    new Promise((done) => {
+      server.close(() => done());
+      for (const socket of asking) socket.destroy();
+    });
   // A lock is no reason to live on.
   server.unref();
   return new Promise((given, refused) => {
@@ -121,7 +137,7 @@ function bound(name: string, { who, advice }: LineUser): Promise<Server | undefi
       if (error.code === 'EADDRINUSE') given(undefined);
       else refused(new OdecetError('line-unreachable', `${name}: its lock cannot be had: ${error.message}`));
     });
-    server.listen(socketName(name), () => given(server));
+    server.listen(socketName(name), () => given({ letGo }));
   });
 }
 
@@ -174,10 +190,10 @@ function printable(text: string): string {
   return text.replace(/[^\p{L}\p{N}\p{P}\p{S} ]/gu, '?');
 }
 
-async function letGo(held: Map<string, Server>, names: readonly string[]): Promise<void> {
+async function letGo(held: Held, names: readonly string[]): Promise<void> {
   for (const name of names) {
-    const server = held.get(name);
+    const had = held.get(name);
     held.delete(name);
-    if (server) await new Promise((done) => server.close(done));
+    await had?.letGo();
   }
 }
