@@ -2,8 +2,10 @@ import { createCipheriv, randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { decimalText } from '../../src/core/decimal.ts';
 import { aes128Decrypt } from '../../src/host/cipher.ts';
+import { converse } from './bus.testkit.ts';
 import { longFrame } from './frame.ts';
-import { unhex } from './mbus.testkit.ts';
+import { mbusDriver } from './index.ts';
+import { boundDevice, unhex } from './mbus.testkit.ts';
 import { decodeTelegram } from './telegram.ts';
 
 /**
@@ -78,4 +80,31 @@ describe('security mode 5 (EN 13757-7:2018, 7.6)', () => {
       expect(decoded.ok ? '' : decoded.failure.detail).toContain(`security mode ${mode}`);
     },
   );
+});
+
+describe('a meter with a key', () => {
+  const VOLUME = { quantity: 'volume.base', unit: 'm3', kind: 'counter', mbus: { value: 'volume' } };
+  const read = (told: Uint8Array, model = {}, hasKey = true) => {
+    const device = { ...boundDevice([VOLUME], { model }), ...(hasKey && { decrypt }) };
+    const bus = (request: Uint8Array) => (request[1] === 0x40 ? unhex('e5') : told);
+    const { end } = converse(mbusDriver.session(device, { want: 'current', now: 1_774_674_000_000 }), bus);
+    return end.kind === 'missed' ? end.failure.code : end.kind;
+  };
+  const PLAIN = [
+    sent(`${HEADER.replace('20 05', '00 00')} 0c 13 27 04 85 02`),
+    sent('2a 00 00 00 0c 13 27 04 85 02', 0x7a),
+    sent('0c 13 27 04 85 02', 0x78),
+  ];
+
+  it('is believed only when it encrypts', () => {
+    expect(read(sent(`${HEADER} ${CIPHER}`))).toBe('read');
+    for (const telegram of PLAIN) expect(read(telegram)).toBe('telegram-plain');
+  });
+
+  it('is believed in plain where its device file says so, and without a key', () => {
+    for (const telegram of PLAIN) {
+      expect(read(telegram, { mbus: { alsoPlain: true } })).toBe('read');
+      expect(read(telegram, {}, false)).toBe('read');
+    }
+  });
 });

@@ -35,9 +35,9 @@ const ACCESS_NUMBER_AT = 8;
  * @param cursor stands behind the header, which begins at byte 0
  */
 export function openTelegram(cursor: Cursor, header: MbusHeader, decrypt: Decrypt | undefined): Cursor {
+  if (!isEncrypted(header)) return cursor;
   const configuration = header.signature ?? 0;
-  const mode = (configuration >> 8) & 0x1f;
-  if (mode === MODE_PLAIN || isOldSignature(header, mode)) return cursor;
+  const mode = modeOf(header);
   if (mode !== MODE_AES_CBC) {
     const what = OTHER_MODES[mode] ?? 'reserved';
     throw new OdecetError('frame-unsupported', `the telegram is encrypted, security mode ${mode} (${what})`);
@@ -70,6 +70,15 @@ export function openTelegram(cursor: Cursor, header: MbusHeader, decrypt: Decryp
   all.set(plain);
   all.set(cursor.bytes.subarray(cursor.at, cursor.end), length);
   return new Cursor(all);
+}
+
+export function isEncrypted(header: MbusHeader): boolean {
+  const mode = modeOf(header);
+  return mode !== MODE_PLAIN && !isOldSignature(header, mode);
+}
+
+function modeOf({ signature = 0 }: MbusHeader): number {
+  return (signature >> 8) & 0x1f;
 }
 
 /** 16 to 31 are no modes: the field has five bits since 2018 and none of them has been given a meaning. */

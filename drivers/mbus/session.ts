@@ -17,6 +17,7 @@ import type { MbusRecord } from './record.ts';
 import { Reply } from './reply.ts';
 import { isSatisfied, resultOf, type Wanted, wantedOf } from './result.ts';
 import { fits, parseSecondary, type SecondaryAddress, secondaryText, selectFrame } from './secondary.ts';
+import { isEncrypted } from './security.ts';
 import { decodeFrame, type MbusTelegram } from './telegram.ts';
 
 /** A meter that says "more" for ever would hold the line. */
@@ -180,6 +181,9 @@ export class MbusSession implements Session {
     const first = this.#seen.length === 0;
     const stranger = first ? this.#strangerAtStart(header) : this.#strangerLater(header);
     if (stranger) return stranger;
+    if (this.#device.decrypt && !this.#device.model.mbus.alsoPlain && !isEncrypted(header)) {
+      return failure('telegram-plain', `its keyFile says that meter ${header.id ?? this.#address} encrypts`);
+    }
     const content = [...records.map(({ raw }) => raw), manufacturerData].join();
     if (this.#seen.includes(content)) {
       return failure(

@@ -37,6 +37,7 @@ const ANSWERED: ReadonlySet<FailureCode> = new Set([
   'frame-unsupported',
   'telegram-encrypted',
   'telegram-key-wrong',
+  'telegram-plain',
   'value-missing',
   'value-invalid',
   'value-ambiguous',

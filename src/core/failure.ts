@@ -35,6 +35,10 @@ export const FAILURES = {
     what: 'the telegram is encrypted and the site file names no key for its meter',
   },
   'telegram-key-wrong': { next: 'person', what: "the telegram does not open with the key of its meter's keyFile" },
+  'telegram-plain': {
+    next: 'person',
+    what: 'the telegram is not encrypted, though the site file names a key for its meter',
+  },
   // values
   'value-missing': { next: 'person', what: 'the answer lacks a value that the device file names' },
   'value-invalid': { next: 'give-up', what: 'the meter marked the value as not valid or not available' },
