@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { hostCodec, hostSigner, newKeyPem } from '../../host/signer.ts';
+import type { LogFields } from '../../machine/log.ts';
 import { pause } from '../../machine/timers.ts';
 import { simClock } from '../../sim/clock.ts';
 import { simEntropy } from '../../sim/entropy.ts';
@@ -57,4 +58,42 @@ test.each([
     stop.abort();
     await running;
   });
+});
+
+test('a last receipt that comes twice at once ends the message once, and nothing stumbles over the second', async () => {
+  const world = createWorld(1);
+  const one = message('00000000000001');
+  const outbox = memoryOutbox([one]);
+  const errors: [string, LogFields | undefined][] = [];
+  const sender = createRelaySender({
+    outbox,
+    site: SITE,
+    signer: siteSigner,
+    codec,
+    relayKeys: [relaySigner.publicKey],
+    publish: async () => undefined,
+    isOnline: () => true,
+    receiptWithinMs: 10_000,
+    clock: simClock(world, 0),
+    entropy: simEntropy(world.random),
+    log: { ...quietLog, error: (event, fields) => errors.push([event, fields]) },
+    retry: { firstMs: 1_000, factor: 2, mostMs: 10_000, jitter: 0 },
+    alert: () => undefined,
+    settled: () => undefined,
+  });
+  const stop = new AbortController();
+  await world.run(async () => {
+    const running = sender.run(stop.signal);
+    await pause(world, 1_000);
+    const { hash } = headOf(one, SITE, codec);
+    const head = { relay: 'centre-1', site: SITE, id: one.id, hash, stage: 'accepted', reasons: [], at: 0 } as const;
+    const accepted = packReceipt({ ...head, answer: '<answer/>' }, relaySigner, codec);
+    sender.received(accepted);
+    sender.received(accepted);
+    await pause(world, 5_000);
+    stop.abort();
+    await running;
+  });
+  expect(outbox.ended.map(({ outcome }) => outcome)).toEqual(['answered']);
+  expect(errors).toEqual([]);
 });

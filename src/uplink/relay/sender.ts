@@ -144,26 +144,31 @@ export function createRelaySender(deps: RelaySenderDeps): RelaySender {
     if (problem) alertOnce({ message: message.id, failure: problem, ...(receipt && { receipt }) });
   }
 
-  /** One receipt; what it says once more changes nothing. */
-  async function settle(received: RelayReceipt, waiting: readonly QueuedMessage[]): Promise<void> {
+  /** One receipt; what it says once more changes nothing. Gives whether the message is over with it. */
+  async function settle(received: RelayReceipt, waiting: readonly QueuedMessage[]): Promise<boolean> {
     const { id, hash, stage } = received.head;
     const queued = waiting.find(({ message }) => message.id === id);
-    if (!queued) return;
+    if (!queued) return false;
     const passage = passageOf(queued.message);
-    if (passage.hash !== hash) return log.warn('receipt-for-other-content', { message: id });
-    if (stage === 'refused') return refuse(queued.message, passage, received);
-    if (stage === 'accepted' || stage === 'rejected') {
-      const receipt = receiptOf(received);
-      if (!receipt) return;
-      await end(queued.message, endingOf(receipt));
-      passages.delete(id);
-      return;
-    }
-    if (stage === 'stored') seeClock(passage, received.head.at);
+    if (passage.hash !== hash) log.warn('receipt-for-other-content', { message: id });
+    else if (stage === 'refused') await refuse(queued.message, passage, received);
+    else if (stage === 'accepted' || stage === 'rejected') return finish(queued.message, received);
+    else note(passage, received);
+    return false;
+  }
+
+  async function finish(message: Message, received: RelayReceipt): Promise<boolean> {
+    const receipt = receiptOf(received);
+    if (receipt) await end(message, endingOf(receipt));
+    return receipt !== undefined && passages.delete(message.id);
+  }
+
+  /** How far the message is. */
+  function note(passage: Passage, { head: { id, stage, reasons, at } }: RelayReceipt): void {
+    if (stage === 'stored') seeClock(passage, at);
     // Unknown: the relay keeps the message and goes on asking; here it only is told to people.
     if (!passage.stored || stage === 'unknown') Object.assign(passage, waitedFor(1));
-    if (stage === 'unknown')
-      alertOnce({ message: id, failure: failure('operator-answer-unknown', textOf(received.head.reasons)) });
+    if (stage === 'unknown') alertOnce({ message: id, failure: failure('operator-answer-unknown', textOf(reasons)) });
     log.info('message-receipt', { message: id, stage });
   }
 
@@ -195,8 +200,10 @@ export function createRelaySender(deps: RelaySenderDeps): RelaySender {
   /** A receipt whose settling fails (a full disk) stays and is settled later. */
   async function settleAll(waiting: readonly QueuedMessage[]): Promise<boolean> {
     const had = inbox.length > 0;
+    const ended = new Set<MessageId>();
     for (let next = inbox[0]; next; next = inbox[0]) {
-      await settle(next, waiting);
+      // A last receipt often comes twice, once by itself and once to a question that was under way.
+      if (!ended.has(next.head.id) && (await settle(next, waiting))) ended.add(next.head.id);
       inbox = inbox.slice(1);
     }
     return had;
