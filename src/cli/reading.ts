@@ -8,7 +8,7 @@ export function printReading(reading: ToldReading, withRaw: boolean): void {
   const { passed, values, serial, clock, unusable, error } = reading;
   if (withRaw)
     for (const { way, hex } of passed) process.stdout.write(`${way === 'sent' ? '->' : '<-'} ${spacedHex(hex)}\n`);
-  if (error) return;
+  if (error && values.length === 0) return;
   printTable(values.map(({ raw, ...value }) => (withRaw ? { ...value, raw } : value)));
   if (serial !== undefined) process.stdout.write(`serial number ${serial}\n`);
   if (clock !== undefined) process.stdout.write(`the meter's clock shows ${clock}\n`);

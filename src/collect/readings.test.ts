@@ -73,6 +73,16 @@ test('nothing is kept of a meter with another serial', () => {
   expect(made).toMatchObject({ ok: false, failure: { code: 'identity-mismatch' } });
 });
 
+test('nothing is kept of a meter that should tell its number and does not', () => {
+  const device = toyDevice({ address: 1, serial: '12345678' });
+  const telling = { ...device, model: { ...device.model, protocol: 'mbus' as const } };
+  expect(roundOf(telling, result(), time, 1)).toMatchObject({ ok: false, failure: { code: 'identity-missing' } });
+  expect(roundOf(telling, result({ identity: { serial: '12345678' } }), time, 1)).toMatchObject({ ok: true });
+  // Neither one that is not to be compared, nor one of which the device file knows no number.
+  expect(roundOf({ ...telling, config: toyDevice({ address: 1 }).config }, result(), time, 1).ok).toBe(true);
+  expect(roundOf(device, result(), time, 1).ok).toBe(true);
+});
+
 test.each([
   ['00032629', '32629'],
   ['0500023e', '0500023E'],

@@ -2,7 +2,7 @@ import type { MeterValue, ReadResult } from '../core/driver.ts';
 import { type Failure, failure } from '../core/failure.ts';
 import type { MeterFlag, Reading } from '../core/reading.ts';
 import type { Millis, UtcMs } from '../core/time.ts';
-import type { BoundDevice } from '../device/bound.ts';
+import { type BoundDevice, tellsSerial } from '../device/bound.ts';
 import type { Round } from './round.ts';
 
 /** When a dialogue was, by the wall: from the first request to the last byte of the last answer. */
@@ -27,10 +27,8 @@ export function roundOf(
   clockOffMsMax: Millis,
   toldBefore?: string,
 ): { readonly ok: true; readonly round: Round } | { readonly ok: false; readonly failure: Failure } {
-  const { serial } = device.config;
-  const found = result.identity.serial;
-  const mismatch = serial === undefined ? exchanged(toldBefore, found) : identityMismatch(serial, found);
-  if (mismatch) return { ok: false, failure: mismatch };
+  const stranger = identityFault(device, result, toldBefore);
+  if (stranger) return { ok: false, failure: stranger };
   // A wall clock that stepped back meanwhile ends before it starts; what is certain is only the span of both.
   const from = Math.min(time.startedWall, time.endedWall);
   const to = Math.max(time.startedWall, time.endedWall);
@@ -93,8 +91,25 @@ function withFlag(flags: readonly MeterFlag[], flag: MeterFlag): readonly MeterF
   return flags.includes(flag) ? flags : [...flags, flag];
 }
 
-function identityMismatch(expected: string | undefined, found: string | undefined): Failure | undefined {
-  if (expected === undefined || found === undefined) return undefined;
+/**
+ * Why the dialogue was not, or cannot be known to be, with the meter that is meant. The number of a model that tells none cannot be
+ * compared; `odecet check` and the device file say which that are.
+ */
+export function identityFault(
+  { config: { serial }, model }: BoundDevice,
+  { identity: { serial: found } }: Pick<ReadResult, 'identity'>,
+  toldBefore?: string,
+): Failure | undefined {
+  if (serial === undefined) return exchanged(toldBefore, found);
+  if (found !== undefined) return identityMismatch(serial, found);
+  if (!tellsSerial(model)) return undefined;
+  return failure(
+    'identity-missing',
+    `the site file says serial "${serial}", and the meter tells no number; look with \`odecet read --raw\` why`,
+  );
+}
+
+function identityMismatch(expected: string, found: string): Failure | undefined {
   if (normalSerial(expected) === normalSerial(found)) return undefined;
   return failure(
     'identity-mismatch',

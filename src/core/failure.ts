@@ -43,6 +43,10 @@ export const FAILURES = {
   'value-missing': { next: 'person', what: 'the answer lacks a value that the device file names' },
   'value-invalid': { next: 'give-up', what: 'the meter marked the value as not valid or not available' },
   'value-ambiguous': { next: 'person', what: 'several values in the answer fit the device file' },
+  'identity-missing': {
+    next: 'person',
+    what: 'the meter tells no number, though the site file names one to compare it with',
+  },
   'identity-mismatch': { next: 'person', what: 'the meter at this address is not the one in the site file' },
   'clock-not-credible': { next: 'person', what: "the meter's time stamp cannot be right" },
   // profile

@@ -2,6 +2,7 @@ import { choice, didYouMean, nearest } from '../core/guess.ts';
 import type { Problem } from '../core/problem.ts';
 import type { Quantity } from '../core/quantity.ts';
 import type { Path, SourceDocument } from '../core/source.ts';
+import { tellsSerial } from './bound.ts';
 import { judgeGasState } from './conversion-checks.ts';
 import type { DeviceModel } from './model.ts';
 import type { Entry, SiteParts } from './parts.ts';
@@ -35,10 +36,9 @@ export function warnOfBinding(
 ): Problem[] {
   return devices.flatMap(({ path, value }) => {
     const model = models.get(value.model);
-    const tellsSerial = model?.protocol === 'mbus' || model?.identity !== undefined;
     // A meter that is selected by its whole number does not answer for another.
     const isSelected = value.secondary !== undefined && !/^.{0,7}f/i.test(value.secondary);
-    if (!tellsSerial || value.serial !== undefined || isSelected) return [];
+    if (!model || !tellsSerial(model) || value.serial !== undefined || isSelected) return [];
     return [
       document.problem(
         [...path, 'id'],

@@ -12,3 +12,8 @@ export interface BoundDevice {
   /** Where the site file names a key for what the meter encrypts. */
   readonly decrypt?: Decrypt;
 }
+
+/** Whether meters of this model tell their own number: M-Bus does by itself, Modbus where the device file knows the register. */
+export function tellsSerial({ protocol, identity }: DeviceModel): boolean {
+  return protocol === 'mbus' || identity !== undefined;
+}

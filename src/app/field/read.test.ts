@@ -123,6 +123,19 @@ test('a store that is open somewhere is not looked at: it is no line', async () 
   expect(await readLive(loaded, 'corrector', clock, signal)).toMatchObject({ values: VALUES });
 });
 
+test('the values of a meter with another number than the site file names are shown, with what is wrong', async () => {
+  const { loaded } = await site();
+  const known = loaded.devices.get('corrector')!;
+  const identity = { modbus: { ...known.model.readings[0]!.modbus!, type: 'u16' as const } };
+  const read = (serial: string) => {
+    const device = { ...known, config: { ...known.config, serial }, model: { ...known.model, identity } };
+    return readLive({ ...loaded, devices: new Map([['corrector', device]]) }, 'corrector', clock, signal);
+  };
+  expect(await read('2')).toMatchObject({ values: VALUES, serial: '1', error: { code: 'identity-mismatch' } });
+  expect(await read('1')).toMatchObject({ values: VALUES, serial: '1' });
+  expect(await read('1')).not.toHaveProperty('error');
+});
+
 test('a device that there is not, and a meter that does not answer, are told', async () => {
   const { loaded } = await site();
   await expect(readLive(loaded, 'corector', clock, signal)).rejects.toMatchObject({ failure: { code: 'usage' } });

@@ -1,5 +1,6 @@
 import type { Bus } from '../../collect/bus.ts';
 import { type DialogueOutcome, runDialogue } from '../../collect/dialogue.ts';
+import { identityFault } from '../../collect/readings.ts';
 import { dialogueRules } from '../../collect/rules.ts';
 import { decimalText } from '../../core/decimal.ts';
 import type { FieldDriver } from '../../core/driver.ts';
@@ -17,7 +18,7 @@ export interface ToldReading {
   /** What the meter's clock shows, UTC. */
   readonly clock?: string;
   readonly unusable: readonly Failure[];
-  /** Why there is no reading. */
+  /** Why there is no reading; beside values: why they are not those of the device that is meant. */
   readonly error?: Failure;
   /** Everything that passed on the line, in order. */
   readonly passed: readonly Passed[];
@@ -49,7 +50,8 @@ export async function readTold(
   const tapped = tappedLine(line, (way, bytes) => kept(passed, { at: clock.now(), way, hex: hexOf(bytes) }));
   const session = driver.session(device, { want: 'current', now: clock.now() });
   const end = await runDialogue(tapped, clock, session, dialogueRules(device, driver), signal);
-  return { device: device.config.id, ...told(end), passed };
+  const stranger = end.ok ? identityFault(device, end.result) : undefined;
+  return { device: device.config.id, ...told(end), ...(stranger && { error: stranger }), passed };
 }
 
 function told(end: DialogueOutcome): Omit<ToldReading, 'device' | 'passed'> {
