@@ -8,7 +8,7 @@ const KILLS_IN_DAY = 10;
 const SEED = Number(process.env.ODECET_SEED ?? Date.now() % 1_000_000);
 /**
  * Slower than the other rehearsals: at 3,000 times real time a start that takes four seconds on a busy machine is three hours, kills in
- * a row outran the twelve hours that the electricity meter keeps, and seven of twenty days ended without them.
+ * a row outran the twelve hours that the electricity meter keeps, and a day ended without them.
  */
 const PLAN: RehearsalPlan = { day: '2026-03-11', scale: 1_000, meters: ['corrector-boilers', 'meter-hall-1'] };
 
