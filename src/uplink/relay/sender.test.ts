@@ -1,99 +1,69 @@
 import { expect, test } from 'vitest';
-import { hostCodec, hostSigner, newKeyPem } from '../../host/signer.ts';
-import type { LogFields } from '../../machine/log.ts';
 import { pause } from '../../machine/timers.ts';
-import { simClock } from '../../sim/clock.ts';
-import { simEntropy } from '../../sim/entropy.ts';
-import { createWorld } from '../../sim/world.ts';
-import { memoryOutbox, message, quietLog } from '../uplink.testkit.ts';
-import { headOf, packReceipt } from './protocol.ts';
-import { createRelaySender } from './sender.ts';
+import { message } from '../uplink.testkit.ts';
+import { said, senderOf } from './sender.testkit.ts';
 
-const codec = hostCodec();
-const [siteSigner, relaySigner] = [hostSigner(newKeyPem()), hostSigner(newKeyPem())];
-const SITE = 'site-a';
+const ids = (count: number) => Array.from({ length: count }, (_, n) => String(n + 1).padStart(14, '0'));
 
 test.each([
   ['the session was lost', true],
   ['the session held', false],
 ])('what the relay has is asked after within half a minute where %s', async (_, isLost) => {
-  const world = createWorld(1);
-  const one = message('00000000000001');
-  let isOnline = true;
-  let published = 0;
-  const sender = createRelaySender({
-    outbox: memoryOutbox([one]),
-    site: SITE,
-    signer: siteSigner,
-    codec,
-    relayKeys: [relaySigner.publicKey],
-    publish: async () => {
-      published += 1;
-    },
-    isOnline: () => isOnline,
-    receiptWithinMs: 10_000,
-    clock: simClock(world, 0),
-    entropy: simEntropy(world.random),
-    log: quietLog,
-    retry: { firstMs: 1_000, factor: 2, mostMs: 10_000, jitter: 0 },
-    alert: () => undefined,
-    settled: () => undefined,
-  });
-  const stop = new AbortController();
-  await world.run(async () => {
-    const running = sender.run(stop.signal);
+  const play = senderOf([message('00000000000001')]);
+  await play.run(async ({ world, sender, published }) => {
     await pause(world, 1_000);
-    const { hash } = headOf(one, SITE, codec);
-    const stored = { relay: 'centre-1', site: SITE, id: one.id, hash, stage: 'stored', reasons: [], at: 0 } as const;
-    sender.received(packReceipt(stored, relaySigner, codec));
+    sender.received(said({ id: '00000000000001', stage: 'stored' }));
     await pause(world, 1_000);
-    expect(published).toBe(1);
-    isOnline = !isLost;
+    expect(published.length).toBe(1);
+    play.isOnline = !isLost;
     sender.wake();
     await pause(world, 1_000);
-    isOnline = true;
+    play.isOnline = true;
     sender.wake();
     await pause(world, 31_000);
-    expect(published).toBe(isLost ? 2 : 1);
-    stop.abort();
-    await running;
+    expect(published.length).toBe(isLost ? 2 : 1);
   });
 });
 
-test('a last receipt that comes twice at once ends the message once, and nothing stumbles over the second', async () => {
-  const world = createWorld(1);
-  const one = message('00000000000001');
-  const outbox = memoryOutbox([one]);
-  const errors: [string, LogFields | undefined][] = [];
-  const sender = createRelaySender({
-    outbox,
-    site: SITE,
-    signer: siteSigner,
-    codec,
-    relayKeys: [relaySigner.publicKey],
-    publish: async () => undefined,
-    isOnline: () => true,
-    receiptWithinMs: 10_000,
-    clock: simClock(world, 0),
-    entropy: simEntropy(world.random),
-    log: { ...quietLog, error: (event, fields) => errors.push([event, fields]) },
-    retry: { firstMs: 1_000, factor: 2, mostMs: 10_000, jitter: 0 },
-    alert: () => undefined,
-    settled: () => undefined,
+test.each([
+  ['refuses', 'refused', 6],
+  ['never answers', undefined, 0.25],
+] as const)(
+  'forty messages that the relay %s keep no other from it, and go again now and then',
+  async (_, stage, hours) => {
+    const play = senderOf(ids(42).map(message));
+    play.answer = (id) => {
+      const how = Number(id) > 40 ? 'accepted' : stage;
+      return how && said({ id, stage: how });
+    };
+    await play.run(async ({ world, published, outbox }) => {
+      await pause(world, hours * 3_600_000);
+      const waiting = await outbox.waiting();
+      expect(waiting.map(({ message: { id } }) => id)).toEqual(ids(40));
+      for (const id of ids(40)) expect(published.filter((one) => one === id).length).toBeGreaterThan(5);
+    });
+  },
+);
+
+test('no more than thirty-two are under way without a word of the relay', async () => {
+  const play = senderOf(ids(100).map(message));
+  await play.run(async ({ world, published }) => {
+    await pause(world, 9_000);
+    expect(published.length).toBe(32);
   });
-  const stop = new AbortController();
-  await world.run(async () => {
-    const running = sender.run(stop.signal);
+});
+
+test('a message that left twice was perhaps taken at the first time, whatever the relay says of the second', async () => {
+  const play = senderOf([message('00000000000001')]);
+  await play.run(async ({ world, sender, published, outbox }) => {
+    await pause(world, 15_000);
+    expect(published.length).toBe(2);
+    sender.received(said({ id: '00000000000001', stage: 'refused' }));
+    sender.received(said({ id: '00000000000001', stage: 'refused' }));
     await pause(world, 1_000);
-    const { hash } = headOf(one, SITE, codec);
-    const head = { relay: 'centre-1', site: SITE, id: one.id, hash, stage: 'accepted', reasons: [], at: 0 } as const;
-    const accepted = packReceipt({ ...head, answer: '<answer/>' }, relaySigner, codec);
-    sender.received(accepted);
-    sender.received(accepted);
-    await pause(world, 5_000);
-    stop.abort();
-    await running;
+    expect(outbox.ended.map(({ number, outcome }) => [number, outcome])).toEqual([[1, 'no-answer']]);
+    play.answer = (id) => said({ id, stage: 'refused' });
+    await pause(world, 600_000);
+    expect(outbox.ended[1]).toMatchObject({ number: 2, outcome: 'not-sent' });
   });
-  expect(outbox.ended.map(({ outcome }) => outcome)).toEqual(['answered']);
-  expect(errors).toEqual([]);
 });

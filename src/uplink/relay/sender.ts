@@ -2,7 +2,7 @@ import type { Outbox, QueuedMessage } from '../../buffer/outbox.ts';
 import { type BackoffRule, backoffMs } from '../../core/backoff.ts';
 import { type Failure, failure, OdecetError } from '../../core/failure.ts';
 import type { Message, MessageId, Receipt } from '../../core/message.ts';
-import type { Millis, MonotonicMs, UtcMs } from '../../core/time.ts';
+import type { Millis, UtcMs } from '../../core/time.ts';
 import { childAbort } from '../../machine/abort.ts';
 import type { Clock } from '../../machine/clock.ts';
 import type { Entropy } from '../../machine/entropy.ts';
@@ -12,12 +12,11 @@ import { oldestFirst, type Sender, type UplinkAlert } from '../sender.ts';
 import { type ClockSeen, clockSeen } from './clock-seen.ts';
 import { type Ending, endingOf, textOf } from './ending.ts';
 import { isSignedBy } from './frame.ts';
+import { type Begun, dueOf, type Passage } from './passage.ts';
 import { answerOf, headOf, openReceipt, packEnvelope, type RelayReceipt } from './protocol.ts';
 
 /** A look at the outbox even if nobody rang: a lost wake-up costs a minute, never a day. */
 const IDLE_LOOK_MS = 60_000;
-/** So many messages may be without the relay's receipt at once. */
-const UNSTORED_MAX = 32;
 /** When a relay says that it is here, a hundred sites do not answer in the same instant. */
 const SPREAD_MS = 3_000;
 /** What the relay has is asked after too when a session was lost, for the last receipt may be lost with it; that has time. */
@@ -58,20 +57,6 @@ export interface RelaySender extends Sender {
   sendAgain(messages: readonly MessageId[]): void;
 }
 
-/** A message on its way to the relay, for as long as this program runs. */
-interface Passage {
-  readonly hash: string;
-  /** The attempt that the outbox has on its books, from the first publication on. */
-  begun?: { readonly number: number; readonly startedAt: UtcMs };
-  /** The relay said that it has it. */
-  stored: boolean;
-  /** Publications since the last word of the relay. */
-  tries: number;
-  until: MonotonicMs;
-  /** When it left, where it left once only: what left twice may have been received at the first time. */
-  leftOnceAt?: UtcMs;
-}
-
 /**
  * The loop from outbox to relay. A message goes again until the relay's signed receipt says that it is stored, and stays in the
  * outbox until one says accepted or rejected: after a restart of anything it simply goes again, and the relay repeats what it
@@ -105,24 +90,28 @@ export function createRelaySender(deps: RelaySenderDeps): RelaySender {
   function passageOf(message: Message): Passage {
     const known = passages.get(message.id);
     if (known) return known;
-    const made = { hash: headOf(message, site, codec).hash, stored: false, tries: 0, until: clock.monotonicMs() };
+    const { hash } = headOf(message, site, codec);
+    const made = { hash, stored: false, isUnderWay: false, tries: 0, until: clock.monotonicMs() };
     passages.set(message.id, made);
     return made;
   }
 
-  async function begun(message: Message): Promise<{ readonly number: number; readonly startedAt: UtcMs }> {
+  async function begun(message: Message): Promise<Begun> {
     const passage = passageOf(message);
     if (passage.begun) return passage.begun;
     const startedAt = clock.now();
     const number = await outbox.beginAttempt(message.id, startedAt);
-    passage.begun = { number, startedAt };
+    passage.begun = { number, startedAt, left: 0 };
     return passage.begun;
   }
 
   async function publish(message: Message): Promise<void> {
-    const { number } = await begun(message);
+    const attempt = await begun(message);
+    const { number } = attempt;
     const passage = passageOf(message);
+    attempt.left += 1;
     passage.tries += 1;
+    passage.isUnderWay = true;
     if (number === 1 && passage.tries === 1) passage.leftOnceAt = clock.now();
     else delete passage.leftOnceAt;
     const pauseMs = backoffMs(passage.stored ? ASK_AGAIN : deps.retry, passage.tries, entropy.fraction());
@@ -178,14 +167,22 @@ export function createRelaySender(deps: RelaySenderDeps): RelaySender {
     if (leftOnceAt !== undefined) deps.clockSeen?.(clockSeen(leftOnceAt, relayAt, clock.now()));
   }
 
-  function waitedFor(tries: number): Pick<Passage, 'stored' | 'tries' | 'until'> {
-    return { stored: true, tries, until: clock.monotonicMs() + backoffMs(ASK_AGAIN, tries, entropy.fraction()) };
+  function waitedFor(tries: number): Pick<Passage, 'stored' | 'isUnderWay' | 'tries' | 'until'> {
+    return {
+      stored: true,
+      isUnderWay: false,
+      tries,
+      until: clock.monotonicMs() + backoffMs(ASK_AGAIN, tries, entropy.fraction()),
+    };
   }
 
-  /** A message that the relay already had may have been sent, whatever it says now. */
+  /** Nothing was sent only where the message left once and was refused that once: the relay may hold what it had before. */
   async function refuse(message: Message, passage: Passage, { head }: RelayReceipt): Promise<void> {
+    if (!passage.begun || (!passage.isUnderWay && !passage.stored))
+      return log.debug('receipt-known', { message: message.id, stage: head.stage });
     const problem = failure('relay-refused', `message ${message.id}: ${textOf(head.reasons)}`);
-    await end(message, { outcome: passage.stored ? 'no-answer' : 'not-sent', detail: problem.detail, problem });
+    const isUnsent = !passage.stored && passage.begun.left === 1;
+    await end(message, { outcome: isUnsent ? 'not-sent' : 'no-answer', detail: problem.detail, problem });
     delete passage.begun;
     Object.assign(passage, waitedFor(passage.tries), { stored: false });
   }
@@ -209,22 +206,16 @@ export function createRelaySender(deps: RelaySenderDeps): RelaySender {
     return had;
   }
 
-  /** Those that may go now, oldest first; at a new connection all that the relay does not have. */
+  /** Those that may go now, what is held back set aside. */
   function due(waiting: readonly QueuedMessage[]): { readonly now: Message[]; readonly inMs: Millis } {
-    const now = clock.monotonicMs();
-    const free: { message: Message; until: MonotonicMs; stored: boolean }[] = [];
+    const free: Message[] = [];
     for (const { message } of waiting) {
       const held = deps.hold?.(message);
       if (held) alertOnce({ message: message.id, failure: held });
-      else free.push({ message, until: now, stored: false, ...passages.get(message.id) });
+      else free.push(message);
     }
-    const unstored = free.filter(({ stored }) => !stored).slice(0, UNSTORED_MAX);
-    const candidates = [...unstored, ...free.filter(({ stored }) => stored)];
-    const later = candidates.filter(({ until }) => until > now).map(({ until }) => until - now);
-    return {
-      now: candidates.filter(({ until }) => until <= now).map(({ message }) => message),
-      inMs: Math.min(IDLE_LOOK_MS, ...later),
-    };
+    const { now, inMs } = dueOf(free, passages, clock.monotonicMs());
+    return { now, inMs: Math.min(IDLE_LOOK_MS, inMs) };
   }
 
   /** The other end may have missed what went before, and we its answer. */
