@@ -83,7 +83,8 @@ export function createCloser(parts: CloserParts): Closer {
       plan.published.map(async (channel) => [channel, await buffer.intervals(plan.code, channel, day)] as const),
     );
     const spans = cut(day, plan.minutes);
-    const { rows } = await buffer.ledger(plan.published.map((channel) => ({ point: plan.code, channel, spans })));
+    const expected = plan.published.map((channel) => ({ point: plan.code, channel, spans }));
+    const { rows } = await buffer.ledger(expected, 'records');
     return { plan, intervals: Object.fromEntries(channels), rows };
   }
 

@@ -10,7 +10,7 @@ import { chainFaults } from './audit-chain.ts';
 import { readAudit } from './audit-texts.ts';
 import type { Handler } from './control.ts';
 import type { HeatOn } from './energies.ts';
-import { pointLedger } from './ledger.ts';
+import { pointLedgers } from './ledger.ts';
 import type { PointPlan } from './plan.ts';
 import { substitute } from './substitute.ts';
 import { traceInterval } from './trace.ts';
@@ -52,9 +52,7 @@ export const QUESTIONS = {
 
   async ledger({ site, points, buffer }: Desk, request: unknown) {
     const { from, to } = daysRequest.parse(request);
-    const ledgers = [];
-    for (const point of points) ledgers.push(await pointLedger(buffer, site, point, from, to));
-    return ledgers;
+    return pointLedgers(buffer, site, points, from, to);
   },
 
   async trace({ points, buffer }: Desk, request: unknown) {

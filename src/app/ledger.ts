@@ -1,4 +1,4 @@
-import type { Buffer, LedgerCounts } from '../buffer/index.ts';
+import { type Buffer, countRows, type LedgerCounts, type LedgerRow } from '../buffer/index.ts';
 import { marketDaySpan } from '../core/calendar.ts';
 import type { Commodity } from '../core/interval.ts';
 import { cut } from '../core/schedule.ts';
@@ -6,18 +6,39 @@ import { isoUtc, type MarketDay } from '../core/time.ts';
 import type { Site } from '../device/site.ts';
 import type { PointPlan } from './plan.ts';
 
-/** What became of every interval of a point's market days `from` to `to`, both included. Counted from the records alone. */
-export async function pointLedger(
+/**
+ * What became of every interval of the points' market days `from` to `to`, both included. Counted from the records alone, in one
+ * look, since the journal is read through for what is gone.
+ */
+export async function pointLedgers(
   buffer: Buffer,
   site: Site,
-  { code, commodity, minutes, published }: PointPlan,
+  points: readonly PointPlan[],
   from: MarketDay,
   to: MarketDay,
 ) {
-  const { start } = marketDaySpan(commodity, from, site.zone);
-  const { end } = marketDaySpan(commodity, to, site.zone);
-  const spans = cut({ start, end }, minutes);
-  const { counts, rows } = await buffer.ledger(published.map((channel) => ({ point: code, channel, spans })));
+  const expected = points.flatMap(({ code, commodity, minutes, published }) => {
+    const { start } = marketDaySpan(commodity, from, site.zone);
+    const { end } = marketDaySpan(commodity, to, site.zone);
+    const spans = cut({ start, end }, minutes);
+    return published.map((channel) => ({ point: code, channel, spans }));
+  });
+  const { rows } = await buffer.ledger(expected);
+  const byPoint = rowsByPoint(rows);
+  return points.map((point) => pointLedger(point, byPoint.get(point.code) ?? []));
+}
+
+function rowsByPoint(rows: readonly LedgerRow[]): ReadonlyMap<string, readonly LedgerRow[]> {
+  const byPoint = new Map<string, LedgerRow[]>();
+  for (const row of rows) {
+    const own = byPoint.get(row.point);
+    if (own) own.push(row);
+    else byPoint.set(row.point, [row]);
+  }
+  return byPoint;
+}
+
+function pointLedger({ code, commodity }: PointPlan, rows: readonly LedgerRow[]) {
   const told = rows.map((row) => ({
     point: row.point,
     channel: row.channel,
@@ -27,8 +48,12 @@ export async function pointLedger(
     version: row.version,
     messages: row.deliveries.map(({ message, state }) => `${message} ${state}`).join(', '),
   }));
-  const head: { point: string; commodity: Commodity; counts: LedgerCounts } = { point: code, commodity, counts };
+  const head: { point: string; commodity: Commodity; counts: LedgerCounts } = {
+    point: code,
+    commodity,
+    counts: countRows(rows),
+  };
   return { ...head, rows: told };
 }
 
-export type PointLedger = Awaited<ReturnType<typeof pointLedger>>;
+export type PointLedger = ReturnType<typeof pointLedger>;

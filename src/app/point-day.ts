@@ -46,6 +46,10 @@ function incompleteness(
   site: Site,
 ): Failure | undefined {
   for (const channel of plan.published) {
+    const lost = rows.filter((row) => row.channel === channel && row.state === 'lost').length;
+    // An older version that is still there is not what was told or is to be told.
+    if (lost > 0)
+      return failure('day-incomplete', `point ${plan.code}, ${channel}: ${lost} intervals were there and are lost`);
     const valued = (intervals[channel] ?? []).filter((interval) => interval.value).length;
     const expected = rows.filter((row) => row.channel === channel).length;
     if (valued === expected) continue;

@@ -61,6 +61,13 @@ export interface Restored {
   readonly records: number;
 }
 
+/**
+ * How far a ledger looks for what is gone. `whole`: the journal is read from the oldest interval asked for on, so that a version
+ * that no message carries yet is missed too. `records`: it is read only where an interval has no record at all, for the stages
+ * that ask at every turn; what is gone is found by the scrubber there.
+ */
+export type LedgerLook = 'whole' | 'records';
+
 export interface BufferOptions {
   readonly clock: Pick<Clock, 'now'>;
   /** A second copy, in a file of its own, of what must never be forgotten: ids, messages, answers, last numbers. */
@@ -251,7 +258,7 @@ export interface Buffer {
   /** Every row as it stands now, for a backup. */
   snapshot(): Promise<StoreSnapshot>;
 
-  ledger(expected: readonly Expected[]): Promise<Ledger>;
+  ledger(expected: readonly Expected[], look?: LedgerLook): Promise<Ledger>;
   /** Walks everything: holes, checksums, journal against records both ways. */
   verify(): Promise<Verification>;
 }

@@ -122,15 +122,19 @@ export interface Link extends IntervalRef {
 }
 
 export function decodeLink(row: Row): Link | Damage {
-  return decoding(row, () => {
-    const [, point, channel, start, version, message] = linkKeyParts.parse(keyParts(row.key));
-    return {
-      point,
-      channel,
-      start: parseUtc(start),
-      version: Number(version),
-      message,
-      ...linkPayload.parse(row.payload),
-    };
-  });
+  return decoding(row, () => ({ ...readLinkKey(row.key), ...linkPayload.parse(row.payload) }));
+}
+
+/** What the key alone says, for a link whose value is damaged; undefined where the key is not one of a link. */
+export function linkOfKey(key: string): Omit<Link, 'replaces' | 'told'> | undefined {
+  try {
+    return readLinkKey(key);
+  } catch {
+    return undefined;
+  }
+}
+
+function readLinkKey(key: string): Omit<Link, 'replaces' | 'told'> {
+  const [, point, channel, start, version, message] = linkKeyParts.parse(keyParts(key));
+  return { point, channel, start: parseUtc(start), version: Number(version), message };
 }

@@ -101,7 +101,9 @@ describe('calls that wait together', () => {
     await buffer.keepIntervals([anInterval()]);
     const rounds = SPANS.map(({ start: at }) => buffer.keepRound([aReading({ at }), aReading()]));
     const refused = buffer.keepIntervals([anInterval({ quality: 'flagged' })]);
-    const messages = [1, 2, 3].map((version) => buffer.queueMessage((id) => aMessage(id, [anInterval({ version })])));
+    const messages = SPANS.slice(0, 3).map(({ start }) =>
+      buffer.queueMessage((id) => aMessage(id, [anInterval({ start })])),
+    );
     const double = buffer.queueMessage((id) => aMessage(id, [anInterval({ version: 2 })]));
     await expect(refused).rejects.toThrow(/version 1/);
     await expect(double).rejects.toMatchObject({ failure: { code: 'already-queued' } });

@@ -27,6 +27,7 @@ import { compactVital, restoreVital, vitalHeads } from './vital.ts';
 import { lifeFromEvents } from './waiting.ts';
 
 export type * from './api.ts';
+export { countRows } from './ledger.ts';
 export type * from './reports.ts';
 
 /**
@@ -153,7 +154,7 @@ function assemble(
       return store.snapshot();
     },
 
-    ledger: (expected) => makeLedger(rows, messages, expected),
+    ledger: (expected, look = 'whole') => makeLedger(rows, messages, expected, look),
     verify: () => verify(store, journal, rows),
   };
 }

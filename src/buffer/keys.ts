@@ -37,6 +37,11 @@ export function below(prefix: string): KeyRange {
   return { gte: prefix, lt: `${prefix.slice(0, -1)}0` };
 }
 
+/** This key alone. */
+export function only(key: string): KeyRange {
+  return { gte: key, lt: `${key}\u0000` };
+}
+
 export const READINGS: KeyRange = below('r/');
 
 export function readingDay(at: UtcMs): string {

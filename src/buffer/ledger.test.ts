@@ -10,22 +10,29 @@ import {
   POINT,
   standingClock,
 } from './buffer.testkit.ts';
+import { sealRow } from './frame.ts';
 import { type Buffer, openBuffer } from './index.ts';
 
 const START = (hour: number) => DAY_START + hour * HOUR_MS;
 const SPANS = Array.from({ length: 6 }, (_, hour) => ({ start: START(hour), end: START(hour + 1) }));
 const EXPECTED = [{ point: POINT, channel: 'volume' as const, spans: SPANS }];
 
+const INTERVAL = `i/${POINT}/volume/2026-03-28T05:00:00.000Z/`;
+const LINKS = `l/${POINT}/volume/2026-03-28T05:00:00.000Z/`;
+const SECOND = anInterval({ version: 2, value: { coefficient: 99n, exponent: 0 } });
+
 async function open() {
   const store = memoryStore();
   return { store, buffer: await openBuffer(store, { clock: standingClock() }) };
 }
 
-async function send(buffer: Buffer, hours: readonly number[], verdict: 'accepted' | 'rejected', version = 1) {
+async function send(buffer: Buffer, hours: readonly number[], verdict: 'accepted' | 'rejected', corrects?: string) {
+  const version = corrects === undefined ? 1 : 2;
   const message = await buffer.queueMessage((id) =>
     aMessage(
       id,
       hours.map((hour) => anInterval({ start: START(hour), version })),
+      { ...(corrects !== undefined && { corrects }) },
     ),
   );
   const number = await buffer.outbox.beginAttempt(message.id, DAY_START);
@@ -98,6 +105,49 @@ describe('the ledger', () => {
     await send(buffer, [0], 'accepted');
     for (const [key, bytes] of links) store.rows.set(key, bytes);
     expect((await buffer.ledger(EXPECTED)).counts).toMatchObject({ accepted: 1, doubled: 1 });
+  });
+
+  it('finds a double of two versions, each accepted as news', async () => {
+    const { store, buffer } = await open();
+    await buffer.keepIntervals([anInterval()]);
+    const first = await send(buffer, [0], 'accepted');
+    await buffer.keepIntervals([SECOND]);
+    const second = await send(buffer, [0], 'accepted', first);
+    expect((await buffer.ledger(EXPECTED)).counts).toMatchObject({ accepted: 1, doubled: 0 });
+    const key = `${LINKS}000002/${second}`;
+    store.rows.set(key, sealRow(key, 4, { replaces: [] }));
+    expect((await buffer.ledger(EXPECTED)).counts).toMatchObject({ accepted: 1, doubled: 1 });
+  });
+
+  it.each(['whole', 'records'] as const)('a newer version that was told and is gone is lost (%s)', async (look) => {
+    const { store, buffer } = await open();
+    await buffer.keepIntervals([anInterval()]);
+    const first = await send(buffer, [0], 'accepted');
+    await buffer.keepIntervals([SECOND]);
+    await send(buffer, [0], 'accepted', first);
+    store.rows.delete(`${INTERVAL}000002`);
+    expect((await buffer.ledger(EXPECTED, look)).counts).toMatchObject({ accepted: 0, lost: 1, missing: 5 });
+  });
+
+  it('a newer version that nobody was told of yet and is gone is lost', async () => {
+    const { store, buffer } = await open();
+    await buffer.keepIntervals([anInterval(), anInterval({ start: START(1) })]);
+    await send(buffer, [0, 1], 'accepted');
+    await buffer.keepIntervals([SECOND]);
+    store.rows.delete(`${INTERVAL}000002`);
+    expect((await buffer.ledger(EXPECTED)).counts).toMatchObject({ accepted: 1, lost: 1, missing: 4 });
+  });
+
+  it('knows from the key of a damaged link what was accepted, and from its message what it corrected', async () => {
+    const { store, buffer } = await open();
+    await buffer.keepIntervals([anInterval()]);
+    const first = await send(buffer, [0], 'accepted');
+    await buffer.keepIntervals([SECOND]);
+    const second = await send(buffer, [0], 'accepted', first);
+    for (const [key, bytes] of store.rows) if (key.startsWith(LINKS)) bytes[20]! ^= 1;
+    expect((await buffer.ledger(EXPECTED)).counts).toMatchObject({ accepted: 1, pending: 0, doubled: 0 });
+    const third = anInterval({ version: 3 });
+    expect(await buffer.queueMessage((id) => aMessage(id, [third], { corrects: second }))).toBeDefined();
   });
 
   it('counts an interval of which nothing is known as missing until the operator was told', async () => {

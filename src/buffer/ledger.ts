@@ -1,7 +1,8 @@
 import type { Interval } from '../core/interval.ts';
 import type { MessageId } from '../core/message.ts';
 import { HOUR_MS, type Span, type UtcMs } from '../core/time.ts';
-import type { Damage } from './api.ts';
+import type { Damage, LedgerLook } from './api.ts';
+import { withAllReplaced } from './carriers.ts';
 import { decodeEntry, decodeInterval } from './codec.ts';
 import type { Link } from './codec-delivery.ts';
 import { isDamage, type Row } from './frame.ts';
@@ -9,7 +10,7 @@ import { latestIntervals } from './intervals.ts';
 import { below, intervalPrefix, intervalsPrefix, journalKey, journalPrefix, linkPrefix, timeText } from './keys.ts';
 import { type Life, stateOf } from './life.ts';
 import type { MessageReader } from './messages.ts';
-import type { Delivery, Expected, Ledger, LedgerRow, LedgerState } from './reports.ts';
+import type { Delivery, Expected, Ledger, LedgerCounts, LedgerRow, LedgerState } from './reports.ts';
 import type { Rows } from './rows.ts';
 
 /** A wall clock may have been off by so much when an interval was made. */
@@ -18,22 +19,30 @@ const CLOCK_OFF_MS = 6 * HOUR_MS;
 const EARLIER_MAX = 1_000;
 
 /** Counts from the records alone: intervals, links, the lives of messages, and the journal for what is gone. */
-export async function makeLedger(rows: Rows, messages: MessageReader, expected: readonly Expected[]): Promise<Ledger> {
+export async function makeLedger(
+  rows: Rows,
+  messages: MessageReader,
+  expected: readonly Expected[],
+  look: LedgerLook,
+): Promise<Ledger> {
   const lives = new Map<MessageId, Life>();
   const made: LedgerRow[] = [];
   for (const one of expected) made.push(...(await rowsOf(rows, messages, lives, one)));
-  const judged = await withoutLost(rows, made);
-  const counted = (state: LedgerState): number => judged.filter((row) => row.state === state).length;
-  const counts = {
-    expected: judged.length,
+  const judged = await withoutLost(rows, made, look);
+  return { counts: countRows(judged), rows: judged };
+}
+
+export function countRows(rows: readonly LedgerRow[]): LedgerCounts {
+  const counted = (state: LedgerState): number => rows.filter((row) => row.state === state).length;
+  return {
+    expected: rows.length,
     accepted: counted('accepted'),
     pending: counted('pending'),
     rejected: counted('rejected'),
     missing: counted('missing'),
     lost: counted('lost'),
-    doubled: judged.filter((row) => row.doubled).length,
+    doubled: rows.filter((row) => row.doubled).length,
   };
-  return { counts, rows: judged };
 }
 
 async function rowsOf(
@@ -78,8 +87,9 @@ function delivery({ message, version }: Link, lives: ReadonlyMap<MessageId, Life
 }
 
 function stateOfInterval(interval: Interval | undefined, deliveries: readonly Delivery[]): LedgerState {
-  // A message speaks of an interval that is not here: it was here.
-  if (!interval) return deliveries.length > 0 ? 'lost' : 'missing';
+  // A message speaks of an interval, or of a version of it, that is not here: it was here.
+  if (deliveries.some(({ version }) => version > (interval?.version ?? 0))) return 'lost';
+  if (!interval) return 'missing';
   const carried = deliveries.filter(({ version }) => version === interval.version);
   if (carried.some(({ accepted }) => accepted)) return 'accepted';
   const open = carried.filter(({ state }) => state !== 'superseded');
@@ -87,34 +97,45 @@ function stateOfInterval(interval: Interval | undefined, deliveries: readonly De
   return open.every(({ state }) => state === 'rejected') ? 'rejected' : 'pending';
 }
 
-/** A message that corrects or supersedes another sends unchanged intervals again by intention; that is not a double. */
+/**
+ * More than one accepted message stands for the interval, whatever versions they told: the operator took it twice as news. One
+ * that corrects or supersedes another takes its place; that is not a double.
+ */
 function isDoubled(links: readonly Link[], lives: ReadonlyMap<MessageId, Life>): boolean {
   const accepted = links.filter(({ message }) => lives.get(message)?.accepted);
-  const replaced = new Set(accepted.flatMap(({ replaces }) => replaces));
-  const standing = accepted.filter(({ message }) => !replaced.has(message)).map(({ version }) => version);
-  return new Set(standing).size < standing.length;
+  if (accepted.length < 2) return false;
+  const replaced = withAllReplaced(
+    accepted.flatMap(({ replaces }) => replaces),
+    links,
+  );
+  return accepted.filter(({ message }) => !replaced.has(message)).length > 1;
 }
 
-/** What has no record may have had one: only the journal knows. It is read only when something is missing, and from there on. */
-async function withoutLost(rows: Rows, made: readonly LedgerRow[]): Promise<LedgerRow[]> {
-  const unknown = made.filter((row) => row.state === 'missing' && !row.quality);
-  const missing = new Set(unknown.map(prefixOf));
-  if (missing.size === 0) return [...made];
+/**
+ * What has no record, or none of its newest version, may have had one: only the journal knows. It is read once, from the entry
+ * before which none can name these intervals; by a look at the records alone only where an interval is missing.
+ */
+async function withoutLost(rows: Rows, made: readonly LedgerRow[], look: LedgerLook): Promise<LedgerRow[]> {
+  const asked = made.filter((row) => row.state !== 'lost' && (look === 'whole' || row.version === undefined));
+  if (asked.length === 0) return [...made];
+  const newest = new Map(asked.map((row) => [prefixOf(row), row.version ?? 0]));
   const gone = new Set<string>();
   const journal = below(journalPrefix('intervals'));
-  const from = { ...journal, gte: journalKey('intervals', await firstThatMayName(rows, unknown)) };
+  const from = { ...journal, gte: journalKey('intervals', await firstThatMayName(rows, asked)) };
   for await (const entry of rows.each(from, decodeEntry))
     for (const [key] of entry) {
-      const prefix = key.slice(0, key.lastIndexOf('/') + 1);
-      if (missing.has(prefix)) gone.add(prefix);
+      const cut = key.lastIndexOf('/') + 1;
+      const prefix = key.slice(0, cut);
+      const known = newest.get(prefix);
+      if (known !== undefined && Number(key.slice(cut)) > known) gone.add(prefix);
     }
-  return made.map((row) => (row.state === 'missing' && gone.has(prefixOf(row)) ? { ...row, state: 'lost' } : row));
+  return made.map((row) => (gone.has(prefixOf(row)) ? { ...row, state: 'lost' } : row));
 }
 
 /** The number of a journal entry before which none can name any of these intervals: they were not over yet when it was written. */
-async function firstThatMayName(rows: Rows, missing: readonly LedgerRow[]): Promise<number> {
+async function firstThatMayName(rows: Rows, asked: readonly LedgerRow[]): Promise<number> {
   const firsts = new Map<string, LedgerRow>();
-  for (const row of missing) {
+  for (const row of asked) {
     const key = intervalsPrefix(row.point, row.channel);
     if (row.start < (firsts.get(key)?.start ?? Number.POSITIVE_INFINITY)) firsts.set(key, row);
   }

@@ -2,9 +2,20 @@ import type { Channel, Commodity, PointCode } from '../core/interval.ts';
 import type { Attempt, Message, MessageId, MessageState, Receipt } from '../core/message.ts';
 import type { MarketDay, UtcMs } from '../core/time.ts';
 import type { Damage } from './api.ts';
+import { linkOfDamaged } from './carriers.ts';
 import { decodeEvent, decodeLink, decodeMessage, type Link, type StoredEvent } from './codec-delivery.ts';
 import { isDamage, type Row } from './frame.ts';
-import { below, dayPrefix, eventsPrefix, type KeyRange, keyParts, lastPart, linkPrefix, messageKey } from './keys.ts';
+import {
+  below,
+  dayPrefix,
+  eventsPrefix,
+  type KeyRange,
+  keyParts,
+  lastPart,
+  linkPrefix,
+  messageKey,
+  only,
+} from './keys.ts';
 import { advance, type Life, type LifeEvent, NEW_LIFE, stateOf } from './life.ts';
 import type { Delivery } from './reports.ts';
 import type { Rows } from './rows.ts';
@@ -53,8 +64,15 @@ export function readMessages(rows: Rows): MessageReader {
   const life = async (id: MessageId): Promise<Life> => foldLife(await events(id));
   const links = async (range: KeyRange): Promise<Link[]> => {
     const found: Link[] = [];
-    for await (const link of rows.each(range, decodeLink)) found.push(link);
+    for await (const row of rows.eachOrDamage(range, decodeLink)) {
+      const link = isDamage(row) ? await linkOfDamaged(row, correctedBy) : row;
+      if (link) found.push(link);
+    }
     return found;
+  };
+  const correctedBy = async (id: MessageId): Promise<MessageId | undefined> => {
+    for await (const { corrects } of rows.each(only(messageKey(id)), decodeMessage)) return corrects;
+    return undefined;
   };
 
   return {
@@ -62,7 +80,7 @@ export function readMessages(rows: Rows): MessageReader {
     links,
     message: (id) => rows.get(messageKey(id), decodeMessage),
     async state(id) {
-      const known = await rows.keys({ gte: messageKey(id), lt: `${messageKey(id)}\u0000` });
+      const known = await rows.keys(only(messageKey(id)));
       return known.length === 0 ? undefined : stateOf(await life(id));
     },
     async attempts(id) {

@@ -57,8 +57,25 @@ describe('a queued message', () => {
     await buffer.outbox.endAttempt(anAttempt(id, 1, 'answered'), aReceipt(id, 'rejected'));
     const second = await queued(buffer);
     expect(second > id).toBe(true);
+  });
+
+  it('is refused when another version of an interval of it may have been taken and this one does not replace it', async () => {
+    const buffer = await open();
+    const first = await queued(buffer);
     const next = anInterval({ version: 2 });
-    expect(await buffer.queueMessage((own) => aMessage(own, [next]))).toMatchObject({ carried: [{ version: 2 }] });
+    const asNews = () => buffer.queueMessage((own) => aMessage(own, [next]));
+    await expect(asNews()).rejects.toMatchObject({ failure: { code: 'already-queued' } });
+    await buffer.outbox.beginAttempt(first, DAY_START);
+    await expect(asNews()).rejects.toMatchObject({ failure: { code: 'already-queued' } });
+    await buffer.outbox.endAttempt(anAttempt(first, 1, 'answered'), aReceipt(first, 'accepted'));
+    await expect(asNews()).rejects.toMatchObject({ failure: { code: 'already-queued' } });
+    const both = [anInterval({ version: 2 }), anInterval({ version: 3 })];
+    await expect(buffer.queueMessage((own) => aMessage(own, both, { corrects: first }))).rejects.toMatchObject({
+      failure: { code: 'already-queued' },
+    });
+    expect(await buffer.queueMessage((own) => aMessage(own, [next], { corrects: first }))).toMatchObject({
+      carried: [{ version: 2 }],
+    });
   });
 
   it('takes the place of the one it supersedes in the same batch', async () => {

@@ -1,10 +1,11 @@
 import { OdecetError } from '../core/failure.ts';
 import type { Carried, Message, MessageId } from '../core/message.ts';
 import { isoUtc } from '../core/time.ts';
-import { decodeLink, encodeMessage } from './codec-delivery.ts';
+import { linkOfDamaged, withAllReplaced } from './carriers.ts';
+import { decodeLink, decodeMessage, encodeMessage, type Link } from './codec-delivery.ts';
 import { isDamage } from './frame.ts';
 import type { Draft, Journal } from './journal.ts';
-import { dayKey, intervalKey, lastPart, linkKey, messageKey, supersededKey, waitingKey } from './keys.ts';
+import { dayKey, intervalKey, linkKey, linkPrefix, messageKey, supersededKey, waitingKey } from './keys.ts';
 import { NEW_LIFE, stateOf } from './life.ts';
 import { linkRanges, toldOf } from './told.ts';
 import { keepLife, lifeInDraft, noSuchMessage } from './waiting.ts';
@@ -48,8 +49,9 @@ function addMessage(
 }
 
 /**
- * The last guard against sending an interval twice, whatever the stage before believes. An earlier message may be repeated when
- * this one replaces it, or replaces another that replaced it: a second correction carries what the first and the original told.
+ * The last guard against sending an interval twice, whatever the stage before believes. What an earlier message told of it, in
+ * this version or another, may be told again only when this one replaces that message, or replaces another that replaced it: a
+ * second correction carries what the first and the original told.
  */
 async function refuseDoubles(
   draft: Draft,
@@ -60,45 +62,39 @@ async function refuseDoubles(
   const carriers = await carriersOf(draft, message.carried);
   const known = new Map<MessageId, boolean>();
   for (const carried of message.carried) {
-    const interval = linkKey(carried, '');
-    if (taken.has(interval)) throw alreadyQueued(carried, message.id);
+    const interval = placeOf(carried);
+    if (taken.has(interval)) throw alreadyQueued(carried, carried.version, message.id);
     taken.add(interval);
     const earlier = carriers.get(interval) ?? [];
     const replaced = withAllReplaced(replaces, earlier);
-    for (const { id } of earlier) {
+    for (const { message: id, version } of earlier) {
       const isFree = replaced.has(id) || (known.get(id) ?? (await neverTaken(draft, id)));
       if (!replaced.has(id)) known.set(id, isFree);
-      if (!isFree) throw alreadyQueued(carried, id);
+      if (!isFree) throw alreadyQueued(carried, version, id);
     }
   }
 }
 
-/** A message that carries an interval, and what it replaced; nothing where the link is damaged. */
-interface Carrier {
-  readonly id: MessageId;
-  readonly replaces: readonly MessageId[];
+/** Where the links of an interval stand, whatever their version. */
+function placeOf({ point, channel, start }: Carried): string {
+  return linkPrefix(point, channel, start);
 }
 
-/** The earlier messages of each interval version, by the link's key without the message. */
-async function carriersOf(draft: Draft, carried: readonly Carried[]): Promise<Map<string, Carrier[]>> {
-  const carriers = new Map<string, Carrier[]>();
+/** What earlier messages carried of each interval, in whatever version. */
+async function carriersOf(draft: Draft, carried: readonly Carried[]): Promise<Map<string, Link[]>> {
+  const correctedBy = async (id: MessageId): Promise<MessageId | undefined> => {
+    const row = await draft.get(messageKey(id));
+    const message = row && (isDamage(row) ? row : decodeMessage(row));
+    return message && !isDamage(message) ? message.corrects : undefined;
+  };
+  const carriers = new Map<string, Link[]>();
   for (const range of linkRanges(carried))
     for (const row of await draft.list(range)) {
-      const id = lastPart(row.key);
-      const interval = row.key.slice(0, -id.length);
-      const link = isDamage(row) ? row : decodeLink(row);
-      const carrier = { id, replaces: isDamage(link) ? [] : link.replaces };
-      carriers.set(interval, [...(carriers.get(interval) ?? []), carrier]);
+      const found = isDamage(row) ? row : decodeLink(row);
+      const link = isDamage(found) ? await linkOfDamaged(found, correctedBy) : found;
+      if (link) carriers.set(placeOf(link), [...(carriers.get(placeOf(link)) ?? []), link]);
     }
   return carriers;
-}
-
-function withAllReplaced(replaces: readonly MessageId[], carriers: readonly Carrier[]): ReadonlySet<MessageId> {
-  const all = new Set(replaces);
-  // A set hands out what is added while it is walked.
-  for (const id of all)
-    for (const carrier of carriers) if (carrier.id === id) for (const one of carrier.replaces) all.add(one);
-  return all;
 }
 
 async function neverTaken(draft: Draft, id: MessageId): Promise<boolean> {
@@ -121,7 +117,7 @@ async function supersede(draft: Draft, id: MessageId, by: readonly MessageId[]):
   keepLife(draft, id, found, { what: 'superseded' });
 }
 
-function alreadyQueued({ point, channel, start, version }: Carried, id: MessageId): OdecetError {
+function alreadyQueued({ point, channel, start }: Carried, version: number, id: MessageId): OdecetError {
   return new OdecetError(
     'already-queued',
     `${point} ${channel} ${isoUtc(start)} version ${version} is in message ${id}`,

@@ -23,7 +23,7 @@ export interface Expected {
  * pending   the latest version waits: for a message, or its message for an answer
  * rejected  the latest version was only in rejected messages
  * missing   no interval was made, or nothing credible is known and nobody was told
- * lost      the records show that it existed, but it cannot be read
+ * lost      the records show that it, or a newer version of it, existed, but it cannot be read
  */
 export type LedgerState = 'accepted' | 'pending' | 'rejected' | 'missing' | 'lost';
 
@@ -31,8 +31,9 @@ export interface LedgerRow extends Span {
   readonly point: PointCode;
   readonly channel: Channel;
   readonly state: LedgerState;
-  /** One version of it is in more than one accepted message. */
+  /** More than one accepted message stands for it, in one version or in several: none of them replaces the other. */
   readonly doubled: boolean;
+  /** The newest version that can be read. */
   readonly version?: number;
   readonly quality?: Quality;
   readonly deliveries: readonly Delivery[];

@@ -150,7 +150,7 @@ async function judgeDay(one: Case, day: MarketDay): Promise<void> {
 async function channelDay(one: Case, channel: Channel, span: Span, spans: readonly Span[]): Promise<ChannelDay> {
   const { parts, meter } = one;
   const { point } = meter.plan;
-  const { rows } = await parts.buffer.ledger([{ point, channel, spans }]);
+  const { rows } = await parts.buffer.ledger([{ point, channel, spans }], 'records');
   const intervals = await parts.buffer.intervals(point, channel, span);
   const held = spans.map(({ start }) => parts.operator.held.get(intervalKey({ point, channel, start: isoUtc(start) })));
   return { channel, rows, intervals: new Map(intervals.map((interval) => [interval.start, interval])), held };
