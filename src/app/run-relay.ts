@@ -1,31 +1,26 @@
 import { setMaxListeners } from 'node:events';
-import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { OdecetError } from '../core/failure.ts';
 import type { Message } from '../core/message.ts';
 import { hostEntropy } from '../host/entropy.ts';
 import { hostCodec, loadSigner } from '../host/signer.ts';
-import { postgres } from '../host/sql-postgres.ts';
-import { openLevelStore } from '../host/store-level.ts';
 import type { Broker } from '../machine/broker.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { Log } from '../machine/log.ts';
 import { type FormatPack, loadPack, packId, packProblemText } from '../message/pack.ts';
 import type { Registry } from '../relay/registry.ts';
 import { createRelay } from '../relay/relay.ts';
-import type { RelayStore } from '../relay/store.ts';
-import { openLevelRelayStore } from '../relay/store-level.ts';
-import { openPostgresRelayStore } from '../relay/store-postgres.ts';
 import { heldByPack } from '../uplink/guard.ts';
-import { loadBroker, readSecret } from './broker.ts';
+import { loadBroker } from './broker.ts';
 import { embeddedBroker } from './embedded-broker.ts';
 import { type RelayMetrics, serveMetrics } from './metrics.ts';
 import type { CertificateTime } from './metrics-server.ts';
 import { openRegistry } from './registry-file.ts';
-import type { LoadedRelay, RelayConfig } from './relay.ts';
+import type { LoadedRelay } from './relay.ts';
 import { openRelayCommandLog, serveCommands } from './relay-commands.ts';
+import { openRelayStore } from './relay-store.ts';
 import { certificatesOf, loadOperatorCredentials, type OperatorWay, operatorWay } from './uplink.ts';
 import type { Deliver } from './way.ts';
 
@@ -52,7 +47,7 @@ export async function runRelay(
   const registry = await openRegistry(at(config.registry), clock, log);
   const ways = await operatorWays(loaded, packs, clock);
   const centre = await brokerOf(loaded, embedded, () => registry.current());
-  const store = await openRelayStore(config.store, at);
+  const store = await openRelayStore(config.store, at, clock);
   const commands = await openRelayCommandLog(loaded, log);
   let metrics: RelayMetrics | undefined;
   const relay = createRelay({
@@ -111,18 +106,6 @@ async function brokerOf({ config, folder }: LoadedRelay, embedded: boolean, regi
   if (!config.broker)
     throw new OdecetError('usage', 'relay.yaml names no "broker:"; add it, or start with --embedded-broker');
   return { broker: (await loadBroker(config.broker, config.relay, folder)).broker, close: async () => undefined };
-}
-
-async function openRelayStore(config: RelayConfig['store'], at: (name: string) => string): Promise<RelayStore> {
-  if (config.kind === 'postgres') {
-    const url = await readSecret(at(config.urlFile));
-    return openPostgresRelayStore(postgres(url, config.connections));
-  }
-  const folder = at(config.folder);
-  const store = join(folder, 'store');
-  const isNew = !existsSync(store);
-  await mkdir(store, { recursive: true });
-  return openLevelRelayStore(await openLevelStore({ folder: store, create: isNew }));
 }
 
 interface CertifiedWay extends OperatorWay {
