@@ -10,10 +10,14 @@ import type { Scene } from './scan.ts';
 /** The longest telegram at 300 baud takes 10 s; nothing that a scan asks is answered by more. */
 const INQUIRY_LIMIT_MS: Millis = 30_000;
 
+/** So many addresses in a row by which the line is lost are no fault of theirs. */
+const LOST_MAX = 4;
+
 export interface Inquirer {
   /**
-   * Asks, and asks once more with more patience when the answer came late; from then on everybody is given that time.
-   * Throws OdecetError when the line is lost twice in a row, or the signal's reason.
+   * Asks, and asks once more with more patience when the answer came late; from then on everybody is given that time. A line that
+   * is lost is opened again, and the question asked once more: who is asked when it is lost may be the one who hangs up.
+   * Throws OdecetError when it cannot be opened, or is lost by so many questions in a row; else the signal's reason.
    */
   ask(session: (replyWithinMs: Millis) => Session): Promise<DialogueOutcome>;
 }
@@ -35,6 +39,7 @@ export function inquirer(framing: LineConfig['framing'], { line, clock, plan, si
     await line.prepare({ framing, config: {}, model: {} }, signal);
     return runDialogue(line, clock, session(replyWithinMs), rules(), signal);
   };
+  let lost = 0;
   return {
     async ask(session) {
       let end = await once(session);
@@ -43,7 +48,8 @@ export function inquirer(framing: LineConfig['framing'], { line, clock, plan, si
         replyWithinMs = patientMs;
         end = await once(session);
       }
-      if (!end.ok && isLost(end)) throw new OdecetError(end.failure.code, end.failure.detail);
+      lost = isLost(end) ? lost + 1 : 0;
+      if (!end.ok && lost === LOST_MAX) throw new OdecetError(end.failure.code, end.failure.detail);
       return end;
     },
   };
@@ -54,6 +60,7 @@ export function isLate(end: DialogueOutcome): boolean {
   return !end.ok && end.failure.code === 'no-answer' && end.strayBytes > 0;
 }
 
-function isLost(end: DialogueOutcome): boolean {
+/** Whether the line was lost by the question, twice. */
+export function isLost(end: DialogueOutcome): boolean {
   return !end.ok && (end.failure.code === 'line-lost' || end.failure.code === 'line-unreachable');
 }

@@ -1,7 +1,7 @@
 import { type FoundMeter, primaryScan, type Scan, secondarySearch } from '../../../drivers/mbus/index.ts';
 import type { Session } from '../../core/driver.ts';
 import { failure, OdecetError } from '../../core/failure.ts';
-import { type Inquirer, inquirer, isLate } from './inquiry.ts';
+import { type Inquirer, inquirer, isLate, isLost } from './inquiry.ts';
 import type { Found, ScanOutcome, Scene } from './scan.ts';
 
 const ADDRESS_SELECTED = 253;
@@ -13,16 +13,16 @@ export async function scanMbus(scene: Scene): Promise<ScanOutcome> {
   const primary = plan.primary ? primaryScan(plan) : undefined;
   const secondary = plan.secondary ? secondarySearch(plan) : undefined;
   const scans = [primary, secondary].filter((scan) => scan !== undefined);
-  const late: string[] = [];
+  const spoilt: string[] = [];
   const outcome = (): ScanOutcome => ({
     found: merged(primary?.found ?? [], secondary?.found ?? []),
-    unclear: [...scans.flatMap(({ unclear }) => unclear), ...late],
+    unclear: [...scans.flatMap(({ unclear }) => unclear), ...spoilt],
   });
   try {
     const questions = inquirer('mbus', scene);
     for (const [done, scan] of scans.entries()) {
       const told = () => progress((done + scan.progress) / scans.length, outcome().found.length);
-      late.push(...(await play(scan, questions, told)));
+      await play(scan, questions, (what) => spoilt.push(what), told);
       told();
     }
     return outcome();
@@ -31,20 +31,23 @@ export async function scanMbus(scene: Scene): Promise<ScanOutcome> {
   }
 }
 
-/** Plays a scan machine, one request after the other. Gives the requests that were answered too late to be understood. */
-async function play(scan: Scan, questions: Inquirer, told: () => void): Promise<string[]> {
-  const late: string[] = [];
+/**
+ * Plays a scan machine, one request after the other.
+ * @param spoilt told of requests that were answered too late to be understood, or by which the line was lost
+ */
+async function play(scan: Scan, questions: Inquirer, spoilt: (what: string) => void, told: () => void): Promise<void> {
   let step = scan.start();
   while (step.kind === 'send') {
     const { bytes } = step;
     const end = await questions.ask((replyWithinMs) => listening(scan, bytes, replyWithinMs));
-    if (!end.ok && end.failure.code !== 'no-answer') throw new OdecetError(end.failure.code, end.failure.detail);
-    if (isLate(end)) late.push(`${requestText(bytes)}: the answer came too late, make --reply-ms longer`);
+    if (!end.ok && end.failure.code !== 'no-answer' && !isLost(end))
+      throw new OdecetError(end.failure.code, end.failure.detail);
+    if (isLate(end)) spoilt(`${requestText(bytes)}: the answer came too late, make --reply-ms longer`);
+    else if (!end.ok && isLost(end)) spoilt(`${requestText(bytes)}: ${end.failure.detail}`);
     step = scan.silent();
     told();
   }
   if (step.kind === 'missed') throw new OdecetError(step.failure.code, step.failure.detail);
-  return late;
 }
 
 /** One request of the scan as a dialogue: it is over when the line is silent again, since a second meter may follow the first. */

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { createBus } from '../../collect/bus.ts';
 import { lineSchema } from '../../device/line-config.ts';
 import { simClock } from '../../sim/clock.ts';
-import { type SimMeter, simLine } from '../../sim/line.ts';
+import { type SimLineOptions, type SimMeter, simLine } from '../../sim/line.ts';
 import { mbusBus } from '../../sim/meter/mbus-bus.ts';
 import { modbusMeter } from '../../sim/meter/modbus-meter.ts';
 import { createWorld } from '../../sim/world.ts';
@@ -28,10 +28,11 @@ async function outcomeOf(
   meters: readonly SimMeter[],
   plan = PLAN,
   stopAtShare = 2,
+  weather?: SimLineOptions['weather'],
 ): Promise<{ outcome: ScanOutcome; shares: number[]; prepared: number }> {
   const world = createWorld(3);
   const clock = simClock(world, START);
-  const wire = simLine(world, { meters, random: world.random, lateAfterReopen: true });
+  const wire = simLine(world, { meters, random: world.random, lateAfterReopen: true, ...(weather && { weather }) });
   const bus = createBus(wire, clock, {}, { opens: 0, bytesSent: 0, bytesReceived: 0 });
   let prepared = 0;
   const line: typeof bus = {
@@ -203,4 +204,38 @@ test('a scan that is stopped tells what it had found', async () => {
   expect(shares.at(-1)).toBeLessThan(0.2);
   const units = await outcomeOf('modbus-rtu', [unit('modbus-rtu', 1), unit('modbus-rtu', 200)], PLAN, 0.1);
   expect(units.outcome).toMatchObject({ found: [{ address: 1 }], cutShortBy: new Error('stopped') });
+});
+
+/** The other end closes the connection when one of these is asked. */
+function hangingUp(at: (request: Uint8Array) => boolean): NonNullable<SimLineOptions['weather']> {
+  return (request) => (at(request) ? { kind: 'disconnect' } : undefined);
+}
+
+test('an address at which the other end hangs up is told, and the scan goes on', async () => {
+  const weather = hangingUp(([unit]) => unit === 3 || unit === 4 || unit === 5 || unit === 100);
+  const meters = [unit('modbus-rtu', 1), unit('modbus-rtu', 5), unit('modbus-rtu', 200)];
+  const { outcome } = await outcomeOf('modbus-rtu', meters, PLAN, 2, weather);
+  expect(outcome.found.map(({ address }) => address)).toEqual([1, 200]);
+  expect(outcome.unclear).toEqual([3, 4, 5, 100].map((n) => expect.stringMatching(RegExp(`^unit ${n}: .*closed`))));
+  expect(outcome.cutShortBy).toBeUndefined();
+});
+
+test('M-Bus: the same, by primary address and by number', async () => {
+  const weather = hangingUp((request) => request[2] === 3 || (request[0] === 0x68 && request[10] === 0x7f));
+  const { outcome } = await outcomeOf('mbus', [bus([KAM, { ...NEW, primary: 9 }])], PLAN, 2, weather);
+  expect(outcome.found.map(({ serial }) => serial)).toEqual(['12345678', '00123456']);
+  expect(outcome.unclear).toEqual([
+    expect.stringMatching(/^address 3: .*closed/),
+    expect.stringMatching(/^secondary address 7fffffff: .*closed/),
+  ]);
+  expect(outcome.cutShortBy).toBeUndefined();
+});
+
+test('a line that is lost by address after address ends the scan, with what was found', async () => {
+  const weather = hangingUp(([unit]) => unit! > 10);
+  const { outcome, shares } = await outcomeOf('modbus-rtu', [unit('modbus-rtu', 1)], PLAN, 2, weather);
+  expect(outcome.found).toEqual([{ address: 1 }]);
+  expect(outcome.unclear).toHaveLength(3);
+  expect(outcome.cutShortBy).toMatchObject({ failure: { code: 'line-lost' } });
+  expect(shares.at(-1)).toBeLessThan(0.1);
 });
