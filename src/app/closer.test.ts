@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { decimal } from '../core/decimal.ts';
+import { add, decimal, decimalText, ZERO } from '../core/decimal.ts';
 import type { MessageId, Verdict } from '../core/message.ts';
 import { cut } from '../core/schedule.ts';
 import { HOUR_MS, MINUTE_MS, type UtcMs } from '../core/time.ts';
@@ -281,6 +281,33 @@ describe('a correction', () => {
     await stages.profiler.finish(POINTS[0]!, DAY);
     expect(await stages.closer.closeDays()).toBe(0);
     expect((await made.buffer.intervals(GAS, 'volume', DAY)).map(told)).toEqual(before);
+  });
+});
+
+describe('estimates over the end of a day that were accepted', () => {
+  it('are corrected in both days when the archive delivers an index in one of them', async () => {
+    const point = aPoint(aPlan(), { estimation: { linearMinutesMax: 1440, scaled: false, likeDay: false } });
+    const both = { start: DAY.start, end: DAY.end + 24 * HOUR_MS };
+    const made = await bench(both.end + HOUR_MS);
+    const gap = [21, 22, 23, 24, 25, 26, 27];
+    await made.buffer.keepRound([
+      ...dayOf('meter', DAY.start, gap),
+      ...dayOf('meter', DAY.end).filter(({ at }) => at >= DAY.end + 4 * HOUR_MS),
+    ]);
+    const { profiler, closer } = stagesOf(made, [point]);
+    await profiler.follow();
+    expect(await closer.closeDays()).toBe(2);
+    const sent = await answer(made, 'accepted');
+    expect(await closer.closeDays()).toBe(0);
+
+    await made.buffer.keepRound([aReading(DAY.start + 22 * HOUR_MS, '1039.000')]);
+    await profiler.follow();
+    expect(await closer.closeDays()).toBe(2);
+    const corrections = await answer(made, 'accepted');
+    const corrected = await Promise.all(corrections.map(async (id) => (await made.buffer.message(id))!.corrects));
+    expect(new Set(corrected)).toEqual(new Set(sent));
+    const volumes = await made.buffer.intervals(GAS, 'volume', both);
+    expect(decimalText(volumes.reduce((total, { value }) => add(total, value ?? ZERO), ZERO))).toBe('72.000');
   });
 });
 

@@ -8,6 +8,7 @@ import { type EstimationRule, estimateGap } from '../profile/estimate.ts';
 import { type ChannelPlan, exceedsSpikeLimit, makeInterval } from '../profile/interval.ts';
 import { edgesOf, type FindIndex, indexFromBuffer } from './edges.ts';
 import type { FinishParts } from './finish-day.ts';
+import { isOpen } from './versions.ts';
 
 const WEEK_MS = 7 * 24 * 60 * MINUTE_MS;
 /** A gap is followed so far over the ends of its day. */
@@ -56,10 +57,6 @@ export async function fillGaps(
     });
   }
   return filled;
-}
-
-function isOpen({ value, quality }: Interval): boolean {
-  return !value || quality === 'estimated';
 }
 
 /** Runs of neighbours without an actual value, as positions; an index that is known between two of them ends a run. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FIRST_ORDER, inOrder } from '../collect/sample-order.ts';
-import { add, compare, decimal, parseDecimal, subtract, ZERO } from '../core/decimal.ts';
+import { add, compare, decimal, decimalText, parseDecimal, subtract, ZERO } from '../core/decimal.ts';
 import type { Interval } from '../core/interval.ts';
 import type { Reading } from '../core/reading.ts';
 import { cut } from '../core/schedule.ts';
@@ -381,6 +381,58 @@ describe('estimation', () => {
     await profiler.finish(point, { start: DAY.end, end: DAY.end + 24 * HOUR_MS });
     const second = await made.buffer.intervals(GAS, 'volume', { start: DAY.end, end: DAY.end + 3 * HOUR_MS });
     expect(compare(add(sum(first), sum(second)), decimal(50))).toBe(0);
+  });
+});
+
+describe('a gap over the end of a day', () => {
+  const point = aPoint(aPlan(), { estimation: { linearMinutesMax: 1440, scaled: false, likeDay: false } });
+  const both = { start: DAY.start, end: AFTER };
+  const edges = storedDay(both);
+  const isEdge = (n: number) => n <= 20 || n >= 28;
+
+  /** Both days are finished with the gap; what is late comes one by one, and nobody finishes a day by hand. */
+  async function sumAfter(late: readonly Reading[], first = edges.filter((_, n) => isEdge(n))) {
+    const made = await bench(AFTER + HOUR_MS);
+    const profiler = profilerOf(made, point);
+    await made.buffer.keepRound(first);
+    await profiler.follow();
+    await profiler.finish(point, { start: DAY.end, end: AFTER });
+    await profiler.finish(point, DAY);
+    const sums = [sum(await made.buffer.intervals(GAS, 'volume', both))];
+    for (const reading of late) {
+      await made.buffer.keepRound([reading]);
+      await profiler.follow();
+      sums.push(sum(await made.buffer.intervals(GAS, 'volume', both)));
+    }
+    return sums.map(decimalText);
+  }
+
+  it('adds up to the index after every reading that comes late, on either side of midnight', async () => {
+    const within = fc.uniqueArray(
+      fc.record({ n: fc.integer({ min: 21, max: 27 }), litres: fc.integer({ min: 0, max: 12_000 }) }),
+      { minLength: 1, maxLength: 7, selector: ({ n }) => n },
+    );
+    await fc.assert(
+      fc.asyncProperty(within, async (late) => {
+        // The index grows by the gap's 12 m3 in steps of any size.
+        const litres = late.map((one) => one.litres).sort((a, b) => a - b);
+        const order = late.map(({ n }) => n).sort((a, b) => a - b);
+        const readings = late.map(({ n }) =>
+          aReading(edges[n]!.at, decimal(1_030_000 + litres[order.indexOf(n)]!, -3)),
+        );
+        expect(new Set(await sumAfter(readings))).toEqual(new Set(['72.000']));
+      }),
+      { numRuns: 60 },
+    );
+  }, 60_000);
+
+  it('adds up when the index at its end was between two samples and the archive says another', async () => {
+    const around = [-5, 5].map((minutes) =>
+      aReading(edges[28]!.at + minutes * MINUTE_MS, decimal(1_042_000 + minutes * 25, -3), { source: 'sampled' }),
+    );
+    const first = edges.filter((_, n) => isEdge(n) && n !== 28);
+    const late = [aReading(edges[28]!.at, '1042.100'), aReading(edges[23]!.at, '1041.000')];
+    expect(new Set(await sumAfter(late, [...first, ...around]))).toEqual(new Set(['72.000']));
   });
 });
 

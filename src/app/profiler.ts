@@ -11,7 +11,7 @@ import { edgesOf, type FindIndex, indexFromBuffer, remembered } from './edges.ts
 import { energiesOf, type HeatOn } from './energies.ts';
 import { finishChannel } from './finish-day.ts';
 import type { PointPlan } from './plan.ts';
-import { isBetterOrEqual, keptDayFindings } from './versions.ts';
+import { isBetterOrEqual, isOpen, keptDayFindings } from './versions.ts';
 
 export interface ProfilerParts {
   readonly site: Site;
@@ -37,7 +37,7 @@ export interface Profiler {
   readonly alone: <T>(work: () => Promise<T>) => Promise<T>;
 }
 
-/** What a new reading means for one channel: intervals that it decides, a gap that it ends. */
+/** What a new reading means for one channel: intervals that it decides, a gap that it ends or divides. */
 interface Touched {
   readonly point: PointPlan;
   readonly plan: ChannelPlan;
@@ -102,8 +102,18 @@ export function createProfiler(parts: ProfilerParts): Profiler {
       const ranges = touched.flatMap((one) => (one.plan === plan && one.range ? [one.range] : []));
       for (const span of joined(ranges)) made += await alone(() => makeSpans(plan, span));
     }
-    for (const { point, gap } of touched) if (gap && point.estimation) await alone(() => finishDaysOver(point, gap));
+    await divideAnew(touched.filter(({ point }) => point.estimation));
     return made;
+  }
+
+  /** Finishes the days again whose gaps the readings end, divide or give other edges; each once. */
+  async function divideAnew(touched: readonly Touched[]): Promise<void> {
+    for (const point of new Set(touched.map((one) => one.point))) {
+      const days: MarketDay[] = [];
+      for (const one of touched.filter((other) => other.point === point)) days.push(...(await openDays(one)));
+      for (const day of [...new Set(days)].sort())
+        await alone(() => finish(point, marketDaySpan(point.commodity, day, site.zone)));
+    }
   }
 
   async function touchedBy({ device, quantity, at }: ReadingRef): Promise<Touched[]> {
@@ -112,16 +122,23 @@ export function createProfiler(parts: ProfilerParts): Profiler {
     );
     if (touched.length === 0) return [];
     // What lies further off than a gap's length decides nothing; how far off it lies is asked only where gaps are estimated.
-    const { sampleGapMsMax } = site.profile;
-    const reachMs = touched.some(({ point }) => point.estimation) ? undefined : sampleGapMsMax;
+    const reachMs = touched.some(({ point }) => point.estimation) ? undefined : site.profile.sampleGapMsMax;
     const before = await buffer.readingAtOrBefore(device, quantity, at - 1, undefined, reachMs);
-    const after = await buffer.readingAtOrAfter(device, quantity, at + 1, undefined, sampleGapMsMax);
-    const isGap = before !== undefined && at - before.at > sampleGapMsMax;
+    const after = await buffer.readingAtOrAfter(device, quantity, at + 1, undefined, reachMs);
+    const gap = gapAround(at, before?.at, after?.at);
     return touched.map(({ point, plan }) => {
       // What is converted needs the pressure of the whole interval: it is made when the day is over.
       const range = plan.conversion ? undefined : affected(plan, at, before?.at, after?.at);
-      return { point, plan, ...(range && { range }), ...(isGap && { gap: { start: before.at, end: at } }) };
+      return { point, plan, ...(range && { range }), ...(gap && { gap }) };
     });
+  }
+
+  /** What lies open on either side of a reading, which may have come late and in the middle of it. */
+  function gapAround(at: UtcMs, before = at, after = at): Span | undefined {
+    const { sampleGapMsMax } = site.profile;
+    const start = at - before > sampleGapMsMax ? Math.max(before, at - GAP_MS_MAX) : at;
+    const end = after - at > sampleGapMsMax ? Math.min(after, at + GAP_MS_MAX) : at;
+    return start < end ? { start, end } : undefined;
   }
 
   /** The market intervals that a new reading can decide: from the reading before it to the one after it, a gap's length at most. */
@@ -133,16 +150,54 @@ export function createProfiler(parts: ProfilerParts): Profiler {
     return firstEdge > lastEdge ? undefined : { start: firstEdge - length, end: lastEdge + length };
   }
 
-  /** The end of a gap tells how much passed in it, also for days that were finished without knowing. */
-  async function finishDaysOver(point: PointPlan, gap: Span): Promise<void> {
-    const today = marketDayOf(point.commodity, clock.now() - site.sendAfterMs, site.zone);
-    const first = marketDayOf(point.commodity, Math.max(gap.start, gap.end - GAP_MS_MAX), site.zone);
-    const last = marketDayOf(point.commodity, gap.end, site.zone);
-    for (let day = first; day <= last && day < today; day = shiftDay(day, 1))
-      await finish(point, marketDaySpan(point.commodity, day, site.zone));
+  /** The first day that is not yet for `finish`. */
+  function todayOf({ commodity }: PointPlan): MarketDay {
+    return marketDayOf(commodity, clock.now() - site.sendAfterMs, site.zone);
   }
 
+  /** Days that are over in which something without an actual value is bounded by what a reading tells. */
+  async function openDays({ point, plan, range, gap }: Touched): Promise<MarketDay[]> {
+    const today = todayOf(point);
+    const dayOf = (at: UtcMs) => marketDayOf(point.commodity, at, site.zone);
+    const days: MarketDay[] = [];
+    // The end of a gap tells how much passed in it, also for days that were finished without knowing.
+    if (gap) for (let day = dayOf(gap.start); day <= dayOf(gap.end); day = shiftDay(day, 1)) days.push(day);
+    if (range && dayOf(range.start) < today) {
+      const open = (await buffer.intervals(plan.point, plan.channel, range)).filter(isOpen);
+      days.push(...open.map(({ start }) => dayOf(start)));
+    }
+    return days.filter((day) => day < today);
+  }
+
+  /**
+   * An estimate is a share of what passed over its whole gap. Where that goes on over an end of the day, its part in the other
+   * day was divided with this one: both are finished by the same readings, or they would not add up.
+   */
   async function finish(point: PointPlan, day: Span): Promise<void> {
+    await finishDay(point, day);
+    if (!point.estimation) return;
+    for (const step of [-1, 1] as const) {
+      let name = marketDayOf(point.commodity, day.start, site.zone);
+      for (let n = 0; n < GAP_DAYS_MAX; n++) {
+        name = shiftDay(name, step);
+        const other = marketDaySpan(point.commodity, name, site.zone);
+        if (name >= todayOf(point) || !(await isEstimatedOver(point, step < 0 ? other.end : other.start))) break;
+        await finishDay(point, other);
+      }
+    }
+  }
+
+  /** Whether an estimate on one side of an instant meets something without an actual value on the other. */
+  async function isEstimatedOver({ counted }: PointPlan, at: UtcMs): Promise<boolean> {
+    for (const { point, channel, minutes } of counted) {
+      const beside = await buffer.intervals(point, channel, { start: at - minutes * MINUTE_MS, end: at + 1 });
+      if (beside.length === 2 && beside.every(isOpen) && beside.some(({ quality }) => quality === 'estimated'))
+        return true;
+    }
+    return false;
+  }
+
+  async function finishDay(point: PointPlan, day: Span): Promise<void> {
     for (const plan of point.counted) {
       const { changed, intervals } = await finishChannel({ site, buffer, clock }, point, plan, day);
       const energies =
@@ -214,4 +269,5 @@ function inTurn(): <T>(work: () => Promise<T>) => Promise<T> {
 }
 
 /** A gap that has lasted longer is for a person. */
-const GAP_MS_MAX = 7 * 24 * 60 * MINUTE_MS;
+const GAP_DAYS_MAX = 7;
+const GAP_MS_MAX = GAP_DAYS_MAX * 24 * 60 * MINUTE_MS;

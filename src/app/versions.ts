@@ -26,3 +26,8 @@ export function keptDayFindings({ findings }: Interval): string[] {
 function isFrozen({ source }: Boundary): boolean {
   return source !== 'interpolated';
 }
+
+/** Without an actual value: an estimate is none. */
+export function isOpen({ value, quality }: Interval): boolean {
+  return !value || quality === 'estimated';
+}
