@@ -34,6 +34,12 @@ describe('a simulated run', () => {
     expect((await run(short(8))).hash).not.toBe(first.hash);
   });
 
+  // A sample of what scripts/soak walks through, to the length of a test run.
+  it.each(Array.from({ length: 15 }, (_, n) => 21 + n))('sampled seed %i', { timeout: 120_000 }, async (seed) => {
+    const { broken } = await run(short(seed));
+    expect(broken).toEqual([]);
+  });
+
   // Each of them broke something once.
   it.each([
     [

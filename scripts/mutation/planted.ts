@@ -89,6 +89,7 @@ export const PLANTED: readonly Fault[] = [
     file: 'src/collect/readings.ts',
     from: 'const at = Math.round((from + to) / 2);',
     to: 'const at = to;',
+    faults: 'late',
   },
   {
     name: 'the checksum of Modbus RTU is not looked at',
