@@ -9,6 +9,7 @@ export { overheardTelegrams, type ShownRequest, showRequest } from './overheard.
 export { primaryScan } from './primary-scan.ts';
 export type { MbusFunction, MbusRecord } from './record.ts';
 export type { FoundMeter, Scan, ScanStep, ScanTiming } from './scan.ts';
+export { fits, parseSecondary } from './secondary.ts';
 export { type SearchOptions, secondarySearch } from './secondary-search.ts';
 export { applicationReset, baudSwitch, linkReset, MBUS_BAUDS, type MbusTarget } from './setup.ts';
 export { type ShownRecord, type ShownTelegram, showTelegram } from './show.ts';

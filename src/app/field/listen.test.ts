@@ -121,6 +121,33 @@ test('a reading that was kept is replayed too; another transaction id is no othe
   expect((await replay(parseRecording(text, 'a.rec'), device)).reading.values).toEqual(reading.values);
 });
 
+test('requests that are alike but for the frame count bit are answered in their order', async () => {
+  const device = siteWith('modbus-tcp').get('meter')!;
+  const energyLast = mbusBus([
+    {
+      ...{ primary: 5, id: '00000123', manufacturer: 'ELS', version: 1, medium: 2 },
+      telegrams: () => [
+        [0x04, 0x2b, 1, 0, 0, 0, 0x1f],
+        [0x04, 0x2b, 2, 0, 0, 0, 0x1f],
+        [0x04, 0x06, 0x67, 0x12, 0, 0],
+      ],
+    },
+  ]);
+  const real = await recorded(device, answering(energyLast));
+  const again = await replay(await recordingOf(real), device);
+  expect(again.notRecorded).toEqual([]);
+  expect(again.reading.values).toEqual(real.reading.values);
+  expect(again.reading.passed.map(({ hex }) => hex)).toEqual(real.reading.passed.map(({ hex }) => hex));
+});
+
+test('another number than the site file has is told beside the values of a recording too', async () => {
+  const device = siteWith('modbus-tcp').get('meter')!;
+  const recording = await recordingOf(await recorded(device, METER));
+  const other = { ...device, config: { ...device.config, serial: '00000124' } };
+  const { reading } = await replay(recording, other);
+  expect(reading).toMatchObject({ values: [{ value: '4711' }], error: { code: 'identity-mismatch' } });
+});
+
 test('what the recording does not have is not answered, and is told', async () => {
   const device = siteWith('modbus-tcp').get('meter')!;
   const recording = await recordingOf(await recorded(device, METER));

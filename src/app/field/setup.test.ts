@@ -81,6 +81,7 @@ test('what is changed and the way back are told', () => {
   expect(what).toBe('the meter speaks at 9600 baud from then on, instead of 2400');
   expect(wayBack).toContain('`setting: { baud: 9600, dataBits: 8, parity: even, stopBits: 1 }`');
   expect(wayBack).toContain('odecet setup baud meter 2400');
+  expect(planSetup(onSerial, 'meter', { kind: 'link-reset' }).wayBack).not.toContain('every reading');
 });
 
 test.each<[string, string, Setup, LoadedSite]>([

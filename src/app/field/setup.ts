@@ -45,7 +45,7 @@ export function planSetup(loaded: LoadedSite, id: string, setup: Setup): SetupPl
       return {
         ...{ device, line, session: () => linkReset(target) },
         what: 'the link is reset: the meter begins its answer with the first telegram again',
-        wayBack: 'none is needed: every reading begins with it',
+        wayBack: 'none is needed: the next reading begins with the first telegram, and nothing else is changed',
       };
     case 'application-reset':
       return {

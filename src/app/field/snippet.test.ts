@@ -92,3 +92,27 @@ test('names are short enough and never twice; what the site file has is a remark
   );
   expect(siteSnippet('hall', [], [], suggest)).toBe('');
 });
+
+test.each([
+  ['0012345f', true],
+  ['FFFFFFFF9315FFFF', true],
+  ['ffffffff93150202', true],
+  ['ffffffff9315ff03', false],
+  ['ffffffff2d2cffff', false],
+  ['0012346f', false],
+])('a device by the secondary address %s is a meter that it selects: %s', (secondary, isThere) => {
+  const before = checkSite(SITE, 'site.yaml', libraryOf());
+  const [device] = before.ok ? before.value.site.devices : [];
+  const meter = { ...POWER, address: 253, secondary: '0012345693150202' };
+  const snippet = (serial?: string) =>
+    siteSnippet(
+      'hall',
+      [meter],
+      [{ ...device!, id: 'there', address: 253, secondary, serial }],
+      suggester(libraryOf(), 'mbus'),
+    );
+  expect(snippet().startsWith('# there is in the site file')).toBe(isThere);
+  expect(snippet('123456').startsWith('# there is in the site file')).toBe(isThere);
+  // A pattern may fit two meters; the number says which of them is meant.
+  expect(snippet('7').startsWith('devices:')).toBe(true);
+});

@@ -1,3 +1,5 @@
+import { fits, type MbusHeader, parseSecondary } from '../../../drivers/mbus/index.ts';
+import { normalSerial } from '../../collect/readings.ts';
 import type { DeviceConfig } from '../../device/site.ts';
 import type { Found } from './scan.ts';
 import type { Suggestion } from './suggest.ts';
@@ -29,10 +31,23 @@ export function siteSnippet(
 }
 
 function isSame({ address, secondary, serial }: DeviceConfig, meter: Found): boolean {
+  const isNumberSame =
+    serial === undefined || meter.serial === undefined || normalSerial(serial) === normalSerial(meter.serial);
   if (secondary !== undefined && meter.serial !== undefined)
-    return secondary.slice(0, 8).toLowerCase() === meter.serial;
-  if (serial !== undefined && meter.serial !== undefined) return serial === meter.serial;
+    return isNumberSame && fits(headerOf(meter), parseSecondary(secondary));
+  if (serial !== undefined && meter.serial !== undefined) return isNumberSame;
   return address === meter.address && meter.secondary === undefined;
+}
+
+/** What the meter said, as far as a secondary address can be held against it. */
+function headerOf({ serial, manufacturer, version, secondary }: Found): MbusHeader {
+  const { mediumCode } = secondary === undefined ? {} : parseSecondary(secondary);
+  return {
+    ...(serial !== undefined && { id: serial }),
+    ...(manufacturer !== undefined && { manufacturer }),
+    ...(version !== undefined && { version }),
+    ...(mediumCode !== undefined && { mediumCode }),
+  };
 }
 
 function entryOf(line: string, meter: Found, ids: Set<string>, { model, why }: Suggestion): string {
