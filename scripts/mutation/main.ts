@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -20,6 +20,7 @@ const COPIED = [
 /** Short lives of small sites find most faults in seconds. */
 const WEEKS = '0.45';
 const POINTS = '3';
+const PROGRAM = join('dist', 'src', 'main.js');
 const BUILD_MS_MAX = 120_000;
 const RUN_MS_MAX = 1_800_000;
 
@@ -84,9 +85,11 @@ function plant({ name, file, from, to }: Fault, path: string, text: string): voi
 
 /** A planted fault may leave something unused; only a program that does not come out at all is an error. */
 function build(folder: string): void {
+  rmSync(join(folder, 'dist'), { recursive: true, force: true });
   const compiler = join('node_modules', 'typescript', 'bin', 'tsc');
   const args = [compiler, '-p', 'tsconfig.build.json', '--noEmitOnError', 'false'];
-  spawnSync(process.execPath, args, { cwd: folder, timeout: BUILD_MS_MAX, stdio: 'ignore' });
+  const { error } = spawnSync(process.execPath, args, { cwd: folder, timeout: BUILD_MS_MAX, stdio: 'ignore' });
+  if (error || !existsSync(join(folder, PROGRAM))) throw new Error(`the program with the fault was not built: ${error}`);
 }
 
 function run({ name, faults, ...other }: Fault, folder: string): Result {
@@ -94,7 +97,7 @@ function run({ name, faults, ...other }: Fault, folder: string): Result {
   const { weeks = WEEKS, points = POINTS } = other;
   const args = ['sim', '--seed', '1', '--runs', seeds, '--weeks', weeks, '--points', points, '--json'];
   if (faults) args.push('--faults', faults);
-  const done = spawnSync(process.execPath, [join('dist', 'src', 'main.js'), ...args], {
+  const done = spawnSync(process.execPath, [PROGRAM, ...args], {
     cwd: folder,
     timeout: RUN_MS_MAX,
     encoding: 'utf8',
@@ -105,7 +108,8 @@ function run({ name, faults, ...other }: Fault, folder: string): Result {
   if (broken) return { name, caughtBy: broken.seed, how: broken.broken[0]! };
   if (reports.length === Number(seeds)) return { name, how: `${seeds} seeds passed` };
   const why = done.error ? String(done.error) : done.stderr.trim().slice(-300);
-  return { name, caughtBy: reports.length + 1, how: `the run did not come to an end: ${why}` };
+  // Not caught: a crash or a time-out of the whole program names no invariant, and may come from elsewhere.
+  return { name, how: `the run of seed ${reports.length + 1} did not come to an end: ${why}` };
 }
 
 interface Report {
