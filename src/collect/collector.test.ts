@@ -1,8 +1,14 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { OdecetError } from '../core/failure.ts';
 import { HOUR_MS, isoUtc, MINUTE_MS, parseUtc } from '../core/time.ts';
+import { simClock } from '../sim/clock.ts';
+import { simEntropy } from '../sim/entropy.ts';
+import { simLine } from '../sim/line.ts';
+import { simLog } from '../sim/log.ts';
+import { createWorld } from '../sim/world.ts';
 import { toyAnswerBytes } from './collect.testkit.ts';
-import { inPark, readingsOf, type ToyMeter, wrongOnes } from './park.testkit.ts';
+import { createCollector } from './collector.ts';
+import { inPark, readingsOf, START, type ToyMeter, wrongOnes } from './park.testkit.ts';
 import type { Round } from './round.ts';
 
 const T = parseUtc('2026-03-28T05:00:00Z');
@@ -167,6 +173,41 @@ test('after a time-out the line is silent for the longest late answer that the d
       expect(next!.at - at).toBeGreaterThanOrEqual(200 + 3_000);
     }
   });
+});
+
+test('however many lines there are, one listener waits for the signal on behalf of all', async () => {
+  const world = createWorld(1);
+  const clock = simClock(world, START);
+  const lines = Array.from({ length: 12 }, (_, n) => ({
+    id: `bus-${n}`,
+    line: simLine(world, { meters: [], random: world.random }),
+    devices: [],
+  }));
+  const collector = createCollector({
+    ...{
+      lines,
+      drivers: new Map(),
+      boundaryMinutes: () => undefined,
+      gaps: async () => [],
+      sink: { keep: async () => {} },
+    },
+    settings: {
+      everyMs: 1_000,
+      settleMs: 0,
+      backoff: { firstMs: 1, factor: 2, mostMs: 9, jitter: 0 },
+      clockOffMsMax: 1,
+    },
+    ...{ clock, entropy: simEntropy(world.random), log: simLog(clock) },
+  });
+  const stop = new AbortController();
+  const added = vi.spyOn(stop.signal, 'addEventListener');
+  await world.run(async () => {
+    const running = collector.run(stop.signal);
+    await clock.sleep(5_000);
+    stop.abort();
+    await running;
+  });
+  expect(added).toHaveBeenCalledTimes(1);
 });
 
 test("one line's trouble does not touch another", async () => {

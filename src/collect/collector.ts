@@ -2,7 +2,6 @@ import type { FieldDriver } from '../core/driver.ts';
 import type { DeviceId } from '../core/reading.ts';
 import type { Span } from '../core/time.ts';
 import type { BoundDevice } from '../device/bound.ts';
-import { childAbort } from '../machine/abort.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { Entropy } from '../machine/entropy.ts';
 import type { Line } from '../machine/line.ts';
@@ -80,13 +79,15 @@ export function createCollector(parts: CollectorParts): Collector {
       // The tray closes after the last line has stopped, so that no round is left behind.
       const closing = new AbortController();
       const handingOver = outtray.run(closing.signal);
-      // A signal for each line: Node warns of a leak where many wait for one.
-      await Promise.all(
-        lines.map((line) => {
-          const own = childAbort(signal);
-          return line.run(own.signal).finally(own.release);
-        }),
-      );
+      // A signal for each line, and one that waits for `signal` on behalf of all: Node warns of a leak where many wait for one.
+      const own = lines.map(() => new AbortController());
+      const stop = () => {
+        for (const each of own) each.abort(signal.reason);
+      };
+      if (signal.aborted) stop();
+      signal.addEventListener('abort', stop, { once: true });
+      await Promise.all(lines.map((line, n) => line.run(own[n]!.signal)));
+      signal.removeEventListener('abort', stop);
       closing.abort();
       await handingOver;
     },
