@@ -1,7 +1,9 @@
+import { unlink } from 'node:fs/promises';
 import { Command } from 'commander';
+import { deviceOf, lineConfigOf } from '../app/field/line.ts';
 import { readLive } from '../app/field/read.ts';
 import { recordingHead, recordingLine } from '../app/field/recording.ts';
-import type { Passed } from '../app/field/tap.ts';
+import type { ToldReading } from '../app/field/told.ts';
 import { loadSite } from '../app/site-files.ts';
 import { OdecetError } from '../core/failure.ts';
 import type { LineConfig } from '../device/site.ts';
@@ -28,18 +30,26 @@ export function readCommand(): Command {
     .option('--json', 'print JSON')
     .action(async (id: string, { config, raw, out, json }: ReadOptions) => {
       const loaded = loadSite(config);
-      const reading = await readLive(loaded, id, hostClock(), stopSignal());
-      const line = loaded.devices.get(id)?.config.line;
-      const lineConfig = loaded.site.lines.find((each) => each.id === line);
-      if (out !== undefined && lineConfig) await keep(out, lineConfig, reading.passed);
+      const line = lineConfigOf(loaded, deviceOf(loaded, id).config.line);
+      const read = () => readLive(loaded, id, hostClock(), stopSignal());
+      const reading = out === undefined ? await read() : await keptAs(out, line, read);
       if (json) process.stdout.write(`${readingJson(reading)}\n`);
       else printReading(reading, raw === true);
       if (reading.error) throw new OdecetError(reading.error.code, reading.error.detail);
     });
 }
 
-async function keep(file: string, line: LineConfig, passed: readonly Passed[]): Promise<void> {
+/** The file is opened first: one that there is already must not cost a question to the meter. Without a reading there is none. */
+async function keptAs(file: string, line: LineConfig, read: () => Promise<ToldReading>): Promise<ToldReading> {
   const kept = await openNew(file);
-  await kept.writeFile(recordingHead(line) + passed.map(recordingLine).join(''));
-  await kept.close();
+  try {
+    const reading = await read();
+    await kept.writeFile(recordingHead(line) + reading.passed.map(recordingLine).join(''));
+    return reading;
+  } catch (error) {
+    await unlink(file);
+    throw error;
+  } finally {
+    await kept.close();
+  }
 }
