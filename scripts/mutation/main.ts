@@ -89,7 +89,8 @@ function build(folder: string): void {
   const compiler = join('node_modules', 'typescript', 'bin', 'tsc');
   const args = [compiler, '-p', 'tsconfig.build.json', '--noEmitOnError', 'false'];
   const { error } = spawnSync(process.execPath, args, { cwd: folder, timeout: BUILD_MS_MAX, stdio: 'ignore' });
-  if (error || !existsSync(join(folder, PROGRAM))) throw new Error(`the program with the fault was not built: ${error}`);
+  if (error || !existsSync(join(folder, PROGRAM)))
+    throw new Error(`the program with the fault was not built: ${error}`);
 }
 
 function run({ name, faults, ...other }: Fault, folder: string): Result {
