@@ -84,6 +84,11 @@ function firstFrom(readings: readonly Reading[], at: UtcMs): number {
   return low;
 }
 
+/** What was read in a span, with its end: what was read at its start belongs to the one before. */
+export function readingsIn(readings: readonly Reading[], { start, end }: Span): readonly Reading[] {
+  return readings.slice(firstFrom(readings, start + 1), firstFrom(readings, end + 1));
+}
+
 function nearestCredible(readings: readonly Reading[], from: number, step: 1 | -1): Reading | undefined {
   for (let place = from; place >= 0 && place < readings.length; place += step)
     if (isCredible(readings[place]!)) return readings[place];

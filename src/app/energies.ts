@@ -12,7 +12,8 @@ export type HeatOn = (day: MarketDay) => Decimal | undefined;
 
 /**
  * The energies that are to be kept for volumes as they stand: where the day's heat is known and the energy is not there, rests on
- * an older volume or on another heat.
+ * an older volume or on another heat. Where the heat has been withdrawn, the energy of a volume that no longer stands is taken
+ * back: it would count as complete.
  */
 export async function energiesOf(
   buffer: Buffer,
@@ -26,9 +27,20 @@ export async function energiesOf(
   const known = new Map((await buffer.intervals(point, 'energy', span)).map((interval) => [interval.start, interval]));
   return volumes.flatMap((volume) => {
     const heat = heatOn(marketDayOf('gas', volume.start, site.zone));
-    if (!heat) return [];
     const earlier = known.get(volume.start);
+    if (!heat) return earlier?.value && restsOnOther(earlier, volume) ? [withoutHeat(volume, earlier, now)] : [];
     const energy = energyInterval(volume, heat, (earlier?.version ?? 0) + 1, now);
     return earlier && sameContent(earlier, energy) ? [] : [energy];
   });
+}
+
+/** An energy says the same of itself as its volume, and is made with it or after it. */
+function restsOnOther(energy: Interval, volume: Interval): boolean {
+  const isSame = energy.quality === volume.quality && energy.findings.join() === volume.findings.join();
+  return !isSame || volume.madeAt > energy.madeAt;
+}
+
+function withoutHeat(volume: Interval, { version }: Interval, madeAt: UtcMs): Interval {
+  const { value: _, ...rest } = volume;
+  return { ...rest, channel: 'energy', unit: 'kWh', quality: 'missing', version: version + 1, madeAt };
 }

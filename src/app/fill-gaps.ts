@@ -5,10 +5,11 @@ import type { Interval } from '../core/interval.ts';
 import { cut, lastBoundary } from '../core/schedule.ts';
 import { MINUTE_MS, type Span, type UtcMs } from '../core/time.ts';
 import { type EstimationRule, estimateGap } from '../profile/estimate.ts';
+import { entryOf, isDayFinding } from '../profile/findings.ts';
 import { type ChannelPlan, exceedsSpikeLimit, makeInterval } from '../profile/interval.ts';
 import { edgesOf, type FindIndex, indexFromBuffer } from './edges.ts';
 import type { FinishParts } from './finish-day.ts';
-import { isOpen } from './versions.ts';
+import { isForPersonCode, isOpen } from './versions.ts';
 
 const WEEK_MS = 7 * 24 * 60 * MINUTE_MS;
 /** A gap is followed so far over the ends of its day. */
@@ -30,33 +31,60 @@ export async function fillGaps(
   const filled = [...intervals];
   for (const { from, to } of await openRuns(parts, plan, intervals)) {
     const run = intervals.slice(from, to);
+    if (await isForPerson(parts, run, known)) continue;
     const gap = await wholeGap(parts, plan, day, { start: run[0]!.start, end: run.at(-1)!.end });
     const spans = cut(gap, plan.minutes);
     const whole = await passedOver(parts, plan, gap);
+    const refused = whole?.findings.filter(isForPersonCode) ?? [];
     const like = await likeValues(parts, plan, spans);
     const estimate = estimateGap(
       { spans, ...(whole?.value && { total: whole.value }), ...(like && { like }) },
       rule,
       parts.site.profile.computedDecimals,
     );
-    if (!estimate) continue;
+    if (!estimate && refused.length === 0) continue;
     const first = spans.findIndex(({ start }) => start === run[0]!.start);
     run.forEach((interval, n) => {
+      const version = (known.get(interval.start)?.version ?? 0) + 1;
+      const { value: _, ...rest } = { ...interval, version, madeAt: parts.clock.now() };
+      if (!estimate || refused.length > 0) {
+        filled[from + n] = { ...rest, quality: 'missing', findings: withCodes(interval, refused), origins: [] };
+        return;
+      }
       const value = estimate.values[first + n]!;
-      const why = interval.findings.filter((code) => code === 'no-reading' || code === 'counter-reset');
       const spike = exceedsSpikeLimit(plan, interval, value) ? ['spike'] : [];
       filled[from + n] = {
-        ...interval,
+        ...rest,
         value,
         quality: 'estimated',
-        findings: [...new Set([...why, ...spike, estimate.finding])],
-        version: (known.get(interval.start)?.version ?? 0) + 1,
-        madeAt: parts.clock.now(),
+        findings: withCodes(interval, [...spike, estimate.finding]),
         origins: whole?.value ? whole.origins : [],
       };
     });
   }
   return filled;
+}
+
+/** What was found about the interval itself stays; how an earlier estimate was made does not. */
+function withCodes({ findings }: Interval, codes: readonly string[]): string[] {
+  const own = findings.filter((code) => code !== 'spike' && entryOf(code)?.level !== 'method' && !isDayFinding(code));
+  return [...new Set([...own, ...codes])];
+}
+
+/** What was refused for a reason that a person must look at stays missing, and so does what once had an actual value. */
+async function isForPerson(
+  { buffer }: FinishParts,
+  run: readonly Interval[],
+  known: ReadonlyMap<UtcMs, Interval>,
+): Promise<boolean> {
+  for (const { point, channel, start, findings } of run) {
+    if (findings.some(isForPersonCode)) return true;
+    const last = known.get(start);
+    if (!last) continue;
+    const versions = last.version > 1 ? await buffer.intervalVersions(point, channel, start) : [last];
+    if (versions.some((one) => !isOpen(one))) return true;
+  }
+  return false;
 }
 
 /** Runs of neighbours without an actual value, as positions; an index that is known between two of them ends a run. */

@@ -7,9 +7,16 @@ import { cut } from '../core/schedule.ts';
 import { HOUR_MS, MINUTE_MS, type Millis, type Span } from '../core/time.ts';
 import type { Site } from '../device/site.ts';
 import type { Clock } from '../machine/clock.ts';
-import { type ChannelPlan, makeInterval, missingInterval, sameContent } from '../profile/interval.ts';
+import {
+  afterNegative,
+  type ChannelPlan,
+  makeInterval,
+  missingInterval,
+  sameContent,
+  troublesOf,
+} from '../profile/interval.ts';
 import { type DayView, judgeDay, sumDiffers } from '../profile/validate.ts';
-import { edgesOf, gasState, indexFromReadings } from './edges.ts';
+import { edgesOf, gasState, indexFromReadings, readingsIn } from './edges.ts';
 import { fillGaps } from './fill-gaps.ts';
 import type { PointPlan } from './plan.ts';
 import { isBetterOrEqual, keptDayFindings } from './versions.ts';
@@ -38,9 +45,20 @@ export async function finishChannel(
   const known = new Map((await buffer.intervals(plan.point, plan.channel, day)).map((one) => [one.start, one]));
   const { counters, conflicts } = await readingsOf(parts, plan, day);
   const computed: Interval[] = [];
+  // What a person put in the place of an index that went back does not make that index a start.
+  let previous = await makeOne(
+    parts,
+    point,
+    plan,
+    { start: day.start - plan.minutes * MINUTE_MS, end: day.start },
+    counters,
+    1,
+  );
   for (const span of cut(day, plan.minutes)) {
-    const made = await makeOne(parts, point, plan, span, counters, (known.get(span.start)?.version ?? 0) + 1);
     const before = known.get(span.start);
+    const read = await makeOne(parts, point, plan, span, counters, (before?.version ?? 0) + 1);
+    const made = afterNegative(read, previous);
+    previous = read;
     computed.push(before && !isBetterOrEqual(made, before) ? before : withSizeFinding(made, before));
   }
   const filled = point.estimation ? await fillGaps(parts, plan, point.estimation, day, computed, known) : computed;
@@ -70,7 +88,9 @@ async function readingsOf(
   day: Span,
 ): Promise<Pick<DayView, 'counters' | 'conflicts'>> {
   const { sampleGapMsMax } = site.profile;
-  const around = { start: day.start - sampleGapMsMax, end: day.end + sampleGapMsMax + 1 };
+  // The interval before the day is looked at as well.
+  const start = day.start - plan.minutes * MINUTE_MS - sampleGapMsMax;
+  const around = { start, end: day.end + sampleGapMsMax + 1 };
   const read = plan.counters.map(async ({ device, quantity }) => ({
     quantity,
     ...(await buffer.readingsWithConflicts(device, quantity, around)),
@@ -98,7 +118,8 @@ async function makeOne(
     return distrusted ? { ...missing, findings: [...missing.findings, 'clock-not-credible'] } : missing;
   }
   const state = plan.conversion && (await gasState(buffer, point.watch.device, span, point.fixedState));
-  return makeInterval(plan, span, edges, clock.now(), version, state);
+  const troubles = plan.counters.flatMap(({ quantity }) => troublesOf(readingsIn(counters.get(quantity) ?? [], span)));
+  return makeInterval(plan, span, edges, clock.now(), version, { ...(state && { state }), troubles });
 }
 
 function hasDistrusted(readings: readonly Reading[], { start, end }: Span): boolean {

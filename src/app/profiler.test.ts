@@ -384,6 +384,112 @@ describe('estimation', () => {
   });
 });
 
+describe('what a person must look at', () => {
+  const hour = DAY.start + 10 * HOUR_MS;
+  const allowed = aPoint(aPlan(), { estimation: { linearMinutesMax: 1440, scaled: true, likeDay: true } });
+  const lastWeek = storedDay(gasDay('2026-05-25'));
+  const versions = async ({ buffer }: Bench, at = hour) =>
+    (await buffer.intervalVersions(GAS, 'volume', at))
+      .map(told)
+      .map(({ value, quality, findings }) => [value, quality, findings]);
+
+  async function ready(readings: readonly Reading[], point = allowed) {
+    const made = await bench(AFTER);
+    const profiler = profilerOf(made, point);
+    await made.buffer.keepRound([...lastWeek, ...readings]);
+    await profiler.follow();
+    await profiler.finish(point, gasDay('2026-05-25'));
+    await profiler.finish(point, DAY);
+    return { ...made, profiler, point };
+  }
+
+  it('is not painted over with an estimate where an actual value stood', async () => {
+    const samples = cut({ start: DAY.start - 15 * MINUTE_MS, end: DAY.end + 15 * MINUTE_MS }, 5).map(({ start }) =>
+      aReading(start + 1_000, decimal(1_000_000 + 25 * ((start - DAY.start) / MINUTE_MS), -3), { source: 'sampled' }),
+    );
+    const made = await ready(samples);
+    await made.buffer.keepRound([aReading(hour, '1015.000'), aReading(hour + HOUR_MS, '1014.000')]);
+    await made.profiler.follow();
+    await made.profiler.finish(made.point, DAY);
+    const [first, ...later] = await versions(made);
+    expect(first!.slice(0, 2)).toEqual(['1.500', 'computed']);
+    expect(later.length).toBeGreaterThan(0);
+    for (const [value, quality, findings] of later) {
+      expect([value, quality]).toEqual([undefined, 'missing']);
+      expect(findings).toContain('negative');
+    }
+  });
+
+  it('takes the place of an estimate', async () => {
+    const made = await ready(storedDay().filter(({ at }) => at !== hour + HOUR_MS));
+    expect((await versions(made)).at(-1)).toEqual(['1.500', 'estimated', 'no-reading,estimated-linear']);
+    await made.buffer.keepRound([aReading(hour + HOUR_MS, '1014.000')]);
+    await made.profiler.follow();
+    await made.profiler.finish(made.point, DAY);
+    expect((await versions(made)).at(-1)).toEqual([undefined, 'missing', 'negative']);
+    expect((await versions(made, hour + HOUR_MS)).at(-1)).toEqual([undefined, 'missing', 'after-negative']);
+  });
+
+  it('is a whole gap over which the index went back, with the estimates that stood in it', async () => {
+    const made = await ready(storedDay().filter(({ at }) => at <= hour || at >= hour + 4 * HOUR_MS));
+    await made.buffer.keepRound([aReading(hour + 2 * HOUR_MS, '1014.000')]);
+    await made.profiler.follow();
+    expect((await versions(made)).at(-1)).toEqual([undefined, 'missing', 'no-reading,negative']);
+    expect((await versions(made, hour + 2 * HOUR_MS)).at(-1)![1]).toBe('estimated');
+  });
+
+  it('is the hour after a dip, whether it is followed or finished, and after a person has dealt with the dip', async () => {
+    const dipped = storedDay().map((one) => (one.at === hour + HOUR_MS ? { ...one, value: decimal(1_014) } : one));
+    const made = await ready(dipped, aPoint());
+    const recovery = [undefined, 'missing', 'after-negative'];
+    expect(await versions(made, hour + HOUR_MS)).toEqual([recovery]);
+    const [dip] = await made.buffer.intervals(GAS, 'volume', { start: hour, end: hour + 1 });
+    await made.buffer.keepIntervals([{ ...dip!, value: decimal(2), quality: 'substituted', findings: [], version: 2 }]);
+    await made.profiler.finish(made.point, DAY);
+    expect((await versions(made, hour + HOUR_MS)).at(-1)).toEqual(recovery);
+  });
+
+  it('is trouble that the meter reports between two sound edges, also after an edge got better', async () => {
+    const minutes = [5, 10, 20, 30, 40, 50];
+    const samples = minutes.map((minute) =>
+      aReading(hour + minute * MINUTE_MS, decimal(1_015_000 + minute * 25, -3), {
+        source: 'sampled',
+        flags: minute > 5 && minute < 50 ? ['alarm', 'disturbed', 'power-failed', 'low-battery'] : [],
+      }),
+    );
+    const made = await ready([...storedDay(), ...samples], aPoint());
+    const flagged = ['1.500', 'flagged', 'meter-alarm,meter-disturbed,meter-power-failed'];
+    expect((await versions(made)).at(-1)).toEqual(flagged);
+    expect((await versions(made, hour + HOUR_MS)).at(-1)).toEqual(['1.500', 'measured', '']);
+    await made.buffer.keepRound([aReading(hour + 5_000, '1015.000', { source: 'sampled' })]);
+    await made.profiler.follow();
+    expect((await versions(made)).at(-1)).toEqual(flagged);
+  });
+
+  it('is energy of a volume that no longer stands, when its heat was withdrawn', async () => {
+    const made = await bench(AFTER);
+    let kWhPerM3: string | undefined = '10';
+    const heatOn = () => (kWhPerM3 ? parseDecimal(kWhPerM3) : undefined);
+    const profiler = createProfiler({ ...made, site, points: [aPoint()], heatOn });
+    const samples = [-5, 5].map((minutes) =>
+      aReading(hour + minutes * MINUTE_MS, decimal(1_015_000 + minutes * 25, -3), { source: 'sampled' }),
+    );
+    await made.buffer.keepRound([...storedDay().filter(({ at }) => at !== hour), ...samples]);
+    await profiler.follow();
+    await profiler.finish(aPoint(), DAY);
+    kWhPerM3 = undefined;
+    made.clock.stepWall(MINUTE_MS);
+    await made.buffer.keepRound([aReading(hour, '1015.100')]);
+    await profiler.follow();
+    await profiler.finish(aPoint(), DAY);
+    const energies = await made.buffer.intervals(GAS, 'energy', DAY);
+    expect(energies.flatMap(({ value }, n) => (value ? [] : [n]))).toEqual([9, 10]);
+    kWhPerM3 = '10';
+    await profiler.reheat(['2026-06-01']);
+    expect(compare(sum(await made.buffer.intervals(GAS, 'energy', DAY)), decimal(360))).toBe(0);
+  });
+});
+
 describe('a gap over the end of a day', () => {
   const point = aPoint(aPlan(), { estimation: { linearMinutesMax: 1440, scaled: false, likeDay: false } });
   const both = { start: DAY.start, end: AFTER };

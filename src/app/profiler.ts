@@ -6,7 +6,7 @@ import { cut, lastBoundary } from '../core/schedule.ts';
 import { type MarketDay, MINUTE_MS, type Span, type UtcMs } from '../core/time.ts';
 import type { Site } from '../device/site.ts';
 import type { Clock } from '../machine/clock.ts';
-import { type ChannelPlan, makeInterval, sameContent } from '../profile/interval.ts';
+import { afterNegative, type ChannelPlan, makeInterval, sameContent, troublesSaid } from '../profile/interval.ts';
 import { edgesOf, type FindIndex, indexFromBuffer, remembered } from './edges.ts';
 import { energiesOf, type HeatOn } from './energies.ts';
 import { finishChannel } from './finish-day.ts';
@@ -62,28 +62,34 @@ export function createProfiler(parts: ProfilerParts): Profiler {
     plan: ChannelPlan,
     span: Span,
     known: Interval | undefined,
+    previous: Interval | undefined,
     find: FindIndex,
   ): Promise<Interval | undefined> {
     const edges = await edgesOf(plan, span, find);
     if (!edges) return undefined;
-    const made = makeInterval(plan, span, edges, clock.now(), (known?.version ?? 0) + 1);
+    const troubles = known ? troublesSaid(known) : [];
+    const read = makeInterval(plan, span, edges, clock.now(), (known?.version ?? 0) + 1, { troubles });
+    const made = afterNegative(read, previous);
     if (!known) return made;
     const interval = { ...made, findings: [...made.findings, ...keptDayFindings(known)] };
     return isBetterOrEqual(interval, known) && !sameContent(interval, known) ? interval : undefined;
   }
 
   async function makeSpans(plan: ChannelPlan, range: Span): Promise<number> {
-    const known = new Map(
-      (await buffer.intervals(plan.point, plan.channel, range)).map((interval) => [interval.start, interval]),
-    );
+    const withPrevious = { start: range.start - plan.minutes * MINUTE_MS, end: range.end };
+    const stored = await buffer.intervals(plan.point, plan.channel, withPrevious);
+    const known = new Map(stored.map((interval) => [interval.start, interval]));
+    let previous = known.get(withPrevious.start);
+    known.delete(withPrevious.start);
     const made: Interval[] = [];
     // A day that was finished has interpolated edges: when one of them gets better, its neighbours must follow.
     const first = remembered(indexFromBuffer(buffer, site, ({ stores }) => !stores));
     const again = remembered(indexFromBuffer(buffer, site, () => true));
     for (const span of cut(range, plan.minutes)) {
       const before = known.get(span.start);
-      const interval = await compute(plan, span, before, before ? again : first);
+      const interval = await compute(plan, span, before, previous, before ? again : first);
       if (interval) made.push(interval);
+      previous = interval ?? before;
     }
     if (plan.channel === 'volume' && made.length > 0) {
       for (const interval of made) known.set(interval.start, interval);

@@ -97,6 +97,10 @@ describe('a substitution', () => {
     ['is not over yet', { span: { start: DAY.start, end: DAY.end + 2 * HOUR_MS } }],
     ['is negative', { values: decimal(-1) }],
     ['no value for 2026-06-01T05:00:00Z', { values: new Map([[DAY.start, decimal(1)]]) }],
+    [
+      '1 of the values are for no interval of 2026-06-01T04:00:00Z to 2026-06-01T06:00:00Z: 2026-06-01T13:00:00Z',
+      { values: new Map([0, 1, 9].map((hour) => [DAY.start + hour * HOUR_MS, decimal(1)])) },
+    ],
     ['beyond 120 %', { values: parseDecimal('120.001') }],
     ['has no channel "energy"', { channel: 'energy' }],
     ['say which channel', { point: POWER }],

@@ -45,6 +45,7 @@ export async function substitute(
   if (wish.reason.trim() === '' || wish.by.trim() === '') throw refused('a reason and a name are needed');
   const plan = planOf(point, wish.channel);
   const spans = spansOf(wish, plan.minutes, now);
+  refuseStrays(wish, spans);
   const stored = await buffer.intervals(point.code, plan.channel, wish.span);
   const known = new Map(stored.map((interval) => [interval.start, interval]));
   const made = spans.map((span): Interval => {
@@ -96,6 +97,20 @@ function spansOf({ span }: Substitution, minutes: number, now: UtcMs): Span[] {
     throw refused(`${text} is not whole intervals of ${minutes} minutes`);
   }
 }
+
+/** A value that belongs to no interval of the span was meant for something: it is not passed over. */
+function refuseStrays({ span, values }: Substitution, spans: readonly Span[]): void {
+  if ('coefficient' in values) return;
+  const starts = new Set(spans.map(({ start }) => start));
+  const strays = [...values.keys()].filter((start) => !starts.has(start));
+  if (strays.length === 0) return;
+  const named = strays.slice(0, STRAYS_NAMED_MAX).map(isoUtc).join(', ');
+  throw refused(
+    `${strays.length} of the values are for no interval of ${isoUtc(span.start)} to ${isoUtc(span.end)}: ${named}; take them out, or widen the span`,
+  );
+}
+
+const STRAYS_NAMED_MAX = 5;
 
 function valueFor({ start }: Span, values: Substitution['values']): Decimal {
   const value = 'coefficient' in values ? values : values.get(start);

@@ -1,5 +1,5 @@
 import type { Boundary, Interval } from '../core/interval.ts';
-import { isDayFinding } from '../profile/findings.ts';
+import { entryOf, isDayFinding } from '../profile/findings.ts';
 
 /**
  * How good the evidence under an interval is. What was refused (reset, beyond the capacity) ranks by what it was seen on: it is a
@@ -12,9 +12,12 @@ export function rankOf({ quality, origins }: Interval): number {
   return origins.every(({ from, to }) => isFrozen(from) && isFrozen(to)) ? 3 : 2;
 }
 
-/** Whether a newer computation may stand in the place of what is known; an estimate stands until an actual value comes. */
+/**
+ * Whether a newer computation may stand in the place of what is known; an estimate stands until an actual value comes, or one
+ * that a person must look at.
+ */
 export function isBetterOrEqual(made: Interval, known: Interval): boolean {
-  if (known.quality === 'estimated' && !made.value) return false;
+  if (known.quality === 'estimated' && !made.value && !made.findings.some(isForPersonCode)) return false;
   return rankOf(made) >= rankOf(known);
 }
 
@@ -30,4 +33,9 @@ function isFrozen({ source }: Boundary): boolean {
 /** Without an actual value: an estimate is none. */
 export function isOpen({ value, quality }: Interval): boolean {
   return !value || quality === 'estimated';
+}
+
+/** A refusal that no rule may paint over: something was read, and it cannot be true. */
+export function isForPersonCode(code: string): boolean {
+  return entryOf(code)?.level === 'refused' && code !== 'no-reading' && code !== 'counter-reset';
 }

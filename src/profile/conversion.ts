@@ -1,4 +1,15 @@
-import { add, type Decimal, decimal, decimalFromFloat, divide, multiply, round } from '../core/decimal.ts';
+import {
+  add,
+  compare,
+  type Decimal,
+  decimal,
+  decimalFromFloat,
+  decimalText,
+  divide,
+  multiply,
+  round,
+  ZERO,
+} from '../core/decimal.ts';
 import { compressionFactor, type GasQuality } from './sgerg88.ts';
 
 /**
@@ -19,13 +30,19 @@ export interface GasState {
   readonly temperatureC: Decimal;
 }
 
-/** Base volume of an operating volume, to `decimals`. Throws RangeError where SGERG-88 does not hold. */
+/**
+ * Base volume of an operating volume, to `decimals`. Throws RangeError where no gas can be: at or below no pressure and absolute
+ * zero, whatever the method; and where SGERG-88 does not hold.
+ */
 export function baseVolume(
   operating: Decimal,
   { pressureKPa, temperatureC }: GasState,
   compressibility: Compressibility,
   decimals: number,
 ): Decimal {
+  if (compare(pressureKPa, ZERO) <= 0) throw new RangeError(`a pressure of ${decimalText(pressureKPa)} kPa`);
+  if (compare(add(temperatureC, KELVIN), ZERO) <= 0)
+    throw new RangeError(`a temperature of ${decimalText(temperatureC)} °C`);
   const numerator = multiply(multiply(operating, pressureKPa), add(BASE_TEMPERATURE_C, KELVIN));
   const denominator = multiply(
     multiply(BASE_PRESSURE_KPA, add(temperatureC, KELVIN)),

@@ -18,6 +18,11 @@ export const FINDINGS = {
     scope: 'edges',
     what: 'the index went back a little: the consumption would be negative',
   },
+  'after-negative': {
+    level: 'refused',
+    scope: 'edges',
+    what: 'it starts from an index that had gone back a little, so it may hold more than was used in it',
+  },
   'capacity-exceeded': {
     level: 'refused',
     scope: 'edges',
@@ -26,7 +31,7 @@ export const FINDINGS = {
   'no-conversion': {
     level: 'refused',
     scope: 'edges',
-    what: 'pressure or temperature is not known, so the operating volume cannot be converted',
+    what: 'pressure or temperature is not known or cannot be true, so the operating volume cannot be converted',
   },
   'multiplier-mixed': { level: 'refused', scope: 'edges', what: 'the multiplier changed inside it' },
   'multiplier-unknown': { level: 'refused', scope: 'edges', what: 'the site file states no multiplier for that time' },

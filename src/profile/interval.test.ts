@@ -2,7 +2,14 @@ import { describe, expect, it } from 'vitest';
 import { decimal, decimalText, parseDecimal } from '../core/decimal.ts';
 import { HOUR_MS } from '../core/time.ts';
 import { energyInterval } from './energy.ts';
-import { type ChannelPlan, type CounterEdges, makeInterval, missingInterval, sameContent } from './interval.ts';
+import {
+  afterNegative,
+  type ChannelPlan,
+  type CounterEdges,
+  makeInterval,
+  missingInterval,
+  sameContent,
+} from './interval.ts';
 import { boundary, COUNTER, edges, HOUR, PLAN } from './profile.testkit.ts';
 
 const make = (found: readonly CounterEdges[], plan: ChannelPlan = PLAN) => makeInterval(plan, HOUR, found, 7, 1);
@@ -122,7 +129,7 @@ describe('conversion from operating conditions', () => {
   const plan = { ...PLAN, conversion };
   const state = { pressureKPa: parseDecimal('401.2'), temperatureC: parseDecimal('11.4') };
   const convert = (to: string, given: typeof state | undefined = state) =>
-    makeInterval(plan, HOUR, edges('0', to), 7, 1, given);
+    makeInterval(plan, HOUR, edges('0', to), 7, 1, { state: given });
 
   it('is by p, T and K, and says so', () => {
     // 10 x 401.2/101.325 x 288.15/284.55 / 0.99 = 40.50127...
@@ -138,9 +145,46 @@ describe('conversion from operating conditions', () => {
     const gas = { superiorHeatMJ: 40.66, relativeDensity: 0.581, carbonDioxide: 0.006, hydrogen: 0 };
     const bySgerg = { ...PLAN, conversion: { method: 'sgerg-88' as const, gas } };
     const at = (pressureKPa: string) =>
-      told(makeInterval(bySgerg, HOUR, edges('0', '1'), 7, 1, { ...state, pressureKPa: parseDecimal(pressureKPa) }));
+      told(
+        makeInterval(bySgerg, HOUR, edges('0', '1'), 7, 1, {
+          state: { ...state, pressureKPa: parseDecimal(pressureKPa) },
+        }),
+      );
     expect(at('101.325')).toEqual(['1.013', 'computed', 'converted-sgerg-88']);
     expect(at('20000')).toEqual([undefined, 'missing', 'no-conversion']);
+  });
+});
+
+describe('a conversion of what no gas can be', () => {
+  const plan = { ...PLAN, conversion: { method: 'fixed' as const, ratio: decimal(1) } };
+  it.each([
+    ['-50', '15'],
+    ['0', '15'],
+    ['200', '-300'],
+    ['200', '-273.15'],
+  ])('is refused at %s kPa and %s °C', (pressure, temperature) => {
+    const state = { pressureKPa: parseDecimal(pressure), temperatureC: parseDecimal(temperature) };
+    expect(told(makeInterval(plan, HOUR, edges('0', '10'), 7, 1, { state }))).toEqual([
+      undefined,
+      'missing',
+      'no-conversion',
+    ]);
+  });
+});
+
+describe('the interval after one in which the index went back', () => {
+  const dip = make(edges('11.5', '9'));
+  const next = { ...make(edges('9', '14.5')), start: HOUR.end, end: HOUR.end + HOUR_MS };
+
+  it('is not believed: it may hold the recovery', () => {
+    expect(told(afterNegative(next, dip))).toEqual([undefined, 'missing', 'after-negative']);
+  });
+
+  it('is believed after a sound one, after a reset, and when it is not the next', () => {
+    expect(afterNegative(next, make(edges('7.5', '9')))).toBe(next);
+    expect(afterNegative(next, make(edges('5000', '9')))).toBe(next);
+    expect(afterNegative(next, { ...dip, end: HOUR.start })).toBe(next);
+    expect(afterNegative(next, undefined)).toBe(next);
   });
 });
 

@@ -1,5 +1,16 @@
 import { type CounterDifference, counterDifference } from '../core/counter.ts';
-import { add, compare, type Decimal, decimal, decimalText, divide, multiply, subtract, ZERO } from '../core/decimal.ts';
+import {
+  add,
+  compare,
+  type Decimal,
+  decimal,
+  decimalText,
+  divide,
+  isNegative,
+  multiply,
+  subtract,
+  ZERO,
+} from '../core/decimal.ts';
 import {
   CHANNEL_UNIT,
   type Channel,
@@ -48,6 +59,12 @@ export interface CounterEdges {
   readonly to: KnownBoundary;
 }
 
+/** What was read inside an interval, between its edges. */
+export interface SeenInside {
+  readonly state?: GasState;
+  readonly troubles?: readonly FindingCode[];
+}
+
 /** Dutch Meetcode 5.3.9: an interval may hold at most 120 % of the connected capacity. */
 const CAPACITY_SHARE_MAX = decimal(12, -1);
 /** A converted volume is given in litres. */
@@ -63,7 +80,7 @@ const FLAG_FINDINGS: Record<Exclude<MeterFlag, 'wall-stepped'>, FindingCode> = {
   'low-battery': 'meter-battery-low',
 };
 
-const FLAGGED: ReadonlySet<string> = new Set<FindingCode>([
+const FLAGGED: ReadonlySet<FindingCode> = new Set([
   'meter-alarm',
   'meter-disturbed',
   'meter-power-failed',
@@ -80,12 +97,13 @@ export function makeInterval(
   edges: readonly CounterEdges[],
   madeAt: UtcMs,
   version: number,
-  state?: GasState,
+  inside: SeenInside = {},
 ): Interval {
   const findings = new Set<FindingCode>();
-  const value = credibleValue(plan, span, edges, state, findings);
+  const value = credibleValue(plan, span, edges, inside.state, findings);
   if (value && exceedsSpikeLimit(plan, span, value)) findings.add('spike');
   for (const finding of flagFindings(edges)) findings.add(finding);
+  for (const finding of inside.troubles ?? []) findings.add(finding);
   const base = {
     point: plan.point,
     channel: plan.channel,
@@ -139,6 +157,31 @@ export function missingInterval(
   };
 }
 
+/**
+ * An index that went back a little is no start either: when it recovers, what follows would hold what was counted before. The
+ * interval after a `negative` one stays without a value until a person has looked.
+ * @param previous the interval before, as the meter's readings give it
+ */
+export function afterNegative(interval: Interval, previous: Interval | undefined): Interval {
+  if (!interval.value || previous?.end !== interval.start || !previous.findings.includes('negative')) return interval;
+  const { value: _, ...rest } = interval;
+  return { ...rest, quality: 'missing', findings: [...interval.findings, 'after-negative'] };
+}
+
+/** The trouble that a meter reported in readings inside an interval; a weak battery is none. */
+export function troublesOf(readings: Iterable<{ readonly flags: readonly MeterFlag[] }>): FindingCode[] {
+  const found = new Set<FindingCode>();
+  for (const { flags } of readings)
+    for (const flag of flags)
+      if (flag !== 'wall-stepped' && FLAGGED.has(FLAG_FINDINGS[flag])) found.add(FLAG_FINDINGS[flag]);
+  return [...found];
+}
+
+/** The trouble that is said of an interval already; seen inside it, it stays when an edge gets better. */
+export function troublesSaid({ findings }: Interval): FindingCode[] {
+  return [...FLAGGED].filter((code) => findings.includes(code));
+}
+
 /** True when a newer computation says nothing new, so that no further version is written. */
 export function sameContent(a: Interval, b: Interval): boolean {
   const text = (interval: Interval) => (interval.value ? decimalText(interval.value) : '');
@@ -175,7 +218,7 @@ function publishedValue(
 ): Decimal | undefined {
   if (!conversion) return advance;
   const value = state && converted(advance, state, conversion);
-  if (!value) {
+  if (!value || isNegative(value)) {
     findings.add('no-conversion');
     return undefined;
   }
