@@ -122,6 +122,7 @@ async function session(client: MqttClient, hello: BrokerHello): Promise<BrokerSe
       throw new OdecetError('broker-refused', `no right to subscribe to ${refused.topic}; look at its access list`);
     }
   }
+  await wish(client, hello, orLost);
   return {
     ended,
     async publish(publication) {
@@ -130,6 +131,17 @@ async function session(client: MqttClient, hello: BrokerHello): Promise<BrokerSe
     },
     close: () => client.endAsync().catch(() => undefined),
   };
+}
+
+async function wish(
+  client: MqttClient,
+  { wishedSubscriptions = [] }: BrokerHello,
+  orLost: <T>(work: Promise<T>) => Promise<T>,
+): Promise<void> {
+  if (wishedSubscriptions.length === 0) return;
+  const wished = client.subscribeAsync([...wishedSubscriptions], { qos: 1 });
+  // A refusal may come as an error too; a connection that was lost over it is found lost by the next word.
+  await orLost(wished).catch(() => undefined);
 }
 
 /** The library takes the next packet when its callback is called: that is held back only while all hands are full. */

@@ -30,6 +30,8 @@ export interface BrokerHello {
   readonly will?: Publication;
   /** Topic filters, also shared ones (`$share/group/filter`); QoS 1. */
   readonly subscriptions: readonly string[];
+  /** The same, done without where the broker's access list does not allow it: an older one knows nothing of it. */
+  readonly wishedSubscriptions?: readonly string[];
   /**
    * Resolves when the message has been dealt with. At most HANDS_FULL at once are in hands; the others stay at the broker.
    * A rejection is taken as dealt with: the sender, who waits for a receipt, sends again.

@@ -1,7 +1,7 @@
 import type { BackoffRule } from '../core/backoff.ts';
 import { type Failure, failure } from '../core/failure.ts';
 import type { Message } from '../core/message.ts';
-import { isoUtc, type Millis } from '../core/time.ts';
+import { HOUR_MS, isoUtc, MINUTE_MS, type Millis } from '../core/time.ts';
 import { childAbort } from '../machine/abort.ts';
 import type { Broker, Delivered } from '../machine/broker.ts';
 import type { Clock } from '../machine/clock.ts';
@@ -10,20 +10,22 @@ import type { Log } from '../machine/log.ts';
 import type { Codec, Signer } from '../machine/signer.ts';
 import type { FormatPack } from '../message/pack.ts';
 import type { Delivery } from '../uplink/direct.ts';
-import { type AlertText, alertId, createAlerts } from '../uplink/relay/alerts.ts';
+import { type Alerts, type AlertText, alertId, createAlerts } from '../uplink/relay/alerts.ts';
 import { createLink } from '../uplink/relay/link.ts';
-import { packReceipt, REFUSALS, RELAY_REASON_TYPE, type Stage } from '../uplink/relay/protocol.ts';
+import { openEnvelope, packReceipt, REFUSALS, RELAY_REASON_TYPE, type Stage } from '../uplink/relay/protocol.ts';
 import { filterOf, placeOf, RELAY_HERE, type SiteState, topicOf } from '../uplink/relay/topics.ts';
 import { createCaretaker, type Retention } from './caretaker.ts';
 import { type Commander, type CommandLog, createCommander } from './commander.ts';
 import { createDispatcher } from './dispatcher.ts';
 import { type Addressee, createIntake } from './intake.ts';
 import type { Registry } from './registry.ts';
-import type { RelayStore, Standing, StoreCounts } from './store.ts';
+import type { RelayStore, SiteMessage, Standing, StoreCounts } from './store.ts';
 import { createWatch } from './watch.ts';
 
 /** All relays of a centre share what comes up. */
 const SHARE_GROUP = 'odecet-relay';
+/** A site asks again after what was refused within 1.3 hours: an alert that nobody raised anew in this time is over. */
+const ALERT_SETTLE_MS: Millis = 2 * HOUR_MS;
 const FINAL: ReadonlySet<Stage> = new Set(['accepted', 'rejected']);
 
 export interface RelayDeps {
@@ -76,7 +78,14 @@ export function createRelay(deps: RelayDeps): Relay {
     // Nothing is lost with it: a site asks again, and alerts are repeated at the next session.
     link.publish(publication).catch(() => undefined);
   };
-  const alerts = createAlerts(name, () => clock.now(), say);
+  const alerts = createAlerts(name, () => clock.now(), say, {
+    settleMs: deps.silentAfterMs + ALERT_SETTLE_MS,
+    isRelay: (other) => !deps.registry().find(other),
+    takenBack(id) {
+      // Another relay heard the site.
+      if (id.endsWith('-silent')) watch.heard(id.slice(0, -'-silent'.length));
+    },
+  });
   const watch = createWatch({ ...deps, alerts });
   const caretaker = createCaretaker({ ...deps, alerts });
 
@@ -90,9 +99,10 @@ export function createRelay(deps: RelayDeps): Relay {
     ...deps,
     answer(message, standing) {
       if (FINAL.has(standing.stage)) deps.answered?.(standing.at - message.receivedAt);
+      if (standing.stage === 'accepted') alerts.clearAbout(dayOf(message) ?? '', alertId(message.site, message.id));
       receipt(message, standing);
     },
-    alert: ({ site, id }, problem) => raiseOrClear(alertId(site, id), problem),
+    alert: (message, problem) => raiseOrClear(alertId(message.site, message.id), problem, problem && dayOf(message)),
   });
   const intake = createIntake({
     ...deps,
@@ -105,9 +115,9 @@ export function createRelay(deps: RelayDeps): Relay {
     stored: () => dispatcher.wake(),
   });
 
-  function raiseOrClear(id: string, problem: Failure | undefined): void {
-    if (problem) alerts.raise(id, problem);
-    else alerts.clear(id);
+  function raiseOrClear(id: string, problem: Failure | undefined, about?: string): void {
+    if (problem) alerts.raise(id, problem, about);
+    else alerts.clearEverywhere(id);
   }
 
   const { commandLog } = deps;
@@ -121,6 +131,7 @@ export function createRelay(deps: RelayDeps): Relay {
       watch.heard(place.site);
       await intake.take(place.site, delivered.payload);
     } else if (place.what === 'answer') commander?.heard(place.site, delivered.payload);
+    else if (place.what.startsWith('alert/')) alerts.heard(delivered);
     else {
       if (place.what === 'state' && !delivered.retained) commander?.siteIsHere(place.site);
       watch.told(place.site, place.what, delivered);
@@ -146,6 +157,7 @@ export function createRelay(deps: RelayDeps): Relay {
         filterOf('status'),
         filterOf('answer'),
       ],
+      wishedSubscriptions: [filterOf('alert/+')],
       onMessage,
     },
     async onConnect(session) {
@@ -161,7 +173,7 @@ export function createRelay(deps: RelayDeps): Relay {
     ...(commander && { commander }),
     async run(signal) {
       await together(
-        [link, dispatcher, watch, caretaker, ...(commander ? [commander] : [])].map(
+        [link, dispatcher, watch, caretaker, sweeper(alerts, clock), ...(commander ? [commander] : [])].map(
           (part) => (abort) => part.run(abort),
         ),
         signal,
@@ -171,6 +183,25 @@ export function createRelay(deps: RelayDeps): Relay {
     async status() {
       const counts = await deps.store.counts();
       return { isOnline: link.isOnline(), counts, receipts: { ...receipts }, alerts: alerts.standing() };
+    },
+  };
+}
+
+/** What a later message of the site settles: the kind and day that stand in the signed line. */
+function dayOf({ site, day, envelope }: Pick<SiteMessage, 'site'> & Partial<SiteMessage>): string | undefined {
+  const kind = envelope && openEnvelope(envelope)?.head.kind;
+  return kind && [site, kind, day].join(' ');
+}
+
+function sweeper(alerts: Alerts, clock: Clock) {
+  return {
+    async run(signal: AbortSignal): Promise<void> {
+      while (!signal.aborted) {
+        alerts.sweep();
+        await clock.sleep(MINUTE_MS, signal).catch((reason: unknown) => {
+          if (!signal.aborted) throw reason;
+        });
+      }
     },
   };
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { isoUtc, MINUTE_MS, SECOND_MS } from '../core/time.ts';
+import { HOUR_MS, isoUtc, MINUTE_MS, SECOND_MS } from '../core/time.ts';
 import type { Publication } from '../machine/broker.ts';
 import { pause } from '../machine/timers.ts';
 import { simClock } from '../sim/clock.ts';
@@ -22,7 +22,7 @@ function centre(seed: number) {
     if (payload.length === 0) retained.delete(topic);
     else retained.set(topic, new TextDecoder().decode(payload));
   };
-  const alerts = createAlerts('centre-1', () => clock.now(), say);
+  const alerts = createAlerts('centre-1', () => clock.now(), say, { settleMs: HOUR_MS });
   const place: { registry: Registry } = { registry: registryOf([line('site-a'), line('site-b', true)]) };
   const registry = () => place.registry;
   const watch = createWatch({ registry, alerts, silentAfterMs: 15 * MINUTE_MS, clockOffMsMax: 10 * MINUTE_MS, clock });

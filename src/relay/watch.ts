@@ -32,14 +32,14 @@ export function createWatch({ registry, alerts, silentAfterMs, clockOffMsMax, cl
 
   function heard(site: string): void {
     lastHeard.set(site, clock.now());
-    alerts.clear(alertId(site, 'silent'));
+    alerts.clearEverywhere(alertId(site, 'silent'));
   }
 
   /** Nothing is expected of it any more. */
   function forget(site: string): void {
     watched.delete(site);
-    alerts.clear(alertId(site, 'silent'));
-    alerts.clear(alertId(site, 'clock'));
+    alerts.clearEverywhere(alertId(site, 'silent'));
+    alerts.clearEverywhere(alertId(site, 'clock'));
   }
 
   function look(): void {

@@ -60,8 +60,9 @@ class ImaginedBroker implements SimBroker {
     this.#options = options;
   }
 
-  async connect(hello: BrokerHello, signal?: AbortSignal): Promise<BrokerSession> {
+  async connect(given: BrokerHello, signal?: AbortSignal): Promise<BrokerSession> {
     signal?.throwIfAborted();
+    const hello = { ...given, subscriptions: [...given.subscriptions, ...(given.wishedSubscriptions ?? [])] };
     if (!this.#isUp) throw new OdecetError('broker-unreachable', 'simulated broker: nobody listens');
     this.cut(hello.clientId);
     let end: (why: Failure) => void = () => undefined;

@@ -21,6 +21,8 @@ export interface Passage {
   stored: boolean;
   /** It left, and the relay has said nothing since: neither that it has it nor that it does not take it. */
   isUnderWay: boolean;
+  /** Publications since the relay's last word on it, whatever that was. */
+  unanswered: number;
   /** Publications since the relay first had it, or ever. */
   tries: number;
   until: MonotonicMs;

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { hostSigner, newKeyPem } from '../../host/signer.ts';
 import { pause } from '../../machine/timers.ts';
 import { message } from '../uplink.testkit.ts';
 import { said, senderOf } from './sender.testkit.ts';
@@ -65,5 +66,36 @@ test('a message that left twice was perhaps taken at the first time, whatever th
     play.answer = (id) => said({ id, stage: 'refused' });
     await pause(world, 600_000);
     expect(outbox.ended[1]).toMatchObject({ number: 2, outcome: 'not-sent' });
+  });
+});
+
+test('a receipt of an unknown key is told to people until a good one comes', async () => {
+  const play = senderOf([message('00000000000001')]);
+  await play.run(async ({ world, sender, relayAlerts }) => {
+    await pause(world, 1_000);
+    const stranger = hostSigner(newKeyPem());
+    sender.received(said({ id: '00000000000001', stage: 'accepted' }, stranger));
+    sender.received(new Uint8Array(3));
+    expect([...relayAlerts]).toEqual(['relay-receipt']);
+    expect(sender.heard()).toEqual({ unbelieved: 2, unanswered: 1 });
+    sender.received(said({ id: '00000000000001', stage: 'stored' }));
+    expect([...relayAlerts]).toEqual([]);
+    expect(sender.heard()).toMatchObject({ unbelieved: 0, lastReceiptAt: 1_000 });
+  });
+});
+
+test('six publications without any receipt are told to people until one comes', async () => {
+  const play = senderOf([message('00000000000001')]);
+  await play.run(async ({ world, sender, published, relayAlerts }) => {
+    await pause(world, 45_000);
+    expect(published.length).toBe(5);
+    expect([...relayAlerts]).toEqual([]);
+    await pause(world, 15_000);
+    expect(published.length).toBe(6);
+    expect([...relayAlerts]).toEqual(['relay-silent']);
+    sender.received(said({ id: '00000000000001', stage: 'stored' }));
+    await pause(world, 1_000);
+    expect([...relayAlerts]).toEqual([]);
+    expect(sender.heard()).toMatchObject({ unanswered: 0 });
   });
 });

@@ -8,6 +8,7 @@ import type { UplinkAlert } from '../sender.ts';
 import { memoryOutbox, message, quietLog } from '../uplink.testkit.ts';
 import { headOf, openEnvelope, packReceipt, type ReceiptText } from './protocol.ts';
 import { createRelaySender, type RelaySender } from './sender.ts';
+import type { RelayTrouble } from './troubles.ts';
 
 const codec = hostCodec();
 const [siteSigner, relaySigner] = [hostSigner(newKeyPem()), hostSigner(newKeyPem())];
@@ -27,6 +28,8 @@ interface Scene {
   /** Ids as they left. */
   readonly published: string[];
   readonly alerts: UplinkAlert[];
+  /** Those that stand. */
+  readonly relayAlerts: ReadonlySet<RelayTrouble>;
 }
 
 /** A sender in virtual time against a relay that says what `answer` gives, 50 ms after each publication. */
@@ -39,6 +42,7 @@ export function senderOf(messages: readonly Message[]) {
       const outbox = memoryOutbox(messages);
       const published: string[] = [];
       const alerts: UplinkAlert[] = [];
+      const relayAlerts = new Set<RelayTrouble>();
       const sender = createRelaySender({
         outbox,
         site: SITE,
@@ -58,12 +62,14 @@ export function senderOf(messages: readonly Message[]) {
         log: quietLog,
         retry: { firstMs: 1_000, factor: 2, mostMs: 10_000, jitter: 0 },
         alert: (alert) => alerts.push(alert),
+        relayAlert: (trouble, problem) => (problem ? relayAlerts.add(trouble) : relayAlerts.delete(trouble)),
+        accepted: () => undefined,
         settled: () => undefined,
       });
       const stop = new AbortController();
       await world.run(async () => {
         const running = sender.run(stop.signal);
-        await scene({ world, sender, outbox, published, alerts });
+        await scene({ world, sender, outbox, published, alerts, relayAlerts });
         stop.abort();
         await running;
       });

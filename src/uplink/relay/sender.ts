@@ -8,12 +8,13 @@ import type { Clock } from '../../machine/clock.ts';
 import type { Entropy } from '../../machine/entropy.ts';
 import type { Log } from '../../machine/log.ts';
 import type { Codec, Signer } from '../../machine/signer.ts';
-import { oldestFirst, type Sender, type UplinkAlert } from '../sender.ts';
+import { oldestFirst, type Sender } from '../sender.ts';
 import { type ClockSeen, clockSeen } from './clock-seen.ts';
 import { type Ending, endingOf, textOf } from './ending.ts';
 import { isSignedBy } from './frame.ts';
 import { type Begun, dueOf, type Passage } from './passage.ts';
 import { answerOf, headOf, openReceipt, packEnvelope, type RelayReceipt } from './protocol.ts';
+import { aboutOf, createTroubles, type RelayHeard, type TroublesDeps } from './troubles.ts';
 
 /** A look at the outbox even if nobody rang: a lost wake-up costs a minute, never a day. */
 const IDLE_LOOK_MS = 60_000;
@@ -24,7 +25,7 @@ const ASK_SPREAD_MS = 30_000;
 /** A message that the relay has is asked after now and then: its last receipt may have been lost with a broker. */
 const ASK_AGAIN: BackoffRule = { firstMs: 120_000, factor: 2, mostMs: 3_600_000, jitter: 0.3 };
 
-export interface RelaySenderDeps {
+export interface RelaySenderDeps extends Pick<TroublesDeps, 'alert' | 'settled' | 'relayAlert'> {
   readonly outbox: Outbox;
   readonly site: string;
   readonly signer: Signer;
@@ -41,9 +42,8 @@ export interface RelaySenderDeps {
   readonly log: Log;
   readonly retry: BackoffRule;
   readonly hold?: (message: Message) => Failure | undefined;
-  readonly alert: (alert: UplinkAlert) => void;
-  /** The message no longer needs a person. */
-  readonly settled: (message: MessageId) => void;
+  /** A message was accepted; `about` as for its alert. */
+  readonly accepted: (message: MessageId, about: string) => void;
   /** How far our clock is from the relay's, as a message that went once and its first receipt tell. */
   readonly clockSeen?: (seen: ClockSeen) => void;
 }
@@ -55,6 +55,8 @@ export interface RelaySender extends Sender {
   relayIsHere(): void;
   /** Those of these that still wait go now, also what the relay has already: it repeats what it knows. */
   sendAgain(messages: readonly MessageId[]): void;
+  /** How well the relay is heard. */
+  heard(): RelayHeard;
 }
 
 /**
@@ -65,33 +67,23 @@ export interface RelaySender extends Sender {
 export function createRelaySender(deps: RelaySenderDeps): RelaySender {
   const { outbox, codec, clock, entropy, log, site } = deps;
   const passages = new Map<MessageId, Passage>();
-  const alerted = new Map<MessageId, string>();
+  const troubles = createTroubles({ ...deps, now: () => clock.now() });
   let inbox: RelayReceipt[] = [];
   let bell = new AbortController();
   let wasOnline = false;
 
-  function alertOnce(alert: UplinkAlert): void {
-    if (alerted.get(alert.message) === alert.failure.code) return;
-    alerted.set(alert.message, alert.failure.code);
-    log.warn('message-needs-attention', { message: alert.message, ...alert.failure });
-    deps.alert(alert);
-  }
-
   function forgetAllBut(waiting: readonly QueuedMessage[]): void {
     const ids = new Set(waiting.map(({ message }) => message.id));
     for (const id of passages.keys()) if (!ids.has(id)) passages.delete(id);
-    for (const id of alerted.keys())
-      if (!ids.has(id) && alerted.get(id) !== 'operator-rejected') {
-        alerted.delete(id);
-        deps.settled(id);
-      }
+    troubles.forgetAllBut(ids);
+    troubles.unanswered([...passages].map(([id, { unanswered }]) => ({ id, times: unanswered })));
   }
 
   function passageOf(message: Message): Passage {
     const known = passages.get(message.id);
     if (known) return known;
     const { hash } = headOf(message, site, codec);
-    const made = { hash, stored: false, isUnderWay: false, tries: 0, until: clock.monotonicMs() };
+    const made = { hash, stored: false, isUnderWay: false, unanswered: 0, tries: 0, until: clock.monotonicMs() };
     passages.set(message.id, made);
     return made;
   }
@@ -112,6 +104,7 @@ export function createRelaySender(deps: RelaySenderDeps): RelaySender {
     attempt.left += 1;
     passage.tries += 1;
     passage.isUnderWay = true;
+    passage.unanswered += 1;
     if (number === 1 && passage.tries === 1) passage.leftOnceAt = clock.now();
     else delete passage.leftOnceAt;
     const pauseMs = backoffMs(passage.stored ? ASK_AGAIN : deps.retry, passage.tries, entropy.fraction());
@@ -130,34 +123,48 @@ export function createRelaySender(deps: RelaySenderDeps): RelaySender {
     const { outcome, detail, receipt, problem } = how;
     await outbox.endAttempt({ message: message.id, number, startedAt, endedAt: clock.now(), outcome, detail }, receipt);
     log.info('message-tried', { message: message.id, number, outcome, detail });
-    if (problem) alertOnce({ message: message.id, failure: problem, ...(receipt && { receipt }) });
+    if (problem) troubles.raise(message, problem, receipt);
   }
 
   /** One receipt; what it says once more changes nothing. Gives whether the message is over with it. */
   async function settle(received: RelayReceipt, waiting: readonly QueuedMessage[]): Promise<boolean> {
     const { id, hash, stage } = received.head;
     const queued = waiting.find(({ message }) => message.id === id);
-    if (!queued) return false;
+    if (!queued) {
+      log.debug('receipt-known', { message: id, stage });
+      return false;
+    }
     const passage = passageOf(queued.message);
+    passage.unanswered = 0;
     if (passage.hash !== hash) log.warn('receipt-for-other-content', { message: id });
     else if (stage === 'refused') await refuse(queued.message, passage, received);
     else if (stage === 'accepted' || stage === 'rejected') return finish(queued.message, received);
-    else note(passage, received);
+    else note(queued.message, passage, received);
     return false;
   }
 
   async function finish(message: Message, received: RelayReceipt): Promise<boolean> {
     const receipt = receiptOf(received);
-    if (receipt) await end(message, endingOf(receipt));
-    return receipt !== undefined && passages.delete(message.id);
+    if (!receipt) {
+      const detail = `message ${message.id}: the operator's answer in the receipt is not the one that was signed for, or too long`;
+      troubles.raise(message, failure('relay-receipt', detail));
+      return false;
+    }
+    await end(message, endingOf(receipt));
+    const isRejected = receipt.verdict === 'rejected';
+    troubles.answered(message.id, isRejected);
+    if (!isRejected) deps.accepted(message.id, aboutOf(message));
+    return passages.delete(message.id);
   }
 
   /** How far the message is. */
-  function note(passage: Passage, { head: { id, stage, reasons, at } }: RelayReceipt): void {
+  function note(message: Message, passage: Passage, { head }: RelayReceipt): void {
+    const { id, stage, reasons, at } = head;
     if (stage === 'stored') seeClock(passage, at);
     // Unknown: the relay keeps the message and goes on asking; here it only is told to people.
     if (!passage.stored || stage === 'unknown') Object.assign(passage, waitedFor(1));
-    if (stage === 'unknown') alertOnce({ message: id, failure: failure('operator-answer-unknown', textOf(reasons)) });
+    if (stage === 'unknown') troubles.raise(message, failure('operator-answer-unknown', textOf(reasons)));
+    else troubles.taken(id);
     log.info('message-receipt', { message: id, stage });
   }
 
@@ -211,7 +218,7 @@ export function createRelaySender(deps: RelaySenderDeps): RelaySender {
     const free: Message[] = [];
     for (const { message } of waiting) {
       const held = deps.hold?.(message);
-      if (held) alertOnce({ message: message.id, failure: held });
+      if (held) troubles.raise(message, held);
       else free.push(message);
     }
     const { now, inMs } = dueOf(free, passages, clock.monotonicMs());
@@ -250,11 +257,11 @@ export function createRelaySender(deps: RelaySenderDeps): RelaySender {
   return {
     received(payload) {
       const opened = openReceipt(payload);
-      if (!opened || opened.head.site !== site || !isSignedBy(opened.frame, deps.relayKeys, codec)) {
-        const detail = 'a receipt on our topic is not signed by a key of uplink.relayKeys';
-        log.warn('receipt-not-believed', { code: 'relay-receipt', detail });
-        return;
-      }
+      if (!opened) return troubles.unbelieved('it has not the form of a receipt');
+      if (opened.head.site !== site) return troubles.unbelieved(`it is for the site ${opened.head.site}`);
+      if (!isSignedBy(opened.frame, deps.relayKeys, codec))
+        return troubles.unbelieved('it is not signed by a key of uplink.relayKeys');
+      troubles.believed();
       inbox.push(opened);
       bell.abort();
     },
@@ -284,6 +291,7 @@ export function createRelaySender(deps: RelaySenderDeps): RelaySender {
         }
       }
     },
+    heard: troubles.heard,
     wake: () => bell.abort(),
   };
 }

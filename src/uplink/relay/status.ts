@@ -19,6 +19,17 @@ export const siteStatusSchema = z.object({
   }),
   /** The site's clock minus the relay's, from the last message that the relay acknowledged at its first coming. */
   clock: z.object({ offsetMs: whole, uncertaintyMs: whole, at: instant }).optional(),
+  /** How well the relay is heard; only where one is used. */
+  relay: z
+    .object({
+      /** The last receipt that was believed, since the program started. */
+      lastReceiptAt: instant.optional(),
+      /** Receipts that were not believed since then. */
+      unbelieved: whole,
+      /** Most publications of one message without any word of the relay. */
+      unanswered: whole,
+    })
+    .optional(),
   lines: z.array(z.object({ line: z.string(), isOpen: z.boolean(), dialogues: whole, errors: whole })),
   devices: z.array(
     z.object({

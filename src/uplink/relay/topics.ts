@@ -36,7 +36,11 @@ export function maySay(site: string, topic: string): boolean {
 }
 
 export function mayHear(site: string, filter: string): boolean {
-  return filter === RELAY_HERE || filter === topicOf(site, 'down') || filter === topicOf(site, 'command');
+  // Its own alerts: what an earlier run of its program left is taken back.
+  return (
+    filter === RELAY_HERE ||
+    [topicOf(site, 'down'), topicOf(site, 'command'), topicOf(site, 'alert/+')].includes(filter)
+  );
 }
 
 /** Staff who only look see every site's state, status and alerts. */

@@ -2,7 +2,7 @@ import type { Outbox } from '../../buffer/outbox.ts';
 import type { BackoffRule } from '../../core/backoff.ts';
 import type { Failure } from '../../core/failure.ts';
 import type { Message } from '../../core/message.ts';
-import type { Millis } from '../../core/time.ts';
+import { HOUR_MS, isoUtc, type Millis } from '../../core/time.ts';
 import { childAbort } from '../../machine/abort.ts';
 import type { Broker, Delivered } from '../../machine/broker.ts';
 import type { Clock } from '../../machine/clock.ts';
@@ -15,7 +15,9 @@ import type { ClockSeen } from './clock-seen.ts';
 import type { CommandLine, CommandTaker } from './command-taker.ts';
 import { createLink } from './link.ts';
 import { createRelaySender } from './sender.ts';
+import type { SiteStatus } from './status.ts';
 import { RELAY_HERE, type SiteState, topicOf } from './topics.ts';
+import type { RelayHeard } from './troubles.ts';
 
 export interface RelayWayDeps {
   readonly site: string;
@@ -39,6 +41,8 @@ export interface RelayWayDeps {
 }
 
 const COMMAND_ALERT = 'command';
+/** What an earlier run of the gateway left as an alert is taken back when this one did not find it again in this time. */
+const ALERT_SETTLE_MS: Millis = 2 * HOUR_MS;
 
 /** A site's side of MQTT: messages up and receipts down, and what staff watch: state, status and alerts. */
 export function createRelayWay(deps: RelayWayDeps): Sender {
@@ -51,15 +55,21 @@ export function createRelayWay(deps: RelayWayDeps): Sender {
       // The next session repeats it.
       link.publish(publication).catch(() => undefined);
     },
+    { settleMs: ALERT_SETTLE_MS },
   );
   const sender = createRelaySender({
     ...deps,
     publish: (payload) => link.publish({ topic: topicOf(site, 'up'), payload }),
     isOnline: () => link.isOnline(),
-    alert(alert) {
-      alerts.raise(alertId('message', alert.message), alert.failure);
+    alert(alert, about) {
+      alerts.raise(alertId('message', alert.message), alert.failure, about);
       deps.alert(alert);
     },
+    relayAlert(trouble, problem) {
+      if (problem) alerts.raise(trouble, problem);
+      else alerts.clear(trouble);
+    },
+    accepted: (message, about) => alerts.clearAbout(about, alertId('message', message)),
     settled: (message) => alerts.clear(alertId('message', message)),
     clockSeen(seen) {
       clockSeen = seen;
@@ -72,7 +82,9 @@ export function createRelayWay(deps: RelayWayDeps): Sender {
   });
   const statusText = async () => ({
     topic: topicOf(site, 'status'),
-    payload: new TextEncoder().encode(JSON.stringify(await deps.status(clockSeen))),
+    payload: new TextEncoder().encode(
+      JSON.stringify({ ...(await deps.status(clockSeen)), relay: relayStatus(sender.heard()) }),
+    ),
     retain: true,
   });
   const link = createLink({
@@ -82,6 +94,7 @@ export function createRelayWay(deps: RelayWayDeps): Sender {
       clean: false,
       will: state('lost'),
       subscriptions: [topicOf(site, 'down'), RELAY_HERE, ...(taker ? [topicOf(site, 'command')] : [])],
+      wishedSubscriptions: [topicOf(site, 'alert/+')],
       onMessage: async (delivered) => hear(delivered),
     },
     async onConnect(session) {
@@ -97,10 +110,12 @@ export function createRelayWay(deps: RelayWayDeps): Sender {
     onLeave: (session) => session.publish(state('disconnected')),
   });
 
-  function hear({ topic, payload }: Delivered): void {
+  function hear(delivered: Delivered): void {
+    const { topic, payload } = delivered;
     if (topic === RELAY_HERE) sender.relayIsHere();
     else if (topic === topicOf(site, 'down')) sender.received(payload);
     else if (topic === topicOf(site, 'command')) taker?.received(payload);
+    else alerts.heard(delivered);
   }
 
   const commandLine: CommandLine = {
@@ -118,6 +133,7 @@ export function createRelayWay(deps: RelayWayDeps): Sender {
       await clock.sleep(deps.statusEveryMs, signal).catch((reason: unknown) => {
         if (!signal.aborted) throw reason;
       });
+      alerts.sweep();
       if (signal.aborted || !link.isOnline()) continue;
       await statusText()
         .then((publication) => link.publish(publication))
@@ -142,4 +158,8 @@ export function createRelayWay(deps: RelayWayDeps): Sender {
     },
     wake: () => sender.wake(),
   };
+}
+
+function relayStatus({ lastReceiptAt, ...heard }: RelayHeard): SiteStatus['relay'] {
+  return { ...heard, ...(lastReceiptAt !== undefined && { lastReceiptAt: isoUtc(lastReceiptAt) }) };
 }
