@@ -24,7 +24,10 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true }));
 
 const open = () =>
-  openRelayStore({ kind: 'level', folder: 'data' }, (name) => join(folder, name), { now: () => START });
+  openRelayStore({ kind: 'level', folder: 'data' }, (name) => join(folder, name), {
+    now: () => START,
+    monotonicMs: () => 0,
+  });
 const store = () => join(folder, 'data', 'store');
 
 test('a store that was there and is gone is told; no empty one takes its place', async () => {

@@ -21,7 +21,7 @@ import { INSTALLED_FILE, STORE_FOLDER } from './state.ts';
 export async function openRelayStore(
   config: RelayConfig['store'],
   at: (name: string) => string,
-  clock: Pick<Clock, 'now'>,
+  clock: Pick<Clock, 'now' | 'monotonicMs'>,
 ): Promise<RelayStore> {
   if (config.kind === 'postgres') {
     const url = await readSecret(at(config.urlFile));
@@ -32,5 +32,5 @@ export async function openRelayStore(
   const isNew = (await folder.readText(INSTALLED_FILE)) === undefined;
   const store = await openLevelStore({ folder: join(path, STORE_FOLDER), create: isNew });
   if (isNew) await folder.write(INSTALLED_FILE, `${isoUtc(clock.now())}\n`);
-  return openLevelRelayStore(store);
+  return openLevelRelayStore(store, clock);
 }

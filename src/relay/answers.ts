@@ -1,7 +1,7 @@
 import { type BackoffRule, backoffMs } from '../core/backoff.ts';
 import type { Failure } from '../core/failure.ts';
 import type { MessageId } from '../core/message.ts';
-import type { UtcMs } from '../core/time.ts';
+import type { Millis } from '../core/time.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { Entropy } from '../machine/entropy.ts';
 import type { Log } from '../machine/log.ts';
@@ -37,24 +37,24 @@ export function createAnswers({ settle, answer, alert, retry, clock, entropy, lo
       const result: Settled = {
         sender,
         id,
-        stage: receipt?.verdict ?? 'sent',
+        stage: receipt?.verdict ?? (outcome === 'not-sent' ? 'stored' : 'sent'),
         reasons: receipt?.reasons ?? [],
         ...(receipt && { answer: receipt.xml }),
         at,
-        dueAt:
-          receipt?.verdict === 'unknown' ? dueAt(sender, id, at) : at + backoffMs(retry, attempt, entropy.fraction()),
+        dueInMs: receipt?.verdict === 'unknown' ? dueInMs(sender, id) : backoffMs(retry, attempt, entropy.fraction()),
       };
       await settle(result);
       log.info('message-tried', { site, message: id, number: attempt, outcome, detail });
-      if (result.stage !== 'sent') answer(message, { ...result, attempts: attempt });
+      // A receipt is signed: it says `sent` of what left, or may have left, and of nothing else.
+      if (result.stage !== 'stored') answer(message, { ...result, attempts: attempt });
       alert(message, stuck ?? forPerson(delivery));
     },
   };
 
   /** What nobody understands goes again after growing pauses, and at last only when a person has done something. */
-  function dueAt(sender: string, id: MessageId, now: UtcMs): UtcMs {
+  function dueInMs(sender: string, id: MessageId): Millis {
     const until = unclear.until(sender, id);
-    return Number.isFinite(until) ? now + Math.max(0, Math.ceil(until - clock.monotonicMs())) : NEVER;
+    return Number.isFinite(until) ? Math.max(0, Math.ceil(until - clock.monotonicMs())) : NEVER;
   }
 }
 

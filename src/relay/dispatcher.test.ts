@@ -32,15 +32,17 @@ function siteMessage(sender: string, n: number): SiteMessage {
 }
 
 /** A relay's dispatcher on an imagined disk, for so long; `again` starts another one on the same disk afterwards. */
-function relayOn(deliver: (message: Message, sender: string) => Delivery) {
+function relayOn(deliver: (message: Message, sender: string) => Delivery, isMade = false) {
   const world = createWorld(1);
   const disk = simDisk(world, { random: world.random, latencyMs: 5 });
   const tries: string[] = [];
+  const receipts: string[] = [];
   const alerts = new Map<string, Failure | undefined>();
-  let isFirst = true;
+  let isFirst = !isMade;
 
   async function run(ms: number, messages: readonly SiteMessage[] = []): Promise<RelayStore> {
-    const store = await openLevelRelayStore(await disk.open(isFirst));
+    const clock = simClock(world, START + world.monotonicMs());
+    const store = await openLevelRelayStore(await disk.open(isFirst), clock);
     isFirst = false;
     await store.keep(messages);
     const stop = new AbortController();
@@ -53,13 +55,13 @@ function relayOn(deliver: (message: Message, sender: string) => Delivery) {
         tries.push(`${sender} ${Number(message.id)}`);
         return deliver(message, sender);
       },
-      answer: () => undefined,
+      answer: ({ id }, { stage }) => receipts.push(`${Number(id)} ${stage}`),
       alert: ({ id }, problem) => void alerts.set(id, problem),
       inFlightMax: 4,
       perSecondMax: 1_000,
       leaseMs: 60_000,
       retry: RETRY,
-      clock: simClock(world, START + world.monotonicMs()),
+      clock,
       entropy: simEntropy(world.random),
       log: quietLog,
     });
@@ -69,7 +71,7 @@ function relayOn(deliver: (message: Message, sender: string) => Delivery) {
     await running;
     return store;
   }
-  return { world, run, tries, alerts };
+  return { world, run, disk, tries, receipts, alerts };
 }
 
 function answered(verdict: 'accepted' | 'unknown', message: Message): Delivery {
@@ -111,16 +113,70 @@ test('a sender who cannot reach the operator holds up nobody else', async () => 
   });
 });
 
+test('the receipt `sent` is said of what left, never of what did not', async () => {
+  const outcomes: Delivery['outcome'][] = ['not-sent', 'not-sent', 'no-answer', 'not-sent'];
+  const { world, run, receipts } = relayOn((message) => {
+    const outcome = outcomes.shift();
+    if (!outcome) return answered('accepted', message);
+    return { outcome, detail: '', failure: failure('operator-unreachable', 'ECONNREFUSED') };
+  });
+  await world.run(async () => {
+    const message = siteMessage('A', 1);
+    const store = await run(1_200, [message]);
+    expect(receipts).toEqual([]);
+    expect(await store.standing(message)).toMatchObject({ stage: 'stored' });
+    await store.close();
+    await (await run(HOUR_MS)).close();
+    expect(receipts).toEqual(['1 sent', '1 accepted']);
+  });
+});
+
+test('one damaged record is told and holds up nobody; its site sends it again', async () => {
+  const { world, run, disk, tries, alerts } = relayOn((message) => answered('accepted', message), true);
+  const all = [1, 2, 3, 4, 5, 6, 7, 8].map((n) => siteMessage('A', n));
+  const [first] = all;
+  await world.run(async () => {
+    const raw = await disk.open(true);
+    const before = await openLevelRelayStore(raw, world);
+    await before.keep(all);
+    await raw.batch([{ kind: 'put', key: `m/A/${first!.id}`, value: new TextEncoder().encode('garbage') }]);
+    await before.close();
+    const store = await run(5_000, [siteMessage('A', 9)]);
+    expect([...tries].sort()).toEqual([2, 3, 4, 5, 6, 7, 8, 9].map((n) => `A ${n}`));
+    expect(alerts.get(first!.id)).toMatchObject({ code: 'store-damaged' });
+    const kept = await store.keep([siteMessage('A', 1), siteMessage('A', 10)]);
+    expect(kept.map(({ kind }) => kind)).toEqual(['known', 'new']);
+    await store.close();
+    await (await run(5_000)).close();
+    expect([...tries].sort().slice(0, 2)).toEqual(['A 1', 'A 10']);
+    expect(tries).toHaveLength(10);
+    expect(alerts.get(first!.id)).toBeUndefined();
+  });
+});
+
+test('a standing that cannot be read: no receipt for it, and its neighbours are kept', async () => {
+  const world = createWorld(1);
+  const raw = await simDisk(world, { random: world.random, latencyMs: 1 }).open(true);
+  await world.run(async () => {
+    const store = await openLevelRelayStore(raw, world);
+    await store.keep([siteMessage('A', 1)]);
+    await raw.batch([{ kind: 'put', key: `s/A/${siteMessage('A', 1).id}`, value: new TextEncoder().encode('?') }]);
+    const kept = await store.keep([siteMessage('A', 1), siteMessage('A', 2)]);
+    expect(kept.map(({ kind }) => kind)).toEqual(['damaged', 'new']);
+    await store.close();
+  });
+});
+
 test('the store gives up envelopes at their time, says when it is too large, and forgets no id too early', async () => {
   const world = createWorld(1);
   const disk = simDisk(world, { random: world.random, latencyMs: 1 });
   await world.run(async () => {
-    const store = await openLevelRelayStore(await disk.open(true));
+    const store = await openLevelRelayStore(await disk.open(true), world);
     const [done, open] = [siteMessage('A', 1), siteMessage('A', 2)];
     await store.keep([done, open]);
-    await store.claim('A', 2, START + 10, 1_000);
+    await store.claim('A', 2, 1_000);
     const { sender, id } = done;
-    await store.settle([{ sender, id, stage: 'accepted', reasons: [], answer: '<a/>', at: START, dueAt: START }]);
+    await store.settle([{ sender, id, stage: 'accepted', reasons: [], answer: '<a/>', at: START, dueInMs: 0 }]);
     const raised: string[] = [];
     const stop = new AbortController();
     let sizeBytes = 5e6;
@@ -146,7 +202,7 @@ test('the store gives up envelopes at their time, says when it is too large, and
     expect(await store.keep([done])).toMatchObject([{ kind: 'known', standing: { stage: 'accepted' } }]);
     await pause(world, 3 * DAY_MS);
     expect(await store.standing(done)).toBeUndefined();
-    expect(await store.standing(open)).toMatchObject({ stage: 'sent' });
+    expect(await store.standing(open)).toMatchObject({ stage: 'stored' });
     stop.abort();
     await running;
     await store.close();

@@ -10,7 +10,7 @@ import type { Codec } from '../machine/signer.ts';
 import type { Delivery } from '../uplink/direct.ts';
 import { documentOf, openEnvelope } from '../uplink/relay/protocol.ts';
 import { type Answers, createAnswers } from './answers.ts';
-import type { Claimed, RelayStore, Settled, SiteMessage, Standing } from './store.ts';
+import type { Claimed, DamagedMessage, RelayStore, Settled, SiteMessage, Standing } from './store.ts';
 
 /** A look at the store even if nobody rang: another relay's messages, and those that wait for their time. */
 const LOOK_EVERY_MS = 1_000;
@@ -24,7 +24,7 @@ export interface DispatcherDeps {
   readonly deliver: (message: Message, sender: string, signal: AbortSignal) => Promise<Delivery>;
   readonly answer: (message: SiteMessage, standing: Standing) => void;
   /** A message that waits for a person; undefined when it no longer does. */
-  readonly alert: (message: SiteMessage, problem: Delivery['failure']) => void;
+  readonly alert: (message: Pick<SiteMessage, 'site' | 'id'>, problem: Delivery['failure']) => void;
   /** Of one sender. */
   readonly inFlightMax: number;
   /** Messages of one sender begun in a second at most. */
@@ -76,7 +76,6 @@ function createLane(sender: string, deps: DispatcherDeps, answers: Answers): Dis
 
   async function attempt({ message, attempt: number }: Claimed, signal: AbortSignal): Promise<void> {
     const document = marketMessage(message, deps.codec);
-    if (number === 1) deps.answer(message, { stage: 'sent', reasons: [], at: clock.now(), attempts: number });
     const delivery = document ? await deps.deliver(document, sender, signal) : damaged(message);
     if (signal.aborted && delivery.outcome !== 'answered') return;
     await answers.take(message, number, delivery);
@@ -123,13 +122,23 @@ function createLane(sender: string, deps: DispatcherDeps, answers: Answers): Dis
     return free >= inFlightMax / 4 ? free : 0;
   }
 
+  /** Everything else goes on; this one waits for its site to send it again. */
+  function tellDamage({ id, site, why }: DamagedMessage): void {
+    const problem = failure(
+      'store-damaged',
+      `message ${id} of ${site}: ${why}; have its site send it again: odecet command ${site} resend ${id}`,
+    );
+    log.error('message-damaged', { ...problem, message: id, site });
+    deps.alert({ id, site }, problem);
+  }
+
   async function step(signal: AbortSignal): Promise<void> {
     bell = new AbortController();
     const rung = bell.signal;
     const pauseMs = pausedUntil - clock.monotonicMs();
     if (pauseMs > 0) return rest(pauseMs, rung, signal);
     const limit = room();
-    const claimed = limit > 0 ? await store.claim(sender, limit, clock.now(), deps.leaseMs) : [];
+    const claimed = limit > 0 ? await store.claim(sender, limit, deps.leaseMs, tellDamage) : [];
     for (const one of claimed) start(one, signal);
     if (claimed.length === 0) return rest(LOOK_EVERY_MS, rung, signal);
     await clock.sleep((claimed.length * 1_000) / deps.perSecondMax, signal);

@@ -1,4 +1,4 @@
-import type { MarketDay, UtcMs } from '../core/time.ts';
+import type { MarketDay, MonotonicMs, UtcMs } from '../core/time.ts';
 
 /** A message that is not settled. */
 export interface Waiting {
@@ -11,13 +11,14 @@ export interface Waiting {
 /**
  * Who goes next, in memory: the newest market day first, so that a site that catches up with a month holds up nothing that is
  * fresh; within a day the sites take turns, so that a large one holds up no small one; within a site whoever came first.
+ * Dues are by the clock that nobody sets.
  */
 export interface FairQueue {
   has(name: string): boolean;
-  add(one: Waiting, dueAt: UtcMs): void;
+  add(one: Waiting, dueAt: MonotonicMs): void;
   /** Gives at most `limit` that are due; they are due again at `againAt`. */
-  take(limit: number, now: UtcMs, againAt: UtcMs): Waiting[];
-  putOff(name: string, dueAt: UtcMs): void;
+  take(limit: number, now: MonotonicMs, againAt: MonotonicMs): Waiting[];
+  putOff(name: string, dueAt: MonotonicMs): void;
   remove(name: string): void;
 }
 
@@ -26,7 +27,7 @@ type Turns = Map<string, Waiting[]>;
 
 export function createFairQueue(): FairQueue {
   const all = new Map<string, Waiting>();
-  const later = new Map<string, UtcMs>();
+  const later = new Map<string, MonotonicMs>();
   const days = new Map<MarketDay, Turns>();
   let newestFirst: MarketDay[] = [];
   let earliest = Number.POSITIVE_INFINITY;
@@ -43,12 +44,12 @@ export function createFairQueue(): FairQueue {
     turns.set(one.site, queue);
   }
 
-  function putLater(name: string, dueAt: UtcMs): void {
+  function putLater(name: string, dueAt: MonotonicMs): void {
     later.set(name, dueAt);
     earliest = Math.min(earliest, dueAt);
   }
 
-  function bringUp(now: UtcMs): void {
+  function bringUp(now: MonotonicMs): void {
     if (now < earliest) return;
     earliest = Number.POSITIVE_INFINITY;
     for (const [name, dueAt] of later) {

@@ -77,6 +77,11 @@ export function createIntake(deps: IntakeDeps): Intake {
     if (result.kind === 'taken') {
       const more = result.bySite === message.site ? '' : `by the site ${result.bySite}`;
       refuse(message.site, openEnvelope(message.envelope), 'changed-content', more);
+    } else if (result.kind === 'damaged') {
+      // No receipt: its site sends it again and again until somebody has restored the record.
+      const problem = failure('store-damaged', `${message.site}, message ${message.id}: ${result.why}`);
+      deps.log.error('message-damaged', { ...problem, site: message.site, id: message.id });
+      deps.alert(message.site, problem);
     } else {
       deps.log.info('message-kept', { site: message.site, id: message.id, kind: result.kind });
       deps.answer(message, result.standing);

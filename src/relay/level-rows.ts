@@ -76,18 +76,35 @@ export function decodeMessage(key: string, bytes: Uint8Array): SiteMessage {
   return { ...parseRow(key, bytes.subarray(0, end), messageSchema), envelope: bytes.slice(end + 1) };
 }
 
-/** Several rows at once, by the last part of their keys; those that are not there are left out. */
+export interface ReadRows<T> {
+  readonly rows: ReadonlyMap<string, T>;
+  /** Why, by name. */
+  readonly damaged: ReadonlyMap<string, OdecetError>;
+}
+
+/**
+ * Several rows at once, by the last part of their keys; those that are not there are left out, and one that cannot be decoded
+ * costs its neighbours nothing.
+ */
 export async function readMany<T>(
   store: Store,
   prefix: string,
   names: readonly string[],
   decode: (key: string, bytes: Uint8Array) => T,
-): Promise<Map<string, T>> {
+): Promise<ReadRows<T>> {
   const keys = names.map((name) => prefix + name);
-  const rows = await store.getMany(keys);
-  const found = new Map<string, T>();
-  for (const [n, bytes] of rows.entries()) if (bytes) found.set(names[n]!, decode(keys[n]!, bytes));
-  return found;
+  const found = await store.getMany(keys);
+  const rows = new Map<string, T>();
+  const damaged = new Map<string, OdecetError>();
+  for (const [n, bytes] of found.entries()) {
+    try {
+      if (bytes) rows.set(names[n]!, decode(keys[n]!, bytes));
+    } catch (error) {
+      if (!(error instanceof OdecetError)) throw error;
+      damaged.set(names[n]!, error);
+    }
+  }
+  return { rows, damaged };
 }
 
 /** A page of the rows below a prefix, after a key. */

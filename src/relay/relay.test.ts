@@ -72,7 +72,7 @@ interface Place {
 
 /** One life of the relay, until its power goes. */
 async function powerOn({ world, broker, disk, office }: Place, life: Life, isFirst: boolean): Promise<void> {
-  const store = await openLevelRelayStore(await disk.open(isFirst));
+  const store = await openLevelRelayStore(await disk.open(isFirst), life);
   const relay = createRelay({
     name: 'centre-1',
     broker,

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { OdecetError } from '../core/failure.ts';
+import type { Clock } from '../machine/clock.ts';
 import type { Store, StoreOp } from '../machine/store.ts';
 import { createFairQueue, type FairQueue } from './fair-queue.ts';
 import {
@@ -17,7 +17,15 @@ import {
   standingSchema,
   walk,
 } from './level-rows.ts';
-import type { Kept, RelayStore, SheddingRule, SiteMessage, Standing, StandingStage } from './store.ts';
+import {
+  type Kept,
+  NEVER,
+  type RelayStore,
+  type SheddingRule,
+  type SiteMessage,
+  type Standing,
+  type StandingStage,
+} from './store.ts';
 
 type StandingRow = Standing & Pick<z.output<typeof standingSchema>, 'isBare'>;
 type Counts = Record<StandingStage, number>;
@@ -27,13 +35,14 @@ type Open = Map<string, FairQueue>;
 /**
  * The relay's memory for one relay, over an ordered store. What is not settled is also kept in memory, so that claiming reads
  * no more than what it gives.
+ * @param clock for leases and pauses: a wall clock that is set right would hold messages back
  */
-export async function openLevelRelayStore(store: Store): Promise<RelayStore> {
+export async function openLevelRelayStore(store: Store, clock: Pick<Clock, 'monotonicMs'>): Promise<RelayStore> {
   const open = await loadOpen(store);
   let counts = await loadCounts(store);
   let shedAfter = '';
 
-  const standingsOf = (names: readonly string[]): Promise<Map<string, StandingRow>> =>
+  const standingsOf = (names: readonly string[]) =>
     readMany<StandingRow>(store, 's/', names, (key, bytes) => parseRow(key, bytes, standingSchema));
   const messagesOf = (names: readonly string[]) => readMany(store, 'm/', names, decodeMessage);
 
@@ -60,20 +69,26 @@ export async function openLevelRelayStore(store: Store): Promise<RelayStore> {
   async function keep(messages: readonly SiteMessage[]): Promise<Kept[]> {
     const names = messages.map(nameOf);
     const [known, standings] = await Promise.all([messagesOf(names), standingsOf(names)]);
-    const fresh = new Map<string, SiteMessage>();
+    /** New, or in place of a record that was lost while its standing was not. */
+    const written = new Map<string, SiteMessage>();
     const kept = messages.map((message): Kept => {
       const name = nameOf(message);
-      const earlier = fresh.get(name) ?? known.get(name);
-      if (!earlier) fresh.set(name, message);
-      else if (earlier.site !== message.site || earlier.hash !== message.hash)
-        return { kind: 'taken', bySite: earlier.site };
-      return { kind: earlier ? 'known' : 'new', standing: standings.get(name) ?? newStanding(message) };
+      const damage = standings.damaged.get(name);
+      if (damage) return { kind: 'damaged', why: damage.message };
+      const standing = standings.rows.get(name);
+      const earlier = written.get(name) ?? known.rows.get(name);
+      if (earlier && !isSame(earlier, message)) return { kind: 'taken', bySite: earlier.site };
+      if (!earlier && !isSettled(standing)) written.set(name, message);
+      return { kind: earlier || standing ? 'known' : 'new', standing: standing ?? newStanding(message) };
     });
-    await write([...fresh].flatMap(newRows), (counted) => {
-      counted.stored += fresh.size;
+    const fresh = [...written].filter(([name]) => !standings.rows.has(name));
+    await write([...[...written].flatMap(openRows), ...fresh.map(standingRow)], (counted) => {
+      counted.stored += fresh.length;
     });
-    for (const [name, { sender, site, day, receivedAt }] of fresh)
-      queueOf(open, sender).add({ name, site, day, receivedAt }, 0);
+    for (const [name, { sender, site, day, receivedAt }] of written) {
+      const queue = queueOf(open, sender);
+      if (!queue.has(name)) queue.add({ name, site, day, receivedAt }, 0);
+    }
     return kept;
   }
 
@@ -83,42 +98,47 @@ export async function openLevelRelayStore(store: Store): Promise<RelayStore> {
   return {
     keep: (messages) => inTurn(() => keep(messages)),
 
-    claim: (sender, limit, now, leaseMs) =>
+    claim: (sender, limit, leaseMs, onDamage) =>
       inTurn(async () => {
-        const names = queueOf(open, sender)
-          .take(limit, now, now + leaseMs)
-          .map(({ name }) => name);
+        const queue = queueOf(open, sender);
+        const now = clock.monotonicMs();
+        const taken = queue.take(limit, now, now + leaseMs);
+        const names = taken.map(({ name }) => name);
         const [messages, standings] = await Promise.all([messagesOf(names), standingsOf(names)]);
-        const claimed = names.flatMap((name) => {
-          const [message, standing] = [messages.get(name), standings.get(name)];
-          if (!message || !standing) return [];
-          const attempt = standing.attempts + 1;
-          const to: StandingRow = { ...standing, stage: 'sent', at: now, attempts: attempt };
-          return [{ change: { name, from: standing.stage, to }, message, attempt }];
+        const claimed = taken.flatMap(({ name, site }) => {
+          const [message, standing] = [messages.rows.get(name), standings.rows.get(name)];
+          if (message && standing) {
+            const attempt = standing.attempts + 1;
+            const to: StandingRow = { ...standing, attempts: attempt };
+            return [{ change: { name, from: standing.stage, to }, message, attempt }];
+          }
+          // Its mark stays: it is told again when the store is opened again.
+          queue.remove(name);
+          const damage = messages.damaged.get(name) ?? standings.damaged.get(name);
+          const why = damage?.message ?? `${name}: marked as open, but gone`;
+          onDamage?.({ sender, id: name.slice(sender.length + 1), site, why });
+          return [];
         });
-        // It holds up no others; alone it is told, again after each lease.
-        if (names.length > 0 && claimed.length === 0)
-          throw new OdecetError(
-            'store-damaged',
-            `${names.join(', ')}: marked as open, but gone; restore the relay's store`,
-          );
         await writeStandings(claimed.map(({ change }) => change));
         return claimed.map(({ message, attempt }) => ({ message, attempt }));
       }),
 
     settle: (results) =>
       inTurn(async () => {
-        const standings = await standingsOf(results.map(nameOf));
+        // One whose standing has become unreadable is told at its next claim.
+        const standings = new Map((await standingsOf(results.map(nameOf))).rows);
         const changes: StageChange[] = [];
+        const now = clock.monotonicMs();
         for (const result of results) {
           const name = nameOf(result);
           const before = standings.get(name);
           if (!before || isFinal(before.stage)) continue;
+          queueOf(open, result.sender).putOff(name, result.dueInMs === NEVER ? NEVER : now + result.dueInMs);
+          if (result.stage === 'stored') continue;
           const { stage, reasons, answer, at } = result;
           const to = { stage, reasons, at, attempts: before.attempts, ...(answer !== undefined && { answer }) };
           changes.push({ name, from: before.stage, to });
           standings.set(name, to);
-          queueOf(open, result.sender).putOff(name, result.dueAt);
         }
         const done = changes.filter(({ to }) => isFinal(to.stage)).map(({ name }) => name);
         await writeStandings(
@@ -139,7 +159,7 @@ export async function openLevelRelayStore(store: Store): Promise<RelayStore> {
         const removed = rows.filter(({ row }) => isFinal(row.stage) && row.at < rule.removedBefore);
         const gone = new Set(removed);
         const bared = rows.filter((one) => !gone.has(one) && isToBeBared(one.row, rule));
-        const messages = await messagesOf(bared.map(({ name }) => name));
+        const messages = (await messagesOf(bared.map(({ name }) => name))).rows;
         await write(
           [...removed.flatMap(({ name }) => removal(name)), ...bared.flatMap(bareRows(messages))],
           (counted) => {
@@ -150,7 +170,9 @@ export async function openLevelRelayStore(store: Store): Promise<RelayStore> {
       }),
 
     async standing(name) {
-      const row = (await standingsOf([nameOf(name)])).get(nameOf(name));
+      const { rows, damaged } = await standingsOf([nameOf(name)]);
+      for (const damage of damaged.values()) throw damage;
+      const row = rows.get(nameOf(name));
       return row && standingOf(row);
     },
     counts: async () => ({ ...counts }),
@@ -177,11 +199,22 @@ function newStanding({ receivedAt }: SiteMessage): Standing {
   return { stage: 'stored', reasons: [], at: receivedAt, attempts: 0 };
 }
 
-function newRows([name, message]: readonly [string, SiteMessage]): StoreOp[] {
+function isSame(one: SiteMessage, other: SiteMessage): boolean {
+  return one.site === other.site && one.hash === other.hash;
+}
+
+function isSettled(standing: Standing | undefined): boolean {
+  return standing !== undefined && isFinal(standing.stage);
+}
+
+function standingRow([name, message]: readonly [string, SiteMessage]): StoreOp {
+  return { kind: 'put', key: `s/${name}`, value: encodeRow(newStanding(message)) };
+}
+
+function openRows([name, message]: readonly [string, SiteMessage]): StoreOp[] {
   const { day, receivedAt, site } = message;
   return [
     { kind: 'put', key: `m/${name}`, value: encodeMessage(message) },
-    { kind: 'put', key: `s/${name}`, value: encodeRow(newStanding(message)) },
     { kind: 'put', key: `q/${name}`, value: encodeRow({ day, receivedAt, site }) },
   ];
 }

@@ -7,6 +7,7 @@ import {
   type Kept,
   type MessageName,
   NEVER,
+  PUT_OFF_MS_MAX,
   type RelayStore,
   type SiteMessage,
   type Standing,
@@ -60,14 +61,14 @@ const FIND = `select m.sender, m.id, site, hash, stage, reasons, answer, stage_a
  * The order is that of the index over what is open. Of the head of the queue, some times longer than what is wanted, the sites
  * take turns. The whole head is locked while this runs, so that two relays never look at the same.
  */
-const CLAIM = `with head as materialized (
+const claimText = (now: string) => `with head as materialized (
     select sender, id, site, day, received_at from message
-    where sender = $4 and stage in ('stored', 'sent', 'unknown') and due_at <= $1
-    order by day desc, received_at limit $2 * ${HEAD_TIMES} for update skip locked),
+    where sender = $3 and stage in ('stored', 'sent', 'unknown') and due_at <= ${now}
+    order by day desc, received_at limit $1 * ${HEAD_TIMES} for update skip locked),
   turn as (
     select sender, id, day, received_at, row_number() over (partition by day, site order by received_at) as turn
-    from head order by day desc, turn, received_at limit $2)
-  update message m set stage = 'sent', stage_at = $1, due_at = $3, attempts = attempts + 1
+    from head order by day desc, turn, received_at limit $1)
+  update message m set due_at = ${now} + $2::bigint, attempts = attempts + 1
   from turn where m.sender = turn.sender and m.id = turn.id
   returning m.sender, m.id, site, version, hash, m.day, m.received_at, envelope, attempts, turn.turn`;
 
@@ -84,14 +85,26 @@ const REMOVE = `delete from message where (sender, id) in (
     select sender, id from message where is_bare and stage_at < $1 limit $2 for update skip locked)
   returning 1 as done`;
 
-const SETTLE = `update message m
-  set stage = r.stage, reasons = r.reasons, answer = r.answer, stage_at = r.at, due_at = r.due
+/** `stored` changes nothing but when it goes again. */
+const settleText = (now: string) => `update message m
+  set stage = case r.stage when 'stored' then m.stage else r.stage end,
+    reasons = case r.stage when 'stored' then m.reasons else r.reasons end,
+    answer = case r.stage when 'stored' then m.answer else r.answer end,
+    stage_at = case r.stage when 'stored' then m.stage_at else r.at end,
+    due_at = case r.due when ${NEVER} then r.due else ${now} + least(r.due, ${PUT_OFF_MS_MAX}) end
   from unnest($1::text[], $2::text[], $3::text[], $4::jsonb[], $5::text[], $6::bigint[], $7::bigint[])
     as r (sender, id, stage, reasons, answer, at, due)
   where m.sender = r.sender and m.id = r.id and m.stage not in ('accepted', 'rejected')`;
 
-/** The relay's memory for several relays at once. Throws OdecetError store-io, or store-unreadable for newer tables than ours. */
-export async function openPostgresRelayStore(sql: Sql): Promise<RelayStore> {
+/** For all relays the same, however far off their own clocks are. Within a statement it stands. */
+const DATABASE_NOW = '(extract(epoch from statement_timestamp()) * 1000)::bigint';
+
+/**
+ * The relay's memory for several relays at once. Throws OdecetError store-away, or store-unreadable for newer tables than ours.
+ * @param now SQL for the time in ms, which leases and pauses go by; other than the database's own clock in tests
+ */
+export async function openPostgresRelayStore(sql: Sql, now: string = DATABASE_NOW): Promise<RelayStore> {
+  const [claim, settle] = [claimText(now), settleText(now)];
   const found = await migrate(sql);
   if (found > NEWEST_MIGRATION)
     throw new OdecetError(
@@ -123,8 +136,8 @@ export async function openPostgresRelayStore(sql: Sql): Promise<RelayStore> {
       });
     },
 
-    async claim(sender, limit, now, leaseMs) {
-      const rows = await sql.query(CLAIM, [now, limit, now + leaseMs, sender]);
+    async claim(sender, limit, leaseMs) {
+      const rows = await sql.query(claim, [limit, leaseMs, sender]);
       // An update gives its rows back in any order.
       return rows
         .map((row) => messageRow.parse(row))
@@ -136,19 +149,20 @@ export async function openPostgresRelayStore(sql: Sql): Promise<RelayStore> {
     },
 
     async settle(results) {
-      await sql.query(SETTLE, [
+      await sql.query(settle, [
         results.map(({ sender }) => sender),
         results.map(({ id }) => id),
         results.map(({ stage }) => stage),
         results.map(({ reasons }) => JSON.stringify(reasons)),
         results.map(({ answer }) => answer ?? null),
         results.map(({ at }) => at),
-        results.map(({ dueAt }) => dueAt),
+        results.map(({ dueInMs }) => dueInMs),
       ]);
     },
 
     async release() {
-      await sql.query(`update message set due_at = 0 where stage = 'unknown' and due_at = $1`, [NEVER]);
+      await sql.query(`update message set due_at = 0
+        where stage in ('stored', 'sent', 'unknown') and due_at > ${now} + ${PUT_OFF_MS_MAX}`);
     },
 
     async shed({ acceptedBefore, rejectedBefore, removedBefore }, limit) {

@@ -30,10 +30,11 @@ export interface Standing {
   readonly attempts: number;
 }
 
-/** `taken`: the same sender used the id for other content; nothing was kept. */
+/** `taken`: the same sender used the id for other content; `damaged`: what is known of it cannot be read. Nothing was kept. */
 export type Kept =
   | { readonly kind: 'new' | 'known'; readonly standing: Standing }
-  | { readonly kind: 'taken'; readonly bySite: string };
+  | { readonly kind: 'taken'; readonly bySite: string }
+  | { readonly kind: 'damaged'; readonly why: string };
 
 export interface Claimed {
   readonly message: SiteMessage;
@@ -41,17 +42,29 @@ export interface Claimed {
   readonly attempt: number;
 }
 
-/** What became of an attempt. `sent`: nothing certain, it goes again at `dueAt`; so does `unknown`. */
+/**
+ * What became of an attempt. `stored`: nothing left, so the standing stays what it was; `sent`: nothing certain. Both go again
+ * after `dueInMs`; so does `unknown`.
+ */
 export interface Settled extends MessageName {
-  readonly stage: 'sent' | 'accepted' | 'rejected' | 'unknown';
+  readonly stage: StandingStage;
   readonly reasons: readonly Reason[];
   readonly answer?: string;
   readonly at: UtcMs;
-  readonly dueAt: UtcMs;
+  /** NEVER, or at most PUT_OFF_MS_MAX; more is taken as that. */
+  readonly dueInMs: Millis;
 }
 
 /** Due at no time: the message waits for a person. */
 export const NEVER = 8_640_000_000_000_000;
+
+/** No lease and no pause is longer: what is due later than this was put off by a clock that was wrong. */
+export const PUT_OFF_MS_MAX: Millis = 24 * 3_600_000;
+
+/** A message that cannot be read any more. */
+export interface DamagedMessage extends Pick<SiteMessage, 'sender' | 'id' | 'site'> {
+  readonly why: string;
+}
 
 /**
  * What may go, by the time of its answer. First envelope and verbatim answer, by verdict; later the rest, which until then
@@ -80,14 +93,20 @@ export interface RelayStore {
   /** Keeps what is new; one result for each message, in order. The same twice in one call is new and known. */
   keep(messages: readonly SiteMessage[]): Promise<Kept[]>;
   /**
-   * Messages of a sender that are due, at most `limit`, now `sent` and nobody else's for `leaseMs`: the newest market day first, so that a
+   * Messages of a sender that are due, at most `limit`, nobody else's for `leaseMs`: the newest market day first, so that a
    * site that catches up with a month does not hold up what is fresh; within a day the sites take turns. Whoever dies holding
-   * one gives it back by its lease.
+   * one gives it back by its lease. The store has a clock of its own for this, the same for all relays that use it. What cannot
+   * be read is told and not given again until its site has sent it again or the store was opened again.
    */
-  claim(sender: string, limit: number, now: UtcMs, leaseMs: Millis): Promise<Claimed[]>;
-  /** An accepted or rejected message stays so. `dueAt` may be NEVER. */
+  claim(
+    sender: string,
+    limit: number,
+    leaseMs: Millis,
+    onDamage?: (damage: DamagedMessage) => void,
+  ): Promise<Claimed[]>;
+  /** An accepted or rejected message stays so. */
   settle(results: readonly Settled[]): Promise<void>;
-  /** What waits for a person (due NEVER) is due now: a relay has started, perhaps with another pack. */
+  /** What waits for a person (due NEVER), or was put off by a clock that was wrong, is due now: a relay has started. */
   release(): Promise<void>;
   /** Gives up one portion of what may go, about `limit` messages; what is not accepted or rejected stays in any case. */
   shed(rule: SheddingRule, limit: number): Promise<Shed>;

@@ -5,7 +5,12 @@ import { type Claimed, NEVER, type RelayStore, type Settled, type SiteMessage } 
 export interface RelayStoreSubject {
   readonly name: string;
   /** Makes an empty one. */
-  make(): Promise<{ open(): Promise<RelayStore>; remove(): Promise<void> }>;
+  make(): Promise<{
+    open(): Promise<RelayStore>;
+    /** Sets the clock that leases and pauses go by, ms. */
+    setTime(ms: number): Promise<void>;
+    remove(): Promise<void>;
+  }>;
   /** Whether two may be open at once. */
   readonly several: boolean;
 }
@@ -30,7 +35,7 @@ export function siteMessage(n: number, more: Partial<SiteMessage> = {}): SiteMes
 
 function settledAs(stage: Settled['stage'], { message }: Claimed, more: Partial<Settled> = {}): Settled {
   const { sender, id } = message;
-  return { sender, id, stage, reasons: [], at: NOW + 1, dueAt: NOW + 1, ...more };
+  return { sender, id, stage, reasons: [], at: NOW + 1, dueInMs: 0, ...more };
 }
 
 export function relayStoreContract(subject: RelayStoreSubject): void {
@@ -39,12 +44,18 @@ export function relayStoreContract(subject: RelayStoreSubject): void {
     let store: RelayStore;
     beforeEach(async () => {
       place = await subject.make();
+      await place.setTime(NOW);
       store = await place.open();
     });
     afterEach(async () => {
       await store.close();
       await place.remove();
     });
+
+    async function claimAt(ms: number, limit: number, sender = SENDER): Promise<Claimed[]> {
+      await place.setTime(ms);
+      return store.claim(sender, limit, LEASE_MS);
+    }
 
     async function reopen(): Promise<void> {
       await store.close();
@@ -57,7 +68,7 @@ export function relayStoreContract(subject: RelayStoreSubject): void {
       expect(kept.map(({ kind }) => kind)).toEqual(['new', 'new', 'known']);
       expect((await store.keep([one])).map(({ kind }) => kind)).toEqual(['known']);
       expect(kept[0]).toMatchObject({ standing: { stage: 'stored', attempts: 0, at: one.receivedAt } });
-      const [first] = await store.claim(SENDER, 1, NOW + 10, LEASE_MS);
+      const [first] = await claimAt(NOW + 10, 1);
       expect(first).toEqual({ message: one, attempt: 1 });
     });
 
@@ -69,8 +80,8 @@ export function relayStoreContract(subject: RelayStoreSubject): void {
         { kind: 'taken', bySite: 'site-a' },
       ]);
       expect((await store.keep([siteMessage(1, { sender: 'SENDER-B' })]))[0]?.kind).toBe('new');
-      expect(await store.claim(SENDER, 9, NOW + 10, LEASE_MS)).toHaveLength(1);
-      expect(await store.claim('SENDER-B', 9, NOW + 10, LEASE_MS)).toHaveLength(1);
+      expect(await claimAt(NOW + 10, 9)).toHaveLength(1);
+      expect(await claimAt(NOW + 10, 9, 'SENDER-B')).toHaveLength(1);
     });
 
     it('has no standing for what it does not have', async () => {
@@ -83,11 +94,11 @@ export function relayStoreContract(subject: RelayStoreSubject): void {
         siteMessage(2, { day: '2026-03-30', receivedAt: NOW + 5 }),
         siteMessage(3, { day: '2026-03-30', receivedAt: NOW + 4 }),
       ]);
-      const claimed = await store.claim(SENDER, 9, NOW + 10, LEASE_MS);
+      const claimed = await claimAt(NOW + 10, 9);
       expect(claimed).toHaveLength(3);
       const inTurn: number[] = [];
       for (let n = 0; n < 3; n++) {
-        const [next] = await store.claim(SENDER, 1, NOW + 10 + LEASE_MS, LEASE_MS);
+        const [next] = await claimAt(NOW + 10 + LEASE_MS, 1);
         inTurn.push(Number(next?.message.id));
       }
       expect(inTurn).toEqual([3, 2, 1]);
@@ -95,16 +106,31 @@ export function relayStoreContract(subject: RelayStoreSubject): void {
 
     it('what is claimed is nobody else’s until its lease is over', async () => {
       await store.keep([siteMessage(1)]);
-      expect(await store.claim(SENDER, 9, NOW + 10, LEASE_MS)).toHaveLength(1);
-      expect(await store.claim(SENDER, 9, NOW + 9 + LEASE_MS, LEASE_MS)).toEqual([]);
-      const [again] = await store.claim(SENDER, 9, NOW + 10 + LEASE_MS, LEASE_MS);
+      expect(await claimAt(NOW + 10, 9)).toHaveLength(1);
+      expect(await claimAt(NOW + 9 + LEASE_MS, 9)).toEqual([]);
+      const [again] = await claimAt(NOW + 10 + LEASE_MS, 9);
       expect(again?.attempt).toBe(2);
     });
 
-    it('a claimed message is sent, a settled one is done and keeps its answer', async () => {
+    it('a claimed message of which nothing left is what it was, and goes again at its time', async () => {
       await store.keep([siteMessage(1)]);
-      const [claimed] = await store.claim(SENDER, 1, NOW + 10, LEASE_MS);
-      expect(await store.standing(claimed!.message)).toMatchObject({ stage: 'sent', attempts: 1, at: NOW + 10 });
+      const [first] = await claimAt(NOW + 10, 1);
+      expect(await store.standing(first!.message)).toMatchObject({ stage: 'stored', attempts: 1, at: NOW + 1 });
+      await store.settle([settledAs('stored', first!, { at: NOW + 20, dueInMs: 100 })]);
+      expect(await store.standing(first!.message)).toMatchObject({ stage: 'stored', attempts: 1, at: NOW + 1 });
+      expect(await claimAt(NOW + 109, 1)).toEqual([]);
+      const [second] = await claimAt(NOW + 110, 1);
+      await store.settle([settledAs('unknown', second!, { answer: '<co/>', at: NOW + 30 })]);
+      await store.settle([settledAs('stored', second!, { at: NOW + 40 })]);
+      await reopen();
+      const standing = { stage: 'unknown', reasons: [], answer: '<co/>', at: NOW + 30, attempts: 2 };
+      expect(await store.standing(second!.message)).toEqual(standing);
+      expect((await store.counts()).unknown).toBe(1);
+    });
+
+    it('a settled message is done and keeps its answer', async () => {
+      await store.keep([siteMessage(1)]);
+      const [claimed] = await claimAt(NOW + 10, 1);
       const reasons = [{ code: '1', type: 'A', text: 'příliš' }];
       await store.settle([settledAs('rejected', claimed!, { reasons, answer: '<odpověď/>' })]);
       await reopen();
@@ -115,13 +141,13 @@ export function relayStoreContract(subject: RelayStoreSubject): void {
         at: NOW + 1,
         attempts: 1,
       });
-      expect(await store.claim(SENDER, 9, NOW + 10 * LEASE_MS, LEASE_MS)).toEqual([]);
+      expect(await claimAt(NOW + 10 * LEASE_MS, 9)).toEqual([]);
       expect((await store.keep([siteMessage(1)]))[0]).toMatchObject({ kind: 'known', standing: { stage: 'rejected' } });
     });
 
     it('an accepted message stays accepted, whatever comes late', async () => {
       await store.keep([siteMessage(1)]);
-      const [claimed] = await store.claim(SENDER, 1, NOW + 10, LEASE_MS);
+      const [claimed] = await claimAt(NOW + 10, 1);
       await store.settle([settledAs('accepted', claimed!)]);
       await store.settle([settledAs('unknown', claimed!), settledAs('rejected', claimed!)]);
       expect(await store.standing(claimed!.message)).toMatchObject({ stage: 'accepted' });
@@ -129,21 +155,21 @@ export function relayStoreContract(subject: RelayStoreSubject): void {
 
     it('what got no answer, or an unknown one, is due again at its time', async () => {
       await store.keep([siteMessage(1), siteMessage(2)]);
-      const claimed = await store.claim(SENDER, 2, NOW + 10, LEASE_MS);
+      const claimed = await claimAt(NOW + 10, 2);
       await store.settle([
-        settledAs('sent', claimed[0]!, { dueAt: NOW + 500 }),
-        settledAs('unknown', claimed[1]!, { dueAt: NOW + 900 }),
+        settledAs('sent', claimed[0]!, { dueInMs: 490 }),
+        settledAs('unknown', claimed[1]!, { dueInMs: 890 }),
       ]);
-      expect(await store.claim(SENDER, 9, NOW + 499, LEASE_MS)).toEqual([]);
-      expect(await store.claim(SENDER, 9, NOW + 500, LEASE_MS)).toHaveLength(1);
-      expect(await store.claim(SENDER, 9, NOW + 900, LEASE_MS)).toHaveLength(1);
+      expect(await claimAt(NOW + 499, 9)).toEqual([]);
+      expect(await claimAt(NOW + 500, 9)).toHaveLength(1);
+      expect(await claimAt(NOW + 900, 9)).toHaveLength(1);
     });
 
     it('counts messages by stage, also after it was opened again', async () => {
       await store.keep([1, 2, 3, 4].map((n) => siteMessage(n)));
-      const claimed = await store.claim(SENDER, 3, NOW + 10, LEASE_MS);
+      const claimed = await claimAt(NOW + 10, 3);
       await store.settle([settledAs('accepted', claimed[0]!), settledAs('unknown', claimed[1]!)]);
-      const counts = { stored: 1, sent: 1, accepted: 1, rejected: 0, unknown: 1 };
+      const counts = { stored: 2, sent: 0, accepted: 1, rejected: 0, unknown: 1 };
       expect(await store.counts()).toEqual(counts);
       await reopen();
       expect(await store.counts()).toEqual(counts);
@@ -163,18 +189,18 @@ export function relayStoreContract(subject: RelayStoreSubject): void {
       const big = Array.from({ length: 20 }, (_, n) => siteMessage(n));
       const small = [siteMessage(50, { site: 'site-b' }), siteMessage(51, { site: 'site-c' })];
       await store.keep([...big, ...small]);
-      const sites = (await store.claim(SENDER, 5, NOW + 100, LEASE_MS)).map(({ message }) => message.site);
+      const sites = (await claimAt(NOW + 100, 5)).map(({ message }) => message.site);
       expect([...sites].sort()).toEqual(['site-a', 'site-a', 'site-a', 'site-b', 'site-c']);
     });
 
     it('what waits for a person is not given, until a relay starts', async () => {
       await store.keep([siteMessage(1)]);
-      const [claimed] = await store.claim(SENDER, 1, NOW + 10, LEASE_MS);
-      await store.settle([settledAs('unknown', claimed!, { dueAt: NEVER })]);
-      expect(await store.claim(SENDER, 9, NOW + 1_000 * LEASE_MS, LEASE_MS)).toEqual([]);
+      const [claimed] = await claimAt(NOW + 10, 1);
+      await store.settle([settledAs('unknown', claimed!, { dueInMs: NEVER })]);
+      expect(await claimAt(NOW + 1_000 * LEASE_MS, 9)).toEqual([]);
       await reopen();
       await store.release();
-      expect(await store.claim(SENDER, 9, NOW + 1_000 * LEASE_MS, LEASE_MS)).toHaveLength(1);
+      expect(await claimAt(NOW + 1_000 * LEASE_MS, 9)).toHaveLength(1);
     });
 
     describe('what was settled long ago', () => {
@@ -200,12 +226,10 @@ export function relayStoreContract(subject: RelayStoreSubject): void {
           ['sent', 2_000],
         ];
         await store.keep(plan.map((_, n) => siteMessage(n)));
-        const claimed = await store.claim(SENDER, 9, NOW + 100, LEASE_MS);
+        const claimed = await claimAt(NOW + 100, 9);
         const answer = '<odpověď/>';
         await store.settle(
-          plan.map(([stage, ago], n) =>
-            settledAs(stage, claimed[n]!, { at: NOW - ago, answer, dueAt: NOW + LEASE_MS }),
-          ),
+          plan.map(([stage, ago], n) => settledAs(stage, claimed[n]!, { at: NOW - ago, answer, dueInMs: LEASE_MS })),
         );
         return claimed;
       }
@@ -229,7 +253,7 @@ export function relayStoreContract(subject: RelayStoreSubject): void {
         expect(await store.counts()).toEqual({ stored: 0, sent: 1, accepted: 0, rejected: 0, unknown: 1 });
         await reopen();
         expect(await store.counts()).toEqual({ stored: 0, sent: 1, accepted: 0, rejected: 0, unknown: 1 });
-        const open = await store.claim(SENDER, 9, NOW + 2 * LEASE_MS, LEASE_MS);
+        const open = await claimAt(NOW + 2 * LEASE_MS, 9);
         expect(open.map(({ message }) => message.envelope.length)).toEqual([4, 4]);
       });
     });
@@ -243,9 +267,10 @@ export function relayStoreContract(subject: RelayStoreSubject): void {
       const other = await place.open();
       await store.keep(Array.from({ length: 200 }, (_, n) => siteMessage(n)));
       const seen: string[] = [];
+      await place.setTime(NOW + 1_000);
       const drain = async (one: RelayStore) => {
         for (;;) {
-          const claimed = await one.claim(SENDER, 7, NOW + 1_000, LEASE_MS);
+          const claimed = await one.claim(SENDER, 7, LEASE_MS);
           if (claimed.length === 0) return;
           seen.push(...claimed.map(({ message }) => message.id));
           await one.settle(claimed.map((each) => settledAs('accepted', each)));

@@ -12,18 +12,33 @@ import { simDisk } from '../../src/sim/store.ts';
 import { createWorld } from '../../src/sim/world.ts';
 import { relayStoreContract, SENDER, siteMessage } from './relay-store.contract.ts';
 
+function settableClock() {
+  let now = 0;
+  return {
+    monotonicMs: () => now,
+    async setTime(ms: number): Promise<void> {
+      now = ms;
+    },
+  };
+}
+
+/** In place of the database's clock. */
+const TABLE_CLOCK = '(select at from test_clock)';
+
 relayStoreContract({
   name: 'LevelDB',
   several: false,
   async make() {
     const folder = await mkdtemp(join(tmpdir(), 'odecet-relay-store-'));
     let create = true;
+    const clock = settableClock();
     return {
       async open() {
         const store = await openLevelStore({ folder: join(folder, 'store'), create });
         create = false;
-        return openLevelRelayStore(store);
+        return openLevelRelayStore(store, clock);
       },
+      setTime: clock.setTime,
       remove: () => rm(folder, { recursive: true }),
     };
   },
@@ -35,12 +50,14 @@ relayStoreContract({
   async make() {
     const disk = simDisk(createWorld(1).newLife(), { random: createWorld(2).random });
     let create = true;
+    const clock = settableClock();
     return {
       async open() {
         const store = await disk.open(create);
         create = false;
-        return openLevelRelayStore(store);
+        return openLevelRelayStore(store, clock);
       },
+      setTime: clock.setTime,
       remove: async () => undefined,
     };
   },
@@ -60,9 +77,13 @@ describe.skipIf(!postgresPrograms())(
       several: true,
       async make() {
         const sql = postgres(server.url, 1);
-        await sql.query('drop table if exists message, odecet_migration');
-        await sql.close();
-        return { open: () => openPostgresRelayStore(postgres(server.url, 4)), remove: async () => undefined };
+        await sql.query('drop table if exists message, odecet_migration, test_clock');
+        await sql.query('create table test_clock as select 0::bigint as at');
+        return {
+          open: () => openPostgresRelayStore(postgres(server.url, 4), TABLE_CLOCK),
+          setTime: async (ms) => void (await sql.query('update test_clock set at = $1', [ms])),
+          remove: () => sql.close(),
+        };
       },
     });
 
@@ -76,6 +97,24 @@ describe.skipIf(!postgresPrograms())(
       await sql.query('insert into odecet_migration (number) values (999)');
       await expect(openPostgresRelayStore(sql)).rejects.toMatchObject({ failure: { code: 'store-unreadable' } });
       await sql.close();
+    });
+
+    it('leases go by the database’s own clock; what a wrong one put off is due when a relay starts', async () => {
+      const sql = postgres(server.url, 1);
+      await sql.query('drop table if exists message, odecet_migration');
+      const store = await openPostgresRelayStore(sql);
+      await store.keep([siteMessage(1)]);
+      await store.claim(SENDER, 1, 60_000);
+      const [row] = await sql.query('select due_at - (extract(epoch from now()) * 1000)::bigint as left from message');
+      expect(Number(row?.left)).toBeGreaterThan(30_000);
+      expect(Number(row?.left)).toBeLessThanOrEqual(60_000);
+      await store.release();
+      expect(await store.claim(SENDER, 1, 60_000)).toEqual([]);
+      const monthAhead = 30 * 24 * 3_600_000;
+      await sql.query('update message set due_at = due_at + $1', [monthAhead]);
+      await store.release();
+      expect(await store.claim(SENDER, 1, 60_000)).toHaveLength(1);
+      await store.close();
     });
 
     it('a crash of the server loses nothing that was kept, and the store goes on after it', async () => {
@@ -97,7 +136,7 @@ it('on LevelDB nothing is called kept, claimed or settled before the disk has it
   const world = createWorld(3);
   const disk = simDisk(world, { random: world.random, latencyMs: 20 });
   await world.run(async () => {
-    const store = await openLevelRelayStore(await disk.open(true));
+    const store = await openLevelRelayStore(await disk.open(true), { monotonicMs: () => 0 });
     const takesTheDisk = async (work: Promise<unknown>) => {
       let isDone = false;
       void work.then(() => {
@@ -110,8 +149,8 @@ it('on LevelDB nothing is called kept, claimed or settled before the disk has it
     };
     const one = siteMessage(1);
     await takesTheDisk(store.keep([one]));
-    await takesTheDisk(store.claim(SENDER, 1, one.receivedAt, 1_000));
+    await takesTheDisk(store.claim(SENDER, 1, 1_000));
     const { sender, id } = one;
-    await takesTheDisk(store.settle([{ sender, id, stage: 'accepted', reasons: [], at: 1, dueAt: 1 }]));
+    await takesTheDisk(store.settle([{ sender, id, stage: 'accepted', reasons: [], at: 1, dueInMs: 1 }]));
   });
 });

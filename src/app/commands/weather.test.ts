@@ -49,7 +49,7 @@ async function play(seed: number) {
     const relay = createRelay({
       name: 'centre-1',
       broker,
-      store: await openLevelRelayStore(await relayDisk.open(isFirst)),
+      store: await openLevelRelayStore(await relayDisk.open(isFirst), life),
       registry: () => registry,
       signer: relayKey,
       codec,
