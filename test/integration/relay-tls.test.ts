@@ -9,6 +9,7 @@ import { freePorts } from '../../scripts/rehearsal/processes.ts';
 import { loadBroker } from '../../src/app/broker.ts';
 import { enroll, revoke } from '../../src/app/enroll.ts';
 import { type BrokerConfig, brokerSchema } from '../../src/device/site.ts';
+import { hostLog } from '../../src/host/log.ts';
 import { loadSigner } from '../../src/host/signer.ts';
 import type { Delivered } from '../../src/machine/broker.ts';
 import { packEnvelope } from '../../src/uplink/relay/protocol.ts';
@@ -194,9 +195,16 @@ describe('the whole way over TLS', () => {
     const at = (name: string) => join(folder, name);
     const tls = { trust: [at('ca.crt')], certificate: at('relay.crt'), key: at('relay.key') };
     const broker = { url: `mqtts://localhost:${ports.certificate}`, username: 'relay', tls };
-    ({ stop } = await startRelay(await centre.relayFile('centre-1', { broker })));
+    const log = hostLog({ level: 'info', to: { file: at('relay.log') } });
+    ({ stop } = await startRelay(await centre.relayFile('centre-1', { broker }), log));
   });
   afterAll(() => stop());
+
+  test('the relay tells at its start by which key its receipts are signed', async () => {
+    const lineOf = async () => (await readFile(join(folder, 'relay.log'), 'utf8')).match(/.*relay-ready.*/)?.[0];
+    await until(async () => (await lineOf()) !== undefined, 10_000, 'the relay is ready');
+    expect(JSON.parse((await lineOf())!)).toMatchObject({ relay: 'centre-1', signedBy: centre.relayKey });
+  });
 
   test.each([
     ['a certificate', 1, () => withCertificate(), '5'],
