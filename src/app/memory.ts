@@ -1,4 +1,5 @@
 import { type Buffer, openBuffer } from '../buffer/index.ts';
+import { OdecetError } from '../core/failure.ts';
 import { isoUtc } from '../core/time.ts';
 import type { AppendLog } from '../machine/append-log.ts';
 import type { Clock } from '../machine/clock.ts';
@@ -57,10 +58,24 @@ export async function openMemoryAgain(
   const buffer = await openMemory(parts);
   const doubts = repaired ? [] : await buffer.scrubEnds(ENDS);
   const cause = repaired ?? causeOf(doubts.length, buffer.behind);
-  if (!cause) return { buffer };
   const points = planPoints(loaded.site, loaded.devices);
-  const lastRepair = await lookThrough(buffer, points, folder, cause, clock.now(), log);
+  const lastRepair = cause && (await lookThrough(buffer, points, folder, cause, clock.now(), log));
+  if (buffer.copyDoubt !== undefined) await renewCopy(buffer, buffer.copyDoubt, log);
   return { buffer, ...(lastRepair !== undefined && { lastRepair }) };
+}
+
+/** A second copy that is not whole is made anew from the store at once, after the store was given what is left of it. */
+async function renewCopy(buffer: Buffer, doubt: string, log: Log): Promise<void> {
+  log.error('second-copy-damaged', { doubt });
+  try {
+    const { messages, records } = await buffer.restoreVital();
+    await buffer.compactVital(0);
+    log.warn('second-copy-written-anew', { messages, records });
+  } catch (error) {
+    if (!(error instanceof OdecetError)) throw error;
+    // A full disk must not keep the gateway from its meters; the next start tries again.
+    log.error('second-copy-waits', { ...error.failure });
+  }
 }
 
 function causeOf(doubts: number, behind: object): RepairCause | undefined {

@@ -161,9 +161,21 @@ function stateOf(
     held,
     ...(lastRepair !== undefined && { lastRepair }),
     async close() {
+      // An end that the second copy could not be told of counts as a crash: the next start looks closely.
+      const isTold = running !== undefined && (await isEndTold(buffer));
       await store.close();
       await vital.close();
-      if (running !== undefined) await rm(join(running, RUNNING_FILE), { force: true });
+      if (isTold) await rm(join(running, RUNNING_FILE), { force: true });
     },
   };
+}
+
+async function isEndTold(buffer: Buffer): Promise<boolean> {
+  try {
+    await buffer.tellHeads();
+    return true;
+  } catch (error) {
+    if (!(error instanceof OdecetError)) throw error;
+    return false;
+  }
 }

@@ -151,6 +151,8 @@ export interface Buffer {
   readonly outbox: Outbox;
   /** By how much the journals were behind the second copy when the buffer was opened. */
   readonly behind: Readonly<Partial<Record<Stream, number>>>;
+  /** What the second copy should have known when the buffer was opened and did not, in words. */
+  readonly copyDoubt?: string;
 
   /** Idempotent. A value that contradicts an earlier one of the same instant is kept beside it and reported. */
   keepRound(readings: readonly Reading[]): Promise<KeptRound>;
@@ -249,6 +251,8 @@ export interface Buffer {
   restoreVital(): Promise<Restored>;
   /** Writes the second copy anew without the messages that are final and older than `keepAfter`. */
   compactVital(keepAfter: UtcMs): Promise<void>;
+  /** Tells the second copy the last numbers of all journals, as at a clean end, so that an end that is lost is missed. */
+  tellHeads(): Promise<void>;
   /** Names the readings of a device again, so that what is computed of them is computed anew. Gives the number of rows. */
   nameReadingsAgain(device: DeviceId, span: Span): Promise<number>;
   /** How many entries a journal has. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { OdecetError } from '../core/failure.ts';
-import { HOUR_MS } from '../core/time.ts';
+import { HOUR_MS, MINUTE_MS } from '../core/time.ts';
 import type { AppendLog } from '../machine/append-log.ts';
 import {
   aMessage,
@@ -15,7 +15,7 @@ import {
   POINT,
   standingClock,
 } from './buffer.testkit.ts';
-import { type Buffer, openBuffer, type Suspect } from './index.ts';
+import { type Buffer, type Damage, openBuffer, type Suspect } from './index.ts';
 
 const HOURS = [0, 1, 2, 3].map((hour) => DAY_START + hour * HOUR_MS);
 const SPANS = HOURS.map((start) => ({ start, end: start + HOUR_MS }));
@@ -271,6 +271,58 @@ describe('the second copy', () => {
     expect(Number(id)).toBeGreaterThan(Number(accepted));
     expect((await next.buffer.verify()).clean).toBe(true);
     expect((await open(memoryStore(), log)).buffer.behind).toMatchObject({ delivery: 11 });
+  });
+
+  it('knows the last numbers of rounds once a minute and at a clean end, so that a lost end is named and its numbers stay used', async () => {
+    const log = memoryLog();
+    const clock = standingClock();
+    const store = memoryStore();
+    const buffer = await openBuffer(store, { clock, vital: log });
+    const round = (n: number) => buffer.keepRound([aReading({ at: DAY_START + n * HOUR_MS })]);
+    for (let n = 1; n <= 10; n++) await round(n);
+    expect(log.kept).toHaveLength(1);
+    clock.at += MINUTE_MS;
+    const old = new Map(store.rows);
+    await round(11);
+    await round(12);
+    expect(log.kept).toHaveLength(2);
+    await buffer.tellHeads();
+    await buffer.tellHeads();
+    expect(log.kept).toHaveLength(3);
+
+    const named: string[] = [];
+    const onDamage = ({ key, detail }: Damage) => void named.push(`${key} ${detail}`);
+    const next = await openBuffer(memoryStore(old), { clock, vital: log, onDamage });
+    expect(named).toEqual(['j/readings/ entries 11 to 12 are gone']);
+    expect(next.behind).toEqual({ readings: 2 });
+    expect((await next.verify()).holes.map(({ sequence }) => sequence)).toEqual([11, 12]);
+    await next.keepRound([aReading({ at: LATER })]);
+    expect((await next.changes('readings', 12, 9)).map(({ sequence }) => sequence)).toEqual([13]);
+  });
+
+  it('that is lost, cut short or damaged is told at the start, and whole again when it is written anew', async () => {
+    const log = memoryLog();
+    const store = memoryStore();
+    const first = await open(store, log);
+    await fill(first.buffer);
+    await send(first.buffer);
+    await first.buffer.tellHeads();
+    expect((await open(store, log)).buffer.copyDoubt).toBeUndefined();
+    const whole = [...log.kept];
+    const damages: readonly [RegExp, (lines: string[]) => string[]][] = [
+      [/nothing/, () => []],
+      [/ends early: intervals at 0 of 1, delivery at 0 of 3/, (lines) => lines.slice(0, 1)],
+      [/1 lines of it are damaged/, (lines) => lines.with(1, 'torn')],
+    ];
+    for (const [said, damage] of damages) {
+      log.kept = damage(whole);
+      const { buffer } = await open(store, log);
+      expect(buffer.copyDoubt).toMatch(said);
+      await buffer.compactVital(0);
+      expect((await open(store, log)).buffer.copyDoubt).toBeUndefined();
+    }
+    log.kept = [...whole, 'torn by a power cut'];
+    expect((await open(store, log)).buffer.copyDoubt).toBeUndefined();
   });
 
   it('knows the same after it was written anew, though without the text of what is final', async () => {

@@ -10,7 +10,7 @@ import { type FoundHeads, type Heads, loadHeads } from './heads.ts';
 import { createIds } from './ids.ts';
 import { intervalVersions, keepIntervals, latestIntervals } from './intervals.ts';
 import { type Journal, openJournal } from './journal.ts';
-import { below, cursorKey, lastPart, waitingKey } from './keys.ts';
+import { below, cursorKey, journalPrefix, lastPart, waitingKey } from './keys.ts';
 import { makeLedger } from './ledger.ts';
 import { waitingState } from './life.ts';
 import { readMessages } from './messages.ts';
@@ -23,7 +23,7 @@ import { decodeRow, type Rows, readRows } from './rows.ts';
 import { scrub, scrubEnds } from './scrub.ts';
 import { trim } from './trim.ts';
 import { verify } from './verify.ts';
-import { compactVital, restoreVital, vitalHeads } from './vital.ts';
+import { compactVital, doubtOfVital, readVital, restoreVital } from './vital.ts';
 import { lifeFromEvents } from './waiting.ts';
 
 export type * from './api.ts';
@@ -44,19 +44,25 @@ export async function openBuffer(store: Store, options: BufferOptions): Promise<
   await migrate(store, onDamage);
   const found = await loadHeads(store);
   for (const damage of found.damage) onDamage(damage);
-  const copy = options.vital && (await vitalHeads(options.vital));
+  const copied = options.vital && (await readVital(options.vital));
+  const copyDoubt = copied && doubtOfVital(found.heads, copied);
+  const copy = copied?.heads;
   const behind = behindOf(found.heads, copy);
   const isNew = STREAMS.every((stream) => found.heads[stream] === 0);
   for (const stream of STREAMS) {
+    const end = found.heads[stream];
     found.heads[stream] += behind[stream] ?? 0;
+    if (found.heads[stream] > end)
+      onDamage({ key: journalPrefix(stream), detail: `entries ${end + 1} to ${found.heads[stream]} are gone` });
     if (isNew) found.heads.low[stream] = found.heads[stream];
   }
   const last = Math.max(found.heads.lastId, copy?.lastId ?? 0);
   const { idRoom, siteNumber: number, clock } = options;
   const ids = createIds({ last, idRoom, number, now: () => clock.now() });
-  const journal = openJournal(store, { ...found.heads, lastId: ids.last() }, ids, options.vital);
+  const { vital: log } = options;
+  const journal = openJournal(store, { ...found.heads, lastId: ids.last() }, ids, log && { log, clock, heads: copy });
   await mendOutbox(journal, rows, found);
-  return assemble(store, journal, rows, options, behind, met);
+  return { ...assemble(store, journal, rows, options, behind, met), ...(copyDoubt !== undefined && { copyDoubt }) };
 }
 
 /** Numbers that the second copy knows to be given out and the store does not: they are never given out again. */
@@ -142,6 +148,7 @@ function assemble(
       // As a plan of the one writer: nothing is written, and told to the second copy, meanwhile.
       if (vital) await journal.write(() => compactVital(store, journal.heads(), vital, keepAfter));
     },
+    tellHeads: () => journal.tellHeads(),
     nameReadingsAgain: (device, span) => nameReadingsAgain(journal, device, span),
     entries: (stream) => journal.head(stream) - journal.low(stream),
     size: async () => ({

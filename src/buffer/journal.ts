@@ -1,14 +1,15 @@
 import { OdecetError } from '../core/failure.ts';
 import type { MessageId } from '../core/message.ts';
 import type { AppendLog } from '../machine/append-log.ts';
+import type { Clock } from '../machine/clock.ts';
 import type { Store, StoreOp } from '../machine/store.ts';
-import type { Damage, Stream } from './api.ts';
+import { type Damage, STREAMS, type Stream } from './api.ts';
 import { checksumOf, crcText, FRAME_VERSION, openRow, type Row, sealMark, sealRow } from './frame.ts';
 import { cloneHeads, encodeHeads, type Heads, loadHeads } from './heads.ts';
 import type { Ids } from './ids.ts';
 import { HEADS_KEY, journalKey, type KeyRange } from './keys.ts';
 import { walk } from './rows.ts';
-import { COPIED, FOLLOWED, vitalLine } from './vital.ts';
+import { COPIED, FOLLOWED, HEADS_EVERY_MS, vitalLine } from './vital.ts';
 
 /** So many waiting calls at most share one synced batch: a burst of rounds costs one flush, not one each. */
 const GROUP_MAX = 256;
@@ -49,6 +50,8 @@ export interface Journal {
   /** The number of the last entry that was given up. */
   low(stream: Stream): number;
   heads(): Heads;
+  /** Tells the second copy the last numbers where it does not know them yet. */
+  tellHeads(): Promise<void>;
   readonly onChange: (listener: (streams: ReadonlySet<Stream>) => void) => () => void;
 }
 
@@ -69,7 +72,15 @@ interface Group {
   readonly copied: [key: string, payload: unknown][];
 }
 
-export function openJournal(store: Store, found: Heads, ids: Ids, vital?: AppendLog): Journal {
+/** The second copy, as the journal writes it. */
+export interface Copy {
+  readonly log: AppendLog;
+  readonly clock: Pick<Clock, 'now'>;
+  /** The last numbers that it knew when it was opened. */
+  readonly heads: Heads | undefined;
+}
+
+export function openJournal(store: Store, found: Heads, ids: Ids, vital?: Copy): Journal {
   const queue: Job[] = [];
   const listeners = new Set<(streams: ReadonlySet<Stream>) => void>();
   let heads = found;
@@ -77,6 +88,7 @@ export function openJournal(store: Store, found: Heads, ids: Ids, vital?: Append
   let running = false;
   /** Lines that the second copy could not be told yet. */
   let untold: string[] = [];
+  let told = { heads: vital?.heads, at: 0 };
 
   async function writeGroup(jobs: readonly Job[]): Promise<void> {
     if (!headsKnown) heads = (await loadHeads(store)).heads;
@@ -119,11 +131,28 @@ export function openJournal(store: Store, found: Heads, ids: Ids, vital?: Append
    * After the store, so that the copy never knows of more than there is; before anybody is told that it is written. When it
    * fails the caller is told that its call failed, and the line goes before the next one.
    */
-  async function tellVital(log: AppendLog, { copied, streams }: Group): Promise<void> {
-    if ([...streams].some((stream) => FOLLOWED.has(stream))) untold.push(vitalLine({ heads, rows: copied }));
+  async function tellVital({ log, clock }: Copy, { copied, streams }: Group): Promise<void> {
+    const isFollowed = [...streams].some((stream) => FOLLOWED.has(stream));
+    // A wall clock may be set back.
+    const isTime = !isKnown() && Math.abs(clock.now() - told.at) >= HEADS_EVERY_MS;
+    if (isFollowed || isTime) untold.push(vitalLine({ heads, rows: copied }));
     if (untold.length === 0) return;
     await log.append(untold.join('\n'));
     untold = [];
+    told = { heads, at: clock.now() };
+  }
+
+  function isKnown(): boolean {
+    return STREAMS.every((stream) => heads[stream] === (told.heads?.[stream] ?? 0));
+  }
+
+  /** As a job of the one writer, between two batches; one that writes nothing itself. */
+  async function tellLast(): Promise<void> {
+    if (!vital || (isKnown() && untold.length === 0)) return;
+    const lines = [...untold, vitalLine({ heads, rows: [] })];
+    await vital.log.append(lines.join('\n'));
+    untold = [];
+    told = { heads, at: vital.clock.now() };
   }
 
   async function run(): Promise<void> {
@@ -141,27 +170,30 @@ export function openJournal(store: Store, found: Heads, ids: Ids, vital?: Append
     running = false;
   }
 
+  const write: Journal['write'] = (plan) =>
+    new Promise((resolve, reject) => {
+      queue.push({
+        reject,
+        async plan(group) {
+          const draft = openDraft(store, group, ids.take);
+          const result = await plan(draft);
+          draft.seal();
+          return () => resolve(result);
+        },
+      });
+      if (!running) void run();
+    });
+
   return {
     heads: () => cloneHeads(heads),
     head: (stream) => heads[stream],
     low: (stream) => heads.low[stream],
+    tellHeads: () => write(tellLast),
     onChange(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    write: (plan) =>
-      new Promise((resolve, reject) => {
-        queue.push({
-          reject,
-          async plan(group) {
-            const draft = openDraft(store, group, ids.take);
-            const result = await plan(draft);
-            draft.seal();
-            return () => resolve(result);
-          },
-        });
-        if (!running) void run();
-      }),
+    write,
   };
 }
 

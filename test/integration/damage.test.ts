@@ -19,6 +19,7 @@ import { OdecetError } from '../../src/core/failure.ts';
 import { HOUR_MS, MINUTE_MS } from '../../src/core/time.ts';
 import { storageSchema } from '../../src/device/storage.ts';
 import { hostClock } from '../../src/host/clock.ts';
+import type { Log } from '../../src/machine/log.ts';
 import { quietLog } from '../../src/uplink/uplink.testkit.ts';
 
 /**
@@ -45,7 +46,14 @@ function siteIn(folder: string): LoadedSite {
   return { site: { storage, points: [] }, devices: new Map(), folder, file: 'site.yaml' } as unknown as LoadedSite;
 }
 
-const start = (folder: string): Promise<State> => openState(siteIn(folder), clock, quietLog, true);
+const start = (folder: string, log: Log = quietLog): Promise<State> => openState(siteIn(folder), clock, log, true);
+
+/** Keeps the warnings and errors. */
+function logTo(told: string[]): Log {
+  const keep = (event: string, fields: object = {}) => void told.push(`${event} ${JSON.stringify(fields)}`);
+  const log: Log = { ...quietLog, warn: keep, error: keep, child: () => log };
+  return log;
+}
 
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), 'odecet-damage-'));
@@ -250,6 +258,23 @@ describe('a damaged store', () => {
     );
   });
 
+  it('without its second copy is told, and gets a new one at once', async () => {
+    for (const damaging of [(file: string) => rm(file), (file: string) => truncate(file, 1_000)]) {
+      const folder = join(root, 'copy');
+      await rm(folder, { recursive: true, force: true });
+      await cp(whole, folder, { recursive: true });
+      const file = join(folder, 'data', 'vital.log');
+      await damaging(file);
+      const told: string[] = [];
+      await (await start(folder, logTo(told))).close();
+      expect(told.join()).toMatch(/second-copy-damaged.*second-copy-written-anew/);
+      expect((await readFile(file, 'utf8')).split('"m/')).toHaveLength(4);
+      const again: string[] = [];
+      await (await start(folder, logTo(again))).close();
+      expect(again).toEqual([]);
+    }
+  });
+
   it('a store that another has open is not repaired', async () => {
     const folder = join(root, 'taken');
     await cp(whole, folder, { recursive: true });
@@ -257,7 +282,8 @@ describe('a damaged store', () => {
     // A table that is being written looks damaged: the other start must not even look.
     await writeFile(join(folder, 'data', 'store', '999999.ldb'), 'not yet whole');
     await expect(start(folder)).rejects.toMatchObject({ failure: { code: 'store-locked' } });
-    await rm(join(folder, 'data', 'store', '999999.ldb'));
+    // LevelDB's own tidying may have been there first.
+    await rm(join(folder, 'data', 'store', '999999.ldb'), { force: true });
     await first.close();
     expect((await readdir(join(folder, 'data'))).filter((name) => name.startsWith('store-damaged'))).toEqual([]);
   });
@@ -269,5 +295,60 @@ describe('a damaged store', () => {
     await rm(join(folder, 'data', 'vital.log'));
     await expect(start(folder)).rejects.toBeInstanceOf(OdecetError);
     await expect(start(folder)).rejects.toMatchObject({ failure: { code: 'store-missing' } });
+  });
+});
+
+/** Nothing but acknowledged rounds in the log, and a clean end: what LevelDB passes over leaves no trace in the store itself. */
+describe('an end of the log that vanished after a clean end', () => {
+  const ROUNDS = 400;
+  const DAY_OF = Array.from({ length: ROUNDS }, (_, n) => DAY_START + n * 15 * MINUTE_MS);
+  const raw = 'ab'.repeat(60);
+  let rounds: string;
+
+  beforeAll(async () => {
+    rounds = join(root, 'rounds');
+    for (const begin of [0, ROUNDS / 2]) {
+      const state = await start(rounds);
+      for (const at of DAY_OF.slice(begin, begin + ROUNDS / 2)) await state.buffer.keepRound([aReading({ at, raw })]);
+      await state.close();
+    }
+  });
+
+  const cutTo = async (file: string) => truncate(file, Math.floor(0.6 * (await stat(file)).size));
+  const garbleEnd = async (file: string) => {
+    const bytes = await readFile(file);
+    for (let at = Math.floor(0.6 * bytes.length); at < bytes.length; at++) bytes[at] = (at * 167 + 13) % 256;
+    await writeFile(file, bytes);
+  };
+  it.each([
+    ['cut to 60 %', cutTo],
+    ['its end garbage', garbleEnd],
+    ['gone', (file: string) => rm(file)],
+  ] as const)('%s: named from where to where, asked of the meters, no number used twice', async (name, damaging) => {
+    const folder = join(root, 'copy');
+    await rm(folder, { recursive: true, force: true });
+    await cp(rounds, folder, { recursive: true });
+    for (const file of await named(join(folder, 'data', 'store'), /\.log$/)) await damaging(file);
+    const told: string[] = [];
+    const state = await start(folder, logTo(told));
+    try {
+      const { buffer } = state;
+      const there = await buffer.readings('boiler-house', 'volume.base', { start: DAY_START, end: DAY_OF.at(-1)! + 1 });
+      const missing = ROUNDS - there.length;
+      expect(missing).toBeGreaterThan(50);
+      expect(there).toEqual(DAY_OF.slice(0, there.length).map((at) => aReading({ at, raw })));
+      expect(told.join()).toContain(`"j/readings/","detail":"entries ${there.length + 1} to ${ROUNDS} are gone"`);
+      expect(buffer.behind).toEqual({ readings: missing });
+      expect(state.lastRepair).toBeDefined();
+      const { clean, quarantined } = await buffer.verify();
+      expect({ clean, quarantined: quarantined.length }).toEqual({ clean: true, quarantined: missing });
+      await buffer.keepRound([aReading({ at: DAY_OF.at(-1)!, raw })]);
+      expect((await buffer.changes('readings', ROUNDS, 9)).map(({ sequence }) => sequence)).toEqual([ROUNDS + 1]);
+      table.push(
+        `| the log ${name} after a clean end, rounds alone | 1 | yes | 0 | ${missing} of ${ROUNDS} | yes | clean |`,
+      );
+    } finally {
+      await state.close();
+    }
   });
 });

@@ -96,6 +96,8 @@ export async function bootMachine(parts: MachineParts, wallAt: UtcMs, first: boo
     async stop() {
       stopping.abort();
       await ended.catch(() => undefined);
+      // A disk that is full takes no line; the gateway ends all the same.
+      await opened.tellHeads().catch(() => undefined);
       await store.close();
     },
     cut() {
