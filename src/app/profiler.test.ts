@@ -449,6 +449,14 @@ describe('what a person must look at', () => {
     expect((await versions(made, hour + HOUR_MS)).at(-1)).toEqual(recovery);
   });
 
+  it('is the first hour of a day after a dip at midnight', async () => {
+    const evening = [aReading(DAY.start - HOUR_MS, '1001'), aReading(DAY.start, '1000')];
+    const made = await bench(AFTER);
+    await made.buffer.keepRound([...evening, ...storedDay().slice(1)]);
+    await profilerOf(made).finish(aPoint(), DAY);
+    expect(await versions(made, DAY.start)).toEqual([[undefined, 'missing', 'after-negative']]);
+  });
+
   it('is trouble that the meter reports between two sound edges, also after an edge got better', async () => {
     const minutes = [5, 10, 20, 30, 40, 50];
     const samples = minutes.map((minute) =>
