@@ -108,7 +108,7 @@ describe('never taken as accepted', () => {
   test('what cannot be read: cut off, a document type, an entity, too long, too deep, nothing', () => {
     const doctype = `<!DOCTYPE x [<!ENTITY a "b">]>${gasAnswer(GOOD)}`;
     const deep = gasAnswer(`${'<n0:A>'.repeat(40)}${'</n0:A>'.repeat(40)}${GOOD}`);
-    const long = gasAnswer(`${GOOD}<!--${' '.repeat(1_000_000)}-->`);
+    const long = gasAnswer(`${GOOD}<!--${'ě'.repeat(500_000)}-->`);
     const unreadable = [gasAnswer(GOOD).slice(0, -5), doctype, gasAnswer(`${GOOD}&a;`), long, deep, '', 'OK'];
     for (const xml of unreadable) {
       const receipt = readAnswer(gasPack, xml, SENT, AT);

@@ -3,8 +3,8 @@ import type { UtcMs } from '../core/time.ts';
 import type { AnswerFamily, AnswerRow, FormatPack } from './pack.ts';
 import { attributeOf, elements, readXml, textOf, type XmlElement } from './xml.ts';
 
-/** No answer that OTE is known to give comes near this. */
-const ANSWER_CHARACTERS_MAX = 1_000_000;
+/** UTF-8. No answer that OTE is known to give comes near this; what is longer goes to no site either. */
+export const ANSWER_BYTES_MAX = 1_000_000;
 
 /** `type` of the reasons that this program adds by itself; never an operator's. */
 export const OWN_REASON_TYPE = 'odecet';
@@ -22,7 +22,10 @@ export function readAnswer(pack: FormatPack, xml: string, sent: MessageId, recei
     receivedAt,
     xml,
   });
-  const read = readXml(xml, ANSWER_CHARACTERS_MAX);
+  const bytes = new TextEncoder().encode(xml).length;
+  if (bytes > ANSWER_BYTES_MAX)
+    return receipt('unknown', [ownReason('unreadable', `${bytes} bytes; at most ${ANSWER_BYTES_MAX} are read`)]);
+  const read = readXml(xml, ANSWER_BYTES_MAX);
   if (read.kind === 'refused') return receipt('unknown', [ownReason('unreadable', `not readable: ${read.why}`)]);
   const root = read.element;
   const family = familyOf(pack, root);

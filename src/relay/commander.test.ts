@@ -6,7 +6,8 @@ import { pause } from '../machine/timers.ts';
 import { simClock } from '../sim/clock.ts';
 import { simEntropy } from '../sim/entropy.ts';
 import { createWorld, type World } from '../sim/world.ts';
-import { type AnswerText, markOf, openCommand, packAnswer } from '../uplink/relay/command.ts';
+import { type AnswerText, forgedMarkOf, markOf, openAnswer, openCommand, packAnswer } from '../uplink/relay/command.ts';
+import { createCommandTaker } from '../uplink/relay/command-taker.ts';
 import { isSignedBy } from '../uplink/relay/frame.ts';
 import { quietLog } from '../uplink/uplink.testkit.ts';
 import {
@@ -162,6 +163,10 @@ describe('a command of the centre', () => {
     ['said on the topic of another site', (payload) => ['site-b', answerTo(payload)]],
     ['of a revoked site', (payload) => ['site-c', answerTo(payload, {}, siteB, 'site-c')]],
     ['to other words under its id', (payload) => ['site-a', answerTo(payload, { of: '0'.repeat(64) })]],
+    [
+      'that its signature is bad, of a copy with another',
+      (payload) => ['site-a', answerTo(payload, { outcome: 'refused', reason: 'bad-signature' })],
+    ],
     ['that is noise', () => ['site-a', new Uint8Array(500)]],
   ])('is not ended by an answer %s', async (_, forge) => {
     const world = createWorld(4);
@@ -200,3 +205,69 @@ function noise(length: number): string {
   const { random } = createWorld('noise');
   return Array.from({ length }, () => String.fromCharCode(33 + random.below(90))).join('');
 }
+
+test.each(['before', 'after'])('a copy under another signature %s the genuine one changes nothing', async (when) => {
+  const world = createWorld(8);
+  await world.run(async () => {
+    const { commander, ended, sent, stop } = centre(world);
+    const done: string[] = [];
+    const known = new Map<string, AnswerText>();
+    const taker = createCommandTaker({
+      site: 'site-a',
+      signer: siteA,
+      codec,
+      relayKeys: [relay.publicKey],
+      allowed: ['read'],
+      clock: simClock(world, START),
+      log: quietLog,
+      book: {
+        find: async (id) => known.get(id),
+        open: () => [],
+        newestMadeAt: () => 0,
+        received: async (head, _, answer) => void known.set(head.id, answer),
+        concluded: async (answer) => void known.set(answer.id, answer),
+        stranger: async () => undefined,
+      },
+      async perform(id) {
+        await pause(world, 3_000);
+        done.push(id);
+        return { outcome: 'done', detail: 'read' };
+      },
+    });
+    const said: string[] = [];
+    const line = {
+      isOnline: () => true,
+      async say(payload: Uint8Array) {
+        said.push(openAnswer(payload)!.head.reason || 'good');
+        commander.heard('site-a', payload);
+      },
+      sendAgain: () => undefined,
+      alert: () => undefined,
+    };
+    void taker.run(line, stop.signal);
+    void commander.give(WISH, () => undefined, never);
+    await pause(world, 100);
+    const forged = sent[0]!.slice();
+    forged[0] = forged[0] === 0x30 ? 0x31 : 0x30;
+    for (const payload of when === 'before' ? [forged, sent[0]!] : [sent[0]!, forged]) taker.received(payload);
+    await pause(world, MINUTE_MS);
+    expect(said).toContain('bad-signature');
+    expect(done).toHaveLength(1);
+    expect(ended).toMatchObject([{ id: done[0], outcome: 'done' }]);
+    stop.abort();
+  });
+});
+
+test('a command that the site cannot believe ends with its word', async () => {
+  const world = createWorld(9);
+  await world.run(async () => {
+    const { commander, ended, sent, stop } = centre(world);
+    void commander.give(WISH, () => undefined, never);
+    await pause(world, 100);
+    const of = forgedMarkOf(openCommand(sent[0]!)!, codec);
+    commander.heard('site-a', answerTo(sent[0]!, { of, outcome: 'refused', reason: 'bad-signature' }));
+    await pause(world, 100);
+    expect(ended).toMatchObject([{ outcome: 'refused', reason: 'bad-signature' }]);
+    stop.abort();
+  });
+});

@@ -11,6 +11,8 @@ import {
   COMMAND_BYTES_MAX,
   type CommandAnswer,
   type CommandHead,
+  type CommandRefusal,
+  forgedMarkOf,
   markOf,
   type Outcome,
   openAnswer,
@@ -29,6 +31,7 @@ const TAKEN: BackoffRule = { firstMs: 20 * SECOND_MS, factor: 1, mostMs: 20 * SE
 /** What a site has taken it may work on for longer than the command was valid: a site file on trial, a long archive. */
 const WORKS_MS_MAX: Millis = 2 * 3_600_000;
 const LOOK_EVERY_MS: Millis = SECOND_MS;
+const BAD_SIGNATURE: CommandRefusal = 'bad-signature';
 /** So many may be open at once. */
 const OPEN_MAX = 1_000;
 
@@ -97,6 +100,7 @@ interface Open {
   readonly command: GivenCommand;
   readonly payload: Uint8Array;
   readonly mark: string;
+  readonly forgedMark: string;
   tries: number;
   isTaken: boolean;
   dueAt: number;
@@ -119,6 +123,7 @@ export function createCommander(deps: CommanderDeps): Commander {
       command,
       payload,
       mark: markOf(made, codec),
+      forgedMark: forgedMarkOf(made, codec),
       tries: 0,
       isTaken: false,
       dueAt: clock.monotonicMs(),
@@ -166,7 +171,10 @@ export function createCommander(deps: CommanderDeps): Commander {
       return;
     }
     const one = open.get(answer.head.id);
-    if (!one || one.command.site !== site || one.mark !== answer.head.of) return;
+    if (!one || one.command.site !== site) return;
+    // Of a forged copy of these words it says nothing about this one.
+    const mark = answer.head.reason === BAD_SIGNATURE ? one.forgedMark : one.mark;
+    if (mark !== answer.head.of) return;
     await settle(one, answer);
   }
 

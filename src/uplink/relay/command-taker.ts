@@ -14,6 +14,7 @@ import {
   type CommandHead,
   type CommandRefusal,
   commandBody,
+  forgedMarkOf,
   markOf,
   openCommand,
   packAnswer,
@@ -185,7 +186,7 @@ export function createCommandTaker(deps: CommandTakerDeps): CommandTaker {
     strangerAt = clock.monotonicMs();
     await book.stranger(`${reason}: ${COMMAND_REFUSALS[reason]}`);
     if (!command) return;
-    const of = markOf(command, codec);
+    const of = forgedMarkOf(command, codec);
     const detail = COMMAND_REFUSALS[reason];
     await say({ id: command.head.id, of, outcome: 'refused', reason, detail, at: clock.now(), result: NO_RESULT });
   }

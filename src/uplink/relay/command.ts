@@ -72,6 +72,17 @@ export function markOf({ frame }: Pick<Command, 'frame'>, codec: Codec): string 
   return codec.sha256(frame.line);
 }
 
+/**
+ * What the answer `bad-signature` is bound to: words and signature. Anybody can put another signature under the words of a
+ * genuine command; what the site says of that must not end the genuine one.
+ */
+export function forgedMarkOf({ frame: { signature, line } }: Pick<Command, 'frame'>, codec: Codec): string {
+  const both = new Uint8Array(signature.length + line.length);
+  both.set(signature, 0);
+  both.set(line, signature.length);
+  return codec.sha256(both);
+}
+
 /** Why a site does nothing of a command. */
 export const COMMAND_REFUSALS = {
   'too-large': 'it is longer than a command may be',
@@ -103,7 +114,7 @@ const answerHead = z.strictObject({
   what: z.literal('answer'),
   site: name,
   id: commandId,
-  /** See markOf. */
+  /** See markOf; forgedMarkOf where the reason is `bad-signature`. */
   of: hash,
   outcome: z.enum(OUTCOMES),
   reason: z.string(),

@@ -13,11 +13,13 @@ export interface Frame {
 
 const LINE_FEED = 10;
 const SIGNATURE_BYTES = 64;
-/** Reasons of a rejection are the longest that stands in it. */
-const LINE_BYTES_MAX = 64_000;
+/** A longer line is not read. Reasons of a rejection are the longest that stands in it. */
+export const LINE_BYTES_MAX = 64_000;
 
+/** Throws RangeError for a line that no reader would take: whoever makes one keeps it short. */
 export function packFrame(head: object, packed: Uint8Array, signer: Signer): Uint8Array {
   const line = new TextEncoder().encode(JSON.stringify(head));
+  if (line.length > LINE_BYTES_MAX) throw new RangeError(`a line of ${line.length} bytes; at most ${LINE_BYTES_MAX}`);
   const signature = new TextEncoder().encode(toHex(signer.sign(line)));
   const payload = new Uint8Array(signature.length + line.length + packed.length + 2);
   payload.set(signature, 0);
@@ -33,7 +35,7 @@ export function openFrame(payload: Uint8Array): Frame | undefined {
   const first = SIGNATURE_BYTES * 2;
   if (payload[first] !== LINE_FEED) return undefined;
   const signature = fromHex(new TextDecoder().decode(payload.subarray(0, first)));
-  const second = payload.subarray(0, first + 1 + LINE_BYTES_MAX).indexOf(LINE_FEED, first + 1);
+  const second = payload.subarray(0, first + 1 + LINE_BYTES_MAX + 1).indexOf(LINE_FEED, first + 1);
   if (!signature || second < 0) return undefined;
   return { signature, line: payload.subarray(first + 1, second), packed: payload.subarray(second + 1) };
 }

@@ -2,14 +2,15 @@ import { z } from 'zod';
 import type { Message, MessageId, Reason } from '../../core/message.ts';
 import type { UtcMs } from '../../core/time.ts';
 import type { Codec, Signer } from '../../machine/signer.ts';
-import { bodyText, type Frame, openFrame, packFrame, readLine } from './frame.ts';
+import { ANSWER_BYTES_MAX } from '../../message/answer.ts';
+import { bodyText, type Frame, LINE_BYTES_MAX, openFrame, packFrame, readLine } from './frame.ts';
 
 /**
  * What a site and the relay say to each other. An envelope carries one market message up, signed by the site; receipts come
  * down, signed by the relay. Both may come 0..n times in any order, so each stands for itself.
  */
 
-/** Larger documents are not made (message-too-large); an answer is short. */
+/** UTF-8. Larger documents are not made (message-too-large). */
 export const BODY_BYTES_MAX = 1_000_000;
 /** An envelope as it comes from the broker; what is longer is not looked at. */
 export const ENVELOPE_BYTES_MAX = 200_000;
@@ -152,8 +153,39 @@ export interface ReceiptText {
   readonly answer?: string;
 }
 
+/** Reasons of one receipt, as JSON in UTF-8; the rest of its line has some kilobytes. */
+const REASONS_BYTES_MAX = LINE_BYTES_MAX - 8_000;
+/** One word of one reason; the operator's are a few hundred characters at most. */
+const REASON_TEXT_MAX = 1_000;
+
+/** As many reasons as a line can bear, and how many more there are: all of them stand in the operator's answer. */
+function inLine(reasons: readonly Reason[]): readonly Reason[] {
+  const all = reasons.map(shortened);
+  let bytes = 0;
+  const fitting = all.findIndex((one) => {
+    bytes += new TextEncoder().encode(JSON.stringify(one)).length + 1;
+    return bytes > REASONS_BYTES_MAX;
+  });
+  if (fitting < 0) return all;
+  const text = `and ${all.length - fitting} more; see the answer`;
+  return [...all.slice(0, fitting), { code: 'more', type: RELAY_REASON_TYPE, text }];
+}
+
+function shortened(reason: Reason): Reason {
+  const cut = (text: string) => (text.length > REASON_TEXT_MAX ? `${text.slice(0, REASON_TEXT_MAX)}…` : text);
+  const { code, type, resultCode, blockId, text } = reason;
+  return {
+    code: cut(code),
+    type: cut(type),
+    ...(resultCode !== undefined && { resultCode: cut(resultCode) }),
+    ...(blockId !== undefined && { blockId: cut(blockId) }),
+    text: cut(text),
+  };
+}
+
 export function packReceipt(text: ReceiptText, signer: Signer, codec: Codec): Uint8Array {
-  const { relay, site: siteId, id: message, hash: document, stage, reasons, at } = text;
+  const { relay, site: siteId, id: message, hash: document, stage, at } = text;
+  const reasons = inLine(text.reasons);
   const body = text.answer === undefined ? undefined : new TextEncoder().encode(text.answer);
   const head = { v: 1, relay, site: siteId, id: message, hash: document, stage, reasons, at };
   const packed = body ? codec.gzip(body) : new Uint8Array(0);
@@ -169,5 +201,5 @@ export function openReceipt(payload: Uint8Array): RelayReceipt | undefined {
 
 /** The operator's answer; empty where there is none, undefined when it is not the one that was signed for. */
 export function answerOf({ head, frame }: RelayReceipt, codec: Codec): string | undefined {
-  return head.answer === undefined ? '' : bodyText(frame, head.answer, BODY_BYTES_MAX, codec);
+  return head.answer === undefined ? '' : bodyText(frame, head.answer, ANSWER_BYTES_MAX, codec);
 }
