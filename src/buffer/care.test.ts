@@ -289,6 +289,7 @@ describe('the second copy', () => {
     await buffer.tellHeads();
     await buffer.tellHeads();
     expect(log.kept).toHaveLength(3);
+    expect((await buffer.size()).written).toBe(log.kept.join('').length);
 
     const named: string[] = [];
     const onDamage = ({ key, detail }: Damage) => void named.push(`${key} ${detail}`);

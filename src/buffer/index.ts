@@ -154,7 +154,7 @@ function assemble(
     size: async () => ({
       store: await store.size(),
       vital: (await vital?.size()) ?? 0,
-      written: store.bytesWritten?.() ?? 0,
+      written: (store.bytesWritten?.() ?? 0) + journal.bytesTold(),
     }),
     async snapshot() {
       if (!store.snapshot) throw new OdecetError('unexpected', 'this store can make no snapshot');

@@ -52,6 +52,8 @@ export interface Journal {
   heads(): Heads;
   /** Tells the second copy the last numbers where it does not know them yet. */
   tellHeads(): Promise<void>;
+  /** Characters handed to the second copy since the start, those of a copy written anew left out. */
+  bytesTold(): number;
   readonly onChange: (listener: (streams: ReadonlySet<Stream>) => void) => () => void;
 }
 
@@ -89,6 +91,7 @@ export function openJournal(store: Store, found: Heads, ids: Ids, vital?: Copy):
   /** Lines that the second copy could not be told yet. */
   let untold: string[] = [];
   let told = { heads: vital?.heads, at: 0 };
+  let bytesTold = 0;
 
   async function writeGroup(jobs: readonly Job[]): Promise<void> {
     if (!headsKnown) heads = (await loadHeads(store)).heads;
@@ -137,7 +140,13 @@ export function openJournal(store: Store, found: Heads, ids: Ids, vital?: Copy):
     const isTime = !isKnown() && Math.abs(clock.now() - told.at) >= HEADS_EVERY_MS;
     if (isFollowed || isTime) untold.push(vitalLine({ heads, rows: copied }));
     if (untold.length === 0) return;
-    await log.append(untold.join('\n'));
+    await append({ log, clock }, untold);
+  }
+
+  async function append({ log, clock }: Pick<Copy, 'log' | 'clock'>, lines: readonly string[]): Promise<void> {
+    const text = lines.join('\n');
+    bytesTold += text.length;
+    await log.append(text);
     untold = [];
     told = { heads, at: clock.now() };
   }
@@ -149,10 +158,7 @@ export function openJournal(store: Store, found: Heads, ids: Ids, vital?: Copy):
   /** As a job of the one writer, between two batches; one that writes nothing itself. */
   async function tellLast(): Promise<void> {
     if (!vital || (isKnown() && untold.length === 0)) return;
-    const lines = [...untold, vitalLine({ heads, rows: [] })];
-    await vital.log.append(lines.join('\n'));
-    untold = [];
-    told = { heads, at: vital.clock.now() };
+    await append(vital, [...untold, vitalLine({ heads, rows: [] })]);
   }
 
   async function run(): Promise<void> {
@@ -189,6 +195,7 @@ export function openJournal(store: Store, found: Heads, ids: Ids, vital?: Copy):
     head: (stream) => heads[stream],
     low: (stream) => heads.low[stream],
     tellHeads: () => write(tellLast),
+    bytesTold: () => bytesTold,
     onChange(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
