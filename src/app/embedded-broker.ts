@@ -4,7 +4,7 @@ import { OdecetError } from '../core/failure.ts';
 import { type BrokerRights, type EmbeddedBroker, startEmbeddedBroker } from '../host/broker-embedded.ts';
 import { loadCredential } from '../host/credentials.ts';
 import type { Registry } from '../relay/registry.ts';
-import { mayHear, maySay, mayWatch } from '../uplink/relay/topics.ts';
+import { isOfProgram, mayHear, maySay, mayWatch, siteClientId } from '../uplink/relay/topics.ts';
 import { readSecret } from './broker.ts';
 import type { RelayConfig } from './relay.ts';
 
@@ -14,7 +14,7 @@ const LOOPBACK = ['127.0.0.1', '::1', 'localhost'];
 
 /** The broker inside the relay, with the registry for its access list. Throws OdecetError usage, port-in-use and for files. */
 export async function embeddedBroker(
-  { embeddedBroker: config }: RelayConfig,
+  { embeddedBroker: config }: Pick<RelayConfig, 'embeddedBroker'>,
   folder: string,
   registry: () => Registry,
 ): Promise<EmbeddedBroker> {
@@ -40,9 +40,10 @@ function rightsOf(registry: () => Registry, staffPassword: string | undefined): 
     return line && !line.revoked ? line : undefined;
   };
   return {
-    isKnown(user, password) {
-      if (user === STAFF) return staffPassword !== undefined && isSame(password, staffPassword);
-      return fitsScrypt(password, enrolled(user)?.password);
+    isKnown(user, password, clientId) {
+      if (user === STAFF)
+        return !isOfProgram(clientId) && staffPassword !== undefined && isSame(password, staffPassword);
+      return clientId === siteClientId(user) && fitsScrypt(password, enrolled(user)?.password);
     },
     maySay: (user, topic) => enrolled(user) !== undefined && maySay(user, topic),
     mayHear: (user, filter) =>

@@ -1,4 +1,4 @@
-import { createServer as createTcpServer, type Server } from 'node:net';
+import { createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { Aedes, type PublishPacket } from 'aedes';
 import { type Failure, failure, OdecetError } from '../core/failure.ts';
@@ -14,7 +14,8 @@ import {
 
 /** Who may connect, and what each may say and hear. */
 export interface BrokerRights {
-  isKnown(user: string, password: string): boolean;
+  /** Also whether the user may call itself by that client id: who takes another's takes its session off. */
+  isKnown(user: string, password: string, clientId: string): boolean;
   maySay(user: string, topic: string): boolean;
   mayHear(user: string, filter: string): boolean;
 }
@@ -34,6 +35,11 @@ export interface EmbeddedBroker {
   close(): Promise<void>;
 }
 
+/** Before somebody is known: user, password, client id and a last will are short. */
+const CONNECT_BYTES_MAX = 4_096;
+/** As systemd/mosquitto/odecet.conf says to Mosquitto; an envelope is at most 200,000 bytes. */
+const PACKET_BYTES_MAX = 262_144;
+
 interface Member {
   readonly hello: BrokerHello;
   readonly end: (why: Failure) => void;
@@ -50,7 +56,7 @@ export async function startEmbeddedBroker(options: EmbeddedOptions): Promise<Emb
   const { rights } = options;
   const aedes = await Aedes.createBroker({
     authenticate(client, user, password, done) {
-      const isKnown = user !== undefined && rights.isKnown(user, password?.toString() ?? '');
+      const isKnown = user !== undefined && rights.isKnown(user, password?.toString() ?? '', client.id);
       if (isKnown) users.set(client, user);
       done(null, isKnown);
     },
@@ -65,12 +71,17 @@ export async function startEmbeddedBroker(options: EmbeddedOptions): Promise<Emb
       done(null, user && rights.mayHear(user, subscription.topic) ? subscription : null);
     },
   });
+  const receive = (connection: Socket) => {
+    const client = aedes.handle(connection);
+    const fits = packetLengths(() => (users.has(client) ? PACKET_BYTES_MAX : CONNECT_BYTES_MAX));
+    // Beside aedes' own `readable` this hears what aedes reads, and reads nothing itself.
+    connection.on('data', (bytes: Uint8Array) => {
+      if (!fits(bytes)) connection.destroy();
+    });
+  };
   const server = options.tls
-    ? createTlsServer(
-        { cert: options.tls.certificatePem, key: options.tls.keyPem, minVersion: 'TLSv1.2' },
-        aedes.handle,
-      )
-    : createTcpServer(aedes.handle);
+    ? createTlsServer({ cert: options.tls.certificatePem, key: options.tls.keyPem, minVersion: 'TLSv1.2' }, receive)
+    : createTcpServer(receive);
   const port = await listen(server, options);
   return {
     port,
@@ -117,6 +128,40 @@ async function join(aedes: Aedes, members: Set<Member>, hello: BrokerHello): Pro
       members.delete(member);
       end(failure('broker-unreachable', 'we took leave'));
     },
+  };
+}
+
+/**
+ * Follows the lengths of the packets in a stream (MQTT 3.1.1, 2.2.3), because aedes keeps whatever a length announces.
+ * False as soon as one says more than may be.
+ */
+function packetLengths(mostBytes: () => number): (bytes: Uint8Array) => boolean {
+  let left = 0;
+  let length = 0;
+  /** Of the length, which follows the byte with the packet's type. */
+  let digit: number | undefined;
+  return (bytes) => {
+    for (let at = 0; at < bytes.length; ) {
+      if (left > 0) {
+        const step = Math.min(left, bytes.length - at);
+        left -= step;
+        at += step;
+        continue;
+      }
+      const byte = bytes[at++]!;
+      if (digit === undefined) {
+        digit = 0;
+        length = 0;
+        continue;
+      }
+      length += (byte & 0x7f) * 128 ** digit;
+      digit += 1;
+      if (length > mostBytes()) return false;
+      if (byte >= 0x80) continue;
+      left = length;
+      digit = undefined;
+    }
+    return true;
   };
 }
 

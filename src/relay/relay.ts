@@ -13,7 +13,7 @@ import type { Delivery } from '../uplink/direct.ts';
 import { type Alerts, type AlertText, alertId, createAlerts } from '../uplink/relay/alerts.ts';
 import { createLink } from '../uplink/relay/link.ts';
 import { openEnvelope, packReceipt, REFUSALS, RELAY_REASON_TYPE, type Stage } from '../uplink/relay/protocol.ts';
-import { filterOf, placeOf, RELAY_HERE, type SiteState, topicOf } from '../uplink/relay/topics.ts';
+import { filterOf, placeOf, RELAY_HERE, relayClientId, type SiteState, topicOf } from '../uplink/relay/topics.ts';
 import { createCaretaker, type Retention } from './caretaker.ts';
 import { type Commander, type CommandLog, createCommander } from './commander.ts';
 import { createDispatcher } from './dispatcher.ts';
@@ -147,7 +147,7 @@ export function createRelay(deps: RelayDeps): Relay {
     ...deps,
     retry: deps.brokerRetry,
     hello: {
-      clientId: `odecet-relay-${name}`,
+      clientId: relayClientId(name),
       // What comes while this relay is away is for the others, or comes again.
       clean: true,
       will: state('lost'),

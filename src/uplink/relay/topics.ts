@@ -26,6 +26,20 @@ export function placeOf(topic: string): PlacedTopic | undefined {
   return match ? { site: match[1]!, what: match[2]! } : undefined;
 }
 
+/** A broker ends the session of whoever had the same client id before: so a site has one of its own and may use no other. */
+export function siteClientId(site: string): string {
+  return `odecet-site-${site}`;
+}
+
+export function relayClientId(relay: string): string {
+  return `odecet-relay-${relay}`;
+}
+
+/** A client id that only a site or a relay may use. */
+export function isOfProgram(clientId: string): boolean {
+  return clientId.startsWith(siteClientId('')) || clientId.startsWith(relayClientId(''));
+}
+
 /** `disconnected` is said in leaving, `lost` by the broker when nobody took leave. */
 export type SiteState = 'init' | 'ready' | 'disconnected' | 'lost';
 

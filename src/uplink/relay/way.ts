@@ -16,7 +16,7 @@ import type { CommandLine, CommandTaker } from './command-taker.ts';
 import { createLink } from './link.ts';
 import { createRelaySender } from './sender.ts';
 import type { SiteStatus } from './status.ts';
-import { RELAY_HERE, type SiteState, topicOf } from './topics.ts';
+import { RELAY_HERE, type SiteState, siteClientId, topicOf } from './topics.ts';
 import type { RelayHeard } from './troubles.ts';
 
 export interface RelayWayDeps {
@@ -90,7 +90,7 @@ export function createRelayWay(deps: RelayWayDeps): Sender {
   const link = createLink({
     ...deps,
     hello: {
-      clientId: `odecet-site-${site}`,
+      clientId: siteClientId(site),
       clean: false,
       will: state('lost'),
       subscriptions: [topicOf(site, 'down'), RELAY_HERE, ...(taker ? [topicOf(site, 'command')] : [])],
