@@ -1,6 +1,6 @@
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -106,15 +106,38 @@ test('a site or a number that stands in the registry twice is told with its line
 
 test('a name that is taken, reserved or wrong is refused, and nothing is written', async () => {
   await enroll(order('site-a'));
+  await writeFile(join(folder, 'relay.yaml'), 'relay: centre-1\nkey: relay.key\n');
   const before = await readFile(join(folder, 'registry.yaml'), 'utf8');
   for (const wrong of [
     order('site-a', { out: join(folder, 'other') }),
     order('relay'),
+    order('staff'),
+    order('centre-1'),
     order('Site A'),
     order('site-a'),
   ])
     await expect(enroll(wrong)).rejects.toThrow(OdecetError);
   expect(await readFile(join(folder, 'registry.yaml'), 'utf8')).toBe(before);
+  expect(await readFile(join(folder, 'passwords'), 'utf8')).not.toMatch(/^(relay|staff|centre-1):/m);
+});
+
+test('a wrong name is told as what was typed, not as a line that nobody wrote', async () => {
+  await enroll(order('site-a'));
+  await expect(enroll(order('foo_bar'))).rejects.toMatchObject({
+    failure: { code: 'usage', detail: expect.stringMatching(/^"foo_bar" is no name of a site: lower-case letters/) },
+  });
+});
+
+test('of six who enroll at once, each is in the registry and the password file, with a number of its own', async () => {
+  await writeFile(join(folder, 'passwords'), '# ours\n', { mode: 0o640 });
+  const sites = ['a', 'b', 'c', 'd', 'e', 'f'].map((letter) => `site-${letter}`);
+  await Promise.all(sites.map((site) => enroll(order(site))));
+  const lines: { site: string; number: number }[] = parse(await readFile(join(folder, 'registry.yaml'), 'utf8')).sites;
+  expect(lines.map(({ site }) => site).sort()).toEqual(sites);
+  expect(lines.map(({ number }) => number).sort((a, b) => a - b)).toEqual([1, 2, 3, 4, 5, 6]);
+  const passwords = await readFile(join(folder, 'passwords'), 'utf8');
+  for (const site of sites) expect(passwords).toContain(`\n${site}:$7$`);
+  expect((await stat(join(folder, 'passwords'))).mode & 0o777).toBe(0o640);
 });
 
 test('a certificate request names the site', async () => {
@@ -135,8 +158,11 @@ describe.skipIf(!hasMosquitto)('the shipped access list on Mosquitto (skipped wh
   let mosquitto: Mosquitto;
   let open: BrokerSession[];
   beforeEach(async () => {
-    for (const site of ['site-a', 'site-b', 'relay', 'staff'].filter((name) => name !== 'relay'))
-      await enroll(order(site));
+    for (const site of ['site-a', 'site-b']) await enroll(order(site));
+    // As docs/relay.md says it for whoever is no site.
+    execFileSync('mosquitto_passwd', ['-b', join(folder, 'passwords'), 'staff', 'look'], {
+      env: { ...process.env, PATH },
+    });
     mosquitto = await startMosquitto({
       anonymous: false,
       files: { acl: shipped('odecet.acl'), passwords: await readFile(join(folder, 'passwords'), 'utf8') },
@@ -159,7 +185,7 @@ describe.skipIf(!hasMosquitto)('the shipped access list on Mosquitto (skipped wh
   }
 
   test('a site is heard on its own topics only, and hears only what is for it', async () => {
-    const staff = await connect('staff', await passwordOf('staff'), ['odecet/1/#']);
+    const staff = await connect('staff', 'look', ['odecet/1/#']);
     const a = await connect('site-a', await passwordOf('site-a'), ['odecet/1/#']);
     const b = await connect('site-b', await passwordOf('site-b'));
     for (const what of ['state', 'status', 'alert/x'] as const) {

@@ -1,16 +1,16 @@
 import { createPrivateKey, generateKeyPairSync, pbkdf2Sync, randomBytes, scryptSync, webcrypto } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import 'reflect-metadata';
 import * as x509 from '@peculiar/x509';
 import { stringify } from 'yaml';
 import { OdecetError } from '../core/failure.ts';
-import { hostFolder } from '../host/folder.ts';
+import { aloneAt, replaceFile } from '../host/shared-file.ts';
 import { hostSigner, newKeyPem } from '../host/signer.ts';
-import type { SiteLine } from '../relay/registry.ts';
+import { SITE_NAME, SITE_NAME_SAID, type SiteLine } from '../relay/registry.ts';
 import { SCRYPT_COST } from './embedded-broker.ts';
-import { openRegistryText } from './registry-text.ts';
+import { openRegistryText, type RegistryText } from './registry-text.ts';
 
 export interface EnrollOrder {
   readonly site: string;
@@ -34,54 +34,81 @@ export interface Enrolled {
   readonly uplink: string;
 }
 
-/** What the name of a topic's first level is kept for. */
-const RESERVED = ['relay'];
+/** Users of the broker that are no sites: their passwords and topics are not a site's to have. */
+const RESERVED = ['relay', 'staff'];
 
 /**
  * Everything a new site needs: its key, a password or certificate request for the broker, and its line in the registry. Topic
- * rights come from its name (systemd/mosquitto/acl). Throws OdecetError usage or site-invalid; then nothing was written.
+ * rights come from its name (systemd/mosquitto/odecet.acl). Throws OdecetError usage or site-invalid; then nothing was written.
  */
 export async function enroll(order: EnrollOrder): Promise<Enrolled> {
-  const { site, registry, out, csr } = order;
-  if (RESERVED.includes(site)) throw new OdecetError('usage', `a site cannot be called "${site}"`);
+  const { site, out, csr } = order;
+  checkName(site, await relaysBeside(order.registry));
   if (existsSync(join(out, 'site.key')))
     throw new OdecetError('usage', `${out} holds a site's key already; name another folder with --out`);
   const keyPem = newKeyPem();
   const password = csr ? undefined : randomBytes(24).toString('base64url');
-  const registered = await openRegistryText(registry);
-  const line = {
-    site,
-    number: registered.nextNumber(),
-    key: hostSigner(keyPem).publicKey,
-    senders: [...order.senders],
-    ...(password !== undefined && { password: scryptText(password) }),
-  };
-  const newRegistry = registered.with(line);
   const files: [string, string][] = [['site.key', keyPem]];
   if (password === undefined) files.push(...(await certificateRequest(site)));
   else files.push(['broker.password', `${password}\n`]);
-  await mkdir(out, { recursive: true, mode: 0o700 });
-  for (const [name, text] of files) await writeFile(join(out, name), text, { mode: 0o600 });
-  if (password !== undefined && order.mosquittoPasswords) await addPassword(order.mosquittoPasswords, site, password);
-  await writeWhole(registry, newRegistry);
+  const line = await changing(order.registry, async (registered) => {
+    const entered = {
+      site,
+      number: registered.nextNumber(),
+      key: hostSigner(keyPem).publicKey,
+      senders: [...order.senders],
+      ...(password !== undefined && { password: scryptText(password) }),
+    };
+    const text = registered.with(entered);
+    await mkdir(out, { recursive: true, mode: 0o700 });
+    for (const [name, content] of files) await writeFile(join(out, name), content, { mode: 0o600, flag: 'wx' });
+    if (password !== undefined && order.mosquittoPasswords) await addPassword(order.mosquittoPasswords, site, password);
+    return { text, result: entered };
+  });
   return { files: files.map(([name]) => join(out, name)), line, uplink: uplinkText(order, line.number) };
 }
 
+function checkName(site: string, relays: readonly string[]): void {
+  if (!SITE_NAME.test(site))
+    throw new OdecetError('usage', `"${site}" is no name of a site: ${SITE_NAME_SAID}, 40 characters at most`);
+  if (RESERVED.includes(site) || relays.includes(site))
+    throw new OdecetError('usage', `a site cannot be called "${site}": it is the name of a relay or of the staff`);
+}
+
+/** The relays whose files lie beside the registry: a relay has its own name among the topics, so no site may have it. */
+async function relaysBeside(registry: string): Promise<string[]> {
+  const folder = dirname(registry);
+  const names = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith('.yaml'));
+  const texts = await Promise.all(names.map((name) => readFile(join(folder, name), 'utf8').catch(() => '')));
+  return texts.flatMap((text) => text.match(/^relay: *["']?([a-z0-9-]+)/m)?.[1] ?? []);
+}
+
 /** Marks a site as revoked: the relays refuse it within a second, the embedded broker too. */
-export async function revoke(registry: string, site: string): Promise<void> {
-  await writeWhole(registry, (await openRegistryText(registry)).change(site, 'revoked', true));
+export function revoke(registry: string, site: string): Promise<void> {
+  return changing(registry, async (registered) => ({
+    text: registered.change(site, 'revoked', true),
+    result: undefined,
+  }));
 }
 
 /** Gives a number to a site that was enrolled before there were numbers; gives the one it has when it has one. */
-export async function giveNumber(registry: string, site: string): Promise<number> {
-  const registered = await openRegistryText(registry);
-  const number = registered.numberOf(site) ?? registered.nextNumber();
-  await writeWhole(registry, registered.change(site, 'number', number));
-  return number;
+export function giveNumber(registry: string, site: string): Promise<number> {
+  return changing(registry, async (registered) => {
+    const number = registered.numberOf(site) ?? registered.nextNumber();
+    return { text: registered.change(site, 'number', number), result: number };
+  });
 }
 
-async function writeWhole(file: string, text: string): Promise<void> {
-  await hostFolder(dirname(resolve(file))).write(basename(file), text);
+/** Reads the registry, changes it and writes it, as the only one who does at that time. */
+function changing<T>(
+  file: string,
+  change: (registered: RegistryText) => Promise<{ readonly text: string; readonly result: T }>,
+): Promise<T> {
+  return aloneAt(file, async () => {
+    const { text, result } = await change(await openRegistryText(file));
+    await replaceFile(file, text);
+    return result;
+  });
 }
 
 const SCRYPT_BYTES = 32;
@@ -96,10 +123,13 @@ async function addPassword(file: string, site: string, password: string): Promis
   const rounds = 101;
   const salt = randomBytes(12);
   const hash = pbkdf2Sync(password, salt, rounds, 64, 'sha512');
-  const before = existsSync(file) ? await readFile(file, 'utf8') : '';
-  const others = before.split('\n').filter((line) => line !== '' && !line.startsWith(`${site}:`));
   const own = `${site}:$7$${rounds}$${salt.toString('base64')}$${hash.toString('base64')}`;
-  await writeWhole(file, `${[...others, own].join('\n')}\n`);
+  // Registries of several centres may share one broker.
+  await aloneAt(file, async () => {
+    const before = existsSync(file) ? await readFile(file, 'utf8') : '';
+    const others = before.split('\n').filter((line) => line !== '' && !line.startsWith(`${site}:`));
+    await replaceFile(file, `${[...others, own].join('\n')}\n`, 0o600);
+  });
 }
 
 /** The broker takes the certificate's common name as the user name (use_identity_as_username). */

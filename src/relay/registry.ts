@@ -2,9 +2,13 @@ import { z } from 'zod';
 import { type FileProblem, problemText } from '../core/problem.ts';
 import { readYaml } from '../core/yaml.ts';
 
+/** It is a part of topics and the user of the broker. */
+export const SITE_NAME = /^[a-z0-9][a-z0-9-]{0,39}$/;
+export const SITE_NAME_SAID = 'lower-case letters, digits and hyphens';
+
 /** The sites that may speak, one line each; `odecet enroll` writes them. */
 const siteLine = z.strictObject({
-  site: z.string().regex(/^[a-z0-9][a-z0-9-]{0,39}$/, 'lower-case letters, digits and hyphens'),
+  site: z.string().regex(SITE_NAME, SITE_NAME_SAID),
   /** The last five digits of its message ids; no other site of the same sender has it, nor ever had. */
   number: z.int().min(0).max(99_999).optional(),
   /** Ed25519 public key of the site's signature, base64url. */
