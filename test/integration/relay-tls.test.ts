@@ -11,7 +11,7 @@ import { enroll, revoke } from '../../src/app/enroll.ts';
 import { type BrokerConfig, brokerSchema } from '../../src/device/site.ts';
 import { hostLog } from '../../src/host/log.ts';
 import { loadSigner } from '../../src/host/signer.ts';
-import type { Delivered } from '../../src/machine/broker.ts';
+import type { BrokerSession, Delivered } from '../../src/machine/broker.ts';
 import { packEnvelope } from '../../src/uplink/relay/protocol.ts';
 import { topicOf } from '../../src/uplink/relay/topics.ts';
 import {
@@ -32,13 +32,14 @@ import {
 /** The shipped Mosquitto configuration, with certificates by openssl: TLS, certificates and passwords, and who may say what. */
 // Numbers are given from 1, and the ids of messageOf end with them.
 const [BY_CERTIFICATE, BY_PASSWORD] = [siteName(1), siteName(2)];
+const CENTRE = ['relay', 'staff'];
 const shipped = (name: string) => readFileSync(new URL(`../../systemd/mosquitto/${name}`, import.meta.url), 'utf8');
 const bytes = (text: string) => new TextEncoder().encode(text);
 
 let folder: string;
 let mosquitto: Mosquitto;
 let centre: Centre;
-let ports: { readonly password: number; readonly certificate: number };
+let ports: { readonly centre: number; readonly password: number; readonly certificate: number };
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'odecet-tls-'));
@@ -47,15 +48,19 @@ beforeAll(async () => {
   makeAuthority('stranger', 'Test broker authority');
   request('server', 'localhost');
   certify('server', 'ca', 'subjectAltName=DNS:localhost');
-  request('relay', 'relay');
-  certify('relay', 'ca');
+  // As docs/relay.md says it for whoever is no site.
+  for (const user of CENTRE) {
+    const create = user === CENTRE[0] ? ['-c'] : [];
+    execFileSync('mosquitto_passwd', [...create, '-b', 'centre.passwords', user, `${user}s own`], { cwd: folder });
+    await writeFile(join(folder, `${user}.password`), `${user}s own\n`);
+  }
   const order = { registry: centre.registryFile, senders: [SENDER], mosquittoPasswords: join(folder, 'passwords') };
   await rm(centre.registryFile);
   await enroll({ ...order, site: BY_CERTIFICATE, out: join(folder, BY_CERTIFICATE), csr: true });
   await enroll({ ...order, site: BY_PASSWORD, out: join(folder, BY_PASSWORD), csr: false });
   certify(`${BY_CERTIFICATE}/broker`, 'ca');
-  const [password = 0, certificate = 0] = await freePorts(2);
-  ports = { password, certificate };
+  const [atCentre = 0, password = 0, certificate = 0] = await freePorts(3);
+  ports = { centre: atCentre, password, certificate };
   mosquitto = await startMosquitto({ anonymous: false, files: await brokerFiles(), more: shippedLines() });
 }, 60_000);
 afterAll(async () => {
@@ -95,6 +100,7 @@ async function brokerFiles(): Promise<Record<string, string>> {
   return {
     'odecet.acl': shipped('odecet.acl'),
     'odecet.passwords': await read('passwords'),
+    'odecet-centre.passwords': await read('centre.passwords'),
     'odecet-ca.crt': await read('ca.crt'),
     'odecet-broker.crt': await read('server.crt'),
     'odecet-broker.key': await read('server.key'),
@@ -105,6 +111,7 @@ async function brokerFiles(): Promise<Record<string, string>> {
 function shippedLines(): string[] {
   return shipped('odecet.conf')
     .replaceAll('/etc/mosquitto', 'FOLDER')
+    .replace('listener 8882', `listener ${ports.centre} 127.0.0.1`)
     .replace('listener 8883', `listener ${ports.password} 127.0.0.1`)
     .replace('listener 8884', `listener ${ports.certificate} 127.0.0.1`)
     .split('\n')
@@ -117,14 +124,20 @@ function configOf(port: number, parts: object = {}, host = 'localhost'): BrokerC
 
 const withCertificate = (name = `${BY_CERTIFICATE}/broker`, trust = 'ca.crt') =>
   configOf(ports.certificate, { tls: { trust: [trust], certificate: `${name}.crt`, key: `${name}.key` } });
+const asCentre = (username: string) => configOf(ports.centre, { username, passwordFile: `${username}.password` });
 const withPassword = (parts: object = {}, host?: string) =>
   configOf(ports.password, { passwordFile: `${BY_PASSWORD}/broker.password`, ...parts }, host);
 
-async function connect(config: BrokerConfig, name: string, subscriptions: readonly string[] = []) {
+async function connect(
+  config: BrokerConfig,
+  name: string,
+  subscriptions: readonly string[] = [],
+  { clientId = `test-${name}`, clean = true } = {},
+) {
   const heard: Delivered[] = [];
   const { broker } = await loadBroker(config, name, folder);
   const onMessage = async (delivered: Delivered) => void heard.push(delivered);
-  const session = await broker.connect({ clientId: `test-${name}`, clean: true, subscriptions, onMessage });
+  const session = await broker.connect({ clientId, clean, subscriptions, onMessage });
   return { session, heard };
 }
 
@@ -135,7 +148,7 @@ describe('who is let in', () => {
     ['a password, MQTT 5', () => withPassword(), BY_PASSWORD],
     ['a password, MQTT 3.1.1', () => withPassword({ mqtt: '3.1.1' }), BY_PASSWORD],
   ])('%s: a site is heard on its own topics only', async (_, config, site) => {
-    const relay = await connect(withCertificate('relay'), 'relay', ['odecet/1/+/up', 'odecet/1/+/state']);
+    const relay = await connect(asCentre('relay'), 'relay', ['odecet/1/+/up', 'odecet/1/+/state']);
     const { session } = await connect(config(), site);
     // MQTT 5 says that it is not allowed, 3.1.1 only does nothing.
     for (const name of [BY_CERTIFICATE, BY_PASSWORD, 'relay'])
@@ -151,7 +164,7 @@ describe('who is let in', () => {
   });
 
   test('a site hears nothing that is for another', async () => {
-    const relay = await connect(withCertificate('relay'), 'relay');
+    const relay = await connect(asCentre('relay'), 'relay');
     const site = await connect(withCertificate(), BY_CERTIFICATE, ['odecet/1/#']);
     for (const name of [BY_PASSWORD, BY_CERTIFICATE])
       await relay.session.publish({ topic: topicOf(name, 'down'), payload: bytes(name) });
@@ -189,12 +202,63 @@ describe('who is not', () => {
   });
 });
 
+describe('whose session it is', () => {
+  const isOver = (session: BrokerSession) => Promise.race([session.ended.then(() => true), clock.sleep(500)]);
+  const sites = [
+    ['a password', () => withPassword(), BY_PASSWORD],
+    ['a certificate', () => withCertificate(), BY_CERTIFICATE],
+  ] as const;
+
+  test.each(sites)('a site with %s takes nobody off the broker by using his client id', async (_, config, site) => {
+    const clientId = 'odecet-relay-centre-1';
+    const relay = await connect(asCentre('relay'), 'relay', ['odecet/1/+/up'], { clientId, clean: false });
+    const other = site === BY_PASSWORD ? BY_CERTIFICATE : BY_PASSWORD;
+    const away = await connect(other === BY_PASSWORD ? withPassword() : withCertificate(), other);
+    for (const taken of [clientId, `test-${other}`, other]) {
+      const { session } = await connect(config(), site, [], { clientId: taken });
+      expect([await isOver(relay.session), await isOver(away.session)]).toEqual([undefined, undefined]);
+      await session.close();
+    }
+    await Promise.all([relay.session.close(), away.session.close()]);
+  });
+
+  test('a site’s password or certificate is nothing to the centre’s listener', async () => {
+    const { passwordFile } = withPassword();
+    const refused = { failure: { code: 'broker-refused' } };
+    await expect(connect(configOf(ports.centre, { passwordFile }), BY_PASSWORD)).rejects.toMatchObject(refused);
+    const certified = { ...withCertificate(), url: `mqtts://localhost:${ports.centre}` };
+    await expect(connect(certified, BY_CERTIFICATE)).rejects.toMatchObject(refused);
+  });
+
+  test.each(sites)(
+    'what comes for a site with %s while it is away waits for it, also through a restart',
+    async (_, config, site) => {
+      const down = topicOf(site, 'down');
+      const kept = { clientId: `odecet-site-${site}`, clean: false };
+      await (await connect(config(), site, [down], kept)).session.close();
+      const relay = await connect(asCentre('relay'), 'relay');
+      await relay.session.publish({ topic: down, payload: bytes('a receipt') });
+      await relay.session.publish({ topic: topicOf(site, 'state'), payload: bytes('lost'), retain: true });
+      await relay.session.close();
+      // It writes down what it holds every second.
+      await clock.sleep(2_500);
+      await mosquitto.kill();
+      await mosquitto.start();
+      const back = await connect(config(), site, [], kept);
+      await until(() => back.heard.length > 0, 5_000, 'what was kept');
+      expect(back.heard.map(({ payload }) => new TextDecoder().decode(payload))).toEqual(['a receipt']);
+      const staff = await connect(asCentre('staff'), 'staff', [topicOf(site, 'state')]);
+      await until(() => staff.heard.length > 0, 5_000, 'what was retained');
+      await Promise.all([back.session.close(), staff.session.close()]);
+    },
+  );
+});
+
 describe('the whole way over TLS', () => {
   let stop: () => Promise<void>;
   beforeAll(async () => {
     const at = (name: string) => join(folder, name);
-    const tls = { trust: [at('ca.crt')], certificate: at('relay.crt'), key: at('relay.key') };
-    const broker = { url: `mqtts://localhost:${ports.certificate}`, username: 'relay', tls };
+    const broker = { ...asCentre('relay'), passwordFile: at('relay.password'), tls: { trust: [at('ca.crt')] } };
     const log = hostLog({ level: 'info', to: { file: at('relay.log') } });
     ({ stop } = await startRelay(await centre.relayFile('centre-1', { broker }), log));
   });
