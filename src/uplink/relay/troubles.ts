@@ -52,8 +52,10 @@ export function createTroubles({ alert, settled, relayAlert, now, log }: Trouble
   let lastReceiptAt: UtcMs | undefined;
   let isSilent = false;
 
+  /** Said also of what this program never raised: an earlier run may have. */
   function over(id: MessageId): void {
-    if (alerted.delete(id)) settled(id);
+    alerted.delete(id);
+    settled(id);
   }
 
   return {
@@ -65,7 +67,8 @@ export function createTroubles({ alert, settled, relayAlert, now, log }: Trouble
       alert({ message: id, failure: problem, ...(receipt && { receipt }) }, aboutOf(message));
     },
     taken(id) {
-      if (alerted.get(id) === 'relay-refused') over(id);
+      const code = alerted.get(id);
+      if (!code || code === 'relay-refused') over(id);
     },
     answered(id, isRejected) {
       if (isRejected) alerted.delete(id);
@@ -75,8 +78,10 @@ export function createTroubles({ alert, settled, relayAlert, now, log }: Trouble
       for (const id of alerted.keys()) if (!ids.has(id)) over(id);
     },
     believed() {
+      const isFirst = lastReceiptAt === undefined;
       lastReceiptAt = now();
-      if (relay.unbelieved > 0) relayAlert('relay-receipt', undefined);
+      if (relay.unbelieved > 0 || isFirst) relayAlert('relay-receipt', undefined);
+      if (isFirst && !isSilent) relayAlert('relay-silent', undefined);
       relay.unbelieved = 0;
     },
     unbelieved(why) {
