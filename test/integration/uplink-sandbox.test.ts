@@ -2,6 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Agent, request } from 'undici';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { Message } from '../../src/core/message.ts';
 import { hostClock } from '../../src/host/clock.ts';
@@ -36,6 +37,7 @@ import { type DirectDeps, deliver } from '../../src/uplink/direct.ts';
 import { createEnvelopes, type Envelopes } from '../../src/uplink/envelopes.ts';
 import { plainSealer } from '../../src/uplink/sealer.ts';
 import { createSender } from '../../src/uplink/sender.ts';
+import { openBody } from '../../src/uplink/soap.ts';
 import { memoryOutbox, quietLog } from '../../src/uplink/uplink.testkit.ts';
 import { verifyEnvelope } from '../../src/uplink/verify.ts';
 import { sealEnvelope, WSU } from '../../src/uplink/ws-security.ts';
@@ -100,6 +102,31 @@ async function acceptedRows(): Promise<number> {
 async function expectAccepted(message: Message): Promise<void> {
   expect(await deliver(message, deps())).toMatchObject({ outcome: 'answered', receipt: { verdict: 'accepted' } });
 }
+
+test('a client of other make, which keeps its connections, is answered as ours is: a day once, an id again as before', async () => {
+  const { certificatePem: cert, keyPem: key } = rehearsal.client;
+  const dispatcher = new Agent({ connections: 2, connect: { ca: rehearsal.authorityPem, cert, key } });
+  const envelopes = envelopesOf(rehearsal.clientSeal);
+  const headers = { 'content-type': 'text/xml; charset=utf-8', soapaction: '""' };
+  const sent = Array.from({ length: 6 }, async (_, n) => {
+    const message = electricityMessage(`0000000000001${n % 3}`);
+    const body = await envelopes.sealed(message);
+    const { statusCode, body: answer } = await request(sandbox.url, { method: 'POST', headers, body, dispatcher });
+    const verified = await envelopes.verified(await answer.text(), clock.now());
+    const opened = openBody(verified.ok ? verified.body : verified.failure.detail);
+    if (opened.kind !== 'document') throw new Error(`the answer to ${message.id} holds no document`);
+    const { verdict } = readAnswer(electricityPack, opened.xml, message.id, clock.now());
+    return { id: message.id, statusCode, verdict };
+  });
+  const answers = await Promise.all(sent);
+  await dispatcher.close();
+  expect(answers.map(({ statusCode }) => statusCode)).toEqual(Array(6).fill(200));
+  // One of the three ids brought the day; the other two would have brought it again.
+  const accepted = answers.filter(({ verdict }) => verdict === 'accepted');
+  expect(accepted).toHaveLength(2);
+  expect(accepted[0]!.id).toBe(accepted[1]!.id);
+  expect(await acceptedRows()).toBe(96);
+});
 
 test('a gas day and an electricity day are accepted, and every value is in accepted.csv as it was sent', async () => {
   await expectAccepted(gasMessage('00000000000001'));
