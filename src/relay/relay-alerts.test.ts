@@ -1,0 +1,83 @@
+import { expect, test } from 'vitest';
+import { failure } from '../core/failure.ts';
+import { HOUR_MS, isoUtc, MINUTE_MS } from '../core/time.ts';
+import { hostCodec, hostSigner, newKeyPem } from '../host/signer.ts';
+import { pause } from '../machine/timers.ts';
+import { simBroker } from '../sim/broker.ts';
+import { simClock } from '../sim/clock.ts';
+import { simEntropy } from '../sim/entropy.ts';
+import { simDisk } from '../sim/store.ts';
+import { createWorld } from '../sim/world.ts';
+import { quietLog } from '../uplink/uplink.testkit.ts';
+import { registryOf } from './registry.ts';
+import { createRelay } from './relay.ts';
+import { openLevelRelayStore } from './store-level.ts';
+
+const START = Date.UTC(2026, 5, 1, 8);
+const RETRY = { firstMs: 500, factor: 2, mostMs: 20_000, jitter: 0 };
+const line = (site: string, revoked: boolean) => ({ site, key: 'k'.repeat(43), senders: ['x'], revoked });
+const bytes = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
+
+test('a relay takes back what it or another left before: of a site that speaks, of one that was revoked, of one nobody knows', async () => {
+  const world = createWorld(1);
+  const broker = simBroker(world, { random: world.random });
+  const clock = simClock(world, START);
+  const stop = new AbortController();
+  await world.run(async () => {
+    const alerts = new Set<string>();
+    const others = await broker.connect({
+      clientId: 'others',
+      clean: true,
+      subscriptions: ['odecet/1/+/alert/+'],
+      async onMessage({ topic, payload }) {
+        const name = topic.replace('odecet/1/', '');
+        if (payload.length === 0) alerts.delete(name);
+        else alerts.add(name);
+      },
+    });
+    const left = ['centre-1/alert/site-a-silent', 'centre-1/alert/site-b-silent', 'centre-1/alert/site-x-silent'];
+    for (const name of [...left, 'centre-gone/alert/site-a-silent', 'site-a/alert/message-1']) {
+      const alert = { id: 'x', ...failure('site-silent', 'nothing heard'), since: isoUtc(START) };
+      await others.publish({ topic: `odecet/1/${name}`, payload: bytes(alert), retain: true });
+    }
+    const relay = createRelay({
+      name: 'centre-1',
+      broker,
+      store: await openLevelRelayStore(await simDisk(world, { random: world.random, latencyMs: 1 }).open(true), world),
+      registry: () => registryOf([line('site-a', false), line('site-b', true)]),
+      signer: hostSigner(newKeyPem()),
+      codec: hostCodec(),
+      packs: new Map(),
+      zone: 'Europe/Prague',
+      senders: new Set(),
+      deliver: () => Promise.reject(new Error('nothing is sent here')),
+      inFlightMax: 1,
+      perSecondMax: 1,
+      leaseMs: 10_000,
+      clockOffMsMax: 600_000,
+      silentAfterMs: 12 * HOUR_MS,
+      retention: { acceptedDays: 90, rejectedDays: 400, sizeMaxMb: 1_000 },
+      retry: RETRY,
+      brokerRetry: RETRY,
+      clock,
+      entropy: simEntropy(world.random),
+      log: quietLog,
+    });
+    const running = relay.run(stop.signal);
+    await pause(world, 2 * MINUTE_MS);
+    expect([...alerts].sort()).toEqual([
+      'centre-1/alert/site-a-silent',
+      'centre-1/alert/site-x-silent',
+      'centre-gone/alert/site-a-silent',
+      'site-a/alert/message-1',
+    ]);
+    await others.publish({ topic: 'odecet/1/site-a/status', payload: bytes({ at: isoUtc(clock.now()) }) });
+    await pause(world, MINUTE_MS);
+    expect([...alerts].sort()).toEqual(['centre-1/alert/site-x-silent', 'site-a/alert/message-1']);
+    await pause(world, 14 * HOUR_MS);
+    expect(alerts.has('centre-1/alert/site-x-silent')).toBe(false);
+    expect(alerts.has('site-a/alert/message-1')).toBe(true);
+    stop.abort();
+    await running;
+  });
+});
