@@ -32,7 +32,7 @@ export function mqttBroker(options: MqttOptions): Broker {
     async connect(hello, signal) {
       signal?.throwIfAborted();
       const client = await open(options, hello, signal);
-      return session(client, hello);
+      return session(client, hello, userText(options));
     },
   };
 }
@@ -56,7 +56,7 @@ async function open(options: MqttOptions, hello: BrokerHello, signal?: AbortSign
     client.on('error', () => undefined);
     client.end(true);
     signal?.throwIfAborted();
-    throw connectError(options.url, cause);
+    throw connectError(options, cause);
   } finally {
     over.abort();
   }
@@ -88,7 +88,7 @@ function clientOptions(options: MqttOptions, { clientId, clean, will }: BrokerHe
   };
 }
 
-async function session(client: MqttClient, hello: BrokerHello): Promise<BrokerSession> {
+async function session(client: MqttClient, hello: BrokerHello, user: string): Promise<BrokerSession> {
   const ended = new Promise<Failure>((resolve) => {
     const end = (why: string) => resolve(failure('broker-unreachable', why));
     client.on('error', (error) => end(error.message));
@@ -104,22 +104,23 @@ async function session(client: MqttClient, hello: BrokerHello): Promise<BrokerSe
     over = why;
     for (const lose of waiting) lose(why);
   });
-  const orLost = <T>(work: Promise<T>): Promise<T> =>
+  const orLost = <T>(work: Promise<T>, doing: string): Promise<T> =>
     new Promise((resolve, reject) => {
       const lose = ({ code, detail }: Failure) => reject(new OdecetError(code, detail));
       if (over) lose(over);
       waiting.add(lose);
       work
-        .catch(failed)
+        .catch((cause: unknown) => failed(cause, user, doing))
         .then(resolve, reject)
         .finally(() => waiting.delete(lose));
     });
   if (hello.subscriptions.length > 0) {
-    const grants = await orLost(client.subscribeAsync([...hello.subscriptions], { qos: 1 }));
+    const doing = `subscribe to ${hello.subscriptions.join(', ')}`;
+    const grants = await orLost(client.subscribeAsync([...hello.subscriptions], { qos: 1 }), doing);
     const refused = grants.find(({ qos }) => qos >= 128);
     if (refused) {
       client.end(true);
-      throw new OdecetError('broker-refused', `no right to subscribe to ${refused.topic}; look at its access list`);
+      throw new OdecetError('broker-refused', refusalText(user, `subscribe to ${refused.topic}`, 'refused'));
     }
   }
   await wish(client, hello, orLost);
@@ -127,7 +128,7 @@ async function session(client: MqttClient, hello: BrokerHello): Promise<BrokerSe
     ended,
     async publish(publication) {
       const { topic, qos = 1, retain = false } = publication;
-      await orLost(client.publishAsync(topic, bytesOf(publication), { qos, retain }));
+      await orLost(client.publishAsync(topic, bytesOf(publication), { qos, retain }), `say ${topic}`);
     },
     close: () => client.endAsync().catch(() => undefined),
   };
@@ -136,12 +137,12 @@ async function session(client: MqttClient, hello: BrokerHello): Promise<BrokerSe
 async function wish(
   client: MqttClient,
   { wishedSubscriptions = [] }: BrokerHello,
-  orLost: <T>(work: Promise<T>) => Promise<T>,
+  orLost: <T>(work: Promise<T>, doing: string) => Promise<T>,
 ): Promise<void> {
   if (wishedSubscriptions.length === 0) return;
   const wished = client.subscribeAsync([...wishedSubscriptions], { qos: 1 });
   // A refusal may come as an error too; a connection that was lost over it is found lost by the next word.
-  await orLost(wished).catch(() => undefined);
+  await orLost(wished, 'subscribe').catch(() => undefined);
 }
 
 /** The library takes the next packet when its callback is called: that is held back only while all hands are full. */
@@ -169,9 +170,18 @@ function bytesOf({ payload }: Publication): Buffer {
   return Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
 }
 
-function failed(cause: unknown): never {
+function failed(cause: unknown, user: string, doing: string): never {
   const why = cause instanceof Error ? cause.message : String(cause);
-  throw new OdecetError(isRefusal(cause) ? 'broker-refused' : 'broker-unreachable', why, { cause });
+  if (isRefusal(cause)) throw new OdecetError('broker-refused', refusalText(user, doing, why), { cause });
+  throw new OdecetError('broker-unreachable', why, { cause });
+}
+
+function refusalText(user: string, doing: string, why: string): string {
+  return `${user} may not ${doing} (${why}); look at the broker's access list and at "username:"`;
+}
+
+function userText({ username }: MqttOptions): string {
+  return username === undefined ? 'a client without a user name' : `user "${username}"`;
 }
 
 /** Also of a publication: MQTT 5 says 135, not authorized; 3.1.1 acknowledges it and does nothing. */
@@ -180,9 +190,11 @@ function isRefusal(cause: unknown): boolean {
   return typeof code === 'number' && REFUSING_CODES.includes(code);
 }
 
-function connectError(url: string, cause: unknown): OdecetError {
+function connectError(options: MqttOptions, cause: unknown): OdecetError {
   const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
   const why = cause instanceof Error ? cause.message : String(cause);
-  const kind = isRefusal(cause) ? 'broker-refused' : 'broker-unreachable';
-  return new OdecetError(kind, `${url}: ${why || String(code)}`, { cause });
+  const said = `${options.url}: ${why || String(code)}`;
+  if (!isRefusal(cause)) return new OdecetError('broker-unreachable', said, { cause });
+  const advice = `the broker does not let in ${userText(options)}: look at its password, and at "username:"`;
+  return new OdecetError('broker-refused', `${said}; ${advice}`, { cause });
 }

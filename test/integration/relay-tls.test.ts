@@ -202,6 +202,21 @@ describe('who is not', () => {
   });
 });
 
+test('a refusal names the user, and the topic that it may not say', async () => {
+  const { session } = await connect(asCentre('staff'), 'staff');
+  const saying = session.publish({ topic: topicOf('centre-1', 'state'), payload: bytes('ready') });
+  await expect(saying).rejects.toMatchObject({
+    failure: {
+      code: 'broker-refused',
+      detail: expect.stringMatching(/^user "staff" may not say odecet\/1\/centre-1\/state /),
+    },
+  });
+  await session.close();
+  await expect(connect({ ...asCentre('relay'), username: 'centre-1' }, 'centre-1')).rejects.toMatchObject({
+    failure: { code: 'broker-refused', detail: expect.stringContaining('does not let in user "centre-1"') },
+  });
+});
+
 describe('whose session it is', () => {
   const isOver = (session: BrokerSession) => Promise.race([session.ended.then(() => true), clock.sleep(500)]);
   const sites = [
