@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { OdecetError } from '../core/failure.ts';
 import { hostCodec, hostSigner, newKeyPem } from '../host/signer.ts';
-import { gasPack } from '../message/message.testkit.ts';
+import { electricityPack, gasPack } from '../message/message.testkit.ts';
 import { packId } from '../message/pack.ts';
-import { gasMessage } from '../sandbox/sandbox.testkit.ts';
+import { electricityMessage, gasMessage } from '../sandbox/sandbox.testkit.ts';
 import { packEnvelope } from '../uplink/relay/protocol.ts';
 import { quietLog } from '../uplink/uplink.testkit.ts';
 import { createIntake } from './intake.ts';
@@ -11,6 +11,7 @@ import { registryOf } from './registry.ts';
 import type { Kept, RelayStore } from './store.ts';
 
 const SENDER = '27XG-CENTROPOL-P';
+const ELECTRICITY_SENDER = '8591824000106';
 const codec = hostCodec();
 const signer = hostSigner(newKeyPem());
 const message = gasMessage('00000000000001');
@@ -30,12 +31,15 @@ function intakeOver(keep: () => Promise<Kept[]>, number?: number) {
     close: async () => undefined,
   };
   const intake = createIntake({
-    registry: () => registryOf([{ site: 'site-a', number, key: signer.publicKey, senders: [SENDER], revoked: false }]),
+    registry: () =>
+      registryOf([
+        { site: 'site-a', number, key: signer.publicKey, senders: [SENDER, ELECTRICITY_SENDER], revoked: false },
+      ]),
     codec,
     store,
-    packs: new Map([[packId(gasPack), gasPack]]),
+    packs: new Map([gasPack, electricityPack].map((pack) => [packId(pack), pack])),
     zone: 'Europe/Prague',
-    senders: new Set([SENDER]),
+    senders: new Set([SENDER, ELECTRICITY_SENDER]),
     clockOffMsMax: 600_000,
     clock: { now: () => message.madeAt },
     log: quietLog,
@@ -76,4 +80,13 @@ test('an id with the number of another site is refused, one from before there we
   const ids = ['17860000000007', '17860000000008', '01780000000001'];
   for (const id of ids) await intake.take('site-a', packEnvelope(gasMessage(id), 'site-a', signer, codec));
   expect(receipts).toEqual([`${ids[0]} stored`, `${ids[1]} wrong-number`, `${ids[2]} stored`]);
+});
+
+test('a document that corrects another message than its envelope says is refused', async () => {
+  const { intake, receipts } = intakeOver(async () => [{ kind: 'new', standing: STANDING }]);
+  const correction = electricityMessage('00000000000009', { corrects: '00000000000001' });
+  for (const corrects of ['00000000000002', '00000000000001'])
+    await intake.take('site-a', packEnvelope({ ...correction, corrects }, 'site-a', signer, codec));
+  await intake.take('site-a', packEnvelope(correction, 'site-a', signer, codec));
+  expect(receipts).toEqual(['bad-document', 'stored', 'bad-document'].map((word) => `00000000000009 ${word}`));
 });

@@ -1,16 +1,18 @@
 import { type Failure, failure, OdecetError } from '../core/failure.ts';
+import type { Commodity } from '../core/interval.ts';
 import { siteNumberOf } from '../core/message-id.ts';
 import type { Millis, UtcMs } from '../core/time.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { Log } from '../machine/log.ts';
 import type { Codec } from '../machine/signer.ts';
 import type { FormatPack } from '../message/pack.ts';
-import { readDocument } from '../message/read.ts';
+import { type ReadDocument, readDocument } from '../message/read.ts';
 import { isSignedBy } from '../uplink/relay/frame.ts';
 import {
   documentOf,
   ENVELOPE_BYTES_MAX,
   type Envelope,
+  type EnvelopeHead,
   openEnvelope,
   REFUSALS,
   type Refusal,
@@ -157,8 +159,8 @@ function judge(site: string, payload: Uint8Array, deps: IntakeDeps): Judged {
   const read = readDocument(pack, xml, deps.zone);
   if (read.kind === 'refused') return no('bad-document', read.why);
   const { document } = read;
-  if (document.id !== head.id || document.day !== head.day || pack.commodity !== head.kind)
-    return no('bad-document', 'it says another id, day or commodity than its envelope');
+  const other = otherThanSaid(document, head, pack.commodity);
+  if (other) return no('bad-document', other);
   // The registry's text, not the document's: a part of a text keeps the whole, and each message that waits would keep 66 kB.
   const sender = line.senders.find((each) => each === document.sender);
   if (sender === undefined) return no('wrong-sender', document.sender);
@@ -166,6 +168,14 @@ function judge(site: string, payload: Uint8Array, deps: IntakeDeps): Judged {
   if (stranger) return no('wrong-point', stranger.point);
   if (!deps.senders.has(sender)) return no('no-way', sender);
   return { kind: 'good', message: messageOf(envelope, sender, payload, receivedAt) };
+}
+
+/** Where document and envelope contradict each other; not every pack writes what a document corrects. */
+function otherThanSaid(document: ReadDocument, head: EnvelopeHead, commodity: Commodity): string | undefined {
+  if (document.id !== head.id || document.day !== head.day || commodity !== head.kind)
+    return 'it says another id, day or commodity than its envelope';
+  if (document.corrects === undefined || document.corrects === head.corrects) return undefined;
+  return `it corrects ${document.corrects}, its envelope says ${head.corrects ?? 'nothing'}`;
 }
 
 function messageOf({ head }: Envelope, sender: string, envelope: Uint8Array, receivedAt: UtcMs): SiteMessage {
