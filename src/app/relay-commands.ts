@@ -3,10 +3,11 @@ import { z } from 'zod';
 import { OdecetError } from '../core/failure.ts';
 import { hostAppendLog } from '../host/append-log.ts';
 import type { Log } from '../machine/log.ts';
-import { type FormatPack, loadPack, packId, packProblemText } from '../message/pack.ts';
 import type { Commander, CommandLog } from '../relay/commander.ts';
+import type { Registry } from '../relay/registry.ts';
 import { COMMAND_LOG_FILE, openCommandLog, readCommandHistory } from './command-log.ts';
 import { serveControl } from './control.ts';
+import { type CentreTakes, refuseForeignPack, refuseForeignSite } from './foreign-order.ts';
 import type { LoadedRelay } from './relay.ts';
 
 /** Where a relay's control socket and its log of commands stand; undefined: nobody can command sites over this relay. */
@@ -41,7 +42,8 @@ const wishSchema = z.looseObject({
 export async function serveCommands(
   loaded: LoadedRelay,
   commander: Commander,
-  packs: ReadonlyMap<string, FormatPack>,
+  takes: CentreTakes,
+  registry: () => Registry,
   log: Log,
 ): Promise<{ close(): Promise<void> }> {
   const folder = commandFolder(loaded);
@@ -51,27 +53,15 @@ export async function serveCommands(
     {
       async command(request, send, signal) {
         const { site, kind, body, by, validMs } = wishSchema.parse(request);
-        if (kind === 'pack') refuseForeignPack(body, packs);
+        const line = registry().find(site);
+        if (kind === 'pack') refuseForeignPack(body, takes);
+        if (kind === 'site-file' && line) refuseForeignSite(body, line, takes);
         const tell = (progress: string) => void send({ progress }).catch(() => undefined);
         return commander.give({ site, kind, body, by, validMs }, tell, signal);
       },
     },
     log,
   );
-}
-
-const packBody = z.object({ text: z.string() });
-
-/** What the relay cannot read it would refuse from every site. */
-function refuseForeignPack(body: string, packs: ReadonlyMap<string, FormatPack>): void {
-  const loaded = loadPack(packBody.parse(JSON.parse(body)).text, 'the pack');
-  if (loaded.kind === 'problems') throw new OdecetError('pack-invalid', packProblemText(loaded.problems));
-  const id = packId(loaded.pack);
-  if (!packs.has(id))
-    throw new OdecetError(
-      'pack-invalid',
-      `this relay has no ${id} and would refuse its messages; put it below "packs:" of relay.yaml and start the relay again`,
-    );
 }
 
 /** The history of a relay's commands, whether it runs or not. Throws OdecetError usage where it keeps none. */

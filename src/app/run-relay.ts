@@ -84,7 +84,9 @@ export async function runRelay(
     way.certificates.map(({ name, validTo }) => ({ name: `${id} ${name}`, validTo })),
   );
   metrics = config.metrics && (await serveMetrics(config.metrics, () => relay.status(), certificates));
-  const control = relay.commander && (await serveCommands(loaded, relay.commander, packs, log));
+  const takes = { packs, senders: new Set(ways.keys()) };
+  const control =
+    relay.commander && (await serveCommands(loaded, relay.commander, takes, () => registry.current(), log));
   try {
     await Promise.all([relay.run(signal), registry.run(signal)]);
   } finally {
