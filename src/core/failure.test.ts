@@ -12,7 +12,7 @@ test('every cause that stops the program has an exit status of its own', () => {
 
 test('what stops the program needs a person, but for what is gone by itself when the supervisor starts it again', () => {
   const retried = catalogue.filter(([, { next, exit }]) => exit !== undefined && next !== 'person');
-  expect(retried.map(([code]) => code)).toEqual(['line-in-use', 'store-full', 'store-io']);
+  expect(retried.map(([code]) => code)).toEqual(['line-in-use', 'store-full', 'store-io', 'database-away']);
 });
 
 test('codes are kebab-case, and what they mean is a phrase without a full stop', () => {

@@ -33,7 +33,7 @@ export function postgres(url: string, connectionsMax: number): Sql {
 }
 
 function sqlError(cause: unknown): OdecetError {
-  const code = cause instanceof DatabaseError && cause.code === NO_ROOM ? 'store-full' : 'store-io';
+  const code = cause instanceof DatabaseError && cause.code === NO_ROOM ? 'store-full' : 'database-away';
   const why = cause instanceof AggregateError ? cause.errors.map(String).join('; ') : String(cause);
   return new OdecetError(code, `PostgreSQL: ${why}`, { cause });
 }

@@ -100,7 +100,7 @@ const settleText = (now: string) => `update message m
 const DATABASE_NOW = '(extract(epoch from statement_timestamp()) * 1000)::bigint';
 
 /**
- * The relay's memory for several relays at once. Throws OdecetError store-away, or store-unreadable for newer tables than ours.
+ * The relay's memory for several relays at once. Throws OdecetError database-away, or store-unreadable for newer tables than ours.
  * @param now SQL for the time in ms, which leases and pauses go by; other than the database's own clock in tests
  */
 export async function openPostgresRelayStore(sql: Sql, now: string = DATABASE_NOW): Promise<RelayStore> {
@@ -130,7 +130,7 @@ export async function openPostgresRelayStore(sql: Sql, now: string = DATABASE_NO
       return messages.map(({ sender, id, site, hash }): Kept => {
         const name = nameText({ sender, id });
         const row = byName.get(name);
-        if (!row) throw new OdecetError('store-io', `PostgreSQL: message ${name} was kept but is not there`);
+        if (!row) throw new OdecetError('database-away', `PostgreSQL: message ${name} was kept but is not there`);
         if (row.site !== site || row.hash !== hash) return { kind: 'taken', bySite: row.site };
         return { kind: isNew.delete(name) ? 'new' : 'known', standing: standingOf(row) };
       });

@@ -87,7 +87,7 @@ export type StoreCounts = Readonly<Record<StandingStage, number>>;
 
 /**
  * The relay's memory. What resolves is on the disk. Several relays may use one store at once, where it says so.
- * Rejects with OdecetError store-full, store-io or store-damaged; after that nothing may be assumed and all may be repeated.
+ * Rejects with OdecetError store-full, store-io, database-away or store-damaged; after that nothing may be assumed and all may be repeated.
  */
 export interface RelayStore {
   /** Keeps what is new; one result for each message, in order. The same twice in one call is new and known. */

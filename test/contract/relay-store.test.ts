@@ -117,6 +117,13 @@ describe.skipIf(!postgresPrograms())(
       await store.close();
     });
 
+    it('a database that is away is told as such, not as a disk that fails', async () => {
+      const away = postgres('postgres://nobody@127.0.0.1:1/none', 1);
+      const failed = { failure: { code: 'database-away', detail: expect.stringContaining('PostgreSQL') } };
+      await expect(openPostgresRelayStore(away)).rejects.toMatchObject(failed);
+      await away.close();
+    });
+
     it('a crash of the server loses nothing that was kept, and the store goes on after it', async () => {
       const sql = postgres(server.url, 1);
       await sql.query('drop table if exists message, odecet_migration');
