@@ -182,6 +182,16 @@ describe.skipIf(!hasMosquitto)('commands to a site', () => {
     expect(await siteFile()).toBe(before);
   });
 
+  test('a site file in the name of a sender whom the centre does not know is not even signed', async () => {
+    const text = changed(({ market, ...site }) => ({
+      ...site,
+      market: { ...market, gas: { ...market.gas!, sender: { ...market.gas!.receiver } } },
+    }));
+    const { status, stderr } = await command(SITE, 'site-file', await newSiteFile('sender.yaml', text));
+    expect(status, stderr).toBe(11);
+    expect(stderr).toContain('gas.sender: the registry does not name');
+  });
+
   test('a site file that changes the way to the centre, or opens another to look in, is refused', async () => {
     // The "password" would be the site's own key, told to whoever has that broker.
     const broker = { url: 'mqtt://broker.example:1883', mqtt: '5' as const, passwordFile: 'site.key' };
