@@ -38,6 +38,23 @@ export async function runRelay(
   log: Log,
   signal: AbortSignal,
 ): Promise<void> {
+  const closers: (() => unknown)[] = [];
+  try {
+    await serve(loaded, embedded, clock, log, signal, closers);
+  } finally {
+    for (const close of closers.toReversed()) await close();
+  }
+}
+
+/** Whatever it opens stands in `closers` from then on: a start that fails half way must leave nothing listening. */
+async function serve(
+  loaded: LoadedRelay,
+  embedded: boolean,
+  clock: Clock,
+  log: Log,
+  signal: AbortSignal,
+  closers: (() => unknown)[],
+): Promise<void> {
   const { config, folder } = loaded;
   const at = (name: string) => resolve(folder, name);
   const entropy = hostEntropy();
@@ -46,9 +63,13 @@ export async function runRelay(
   const packs = await loadPackFolders(config.packs.map(at));
   const registry = await openRegistry(at(config.registry), clock, log);
   const ways = await operatorWays(loaded, packs, clock);
-  const centre = await brokerOf(loaded, embedded, () => registry.current());
+  closers.push(() => Promise.all([...ways.values()].map((way) => way.close())));
   const store = await openRelayStore(config.store, at, clock);
+  closers.push(() => store.close());
   const commands = await openRelayCommandLog(loaded, log);
+  closers.push(() => commands?.close());
+  const centre = await brokerOf(loaded, embedded, () => registry.current());
+  closers.push(() => centre.close());
   let metrics: RelayMetrics | undefined;
   const relay = createRelay({
     ...config,
@@ -84,19 +105,12 @@ export async function runRelay(
     way.certificates.map(({ name, validTo }) => ({ name: `${id} ${name}`, validTo })),
   );
   metrics = config.metrics && (await serveMetrics(config.metrics, () => relay.status(), certificates));
+  closers.push(() => metrics?.close());
   const takes = { packs, senders: new Set(ways.keys()) };
   const control =
     relay.commander && (await serveCommands(loaded, relay.commander, takes, () => registry.current(), log));
-  try {
-    await Promise.all([relay.run(signal), registry.run(signal)]);
-  } finally {
-    await control?.close();
-    await metrics?.close();
-    await centre.close();
-    await Promise.all([...ways.values()].map((way) => way.close()));
-    await commands?.close();
-    await store.close();
-  }
+  closers.push(() => control?.close());
+  await Promise.all([relay.run(signal), registry.run(signal)]);
 }
 
 interface Centre {
