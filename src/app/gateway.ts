@@ -70,6 +70,8 @@ export interface Gateway {
   /** Runs every stage until the signal aborts. Rejects when something is wrong that waiting cannot mend. To be called once. */
   run(signal: AbortSignal): Promise<void>;
   status(): CollectorStatus;
+  /** What held messages back is gone: they are looked at now, not at the next look. */
+  wakeSender(): void;
   /** What a relay's status tells; it reads a day of every point. */
   siteStatus(): Promise<SiteStatus>;
   /** How tries to deliver ended since the start. */
@@ -114,6 +116,7 @@ export function createGateway(parts: GatewayParts): Gateway {
   const maintenance = createMaintenance({ ...parts, storage: site.storage, points });
   return {
     status: collector.status,
+    wakeSender: () => sender.wake(),
     siteStatus: () => status(lastClockSeen),
     outcomes: outcomes.counts,
     maintenance,

@@ -123,7 +123,9 @@ export async function runGateway(
       verify: () => state.buffer.verify(),
       release: async (request) => {
         const { days, commodity } = releaseRequest.parse(request);
-        return state.held.release(days, commodity);
+        const released = await state.held.release(days, commodity);
+        gateway.wakeSender();
+        return released;
       },
       delivered: async (request) => deliveredByHand(state, deliveredRequest.parse(request), clock.now()),
       status,
