@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { parseUtc } from '../core/time.ts';
-import type { Folder } from '../machine/folder.ts';
+import { simFolder } from '../sim/folder.ts';
 import { holdDays, readHeldDays } from './held.ts';
 
 const ZONE = 'Europe/Prague';
@@ -13,25 +13,14 @@ const message = (day: string, commodity: 'gas' | 'electricity' = 'gas', id = '00
   day,
 });
 
-function memoryFolder(): Folder {
-  const files = new Map<string, string>();
-  return {
-    exists: async (path) => files.has(path),
-    readText: async (path) => files.get(path),
-    readBytes: async () => undefined,
-    list: async () => [...files.keys()],
-    write: async (path, content) => void files.set(path, String(content)),
-  };
-}
-
 it('a gateway that was never restored holds nothing, and has nothing to release', async () => {
-  const days = await readHeldDays(memoryFolder(), ZONE);
+  const days = await readHeldDays(simFolder(), ZONE);
   expect(days.hold(message('2020-01-01'))).toBeUndefined();
   await expect(days.release(['2026-06-01'])).rejects.toMatchObject({ failure: { code: 'usage' } });
 });
 
 it('holds new messages of days that were over at the restore, until a person releases the day, also over a restart', async () => {
-  const folder = memoryFolder();
+  const folder = simFolder();
   await holdDays(folder, RESTORED, LAST);
   const days = await readHeldDays(folder, ZONE);
   expect(days.hold(message('2026-06-01'))).toMatchObject({ code: 'day-held' });
@@ -48,7 +37,7 @@ it('holds new messages of days that were over at the restore, until a person rel
 });
 
 it('one commodity of a day can be released without the other', async () => {
-  const folder = memoryFolder();
+  const folder = simFolder();
   await holdDays(folder, RESTORED, LAST);
   const days = await readHeldDays(folder, ZONE);
   expect(await days.release(['2026-06-01'], 'gas')).toEqual(['gas/2026-06-01']);
@@ -57,7 +46,7 @@ it('one commodity of a day can be released without the other', async () => {
 });
 
 it('a release that cannot be written down releases nothing', async () => {
-  const folder = memoryFolder();
+  const folder = simFolder();
   await holdDays(folder, RESTORED, LAST);
   const days = await readHeldDays({ ...folder, write: async () => Promise.reject(new Error('full')) }, ZONE);
   await expect(days.release(['2026-06-01'])).rejects.toThrow('full');
