@@ -32,8 +32,8 @@ const METERS_MAX = 4_096;
 export class LinkMemory {
   readonly #links = new WeakMap<BoundDevice, KnownLink>();
   readonly #distrusted = new WeakSet<BoundDevice>();
-  /** Asked for data in a dialogue that did not end well: the meter's last answer may be one that was never heard. */
-  readonly #unended = new WeakSet<BoundDevice>();
+  /** Whose last dialogue ended well. Of any other the meter's last answer may be one that was never heard, or that of an earlier run. */
+  readonly #settled = new WeakSet<BoundDevice>();
   /** Id -> who heard it last, and what. */
   readonly #heard = new Map<string, { readonly by: BoundDevice; readonly accessNumber: number | undefined }>();
 
@@ -61,17 +61,17 @@ export class LinkMemory {
 
   /** To be told of every REQ_UD2. */
   asked(device: BoundDevice): void {
-    this.#unended.add(device);
+    this.#settled.delete(device);
   }
 
   /** To be told of every dialogue that ended well. */
   ended(device: BoundDevice): void {
-    this.#unended.delete(device);
+    this.#settled.add(device);
   }
 
   /** Whether a selection alone is not relied on to clear the meter's frame count bit. */
   isUnsure(device: BoundDevice): boolean {
-    return this.#unended.has(device) || this.#distrusted.has(device);
+    return !this.#settled.has(device) || this.#distrusted.has(device);
   }
 
   /** After a good dialogue of one telegram. @param frameCountBit of the REQ_UD2 that was answered */

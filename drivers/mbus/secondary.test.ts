@@ -38,6 +38,8 @@ describe('a meter by its secondary address', () => {
     const { requests, end } = converse(session('12082058', [VOLUME, PRESSURE]), bus);
     expect(requests.map((bytes) => hex(bytes))).toEqual([
       '680b0b6873fd5258200812ffffffff5016',
+      '1040fd3d16',
+      '680b0b6873fd5258200812ffffffff5016',
       '107bfd7816',
       '105bfd5816',
     ]);
@@ -78,6 +80,7 @@ describe('a meter by its secondary address', () => {
     it('after a dialogue whose answer was lost, since the meter may have it still; not after one of a dead meter', () => {
       const bus = mbusBus([meter('11111111', 1)]);
       const device = one();
+      expect(read(device, bus)).toEqual({ sent: RESET, told: '0.001' });
       expect(read(device, bus)).toEqual({ sent: CLEAN, told: '0.001' });
       expect(read(device, () => undefined).told).toBe('no-answer');
       expect(read(device, bus).sent).toEqual(CLEAN);
@@ -87,7 +90,7 @@ describe('a meter by its secondary address', () => {
       expect(read(device, bus).sent).toEqual(CLEAN);
     });
 
-    it('from the first time on that a selection did not clear its bit: the last telegram is not taken again', () => {
+    it('at the first time, and from then on that a selection did not clear its bit: the last telegram is not taken again', () => {
       let litres = 0;
       const counting = meter('11111111', 0, {
         telegrams: () => [record({ vif: [0x13], data: integer(++litres, 4) })],
@@ -100,9 +103,11 @@ describe('a meter by its secondary address', () => {
         return bus(request, now);
       };
       const device = one();
-      expect(read(device, stubborn)).toEqual({ sent: CLEAN, told: '0.001' });
+      expect(read(device, stubborn)).toEqual({ sent: RESET, told: '0.001' });
       expect(read(device, stubborn)).toEqual({ sent: [...CLEAN, ...RESET.slice(1)], told: '0.002' });
       expect(read(device, stubborn)).toEqual({ sent: RESET, told: '0.003' });
+      const afterRestart = one();
+      expect(read(afterRestart, stubborn)).toEqual({ sent: RESET, told: '0.004' });
     });
   });
 
