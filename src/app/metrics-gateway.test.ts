@@ -8,7 +8,15 @@ import { createOutcomes } from './outcomes.ts';
 /** Only the monotonic clock is asked. */
 function clockAt(monotonic: () => number) {
   const never = async () => undefined;
-  return { now: (): UtcMs => 0, monotonicMs: monotonic, sleep: never, sleepUntil: never };
+  const silent = () => () => undefined;
+  return {
+    now: (): UtcMs => 0,
+    monotonicMs: monotonic,
+    after: silent,
+    whenWall: silent,
+    sleep: never,
+    sleepUntil: never,
+  };
 }
 
 function parts(changes: object = {}) {

@@ -1,6 +1,6 @@
 import { type Millis, SECOND_MS, type UtcMs } from '../core/time.ts';
 import type { Clock } from '../machine/clock.ts';
-import { pause } from '../machine/timers.ts';
+import { type Cancel, firstOf, pause } from '../machine/timers.ts';
 import { hostTimers } from './timers.ts';
 
 /** Steps of the wall clock are noticed within this real time. */
@@ -33,17 +33,24 @@ export function scaledClock({ startWall, startedAtEpochMs, scale }: ScaledClockO
 }
 
 function clockOver(now: () => UtcMs, scale: number): Clock {
-  const sleep = (ms: Millis, signal?: AbortSignal) => pause(hostTimers, ms, signal);
+  const whenWall = (at: UtcMs, task: () => void): Cancel => {
+    const leftMs = () => Math.min(Math.max(0, at - now()) / scale, WALL_CHECK_MS);
+    const look = () => {
+      if (now() >= at) return task();
+      cancel = hostTimers.after(leftMs(), look);
+    };
+    let cancel = hostTimers.after(leftMs(), look);
+    return () => cancel();
+  };
   return {
+    ...hostTimers,
     now,
-    monotonicMs: () => hostTimers.monotonicMs(),
     rate: scale,
-    sleep,
+    whenWall,
+    sleep: (ms, signal) => pause(hostTimers, ms, signal),
     sleepUntil: async (at, signal) => {
       signal?.throwIfAborted();
-      for (let leftMs = at - now(); leftMs > 0; leftMs = at - now()) {
-        await sleep(Math.min(leftMs / scale, WALL_CHECK_MS), signal);
-      }
+      if (now() < at) await firstOf([(wake) => whenWall(at, wake)], signal);
     },
   };
 }

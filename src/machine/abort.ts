@@ -1,3 +1,31 @@
+import type { Cancel } from './timers.ts';
+
+/** What waits for each signal that was ever waited on. */
+const tasksOf = new WeakMap<AbortSignal, Set<() => void>>();
+
+/**
+ * Calls `task` once when the signal aborts; not where it has aborted before. The function that comes back calls it off.
+ *
+ * A signal lives as long as its gateway, and every exchange waits under it. So it gets one listener for good: a listener for
+ * each wait costs as much as the rest of the wait, and its removal a walk past all the others.
+ */
+export function onAbort(signal: AbortSignal, task: () => void): Cancel {
+  const tasks = tasksOf.get(signal) ?? listenedTo(signal);
+  tasks.add(task);
+  return () => tasks.delete(task);
+}
+
+function listenedTo(signal: AbortSignal): Set<() => void> {
+  const tasks = new Set<() => void>();
+  tasksOf.set(signal, tasks);
+  const runAll = () => {
+    for (const task of tasks) task();
+    tasks.clear();
+  };
+  signal.addEventListener('abort', runAll, { once: true });
+  return tasks;
+}
+
 /** An abort signal that follows its parents and can be let go. */
 export interface ChildAbort {
   readonly signal: AbortSignal;
@@ -13,17 +41,14 @@ export interface ChildAbort {
  */
 export function childAbort(...parents: readonly AbortSignal[]): ChildAbort {
   const controller = new AbortController();
-  const follow = (event: Event) => {
-    if (event.target instanceof AbortSignal) controller.abort(event.target.reason);
-  };
   const first = parents.find(({ aborted }) => aborted);
   if (first) controller.abort(first.reason);
-  else for (const parent of parents) parent.addEventListener('abort', follow, { once: true });
+  const ties = first ? [] : parents.map((parent) => onAbort(parent, () => controller.abort(parent.reason)));
   return {
     signal: controller.signal,
     abort: (reason) => controller.abort(reason),
     release() {
-      for (const parent of parents) parent.removeEventListener('abort', follow);
+      for (const untie of ties) untie();
     },
   };
 }

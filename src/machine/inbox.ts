@@ -1,5 +1,6 @@
 import { OdecetError } from '../core/failure.ts';
 import type { Millis } from '../core/time.ts';
+import { onAbort } from './abort.ts';
 import { type Cancel, pause, type Timers } from './timers.ts';
 
 interface Waiter {
@@ -87,10 +88,10 @@ export class Inbox {
     const cancel: Cancel = this.#timers.after(withinMs, () => this.#settle((waiter) => waiter.resolve(NOTHING)));
     if (!signal) return cancel;
     const abort = () => this.#settle((waiter) => waiter.reject(signal.reason));
-    signal.addEventListener('abort', abort, { once: true });
+    const forget = onAbort(signal, abort);
     return () => {
       cancel();
-      signal.removeEventListener('abort', abort);
+      forget();
     };
   }
 

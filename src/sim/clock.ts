@@ -1,6 +1,6 @@
 import type { Millis, UtcMs } from '../core/time.ts';
 import type { Clock } from '../machine/clock.ts';
-import { type Cancel, pause, type Timers } from '../machine/timers.ts';
+import { type Cancel, firstOf, pause, type Timers } from '../machine/timers.ts';
 
 export interface SimClock extends Clock {
   /** Somebody sets the wall clock: forward, or back with a negative number. */
@@ -42,33 +42,34 @@ export function simClock(timers: Timers, startWall: UtcMs, meantRate = 1): SimCl
     }
   };
 
+  const whenWall = (at: UtcMs, task: () => void): Cancel => {
+    const sleeper: Sleeper = {
+      at,
+      wake: () => {
+        sleepers.delete(sleeper);
+        task();
+      },
+      cancel: () => undefined,
+    };
+    sleepers.add(sleeper);
+    arm(sleeper);
+    return () => {
+      sleepers.delete(sleeper);
+      sleeper.cancel();
+    };
+  };
+
   return {
     now,
     monotonicMs: () => timers.monotonicMs(),
+    after: (ms, task) => timers.after(ms, task),
     rate: meantRate,
+    whenWall,
     sleep: (ms, signal) => pause(timers, ms, signal),
-    sleepUntil: (at, signal) =>
-      new Promise((resolve, reject) => {
-        if (signal?.aborted) return reject(signal.reason);
-        if (now() >= at) return resolve();
-        const leave = () => {
-          sleepers.delete(sleeper);
-          signal?.removeEventListener('abort', abort);
-        };
-        const abort = () => {
-          sleeper.cancel();
-          leave();
-          reject(signal?.reason);
-        };
-        const wake = () => {
-          leave();
-          resolve();
-        };
-        const sleeper: Sleeper = { at, wake, cancel: () => undefined };
-        sleepers.add(sleeper);
-        signal?.addEventListener('abort', abort, { once: true });
-        arm(sleeper);
-      }),
+    sleepUntil: async (at, signal) => {
+      signal?.throwIfAborted();
+      if (now() < at) await firstOf([(wake) => whenWall(at, wake)], signal);
+    },
     stepWall: (byMs) =>
       change(() => {
         anchorWall += byMs;

@@ -36,6 +36,8 @@ export function jumpingClock(): Clock & { slept: number[] } {
       slept.push(ms);
       elapsed += ms;
     },
+    after: () => () => undefined,
+    whenWall: () => () => undefined,
     sleepUntil: async (at: number): Promise<void> => clock.sleep(Math.max(0, at - clock.now())),
   };
   return clock;

@@ -67,6 +67,23 @@ export function clockContract(subject: ClockSubject): void {
       }),
     );
 
+    it(
+      'calls when the wall shows the time, later also where it shows it already, and not once it was called off',
+      inClock(async (clock) => {
+        const holds = subject.timers();
+        const calls: string[] = [];
+        const at = clock.now() + 20;
+        clock.whenWall(at, () => calls.push(clock.now() >= at ? 'in time' : 'early'));
+        clock.whenWall(clock.now() - 1, () => calls.push('passed'));
+        clock.whenWall(at, () => calls.push('called off'))();
+        expect(calls).toEqual([]);
+        expect(subject.timers()).toBe(holds + 2);
+        await clock.sleep(60);
+        expect(calls.sort()).toEqual(['in time', 'passed']);
+        expect(subject.timers()).toBe(holds);
+      }),
+    );
+
     for (const kind of ['sleep', 'sleepUntil'] as const) {
       const wait = (clock: Clock, signal: AbortSignal) =>
         kind === 'sleep' ? clock.sleep(3_600_000, signal) : clock.sleepUntil(clock.now() + 3_600_000, signal);

@@ -57,6 +57,8 @@ function site(allowed: readonly CommandKind[] = ['read']) {
   const clock: Clock = {
     now: () => wall.at,
     monotonicMs: () => wall.monotonic,
+    after: () => () => undefined,
+    whenWall: () => () => undefined,
     sleep: (_, signal) =>
       new Promise((_resolve, reject) => {
         if (signal?.aborted) return reject(signal.reason);
