@@ -40,7 +40,7 @@ const PURE: Record<string, readonly string[]> = {
   'src/collect': [],
   'src/buffer': ['crc-32', 'zod'],
   'src/uplink': ['zod'],
-  'src/relay': ['zod'],
+  'src/relay': ['crc-32', 'zod'],
   'drivers/mbus': [],
   'drivers/modbus': [],
 };

@@ -16,6 +16,9 @@ const LOOK_EVERY_MS = HOUR_MS;
 const PORTION = 500;
 const REST_MS = 100;
 const SIZE_ALERT = 'store-large';
+const MENDED_ALERT = 'store-damaged';
+/** So long after the last damage somebody is told of it. */
+const MENDED_SHOWN_MS = DAY_MS;
 
 export interface Retention {
   /** How long envelope and verbatim answer stay after the answer. What has no answer stays. */
@@ -32,8 +35,21 @@ export interface CaretakerDeps {
   readonly log: Log;
 }
 
-/** Looks after the store: gives up what was answered long ago, and says when it has become larger than it should. */
+/**
+ * Looks after the store: gives up what was answered long ago, and says when it has become larger than it should, or when rows of
+ * it had to be mended.
+ */
 export function createCaretaker({ store, retention, alerts, clock, log }: CaretakerDeps) {
+  let mended = 0;
+  let mendedAt = clock.monotonicMs();
+  store.onMended(({ key, why, rebuilt }) => {
+    mended += 1;
+    mendedAt = clock.monotonicMs();
+    const detail = `${key} could not be read (${why}) and was made anew: ${rebuilt}. ${mended} since the start; what stood there is kept aside. Look at the disk`;
+    log.error('row-mended', { ...failure('store-damaged', detail) });
+    alerts.raise(MENDED_ALERT, failure('store-damaged', detail));
+  });
+
   async function shed(signal: AbortSignal): Promise<void> {
     const now = clock.now();
     const rule = {
@@ -53,6 +69,7 @@ export function createCaretaker({ store, retention, alerts, clock, log }: Careta
   }
 
   async function look(): Promise<void> {
+    if (clock.monotonicMs() - mendedAt >= MENDED_SHOWN_MS) alerts.clear(MENDED_ALERT);
     const sizeMb = Math.round((await store.size()) / 1e6);
     const { sizeMaxMb, acceptedDays } = retention;
     if (sizeMb <= sizeMaxMb) return alerts.clear(SIZE_ALERT);

@@ -154,19 +154,6 @@ test('one damaged record is told and holds up nobody; its site sends it again', 
   });
 });
 
-test('a standing that cannot be read: no receipt for it, and its neighbours are kept', async () => {
-  const world = createWorld(1);
-  const raw = await simDisk(world, { random: world.random, latencyMs: 1 }).open(true);
-  await world.run(async () => {
-    const store = await openLevelRelayStore(raw, world);
-    await store.keep([siteMessage('A', 1)]);
-    await raw.batch([{ kind: 'put', key: `s/A/${siteMessage('A', 1).id}`, value: new TextEncoder().encode('?') }]);
-    const kept = await store.keep([siteMessage('A', 1), siteMessage('A', 2)]);
-    expect(kept.map(({ kind }) => kind)).toEqual(['damaged', 'new']);
-    await store.close();
-  });
-});
-
 test('the store gives up envelopes at their time, says when it is too large, and forgets no id too early', async () => {
   const world = createWorld(1);
   const disk = simDisk(world, { random: world.random, latencyMs: 1 });

@@ -28,6 +28,7 @@ function intakeOver(keep: () => Promise<Kept[]>, number?: number) {
     size: async () => 0,
     standing: async () => undefined,
     counts: async () => ({ stored: 0, sent: 0, accepted: 0, rejected: 0, unknown: 0 }),
+    onMended: () => undefined,
     close: async () => undefined,
   };
   const intake = createIntake({

@@ -1,13 +1,21 @@
+import crc32c from 'crc-32/crc32c.js';
 import { z } from 'zod';
 import { OdecetError } from '../core/failure.ts';
 import type { Store } from '../machine/store.ts';
 import { reasonsSchema, STAGE_NAMES } from './standing.ts';
 import type { MessageName, SiteMessage } from './store.ts';
 
-/** The rows of the relay's LevelDB store: `m/` messages, `s/` standings, `q/` marks of what is not settled, `counts`. */
+/**
+ * The rows of the relay's LevelDB store: `m/` messages, `s/` standings, `q/` marks of what is not settled, `counts`, and under
+ * `x/` what was found damaged, byte for byte. A row ends with a checksum over its key and all that stands before it; rows of an
+ * earlier program have none and are read all the same.
+ */
 export const COUNTS_KEY = 'counts';
 const ROWS_AT_ONCE = 1_000;
 const LINE_FEED = 10;
+const BRACE = 125;
+/** After the JSON: a space and eight hexadecimal digits. */
+const SEAL_LENGTH = 9;
 
 export const standingSchema = z.object({
   stage: z.enum(STAGE_NAMES),
@@ -17,6 +25,8 @@ export const standingSchema = z.object({
   attempts: z.int(),
   /** Settled long ago: envelope and answer are gone. */
   isBare: z.literal(true).exactOptional(),
+  /** Settled, and the row that said how was damaged: its site holds the answer, or asks again. */
+  isLost: z.literal(true).exactOptional(),
 });
 
 export const countsSchema = z.object({
@@ -25,6 +35,8 @@ export const countsSchema = z.object({
   accepted: z.int(),
   rejected: z.int(),
   unknown: z.int(),
+  /** A damaged row was rebuilt: all are counted anew. */
+  isDoubtful: z.literal(true).exactOptional(),
 });
 
 /** Marks of an earlier program name no site. */
@@ -40,6 +52,11 @@ const messageSchema = z.object({
   receivedAt: z.number(),
 });
 
+/** Where the bytes of a damaged row are kept. */
+export function asideKey(key: string): string {
+  return `x/${key}`;
+}
+
 /** A sender's code is a market code; the slash cannot stand in one. */
 export function nameOf({ sender, id }: MessageName): string {
   return `${sender}/${id}`;
@@ -49,31 +66,56 @@ export function senderOf(name: string): string {
   return name.slice(0, name.indexOf('/'));
 }
 
-export function encodeRow(value: unknown): Uint8Array {
-  return new TextEncoder().encode(JSON.stringify(value));
+/** @param body what follows on the next line, under the same checksum */
+export function encodeRow(key: string, value: unknown, body: Uint8Array = new Uint8Array(0)): Uint8Array {
+  const json = new TextEncoder().encode(JSON.stringify(value));
+  const head = json.length + SEAL_LENGTH;
+  const bytes = new Uint8Array(head + 1 + body.length);
+  bytes.set(json, 0);
+  bytes.set(new TextEncoder().encode(seal(key, json, body)), json.length);
+  bytes[head] = LINE_FEED;
+  bytes.set(body, head + 1);
+  return body.length > 0 ? bytes : bytes.subarray(0, head);
 }
 
-export function parseRow<S extends z.ZodType>(key: string, bytes: Uint8Array, schema: S): z.output<S> {
+/** Throws OdecetError store-damaged. */
+export function parseRow<S extends z.ZodType>(
+  key: string,
+  line: Uint8Array,
+  schema: S,
+  body: Uint8Array = new Uint8Array(0),
+): z.output<S> {
   try {
-    return schema.parse(JSON.parse(new TextDecoder().decode(bytes)));
+    return schema.parse(JSON.parse(new TextDecoder().decode(unsealed(key, line, body))));
   } catch (cause) {
-    throw new OdecetError('store-damaged', `${key}: not as it was written; restore the relay's store`, { cause });
+    throw new OdecetError('store-damaged', `${key}: not as it was written`, { cause });
   }
+}
+
+function unsealed(key: string, line: Uint8Array, body: Uint8Array): Uint8Array {
+  // A row of an earlier program ends with its JSON.
+  if (line.at(-1) === BRACE) return line;
+  const json = line.subarray(0, -SEAL_LENGTH);
+  const said = new TextDecoder().decode(line.subarray(-SEAL_LENGTH));
+  if (said !== seal(key, json, body)) throw new RangeError('its checksum does not fit');
+  return json;
+}
+
+function seal(key: string, json: Uint8Array, body: Uint8Array): string {
+  const sum = crc32c.buf(body, crc32c.buf(json, crc32c.str(key)));
+  return ` ${(sum >>> 0).toString(16).padStart(SEAL_LENGTH - 1, '0')}`;
 }
 
 /** A line of JSON and the envelope as it came. */
 export function encodeMessage({ envelope, ...rest }: SiteMessage): Uint8Array {
-  const head = encodeRow(rest);
-  const bytes = new Uint8Array(head.length + 1 + envelope.length);
-  bytes.set(head, 0);
-  bytes[head.length] = LINE_FEED;
-  bytes.set(envelope, head.length + 1);
-  return bytes;
+  return encodeRow(`m/${nameOf(rest)}`, rest, envelope);
 }
 
 export function decodeMessage(key: string, bytes: Uint8Array): SiteMessage {
-  const end = bytes.indexOf(LINE_FEED);
-  return { ...parseRow(key, bytes.subarray(0, end), messageSchema), envelope: bytes.slice(end + 1) };
+  const feed = bytes.indexOf(LINE_FEED);
+  const end = feed < 0 ? bytes.length : feed;
+  const envelope = bytes.slice(end + 1);
+  return { ...parseRow(key, bytes.subarray(0, end), messageSchema, envelope), envelope };
 }
 
 export interface ReadRows<T> {

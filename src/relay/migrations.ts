@@ -28,6 +28,14 @@ const MIGRATIONS: readonly string[] = [
      where stage in ('stored', 'sent', 'unknown');
    create index message_full on message (stage_at) where stage in ('accepted', 'rejected') and not is_bare;
    create index message_bare on message (stage_at) where is_bare;`,
+  `create table message_damaged (
+     sender text not null,
+     id text not null,
+     found_at timestamptz not null default now(),
+     why text not null,
+     row jsonb not null
+   );
+   create index message_damaged_name on message_damaged (sender, id);`,
 ];
 
 /** Any number; the same for all relays, so that two that start together do not migrate together. */

@@ -1,45 +1,67 @@
-import type { z } from 'zod';
 import type { Clock } from '../machine/clock.ts';
 import type { Store, StoreOp } from '../machine/store.ts';
-import { createFairQueue, type FairQueue } from './fair-queue.ts';
+import { type Change, createTally, plainCounts } from './level-counts.ts';
+import { openRows, queueOf } from './level-open.ts';
 import {
+  asideKey,
   COUNTS_KEY,
-  countsSchema,
   decodeMessage,
-  encodeMessage,
   encodeRow,
-  markSchema,
   nameOf,
   pageAfter,
   parseRow,
+  type ReadRows,
   readMany,
   senderOf,
   standingSchema,
-  walk,
 } from './level-rows.ts';
 import {
+  bareRows,
+  countedAs,
+  isClosed,
+  isFinal,
+  isToBeBared,
+  lostStanding,
+  newStanding,
+  openRowsOf,
+  removal,
+  type StandingRow,
+  standingOf,
+  standingOp,
+} from './level-standing.ts';
+import { createMended } from './mended.ts';
+import {
   type Kept,
+  type MendedRow,
   NEVER,
   type RelayStore,
+  type Settled,
   type SheddingRule,
   type SiteMessage,
-  type Standing,
   type StandingStage,
 } from './store.ts';
 
-type StandingRow = Standing & Pick<z.output<typeof standingSchema>, 'isBare'>;
-type Counts = Record<StandingStage, number>;
-/** What is not settled, by sender. */
-type Open = Map<string, FairQueue>;
+interface Settlement {
+  readonly name: string;
+  /** Undefined where it was rebuilt: as what it was counted is not known. */
+  readonly from: StandingStage | undefined;
+  readonly to: StandingRow;
+}
+
+/** The operator knows each id: whether or not this one was sent before, it may go again under it. */
+const AS_OPEN = 'the message goes to the operator, perhaps again, under its id';
+const AS_LOST = 'it was settled and its site was told; it is sent again only when the site asks';
 
 /**
  * The relay's memory for one relay, over an ordered store. What is not settled is also kept in memory, so that claiming reads
- * no more than what it gives.
+ * no more than what it gives. A standing that cannot be read is made anew from what else is there, and stops nothing.
  * @param clock for leases and pauses: a wall clock that is set right would hold messages back
  */
 export async function openLevelRelayStore(store: Store, clock: Pick<Clock, 'monotonicMs'>): Promise<RelayStore> {
-  const open = await loadOpen(store);
-  let counts = await loadCounts(store);
+  const { open, counts, mended: found } = await openRows(store);
+  const tally = createTally(counts);
+  const mended = createMended();
+  mended.tell(found);
   let shedAfter = '';
 
   const standingsOf = (names: readonly string[]) =>
@@ -47,49 +69,94 @@ export async function openLevelRelayStore(store: Store, clock: Pick<Clock, 'mono
   const messagesOf = (names: readonly string[]) => readMany(store, 'm/', names, decodeMessage);
 
   /** One batch with the counts that it makes; they count only when it is on the disk. */
-  async function write(ops: readonly StoreOp[], change: (counts: Counts) => void): Promise<void> {
+  async function write(
+    ops: readonly StoreOp[],
+    changes: readonly Change[],
+    rebuilt: readonly MendedRow[] = [],
+  ): Promise<void> {
     if (ops.length === 0) return;
-    const changed = { ...counts };
-    change(changed);
-    await store.batch([...ops, { kind: 'put', key: COUNTS_KEY, value: encodeRow(changed) }]);
-    counts = changed;
+    const isDoubtful = rebuilt.some(({ key }) => key.startsWith('s/'));
+    const aside = rebuilt.length > 0 ? await bytesOf(rebuilt) : [];
+    const made = tally.after(changes, isDoubtful);
+    await store.batch([...ops, ...aside, { kind: 'put', key: COUNTS_KEY, value: encodeRow(COUNTS_KEY, made) }]);
+    tally.written(made, changes, isDoubtful);
+    mended.tell(rebuilt);
   }
 
-  /** Stages change from what they were to what they are. */
-  async function writeStandings(changes: readonly StageChange[], more: readonly StoreOp[] = []): Promise<void> {
-    const puts = changes.map(({ name, to }): StoreOp => ({ kind: 'put', key: `s/${name}`, value: encodeRow(to) }));
-    await write([...puts, ...more], (counted) => {
-      for (const { from, to } of changes) {
-        counted[from] -= 1;
-        counted[to.stage] += 1;
-      }
+  async function bytesOf(rebuilt: readonly MendedRow[]): Promise<StoreOp[]> {
+    const keys = rebuilt.map(({ key }) => key);
+    const found = await store.getMany(keys);
+    return keys.flatMap((key, n) => {
+      const value = found[n];
+      return value ? [{ kind: 'put' as const, key: asideKey(key), value }] : [];
     });
   }
 
   async function keep(messages: readonly SiteMessage[]): Promise<Kept[]> {
     const names = messages.map(nameOf);
     const [known, standings] = await Promise.all([messagesOf(names), standingsOf(names)]);
-    /** New, or in place of a record that was lost while its standing was not. */
+    /** New, or in place of a record that was lost. */
     const written = new Map<string, SiteMessage>();
+    const rebuilt = new Map<string, MendedRow>();
     const kept = messages.map((message): Kept => {
       const name = nameOf(message);
-      const damage = standings.damaged.get(name);
-      if (damage) return { kind: 'damaged', why: damage.message };
-      const standing = standings.rows.get(name);
       const earlier = written.get(name) ?? known.rows.get(name);
       if (earlier && !isSame(earlier, message)) return { kind: 'taken', bySite: earlier.site };
-      if (!earlier && !isSettled(standing)) written.set(name, message);
-      return { kind: earlier || standing ? 'known' : 'new', standing: standing ?? newStanding(message) };
+      const standing = standings.rows.get(name);
+      const why = lossOf(name, known, standings);
+      if (why !== undefined) rebuilt.set(name, mendedStanding(name, why, AS_OPEN));
+      if (why !== undefined || needsWriting(earlier, standing)) written.set(name, message);
+      const isKnown = earlier !== undefined || standing !== undefined || why !== undefined;
+      const whole = standing && !standing.isLost ? standingOf(standing) : newStanding(message);
+      return { kind: isKnown ? 'known' : 'new', standing: whole };
     });
-    const fresh = [...written].filter(([name]) => !standings.rows.has(name));
-    await write([...[...written].flatMap(openRows), ...fresh.map(standingRow)], (counted) => {
-      counted.stored += fresh.length;
-    });
+    const fresh = [...written].filter(([name]) => isFresh(standings.rows.get(name)));
+    await write(
+      [
+        ...[...written].flatMap(openRowsOf),
+        ...fresh.map(([name, message]) => standingOp({ name, to: newStanding(message) })),
+      ],
+      fresh.filter(([name]) => !rebuilt.has(name)).map(([name]) => ({ name, from: undefined, to: 'stored' })),
+      [...rebuilt.values(), ...resentMessages(known, written)],
+    );
     for (const [name, { sender, site, day, receivedAt }] of written) {
       const queue = queueOf(open, sender);
       if (!queue.has(name)) queue.add({ name, site, day, receivedAt }, 0);
     }
     return kept;
+  }
+
+  /** What becomes of a standing; undefined where it stays as it is. */
+  function settled(result: Settled, before: StandingRow | undefined): Settlement | undefined {
+    const name = nameOf(result);
+    const queue = queueOf(open, result.sender);
+    if (before ? isFinal(before.stage) : !queue.has(name)) return undefined;
+    queue.putOff(name, result.dueInMs === NEVER ? NEVER : clock.monotonicMs() + result.dueInMs);
+    if (result.stage === 'stored') return undefined;
+    const { stage, reasons, answer, at } = result;
+    const to = { stage, reasons, at, attempts: before?.attempts ?? 1, ...(answer !== undefined && { answer }) };
+    return { name, from: before?.stage, to };
+  }
+
+  async function settle(results: readonly Settled[]): Promise<void> {
+    const { rows, damaged } = await standingsOf(results.map(nameOf));
+    const standings = new Map(rows);
+    const news: Settlement[] = [];
+    for (const result of results) {
+      const one = settled(result, standings.get(nameOf(result)));
+      if (!one) continue;
+      news.push(one);
+      standings.set(one.name, one.to);
+    }
+    const done = news.filter(({ to }) => isFinal(to.stage)).map(({ name }) => name);
+    const changes = news.flatMap(({ name, from, to }) => (from ? [{ name, from, to: to.stage }] : []));
+    const rebuilt = news.flatMap(({ name, from, to }) => {
+      const why = damaged.get(name)?.message ?? goneText(name);
+      return from ? [] : [mendedStanding(name, why, `by its answer: ${to.stage}`)];
+    });
+    const marks = done.map((name): StoreOp => ({ kind: 'delete', key: `q/${name}` }));
+    await write([...news.map(standingOp), ...marks], changes, rebuilt);
+    for (const name of done) queueOf(open, senderOf(name)).remove(name);
   }
 
   // One call at a time decides: between looking and writing nobody else may.
@@ -105,67 +172,52 @@ export async function openLevelRelayStore(store: Store, clock: Pick<Clock, 'mono
         const taken = queue.take(limit, now, now + leaseMs);
         const names = taken.map(({ name }) => name);
         const [messages, standings] = await Promise.all([messagesOf(names), standingsOf(names)]);
+        const rebuilt: MendedRow[] = [];
         const claimed = taken.flatMap(({ name, site }) => {
-          const [message, standing] = [messages.rows.get(name), standings.rows.get(name)];
-          if (message && standing) {
+          const message = messages.rows.get(name);
+          if (message) {
+            const why = lossOf(name, messages, standings);
+            if (why !== undefined) rebuilt.push(mendedStanding(name, why, AS_OPEN));
+            const standing = standings.rows.get(name) ?? newStanding(message);
             const attempt = standing.attempts + 1;
-            const to: StandingRow = { ...standing, attempts: attempt };
-            return [{ change: { name, from: standing.stage, to }, message, attempt }];
+            return [{ name, to: { ...standing, attempts: attempt }, message, attempt }];
           }
           // Its mark stays: it is told again when the store is opened again.
           queue.remove(name);
-          const damage = messages.damaged.get(name) ?? standings.damaged.get(name);
-          const why = damage?.message ?? `${name}: marked as open, but gone`;
+          const why = messages.damaged.get(name)?.message ?? `m/${name}: marked as open, but gone`;
           onDamage?.({ sender, id: name.slice(sender.length + 1), site, why });
           return [];
         });
-        await writeStandings(claimed.map(({ change }) => change));
+        await write(claimed.map(standingOp), [], rebuilt);
         return claimed.map(({ message, attempt }) => ({ message, attempt }));
       }),
 
-    settle: (results) =>
-      inTurn(async () => {
-        // One whose standing has become unreadable is told at its next claim.
-        const standings = new Map((await standingsOf(results.map(nameOf))).rows);
-        const changes: StageChange[] = [];
-        const now = clock.monotonicMs();
-        for (const result of results) {
-          const name = nameOf(result);
-          const before = standings.get(name);
-          if (!before || isFinal(before.stage)) continue;
-          queueOf(open, result.sender).putOff(name, result.dueInMs === NEVER ? NEVER : now + result.dueInMs);
-          if (result.stage === 'stored') continue;
-          const { stage, reasons, answer, at } = result;
-          const to = { stage, reasons, at, attempts: before.attempts, ...(answer !== undefined && { answer }) };
-          changes.push({ name, from: before.stage, to });
-          standings.set(name, to);
-        }
-        const done = changes.filter(({ to }) => isFinal(to.stage)).map(({ name }) => name);
-        await writeStandings(
-          changes,
-          done.map((name) => ({ kind: 'delete', key: `q/${name}` })),
-        );
-        for (const name of done) queueOf(open, senderOf(name)).remove(name);
-      }),
+    settle: (results) => inTurn(() => settle(results)),
 
     // Nothing waits for a person longer than this program runs: everything is due at the start.
     release: async () => undefined,
 
     shed: (rule, limit) =>
       inTurn(async () => {
-        const page = await pageAfter(store, 's/', shedAfter, limit);
-        shedAfter = page.length < limit ? '' : page.at(-1)![0];
-        const rows = page.map(([key, bytes]) => ({ name: key.slice(2), row: parseRow(key, bytes, standingSchema) }));
-        const removed = rows.filter(({ row }) => isFinal(row.stage) && row.at < rule.removedBefore);
+        const page = await pageAfter(store, 's/', shedAfter === '' ? '' : `s/${shedAfter}`, limit);
+        const names = page.map(([key]) => key.slice('s/'.length));
+        const { rows: whole, damaged } = await standingsOf(names);
+        const lost = await rebuiltStandings(damaged, rule);
+        const rows = names.flatMap((name) => {
+          const row = whole.get(name) ?? lost.rows.get(name);
+          return row ? [{ name, row }] : [];
+        });
+        const removed = rows.filter(({ row }) => isClosed(row) && row.at < rule.removedBefore);
         const gone = new Set(removed);
         const bared = rows.filter((one) => !gone.has(one) && isToBeBared(one.row, rule));
         const messages = (await messagesOf(bared.map(({ name }) => name))).rows;
-        await write(
-          [...removed.flatMap(({ name }) => removal(name)), ...bared.flatMap(bareRows(messages))],
-          (counted) => {
-            for (const { row } of removed) counted[row.stage] -= 1;
-          },
-        );
+        const changes = removed.map(({ name, row }) => ({ name, from: countedAs(row), to: undefined }));
+        const puts = [...lost.rows].map(([name, to]) => standingOp({ name, to }));
+        const ops = [...puts, ...removed.flatMap(({ name }) => removal(name)), ...bared.flatMap(bareRows(messages))];
+        await write(ops, changes, lost.rebuilt);
+        shedAfter = page.length < limit ? '' : names.at(-1)!;
+        const stages = rows.flatMap((one) => (gone.has(one) ? [] : (countedAs(one.row) ?? [])));
+        tally.walked(stages, shedAfter);
         return { bared: bared.length, removed: removed.length, isDone: shedAfter === '' };
       }),
 
@@ -175,94 +227,61 @@ export async function openLevelRelayStore(store: Store, clock: Pick<Clock, 'mono
       const row = rows.get(nameOf(name));
       return row && standingOf(row);
     },
-    counts: async () => ({ ...counts }),
+    counts: async () => plainCounts(tally.now()),
+    onMended: mended.listen,
     size: () => store.size(),
     close: () => store.close(),
   };
+
+  /** What nobody sends or asks for is met by the daily walk. */
+  async function rebuiltStandings(damaged: ReadonlyMap<string, Error>, rule: SheddingRule) {
+    const rows = new Map<string, StandingRow>();
+    const rebuilt: MendedRow[] = [];
+    const messages = (await messagesOf([...damaged.keys()])).rows;
+    for (const [name, { message: why }] of damaged) {
+      const message = messages.get(name);
+      const isOpen = queueOf(open, senderOf(name)).has(name);
+      // Neither can be read: its claim tells it.
+      if (isOpen && !message) continue;
+      if (isOpen && message) rows.set(name, newStanding(message));
+      else rows.set(name, lostStanding(message?.receivedAt ?? rule.acceptedBefore));
+      rebuilt.push(mendedStanding(name, why, isOpen ? AS_OPEN : AS_LOST));
+    }
+    return { rows, rebuilt };
+  }
 }
 
-interface StageChange {
-  readonly name: string;
-  readonly from: StandingStage;
-  readonly to: StandingRow;
+/** Why nothing is known of a message that is or was here; undefined where something is, or it never was. */
+function lossOf(name: string, messages: ReadRows<SiteMessage>, standings: ReadRows<StandingRow>): string | undefined {
+  const isGone = messages.rows.has(name) && !standings.rows.has(name);
+  return standings.damaged.get(name)?.message ?? (isGone ? goneText(name) : undefined);
 }
 
-function isFinal(stage: StandingStage): boolean {
-  return stage === 'accepted' || stage === 'rejected';
+function mendedStanding(name: string, why: string, rebuilt: string): MendedRow {
+  return { key: `s/${name}`, why, rebuilt };
 }
 
-function standingOf({ stage, reasons, answer, at, attempts }: StandingRow): Standing {
-  return { stage, reasons, at, attempts, ...(answer !== undefined && { answer }) };
+function resentMessages({ damaged }: ReadRows<SiteMessage>, written: ReadonlyMap<string, SiteMessage>): MendedRow[] {
+  const mended = [...damaged].filter(([name]) => written.has(name));
+  return mended.map(([name, { message: why }]) => ({ key: `m/${name}`, why, rebuilt: 'its site has sent it again' }));
 }
 
-function newStanding({ receivedAt }: SiteMessage): Standing {
-  return { stage: 'stored', reasons: [], at: receivedAt, attempts: 0 };
+function goneText(name: string): string {
+  return `s/${name}: gone, and its message is not`;
 }
 
 function isSame(one: SiteMessage, other: SiteMessage): boolean {
   return one.site === other.site && one.hash === other.hash;
 }
 
-function isSettled(standing: Standing | undefined): boolean {
-  return standing !== undefined && isFinal(standing.stage);
+/** Not there, or lost together with what became of it, of which its site would not ask if it knew. */
+function needsWriting(earlier: SiteMessage | undefined, standing: StandingRow | undefined): boolean {
+  return standing?.isLost === true || (!earlier && !(standing && isClosed(standing)));
 }
 
-function standingRow([name, message]: readonly [string, SiteMessage]): StoreOp {
-  return { kind: 'put', key: `s/${name}`, value: encodeRow(newStanding(message)) };
-}
-
-function openRows([name, message]: readonly [string, SiteMessage]): StoreOp[] {
-  const { day, receivedAt, site } = message;
-  return [
-    { kind: 'put', key: `m/${name}`, value: encodeMessage(message) },
-    { kind: 'put', key: `q/${name}`, value: encodeRow({ day, receivedAt, site }) },
-  ];
-}
-
-function isToBeBared({ stage, at, isBare }: StandingRow, rule: SheddingRule): boolean {
-  if (isBare || !isFinal(stage)) return false;
-  return at < (stage === 'accepted' ? rule.acceptedBefore : rule.rejectedBefore);
-}
-
-function bareRows(messages: ReadonlyMap<string, SiteMessage>) {
-  return ({ name, row }: { name: string; row: StandingRow }): StoreOp[] => {
-    const { stage, reasons, at, attempts } = row;
-    const message = messages.get(name);
-    const bare = message && encodeMessage({ ...message, envelope: new Uint8Array(0) });
-    return [
-      { kind: 'put', key: `s/${name}`, value: encodeRow({ stage, reasons, at, attempts, isBare: true }) },
-      ...(bare ? [{ kind: 'put' as const, key: `m/${name}`, value: bare }] : []),
-    ];
-  };
-}
-
-function removal(name: string): StoreOp[] {
-  return ['m/', 's/', 'q/'].map((prefix) => ({ kind: 'delete', key: prefix + name }));
-}
-
-/** What is on the way at the start is due at once: whoever sent it is no more, and the same id may go again. */
-async function loadOpen(store: Store): Promise<Open> {
-  const open: Open = new Map();
-  for await (const [key, bytes] of walk(store, 'q/')) {
-    const name = key.slice('q/'.length);
-    queueOf(open, senderOf(name)).add({ name, ...parseRow(key, bytes, markSchema) }, 0);
-  }
-  return open;
-}
-
-function queueOf(open: Open, sender: string): FairQueue {
-  const queue = open.get(sender) ?? createFairQueue();
-  open.set(sender, queue);
-  return queue;
-}
-
-/** A store of an earlier program has no counts; they are counted once. */
-async function loadCounts(store: Store): Promise<Counts> {
-  const kept = await store.get(COUNTS_KEY);
-  if (kept) return parseRow(COUNTS_KEY, kept, countsSchema);
-  const counts = { stored: 0, sent: 0, accepted: 0, rejected: 0, unknown: 0 };
-  for await (const [key, bytes] of walk(store, 's/')) counts[parseRow(key, bytes, standingSchema).stage] += 1;
-  return counts;
+/** It gets a standing of its own, as if it had just come. */
+function isFresh(standing: StandingRow | undefined): boolean {
+  return standing === undefined || standing.isLost === true;
 }
 
 /** Calls run one after another, in the order in which they came. */

@@ -1,7 +1,10 @@
 import { z } from 'zod';
 import { OdecetError } from '../core/failure.ts';
 import type { Sql } from '../machine/sql.ts';
+import { RELAY_REASON_TYPE } from '../uplink/relay/protocol.ts';
+import { createMended } from './mended.ts';
 import { migrate, NEWEST_MIGRATION } from './migrations.ts';
+import { type BadRow, FORGET_DAMAGED, holdBack, mendReasons } from './postgres-mend.ts';
 import { reasonsSchema, STAGE_NAMES } from './standing.ts';
 import {
   type Kept,
@@ -35,12 +38,17 @@ const messageRow = z.object({
   site: z.string(),
   version: whole,
   hash: z.string(),
-  day: z.string(),
+  day: z.string().regex(/^\d{4}-\d\d-\d\d$/),
   received_at: whole,
-  envelope: z.instanceof(Uint8Array).transform((bytes) => new Uint8Array(bytes)),
+  envelope: z
+    .instanceof(Uint8Array)
+    .refine((bytes) => bytes.length > 0, 'it is empty')
+    .transform((bytes) => new Uint8Array(bytes)),
   attempts: whole,
   turn: whole,
 });
+
+type KeptRow = z.output<typeof keptRow>;
 
 /** How far a claim looks past its own number for sites that have their turn. */
 const HEAD_TIMES = 8;
@@ -53,6 +61,22 @@ const KEEP = `insert into message (${COLUMNS}, stage_at)
     $8::bytea[]) as m (${COLUMNS}) order by m.sender, m.id
   on conflict (sender, id) do nothing
   returning sender, id`;
+
+/**
+ * What came again and is not as it came, in place of what was damaged here: the site and the hash that it signed for are the
+ * same, and so should be all else. What is settled stays; its envelope may have been given up.
+ */
+const REPLACE = `update message m
+  set version = n.version, day = n.day, received_at = n.received_at, envelope = n.envelope, due_at = 0
+  from unnest($1::text[], $2::text[], $3::text[], $4::integer[], $5::text[], $6::text[], $7::bigint[], $8::bytea[])
+    as n (${COLUMNS})
+  where m.sender = n.sender and m.id = n.id and m.site = n.site and m.hash = n.hash
+    and m.stage in ('stored', 'sent', 'unknown')
+    and (m.version <> n.version or m.day <> n.day or m.envelope <> n.envelope)`;
+
+const LOST_REASONS = JSON.stringify([
+  { code: 'reasons-lost', type: RELAY_REASON_TYPE, text: "the relay's row of them was damaged; see the answer" },
+]);
 
 const FIND = `select m.sender, m.id, site, hash, stage, reasons, answer, stage_at, attempts
   from message m join unnest($1::text[], $2::text[]) as n (sender, id) on m.sender = n.sender and m.id = n.id`;
@@ -105,42 +129,63 @@ const DATABASE_NOW = '(extract(epoch from statement_timestamp()) * 1000)::bigint
  */
 export async function openPostgresRelayStore(sql: Sql, now: string = DATABASE_NOW): Promise<RelayStore> {
   const [claim, settle] = [claimText(now), settleText(now)];
+  const mended = createMended();
   const found = await migrate(sql);
   if (found > NEWEST_MIGRATION)
     throw new OdecetError(
       'store-unreadable',
       `the tables are of version ${found}, this program knows ${NEWEST_MIGRATION}; update it`,
     );
+
+  /** One row that cannot be read costs the others nothing: its reasons are given up, and where that is not enough it is told. */
+  async function find(names: readonly MessageName[]): Promise<Map<string, KeptRow | OdecetError>> {
+    const rows = await sql.query(FIND, [names.map(({ sender }) => sender), names.map(({ id }) => id)]);
+    const bad: BadRow[] = [];
+    const found = new Map<string, KeptRow | OdecetError>();
+    for (const row of rows) {
+      const name = { sender: String(row.sender), id: String(row.id) };
+      const read = keptRow.safeParse(row);
+      const mendable = read.success ? read : keptRow.safeParse({ ...row, reasons: JSON.parse(LOST_REASONS) });
+      if (!read.success && mendable.success) bad.push({ ...name, why: whyOf(read.error) });
+      const why = mendable.success ? '' : `message ${nameText(name)}: ${whyOf(mendable.error)}`;
+      found.set(nameText(name), mendable.data ?? new OdecetError('store-damaged', why));
+    }
+    if (bad.length > 0) mended.tell(await mendReasons(sql, bad, LOST_REASONS));
+    return found;
+  }
+
   return {
     async keep(messages) {
       const rows = unique(messages);
-      const made = await sql.query(KEEP, [
-        rows.map(({ sender }) => sender),
-        rows.map(({ id }) => id),
-        rows.map(({ site }) => site),
-        rows.map(({ version }) => version),
-        rows.map(({ hash }) => hash),
-        rows.map(({ day }) => day),
-        rows.map(({ receivedAt }) => receivedAt),
-        rows.map(({ envelope }) => bytea(envelope)),
-      ]);
+      const made = await sql.query(KEEP, valuesOf(rows));
       const isNew = new Set(made.map(({ sender, id }) => nameText({ sender: String(sender), id: String(id) })));
-      const all = await sql.query(FIND, [rows.map(({ sender }) => sender), rows.map(({ id }) => id)]);
-      const byName = new Map(all.map((row) => keptRow.parse(row)).map((row) => [nameText(row), row]));
+      const again = rows.filter((row) => !isNew.has(nameText(row)));
+      if (again.length > 0) await sql.query(REPLACE, valuesOf(again));
+      const byName = await find(rows);
       return messages.map(({ sender, id, site, hash }): Kept => {
         const name = nameText({ sender, id });
         const row = byName.get(name);
         if (!row) throw new OdecetError('database-away', `PostgreSQL: message ${name} was kept but is not there`);
+        if (row instanceof Error) return { kind: 'damaged', why: row.message };
         if (row.site !== site || row.hash !== hash) return { kind: 'taken', bySite: row.site };
         return { kind: isNew.delete(name) ? 'new' : 'known', standing: standingOf(row) };
       });
     },
 
-    async claim(sender, limit, leaseMs) {
+    async claim(sender, limit, leaseMs, onDamage) {
       const rows = await sql.query(claim, [limit, leaseMs, sender]);
+      const bad: BadRow[] = [];
+      const good = rows.flatMap((row) => {
+        const read = messageRow.safeParse(row);
+        if (read.success) return [read.data];
+        const [id, site, why] = [String(row.id), String(row.site), whyOf(read.error)];
+        bad.push({ sender, id, why });
+        onDamage?.({ sender, id, site, why });
+        return [];
+      });
+      if (bad.length > 0) await holdBack(sql, bad, NEVER);
       // An update gives its rows back in any order.
-      return rows
-        .map((row) => messageRow.parse(row))
+      return good
         .sort((a, b) => (a.day === b.day ? a.turn - b.turn || a.received_at - b.received_at : a.day < b.day ? 1 : -1))
         .map(({ sender: of, id, site, version, hash, day, received_at: receivedAt, envelope, attempts }) => ({
           message: { sender: of, id, site, version, hash, day, receivedAt, envelope },
@@ -168,6 +213,7 @@ export async function openPostgresRelayStore(sql: Sql, now: string = DATABASE_NO
     async shed({ acceptedBefore, rejectedBefore, removedBefore }, limit) {
       const bared = (await sql.query(BARE, [acceptedBefore, rejectedBefore, limit])).length;
       const removed = (await sql.query(REMOVE, [removedBefore, limit])).length;
+      if (removed > 0) await sql.query(FORGET_DAMAGED);
       return { bared, removed, isDone: bared < limit && removed < limit };
     },
 
@@ -177,8 +223,9 @@ export async function openPostgresRelayStore(sql: Sql, now: string = DATABASE_NO
     },
 
     async standing({ sender, id }) {
-      const [row] = await sql.query(FIND, [[sender], [id]]);
-      return row && standingOf(keptRow.parse(row));
+      const row = (await find([{ sender, id }])).get(nameText({ sender, id }));
+      if (row instanceof Error) throw row;
+      return row && standingOf(row);
     },
 
     async counts() {
@@ -188,8 +235,26 @@ export async function openPostgresRelayStore(sql: Sql, now: string = DATABASE_NO
       return counts;
     },
 
+    onMended: mended.listen,
     close: () => sql.close(),
   };
+}
+
+function valuesOf(rows: readonly SiteMessage[]): unknown[] {
+  return [
+    rows.map(({ sender }) => sender),
+    rows.map(({ id }) => id),
+    rows.map(({ site }) => site),
+    rows.map(({ version }) => version),
+    rows.map(({ hash }) => hash),
+    rows.map(({ day }) => day),
+    rows.map(({ receivedAt }) => receivedAt),
+    rows.map(({ envelope }) => bytea(envelope)),
+  ];
+}
+
+function whyOf({ issues }: z.ZodError): string {
+  return issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ');
 }
 
 /** A statement cannot insert the same name twice. The first counts, as it does when they come one after another. */

@@ -30,7 +30,7 @@ export interface Standing {
   readonly attempts: number;
 }
 
-/** `taken`: the same sender used the id for other content; `damaged`: what is known of it cannot be read. Nothing was kept. */
+/** `taken`: the same sender used the id for other content; `damaged`: what is known of it cannot be read or mended. Nothing was kept. */
 export type Kept =
   | { readonly kind: 'new' | 'known'; readonly standing: Standing }
   | { readonly kind: 'taken'; readonly bySite: string }
@@ -64,6 +64,13 @@ export const PUT_OFF_MS_MAX: Millis = 24 * 3_600_000;
 /** A message that cannot be read any more. */
 export interface DamagedMessage extends Pick<SiteMessage, 'sender' | 'id' | 'site'> {
   readonly why: string;
+}
+
+/** A row that could not be read: its bytes were set aside for a person to look at, and `rebuilt` says what stands in its place. */
+export interface MendedRow {
+  readonly key: string;
+  readonly why: string;
+  readonly rebuilt: string;
 }
 
 /**
@@ -112,6 +119,8 @@ export interface RelayStore {
   shed(rule: SheddingRule, limit: number): Promise<Shed>;
   standing(name: MessageName): Promise<Standing | undefined>;
   counts(): Promise<StoreCounts>;
+  /** Told of every row that was found unreadable and mended, also of those that were before anybody asked. */
+  onMended(tell: (row: MendedRow) => void): void;
   /** Bytes on the disk, approximately. */
   size(): Promise<number>;
   close(): Promise<void>;

@@ -6,6 +6,7 @@ import { type Postgres, postgresPrograms, startPostgres } from '../../scripts/re
 import { postgres } from '../../src/host/sql-postgres.ts';
 import { openLevelStore } from '../../src/host/store-level.ts';
 import { pause } from '../../src/machine/timers.ts';
+import type { MendedRow } from '../../src/relay/store.ts';
 import { openLevelRelayStore } from '../../src/relay/store-level.ts';
 import { openPostgresRelayStore } from '../../src/relay/store-postgres.ts';
 import { simDisk } from '../../src/sim/store.ts';
@@ -77,7 +78,7 @@ describe.skipIf(!postgresPrograms())(
       several: true,
       async make() {
         const sql = postgres(server.url, 1);
-        await sql.query('drop table if exists message, odecet_migration, test_clock');
+        await sql.query('drop table if exists message, message_damaged, odecet_migration, test_clock');
         await sql.query('create table test_clock as select 0::bigint as at');
         return {
           open: () => openPostgresRelayStore(postgres(server.url, 4), TABLE_CLOCK),
@@ -89,7 +90,7 @@ describe.skipIf(!postgresPrograms())(
 
     it('two that start together on an empty database both find the tables', async () => {
       const sql = postgres(server.url, 1);
-      await sql.query('drop table if exists message, odecet_migration');
+      await sql.query('drop table if exists message, message_damaged, odecet_migration');
       const both = await Promise.all([1, 2].map(() => openPostgresRelayStore(postgres(server.url, 2))));
       expect((await both[0]!.keep([siteMessage(1)]))[0]?.kind).toBe('new');
       expect((await both[1]!.keep([siteMessage(1)]))[0]?.kind).toBe('known');
@@ -101,7 +102,7 @@ describe.skipIf(!postgresPrograms())(
 
     it('leases go by the database’s own clock; what a wrong one put off is due when a relay starts', async () => {
       const sql = postgres(server.url, 1);
-      await sql.query('drop table if exists message, odecet_migration');
+      await sql.query('drop table if exists message, message_damaged, odecet_migration');
       const store = await openPostgresRelayStore(sql);
       await store.keep([siteMessage(1)]);
       await store.claim(SENDER, 1, 60_000);
@@ -117,6 +118,48 @@ describe.skipIf(!postgresPrograms())(
       await store.close();
     });
 
+    it('one row that cannot be read is set aside and told; the others are claimed, kept and answered', async () => {
+      const sql = postgres(server.url, 1);
+      await sql.query('drop table if exists message, message_damaged, odecet_migration');
+      const store = await openPostgresRelayStore(sql);
+      const mended: MendedRow[] = [];
+      store.onMended((row) => mended.push(row));
+      const all = [1, 2, 3, 4].map((n) => siteMessage(n));
+      const { id } = all[0]!;
+      await store.keep(all);
+      await sql.query(`update message set reasons = '{"a": 1}' where id = $1`, [id]);
+      expect((await store.keep(all)).map(({ kind }) => kind)).toEqual(['known', 'known', 'known', 'known']);
+      expect(mended).toMatchObject([{ key: expect.stringContaining(id), why: expect.stringContaining('reasons') }]);
+      expect(await store.standing(all[0]!)).toMatchObject({ stage: 'stored', reasons: [{ code: 'reasons-lost' }] });
+      expect(mended).toHaveLength(1);
+
+      await sql.query("update message set day = '2026-03-2' where id = $1", [id]);
+      await sql.query("update message set envelope = '' where id = $1", [all[1]!.id]);
+      const told: string[] = [];
+      const ids = async () =>
+        (await store.claim(SENDER, 9, 1, (one) => told.push(`${one.site} ${one.id} ${one.why.split(':')[0]}`)))
+          .map(({ message }) => Number(message.id))
+          .sort((a, b) => a - b);
+      expect(await ids()).toEqual([3, 4]);
+      expect(told.sort()).toEqual([`site-a ${id} day`, `site-a ${all[1]!.id} envelope`]);
+      await sql.query('update message set due_at = 0 where id >= $1', [all[2]!.id]);
+      expect(await ids()).toEqual([3, 4]);
+      const [{ count } = { count: 0 }] = await sql.query('select count(*) from message_damaged');
+      expect(Number(count)).toBe(3);
+      // Their site sends them again: they take the place of what was damaged.
+      await store.keep(all);
+      await sql.query('update message set due_at = 0');
+      expect(await ids()).toEqual([1, 2, 3, 4]);
+      expect(told).toHaveLength(2);
+      await store.settle(
+        all.map(({ sender, id: of }) => ({ sender, id: of, stage: 'accepted', reasons: [], at: 1, dueInMs: 0 })),
+      );
+      const rule = { acceptedBefore: 9, rejectedBefore: 9, removedBefore: 9 };
+      await store.shed(rule, 9);
+      expect(await sql.query('select 1 from message_damaged')).toEqual([]);
+      await store.close();
+    });
+
     it('a database that is away is told as such, not as a disk that fails', async () => {
       const away = postgres('postgres://nobody@127.0.0.1:1/none', 1);
       const failed = { failure: { code: 'database-away', detail: expect.stringContaining('PostgreSQL') } };
@@ -126,7 +169,7 @@ describe.skipIf(!postgresPrograms())(
 
     it('a crash of the server loses nothing that was kept, and the store goes on after it', async () => {
       const sql = postgres(server.url, 1);
-      await sql.query('drop table if exists message, odecet_migration');
+      await sql.query('drop table if exists message, message_damaged, odecet_migration');
       const store = await openPostgresRelayStore(sql);
       await store.keep([siteMessage(1)]);
       await server.restart('immediate');

@@ -1,0 +1,46 @@
+import type { Sql } from '../machine/sql.ts';
+import type { MendedRow, MessageName } from './store.ts';
+
+/** A row of the table that cannot be read. */
+export interface BadRow extends MessageName {
+  readonly why: string;
+}
+
+/** What stood in the row, but for the envelope, which the site has. */
+const SET_ASIDE = `insert into message_damaged (sender, id, why, row)
+  select m.sender, m.id, n.why, to_jsonb(m) - 'envelope'
+  from message m join unnest($1::text[], $2::text[], $3::text[]) as n (sender, id, why) on m.sender = n.sender and m.id = n.id`;
+
+/** The answer, which holds them verbatim, stays. */
+const FORGET_REASONS = `update message m set reasons = $3::jsonb
+  from unnest($1::text[], $2::text[]) as n (sender, id) where m.sender = n.sender and m.id = n.id`;
+
+/** As what waits for a person: due again when a relay starts. */
+const PUT_OFF = `update message m set due_at = $3
+  from unnest($1::text[], $2::text[]) as n (sender, id) where m.sender = n.sender and m.id = n.id`;
+
+/** Gone with the messages themselves. */
+export const FORGET_DAMAGED = `delete from message_damaged d
+  where not exists (select from message m where m.sender = d.sender and m.id = d.id)`;
+
+/** Puts these reasons in the place of some that cannot be read. */
+export async function mendReasons(sql: Sql, bad: readonly BadRow[], reasons: string): Promise<MendedRow[]> {
+  const names = await setAside(sql, bad);
+  await sql.query(FORGET_REASONS, [...names, reasons]);
+  return bad.map(({ sender, id, why }) => ({
+    key: `message ${sender}/${id}`,
+    why,
+    rebuilt: 'without its reasons; they stand in the answer',
+  }));
+}
+
+/** Nobody claims these until they came again or a relay has started. */
+export async function holdBack(sql: Sql, bad: readonly BadRow[], until: number): Promise<void> {
+  await sql.query(PUT_OFF, [...(await setAside(sql, bad)), until]);
+}
+
+async function setAside(sql: Sql, bad: readonly BadRow[]): Promise<[string[], string[]]> {
+  const [senders, ids] = [bad.map(({ sender }) => sender), bad.map(({ id }) => id)];
+  await sql.query(SET_ASIDE, [senders, ids, bad.map(({ why }) => why)]);
+  return [senders, ids];
+}
