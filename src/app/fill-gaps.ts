@@ -4,6 +4,7 @@ import type { Decimal } from '../core/decimal.ts';
 import type { Interval } from '../core/interval.ts';
 import { cut, lastBoundary } from '../core/schedule.ts';
 import { MINUTE_MS, type Span, type UtcMs } from '../core/time.ts';
+import { afterNegative, type Stands } from '../profile/dip.ts';
 import { type EstimationRule, estimateGap } from '../profile/estimate.ts';
 import { entryOf, isDayFinding } from '../profile/findings.ts';
 import { type ChannelPlan, exceedsSpikeLimit, makeInterval } from '../profile/interval.ts';
@@ -19,22 +20,34 @@ const WEEKS_BACK_MAX = 4;
 /** How many boundaries after the first reading that ends a gap may still lie without an index. */
 const EDGES_TRIED_MAX = 8;
 
+/** A day before its gaps are filled. */
+export interface DayWithGaps {
+  /** As the readings give them, in order. */
+  readonly intervals: readonly Interval[];
+  /** As they stood until now, by their start. */
+  readonly known: ReadonlyMap<UtcMs, Interval>;
+  /** Where the counters stand at an instant of the day or before it, by what passed over gaps too. */
+  readonly standsAt: (at: UtcMs, gaps: readonly Interval[]) => Stands | Promise<Stands>;
+}
+
 /** The day's intervals with estimates where there is no actual value and the rule of the point allows one. */
 export async function fillGaps(
   parts: FinishParts,
   plan: ChannelPlan,
   rule: EstimationRule,
   day: Span,
-  intervals: readonly Interval[],
-  known: ReadonlyMap<UtcMs, Interval>,
+  { intervals, known, standsAt }: DayWithGaps,
 ): Promise<Interval[]> {
   const filled = [...intervals];
+  const gaps: Interval[] = [];
   for (const { from, to } of await openRuns(parts, plan, intervals)) {
     const run = intervals.slice(from, to);
     if (await isForPerson(parts, run, known)) continue;
     const gap = await wholeGap(parts, plan, day, { start: run[0]!.start, end: run.at(-1)!.end });
     const spans = cut(gap, plan.minutes);
-    const whole = await passedOver(parts, plan, gap);
+    const passed = await passedOver(parts, plan, gap);
+    const whole = passed && afterNegative(plan, passed, await standsAt(gap.start, gaps));
+    if (passed) gaps.push(passed);
     const refused = whole?.findings.filter(isForPersonCode) ?? [];
     const like = await likeValues(parts, plan, spans);
     const estimate = estimateGap(

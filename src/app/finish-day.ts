@@ -4,21 +4,16 @@ import type { Interval } from '../core/interval.ts';
 import type { Quantity } from '../core/quantity.ts';
 import type { Reading } from '../core/reading.ts';
 import { cut } from '../core/schedule.ts';
-import { HOUR_MS, MINUTE_MS, type Millis, type Span } from '../core/time.ts';
+import { HOUR_MS, MINUTE_MS, type Millis, type Span, type UtcMs } from '../core/time.ts';
 import type { Site } from '../device/site.ts';
 import type { Clock } from '../machine/clock.ts';
-import {
-  afterNegative,
-  type ChannelPlan,
-  makeInterval,
-  missingInterval,
-  sameContent,
-  troublesOf,
-} from '../profile/interval.ts';
+import { afterNegative, standsAfter } from '../profile/dip.ts';
+import { type ChannelPlan, makeInterval, missingInterval, sameContent, troublesOf } from '../profile/interval.ts';
 import { type DayView, judgeDay, sumDiffers } from '../profile/validate.ts';
 import { edgesOf, gasState, indexFromReadings, readingsIn } from './edges.ts';
 import { fillGaps } from './fill-gaps.ts';
 import type { PointPlan } from './plan.ts';
+import { standsBefore, standsOver } from './stands.ts';
 import { isBetterOrEqual, keptDayFindings } from './versions.ts';
 
 export interface FinishParts {
@@ -46,22 +41,32 @@ export async function finishChannel(
   const { counters, conflicts } = await readingsOf(parts, plan, day);
   const computed: Interval[] = [];
   // What a person put in the place of an index that went back does not make that index a start.
-  let previous = await makeOne(
-    parts,
-    point,
+  const eve = { start: day.start - plan.minutes * MINUTE_MS, end: day.start };
+  const atStart = standsAfter(
     plan,
-    { start: day.start - plan.minutes * MINUTE_MS, end: day.start },
-    counters,
-    1,
+    await standsBefore(buffer, plan, eve.start),
+    await makeOne(parts, point, plan, eve, counters, 1),
   );
+  let stands = atStart;
   for (const span of cut(day, plan.minutes)) {
     const before = known.get(span.start);
     const read = await makeOne(parts, point, plan, span, counters, (before?.version ?? 0) + 1);
-    const made = afterNegative(read, previous);
-    previous = read;
+    const made = afterNegative(plan, read, stands);
+    stands = standsAfter(plan, stands, read);
     computed.push(before && !isBetterOrEqual(made, before) ? before : withSizeFinding(made, before));
   }
-  const filled = point.estimation ? await fillGaps(parts, plan, point.estimation, day, computed, known) : computed;
+  const standsAt = (at: UtcMs, gaps: readonly Interval[]) => {
+    if (at < day.start) return standsBefore(buffer, plan, at);
+    const before = [...computed, ...gaps].filter(({ end }) => end <= at);
+    return standsOver(
+      plan,
+      atStart,
+      before.sort((a, b) => a.start - b.start),
+    );
+  };
+  const filled = point.estimation
+    ? await fillGaps(parts, plan, point.estimation, day, { intervals: computed, known, standsAt })
+    : computed;
   const intervals = await judged(parts, point, plan, day, filled, { counters, conflicts });
   const changed: Interval[] = [];
   const standing: Interval[] = [];

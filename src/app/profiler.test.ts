@@ -387,7 +387,7 @@ describe('estimation', () => {
 describe('what a person must look at', () => {
   const hour = DAY.start + 10 * HOUR_MS;
   const allowed = aPoint(aPlan(), { estimation: { linearMinutesMax: 1440, scaled: true, likeDay: true } });
-  const lastWeek = storedDay(gasDay('2026-05-25'));
+  const lastWeek = storedDay(gasDay('2026-05-25')).map((one) => ({ ...one, value: subtract(one.value, decimal(36)) }));
   const versions = async ({ buffer }: Bench, at = hour) =>
     (await buffer.intervalVersions(GAS, 'volume', at))
       .map(told)
@@ -435,7 +435,11 @@ describe('what a person must look at', () => {
     await made.buffer.keepRound([aReading(hour + 2 * HOUR_MS, '1014.000')]);
     await made.profiler.follow();
     expect((await versions(made)).at(-1)).toEqual([undefined, 'missing', 'no-reading,negative']);
-    expect((await versions(made, hour + 2 * HOUR_MS)).at(-1)![1]).toBe('estimated');
+    expect((await versions(made, hour + 2 * HOUR_MS)).at(-1)).toEqual([
+      undefined,
+      'missing',
+      'no-reading,after-negative',
+    ]);
   });
 
   it('is the hour after a dip, whether it is followed or finished, and after a person has dealt with the dip', async () => {
@@ -447,6 +451,63 @@ describe('what a person must look at', () => {
     await made.buffer.keepIntervals([{ ...dip!, value: decimal(2), quality: 'substituted', findings: [], version: 2 }]);
     await made.profiler.finish(made.point, DAY);
     expect((await versions(made, hour + HOUR_MS)).at(-1)).toEqual(recovery);
+  });
+
+  describe('of several hours', () => {
+    /** The index of 10:00 to 13:00 is twenty less than it was; at 14:00 it is as it should be. */
+    const low = [1, 2, 3, 4].map((n) => hour + n * HOUR_MS);
+    const dipped = storedDay().map((one) =>
+      low.includes(one.at) ? { ...one, value: subtract(one.value, decimal(20)) } : one,
+    );
+    const standing = async ({ buffer }: Bench) =>
+      (await buffer.intervals(GAS, 'volume', DAY)).flatMap((one) => (one.value ? [] : [told(one).findings]));
+    const expected = ['negative', ...low.map(() => 'after-negative')];
+
+    it.each([
+      ['as they come', dipped.map((one) => [one])],
+      ['at once', [dipped]],
+      ['the newest first', [...dipped].reverse().map((one) => [one])],
+    ])('is told of each, and of the hour of return, %s', async (_, rounds) => {
+      const made = await bench(AFTER);
+      const profiler = profilerOf(made);
+      for (const round of rounds) {
+        await made.buffer.keepRound(round);
+        await profiler.follow();
+      }
+      expect(await standing(made)).toEqual(expected);
+      await profiler.finish(aPoint(), DAY);
+      expect(await standing(made)).toEqual(expected);
+    });
+
+    it('goes with the reading that made it, also for the energy', async () => {
+      const made = await bench(AFTER);
+      const profiler = profilerOf(made, aPoint(), aSite(heat));
+      const doubted = dipped.map((one) => (low.includes(one.at) ? { ...one, flags: ['clock-invalid'] as const } : one));
+      await made.buffer.keepRound(dipped.filter(({ at }) => at <= low[0]!));
+      await profiler.follow();
+      await made.buffer.keepRound(doubted.filter(({ at }) => at > low[0]!));
+      await profiler.follow();
+      expect(await standing(made)).toEqual(['negative']);
+      await profiler.finish(aPoint(), DAY);
+      const energies = await made.buffer.intervals(GAS, 'energy', DAY);
+      expect(energies.filter(({ value }) => value)).toHaveLength(19);
+    });
+
+    it('is followed over the end of the day', async () => {
+      const both = { start: DAY.start, end: AFTER };
+      const late = storedDay(both).map((one, n) =>
+        n >= 22 && n <= 26 ? { ...one, value: subtract(one.value, decimal(20)) } : one,
+      );
+      const made = await bench(AFTER + HOUR_MS);
+      await made.buffer.keepRound(late);
+      const profiler = profilerOf(made);
+      await profiler.finish(aPoint(), DAY);
+      await profiler.finish(aPoint(), { start: DAY.end, end: AFTER });
+      const next = await made.buffer.intervals(GAS, 'volume', { start: DAY.end, end: AFTER });
+      expect(next.filter(({ value }) => !value).map((one) => told(one).findings)).toEqual(
+        Array<string>(3).fill('after-negative'),
+      );
+    });
   });
 
   it('is the first hour of a day after a dip at midnight', async () => {

@@ -3,14 +3,16 @@ import { marketDayOf, marketDaySpan, shiftDay } from '../core/calendar.ts';
 import { parseDecimal } from '../core/decimal.ts';
 import type { Interval } from '../core/interval.ts';
 import { cut, lastBoundary } from '../core/schedule.ts';
-import { type MarketDay, MINUTE_MS, type Span, type UtcMs } from '../core/time.ts';
+import { contains, type MarketDay, MINUTE_MS, type Span, type UtcMs } from '../core/time.ts';
 import type { Site } from '../device/site.ts';
 import type { Clock } from '../machine/clock.ts';
-import { afterNegative, type ChannelPlan, makeInterval, sameContent, troublesSaid } from '../profile/interval.ts';
+import { afterNegative, isInDip, type Stands, standsAfter } from '../profile/dip.ts';
+import { type ChannelPlan, makeInterval, sameContent, troublesSaid } from '../profile/interval.ts';
 import { edgesOf, type FindIndex, indexFromBuffer, remembered } from './edges.ts';
 import { energiesOf, type HeatOn } from './energies.ts';
 import { finishChannel } from './finish-day.ts';
 import type { PointPlan } from './plan.ts';
+import { followersOf, standsBefore } from './stands.ts';
 import { isBetterOrEqual, isOpen, keptDayFindings } from './versions.ts';
 
 export interface ProfilerParts {
@@ -57,43 +59,55 @@ export function createProfiler(parts: ProfilerParts): Profiler {
   const plans = points.flatMap((point) => point.counted.map((plan) => ({ point, plan })));
   const alone = inTurn();
 
-  /** The interval as it should stand now, or undefined when nothing new can be said. */
+  /** The interval as it should stand now, `news` where that is something new, and where the counters stand after it. */
   async function compute(
     plan: ChannelPlan,
     span: Span,
     known: Interval | undefined,
-    previous: Interval | undefined,
+    stands: Stands,
     find: FindIndex,
-  ): Promise<Interval | undefined> {
+  ): Promise<{ readonly news?: Interval; readonly after: Stands }> {
     const edges = await edgesOf(plan, span, find);
-    if (!edges) return undefined;
+    if (!edges) return { after: known ? standsAfter(plan, stands, known) : stands };
     const troubles = known ? troublesSaid(known) : [];
     const read = makeInterval(plan, span, edges, clock.now(), (known?.version ?? 0) + 1, { troubles });
-    const made = afterNegative(read, previous);
-    if (!known) return made;
+    const made = afterNegative(plan, read, stands);
+    const after = standsAfter(plan, stands, read);
+    if (!known) return { news: made, after };
     const interval = { ...made, findings: [...made.findings, ...keptDayFindings(known)] };
-    return isBetterOrEqual(interval, known) && !sameContent(interval, known) ? interval : undefined;
+    const isNews = isBetterOrEqual(interval, known) && !sameContent(interval, known);
+    return isNews ? { news: interval, after } : { after };
   }
 
   async function makeSpans(plan: ChannelPlan, range: Span): Promise<number> {
-    const withPrevious = { start: range.start - plan.minutes * MINUTE_MS, end: range.end };
-    const stored = await buffer.intervals(plan.point, plan.channel, withPrevious);
+    const lengthMs = plan.minutes * MINUTE_MS;
+    const andBeside = { start: range.start - lengthMs, end: range.end + lengthMs };
+    const stored = await buffer.intervals(plan.point, plan.channel, andBeside);
     const known = new Map(stored.map((interval) => [interval.start, interval]));
-    let previous = known.get(withPrevious.start);
-    known.delete(withPrevious.start);
     const made: Interval[] = [];
+    let stands = await standsBefore(buffer, plan, range.start, known.get(andBeside.start));
     // A day that was finished has interpolated edges: when one of them gets better, its neighbours must follow.
     const first = remembered(indexFromBuffer(buffer, site, ({ stores }) => !stores));
     const again = remembered(indexFromBuffer(buffer, site, () => true));
-    for (const span of cut(range, plan.minutes)) {
-      const before = known.get(span.start);
-      const interval = await compute(plan, span, before, previous, before ? again : first);
-      if (interval) made.push(interval);
-      previous = interval ?? before;
+    const make = async (span: Span, before: Interval | undefined): Promise<void> => {
+      const { news, after } = await compute(plan, span, before, stands, before ? again : first);
+      if (news) made.push(news);
+      stands = after;
+    };
+    for (const span of cut(range, plan.minutes)) await make(span, known.get(span.start));
+    const volumes = new Map(stored.filter(({ start }) => contains(range, start)).map((one) => [one.start, one]));
+    let { end } = range;
+    for await (const later of followersOf(buffer, plan, known.get(end))) {
+      // A dip that begins or goes concerns what was made after it.
+      if (!isInDip(plan, stands) && !later.findings.includes('after-negative')) break;
+      await make(later, later);
+      volumes.set(later.start, later);
+      end = later.end;
     }
     if (plan.channel === 'volume' && made.length > 0) {
-      for (const interval of made) known.set(interval.start, interval);
-      made.push(...(await energiesOf(buffer, site, plan.point, range, [...known.values()], heatOn, clock.now())));
+      for (const interval of made) volumes.set(interval.start, interval);
+      const reached = { start: range.start, end };
+      made.push(...(await energiesOf(buffer, site, plan.point, reached, [...volumes.values()], heatOn, clock.now())));
     }
     if (made.length > 0) await buffer.keepIntervals(made);
     return made.length;

@@ -21,7 +21,7 @@ export const FINDINGS = {
   'after-negative': {
     level: 'refused',
     scope: 'edges',
-    what: 'it starts from an index that had gone back a little, so it may hold more than was used in it',
+    what: 'it starts from an index below one that was there before, so it may hold more than was used in it',
   },
   'capacity-exceeded': {
     level: 'refused',

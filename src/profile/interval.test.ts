@@ -2,14 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { decimal, decimalText, parseDecimal } from '../core/decimal.ts';
 import { HOUR_MS } from '../core/time.ts';
 import { energyInterval } from './energy.ts';
-import {
-  afterNegative,
-  type ChannelPlan,
-  type CounterEdges,
-  makeInterval,
-  missingInterval,
-  sameContent,
-} from './interval.ts';
+import { type ChannelPlan, type CounterEdges, makeInterval, missingInterval, sameContent } from './interval.ts';
 import { boundary, COUNTER, edges, HOUR, PLAN } from './profile.testkit.ts';
 
 const make = (found: readonly CounterEdges[], plan: ChannelPlan = PLAN) => makeInterval(plan, HOUR, found, 7, 1);
@@ -169,22 +162,6 @@ describe('a conversion of what no gas can be', () => {
       'missing',
       'no-conversion',
     ]);
-  });
-});
-
-describe('the interval after one in which the index went back', () => {
-  const dip = make(edges('11.5', '9'));
-  const next = { ...make(edges('9', '14.5')), start: HOUR.end, end: HOUR.end + HOUR_MS };
-
-  it('is not believed: it may hold the recovery', () => {
-    expect(told(afterNegative(next, dip))).toEqual([undefined, 'missing', 'after-negative']);
-  });
-
-  it('is believed after a sound one, after a reset, and when it is not the next', () => {
-    expect(afterNegative(next, make(edges('7.5', '9')))).toBe(next);
-    expect(afterNegative(next, make(edges('5000', '9')))).toBe(next);
-    expect(afterNegative(next, { ...dip, end: HOUR.start })).toBe(next);
-    expect(afterNegative(next, undefined)).toBe(next);
   });
 });
 

@@ -157,17 +157,6 @@ export function missingInterval(
   };
 }
 
-/**
- * An index that went back a little is no start either: when it recovers, what follows would hold what was counted before. The
- * interval after a `negative` one stays without a value until a person has looked.
- * @param previous the interval before, as the meter's readings give it
- */
-export function afterNegative(interval: Interval, previous: Interval | undefined): Interval {
-  if (!interval.value || previous?.end !== interval.start || !previous.findings.includes('negative')) return interval;
-  const { value: _, ...rest } = interval;
-  return { ...rest, quality: 'missing', findings: [...interval.findings, 'after-negative'] };
-}
-
 /** The trouble that a meter reported in readings inside an interval; a weak battery is none. */
 export function troublesOf(readings: Iterable<{ readonly flags: readonly MeterFlag[] }>): FindingCode[] {
   const found = new Set<FindingCode>();
@@ -241,13 +230,13 @@ function converted(advance: Decimal, state: GasState, conversion: Compressibilit
 }
 
 /** An index that went back by no more than could have been used has slipped; one that went further was reset or exchanged. */
-function refusal(difference: Exclude<CounterDifference, { kind: 'advance' }>, limit: Decimal): FindingCode {
+export function refusal(difference: Exclude<CounterDifference, { kind: 'advance' }>, limit: Decimal): FindingCode {
   if (difference.kind === 'implausible') return 'capacity-exceeded';
   return compare(subtract(difference.from, difference.to), limit) <= 0 ? 'negative' : 'counter-reset';
 }
 
 /** The most the counters may advance: capacity x time x 120 %, before the multiplier. */
-function limitOf(plan: ChannelPlan, span: Span, multiplier: Decimal): Decimal {
+export function limitOf(plan: ChannelPlan, span: Span, multiplier: Decimal): Decimal {
   return divide(multiply(capacityOver(plan.capacityPerHour, span), CAPACITY_SHARE_MAX), multiplier, 6);
 }
 
@@ -267,7 +256,7 @@ export function multiplierAt({ multipliers }: ChannelPlan, at: UtcMs): Decimal |
   return multipliers.length === 0 ? UNITY : multipliers.findLast((entry) => entry.from <= at)?.value;
 }
 
-const UNITY = decimal(1);
+export const UNITY = decimal(1);
 
 function flagFindings(edges: readonly CounterEdges[]): FindingCode[] {
   // What the meter said at the interval's end concerns the interval; its start belongs to the one before. Not so with an index
