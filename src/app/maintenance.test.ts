@@ -16,14 +16,16 @@ import {
   standingClock,
 } from '../buffer/buffer.testkit.ts';
 import { type Buffer, openBuffer } from '../buffer/index.ts';
-import { HOUR_MS, MINUTE_MS } from '../core/time.ts';
+import { HOUR_MS, isoUtc, MINUTE_MS } from '../core/time.ts';
 import { storageSchema } from '../device/storage.ts';
 import { hostAppendLog } from '../host/append-log.ts';
 import { hostClock } from '../host/clock.ts';
 import { openLevelStore } from '../host/store-level.ts';
 import type { Log } from '../machine/log.ts';
-import { createMaintenance } from './maintenance.ts';
+import { simFolder } from '../sim/folder.ts';
+import { createMaintenance, type StorageStatus, type WrittenBefore } from './maintenance.ts';
 import { trimToFit } from './retention.ts';
+import { readWritten, STATUS_FILE } from './status.ts';
 
 const DAY_MS = 24 * HOUR_MS;
 
@@ -41,7 +43,7 @@ function listening(): Log & { events: string[] } {
   return log;
 }
 
-async function site(store: MemoryStore, days: number, maxBytes = 20_000_000) {
+async function site(store: MemoryStore, days: number, maxBytes = 20_000_000, writtenBefore?: WrittenBefore) {
   const wall = standingClock(DAY_START + days * DAY_MS);
   const buffer = await openBuffer(store, { clock: wall });
   const log = listening();
@@ -49,7 +51,8 @@ async function site(store: MemoryStore, days: number, maxBytes = 20_000_000) {
   const clock = { ...hostClock(), now: () => wall.now() };
   await buffer.setCursor('profiler/samples', Number.MAX_SAFE_INTEGER);
   await buffer.setCursor('profiler', Number.MAX_SAFE_INTEGER);
-  return { buffer, log, wall, maintenance: createMaintenance({ storage, points: [], buffer, clock, log }) };
+  const parts = { storage, points: [], buffer, clock, log, ...(writtenBefore && { writtenBefore }) };
+  return { buffer, log, wall, maintenance: createMaintenance(parts) };
 }
 
 async function sample(buffer: Buffer, days: number): Promise<void> {
@@ -141,6 +144,40 @@ describe('maintenance', () => {
     await maintenance.scrub(100_000);
     expect(await maintenance.status()).toMatchObject({ damaged: 1, scrub: { rounds: 2 } });
     expect(log.events.filter((event) => event === 'record-damaged')).toHaveLength(1);
+  });
+});
+
+describe('what is counted as written', () => {
+  const noon = DAY_START + 12 * HOUR_MS;
+  /** What a gateway says that starts so many hours after one that wrote such a status file. */
+  async function countedAfter(
+    hours: number,
+    text: string,
+  ): Promise<Pick<StorageStatus, 'writtenToday' | 'writtenYesterday'>> {
+    const folder = simFolder();
+    await folder.write(STATUS_FILE, text);
+    const { maintenance } = await site(memoryStore(), 0.5 + hours / 24, 20_000_000, await readWritten(folder));
+    const { writtenToday, writtenYesterday } = await maintenance.status();
+    return { writtenToday, ...(writtenYesterday !== undefined && { writtenYesterday }) };
+  }
+  const status = (storage: object) => JSON.stringify({ at: isoUtc(noon), storage });
+
+  it('goes on over a restart, also over midnight', async () => {
+    const written = status({ writtenToday: 700, writtenYesterday: 900 });
+    expect(await countedAfter(0.1, written)).toEqual({ writtenToday: 700, writtenYesterday: 900 });
+    expect(await countedAfter(12, written)).toEqual({ writtenToday: 0, writtenYesterday: 700 });
+    expect(await countedAfter(48, written)).toEqual({ writtenToday: 0 });
+    expect(await countedAfter(0.1, status({ writtenToday: 700 }))).toEqual({ writtenToday: 700 });
+  });
+
+  it.each([
+    '',
+    '{"at": 3}',
+    status({}),
+    status({ writtenToday: 'much' }),
+    '{"at": "noon", "storage": {"writtenToday": 7}}',
+  ])('begins anew where the status file says %j', async (text) => {
+    expect(await countedAfter(0.1, text)).toEqual({ writtenToday: 0 });
   });
 });
 

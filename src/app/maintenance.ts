@@ -23,6 +23,7 @@ const FULL_PERCENT = 95;
 /** The second copy is written anew when it has grown to this, without what no day asks for any more. */
 const VITAL_BYTES_MAX = 16_000_000;
 const VITAL_KEEP_MS = 60 * 24 * 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
 
 export interface StorageStatus {
   readonly bytes: number;
@@ -46,6 +47,14 @@ export interface StorageStatus {
   readonly lastRepair?: string;
 }
 
+/** What an earlier run counted as written. */
+export interface WrittenBefore {
+  readonly at: UtcMs;
+  /** From the midnight (UTC) before `at` until then. */
+  readonly today: number;
+  readonly yesterday?: number;
+}
+
 export interface MaintenanceParts {
   readonly storage: Site['storage'];
   readonly points: readonly PointPlan[];
@@ -55,6 +64,7 @@ export interface MaintenanceParts {
   /** The report of a repair at this start. */
   readonly lastRepair?: string;
   readonly writtenByProcess?: () => Promise<number | undefined>;
+  readonly writtenBefore?: WrittenBefore;
 }
 
 export interface Maintenance {
@@ -71,7 +81,7 @@ export interface Maintenance {
 export function createMaintenance(parts: MaintenanceParts): Maintenance {
   const { storage, points, buffer, clock, log, lastRepair } = parts;
   const scrubbed = { rounds: 0, checkedInRound: 0, roundStartedAt: clock.now(), lastRoundEndedAt: 0 as UtcMs };
-  const written = { day: dayOf(clock.now()), before: 0, yesterday: undefined as number | undefined };
+  const written = countedSince(parts.writtenBefore, clock.now());
   let position: ScrubPosition | undefined;
   let alertPercent = 0;
   let trimAt = clock.monotonicMs();
@@ -182,6 +192,14 @@ export function createMaintenance(parts: MaintenanceParts): Maintenance {
       };
     },
   };
+}
+
+/** Goes on where an earlier run of the same day, or of the day before, left off. */
+function countedSince(earlier: WrittenBefore | undefined, now: UtcMs) {
+  const fresh = { day: dayOf(now), before: 0, yesterday: undefined as number | undefined };
+  if (!earlier) return fresh;
+  if (dayOf(earlier.at) === fresh.day) return { ...fresh, before: -earlier.today, yesterday: earlier.yesterday };
+  return dayOf(earlier.at + DAY_MS) === fresh.day ? { ...fresh, yesterday: earlier.today } : fresh;
 }
 
 function dayOf(at: UtcMs): string {

@@ -32,7 +32,7 @@ import { readSerials } from './serials.ts';
 import type { LoadedSite } from './site-files.ts';
 import type { SparkplugStart } from './sparkplug/start.ts';
 import { noteUnreadable, openState, stateFolder } from './state.ts';
-import { type GatewayStatus, readStatus, writeStatus } from './status.ts';
+import { type GatewayStatus, readStatus, readWritten, writeStatus } from './status.ts';
 
 /** Real time between two looks at the status, and between two writings of its file while nothing happens. */
 const STATUS_LOOK_EVERY_MS = 2 * SECOND_MS;
@@ -90,10 +90,12 @@ export async function runGateway(
       await state.close();
       throw error;
     }));
+  const folder = hostFolder(stateFolder(loaded));
+  const writtenBefore = await readWritten(folder);
   const gateway = createGateway({
     loaded: { ...loaded, devices },
     ...state,
-    serials: await readSerials(hostFolder(stateFolder(loaded))),
+    serials: await readSerials(folder),
     lineOf: lines.lineOf,
     ...way,
     ...(way.relay && taker && { relay: { ...way.relay, taker } }),
@@ -101,6 +103,7 @@ export async function runGateway(
     heat,
     alert: () => {},
     writtenByProcess,
+    ...(writtenBefore && { writtenBefore }),
     clock,
     entropy,
     log,
@@ -111,7 +114,6 @@ export async function runGateway(
     devices: loaded.devices.size,
   });
   const ended = new AbortController();
-  const folder = hostFolder(stateFolder(loaded));
   const status = () => readStatus(loaded, gateway, state, clock.now());
   const control = await serveControl(
     stateFolder(loaded),

@@ -1,10 +1,11 @@
+import { z } from 'zod';
 import type { CollectorStatus } from '../collect/round.ts';
 import type { MessageId, MessageState } from '../core/message.ts';
-import { isoUtc, type UtcMs } from '../core/time.ts';
+import { isoUtc, parseUtc, type UtcMs } from '../core/time.ts';
 import type { Folder } from '../machine/folder.ts';
 import type { Gateway } from './gateway.ts';
 import type { LastAnswer } from './last-answer.ts';
-import type { StorageStatus } from './maintenance.ts';
+import type { StorageStatus, WrittenBefore } from './maintenance.ts';
 import type { LoadedSite } from './site-files.ts';
 import type { State } from './state.ts';
 
@@ -49,5 +50,26 @@ export async function writeStatus(folder: Folder, status: GatewayStatus): Promis
     await folder.write(STATUS_FILE, JSON.stringify(status, null, 1));
   } catch {
     // The stages tell about a store or disk that fails; this file only repeats what they know.
+  }
+}
+
+const writtenSchema = z.object({
+  at: z.string(),
+  storage: z.object({ writtenToday: z.int().min(0), writtenYesterday: z.int().min(0).exactOptional() }),
+});
+
+/**
+ * What the run before counted as written: the status is on the disk anyway, so counting over a restart costs no further write.
+ * Undefined where there is no status that can be read.
+ */
+export async function readWritten(folder: Folder): Promise<WrittenBefore | undefined> {
+  try {
+    const text = await folder.readText(STATUS_FILE);
+    if (text === undefined) return undefined;
+    const { at, storage } = writtenSchema.parse(JSON.parse(text));
+    const { writtenToday: today, writtenYesterday: yesterday } = storage;
+    return { at: parseUtc(at), today, ...(yesterday !== undefined && { yesterday }) };
+  } catch {
+    return undefined;
   }
 }
