@@ -79,6 +79,7 @@ describe('made and read back', () => {
           sender: request.sender.id,
           receiver: request.receiver.id,
           day: name,
+          madeAt: expect.stringContaining(':15:30'),
           corrects: '00000000000007',
         });
         const sent = points.flatMap((code) => channels.flatMap((channel) => dayOf(shape, code, channel)));

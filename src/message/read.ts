@@ -30,6 +30,8 @@ export interface ReadDocument {
   readonly sender: string;
   readonly receiver: string;
   readonly day: MarketDay;
+  /** In the pack's notation, where it writes it. */
+  readonly madeAt?: string;
   readonly corrects?: MessageId;
   /** In the document's order. */
   readonly rows: readonly DocumentRow[];
@@ -68,11 +70,13 @@ function documentOf(pack: FormatPack, whole: Captured, intervals: readonly Captu
   const day = dayOf(intervals[0] ?? whole);
   const span = marketDaySpan(pack.commodity, day, zone);
   const corrects = whole.get('correction.id');
+  const madeAt = whole.get('message.madeAt');
   return {
     id: said(whole, 'message.id'),
     sender: said(whole, 'sender.id'),
     receiver: said(whole, 'receiver.id'),
     day,
+    ...(madeAt !== undefined && { madeAt }),
     ...(corrects !== undefined && { corrects }),
     rows: intervals.map((captured) => {
       if (dayOf(captured) !== day) throw new Mismatch(`more than one day: ${day} and another`);

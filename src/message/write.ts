@@ -102,7 +102,8 @@ function intervalValues({ pack, request }: Context, { interval, number, value, s
   };
 }
 
-function timeText(at: UtcMs, notation: 'local' | 'local-offset' | 'utc', zone: string): string {
+/** A time as a pack writes it. */
+export function timeText(at: UtcMs, notation: 'local' | 'local-offset' | 'utc', zone: string): string {
   if (notation === 'utc') return isoUtc(at);
   const text = isoLocal(at, zone);
   return notation === 'local' ? text.slice(0, 'YYYY-MM-DDThh:mm:ss'.length) : text;

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { shiftDay } from '../core/calendar.ts';
 import { OdecetError } from '../core/failure.ts';
 import { hostCodec, hostSigner, newKeyPem } from '../host/signer.ts';
 import { electricityPack, gasPack } from '../message/message.testkit.ts';
@@ -19,6 +20,7 @@ const STANDING = { stage: 'stored' as const, reasons: [], at: 0, attempts: 0 };
 
 function intakeOver(keep: () => Promise<Kept[]>, number?: number) {
   const receipts: string[] = [];
+  const details: string[] = [];
   const store: RelayStore = {
     keep,
     claim: async () => [],
@@ -45,11 +47,14 @@ function intakeOver(keep: () => Promise<Kept[]>, number?: number) {
     clock: { now: () => message.madeAt },
     log: quietLog,
     answer: ({ id }, { stage }) => receipts.push(`${id} ${stage}`),
-    refuse: ({ id }, refusal) => receipts.push(`${id} ${refusal}`),
+    refuse: ({ id }, refusal, detail) => {
+      receipts.push(`${id} ${refusal}`);
+      details.push(detail);
+    },
     alert: () => undefined,
     stored: () => undefined,
   });
-  return { intake, receipts };
+  return { intake, receipts, details };
 }
 
 const envelope = () => packEnvelope(message, 'site-a', signer, codec);
@@ -90,4 +95,22 @@ test('a document that corrects another message than its envelope says is refused
     await intake.take('site-a', packEnvelope({ ...correction, corrects }, 'site-a', signer, codec));
   await intake.take('site-a', packEnvelope(correction, 'site-a', signer, codec));
   expect(receipts).toEqual(['bad-document', 'stored', 'bad-document'].map((word) => `00000000000009 ${word}`));
+});
+
+test('what the envelope says is held against the document: when it was made, and that its intervals were over then', async () => {
+  const { intake, receipts } = intakeOver(async () => [{ kind: 'new', standing: STANDING }]);
+  const { day, madeAt } = message;
+  const later = { ...message, madeAt: madeAt + 60_000 };
+  await intake.take('site-a', packEnvelope(later, 'site-a', signer, codec));
+  // Made truly at that time, but of a day that was not over.
+  const early = gasMessage(message.id, { day: shiftDay(day, 2) });
+  await intake.take('site-a', packEnvelope(early, 'site-a', signer, codec));
+  await intake.take('site-a', envelope());
+  expect(receipts).toEqual(['bad-document', 'bad-document', 'stored'].map((word) => `${message.id} ${word}`));
+});
+
+test('the same document as another version is refused, with both versions', async () => {
+  const { intake, details } = intakeOver(async () => [{ kind: 'taken', bySite: 'site-a', version: 3 }]);
+  await intake.take('site-a', envelope());
+  expect(details).toEqual([expect.stringMatching(/as version 3, now 1\)/)]);
 });

@@ -1,12 +1,12 @@
 import { type Failure, failure, OdecetError } from '../core/failure.ts';
-import type { Commodity } from '../core/interval.ts';
 import { siteNumberOf } from '../core/message-id.ts';
-import type { Millis, UtcMs } from '../core/time.ts';
+import { isoUtc, MINUTE_MS, type Millis, type UtcMs } from '../core/time.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { Log } from '../machine/log.ts';
 import type { Codec } from '../machine/signer.ts';
 import type { FormatPack } from '../message/pack.ts';
 import { type ReadDocument, readDocument } from '../message/read.ts';
+import { timeText } from '../message/write.ts';
 import { isSignedBy } from '../uplink/relay/frame.ts';
 import {
   documentOf,
@@ -77,7 +77,10 @@ export function createIntake(deps: IntakeDeps): Intake {
 
   function answer({ message, resolve }: Waiting, result: Kept): void {
     if (result.kind === 'taken') {
-      const more = result.bySite === message.site ? '' : `by the site ${result.bySite}`;
+      const more = [
+        ...(result.bySite === message.site ? [] : [`by the site ${result.bySite}`]),
+        ...(result.version === message.version ? [] : [`as version ${result.version}, now ${message.version}`]),
+      ].join(', ');
       refuse(message.site, openEnvelope(message.envelope), 'changed-content', more);
     } else if (result.kind === 'damaged') {
       // No receipt: its site sends it again and again until somebody has restored the record.
@@ -159,7 +162,7 @@ function judge(site: string, payload: Uint8Array, deps: IntakeDeps): Judged {
   const read = readDocument(pack, xml, deps.zone);
   if (read.kind === 'refused') return no('bad-document', read.why);
   const { document } = read;
-  const other = otherThanSaid(document, head, pack.commodity);
+  const other = otherThanSaid(document, head, pack, deps);
   if (other) return no('bad-document', other);
   // The registry's text, not the document's: a part of a text keeps the whole, and each message that waits would keep 66 kB.
   const sender = line.senders.find((each) => each === document.sender);
@@ -170,12 +173,23 @@ function judge(site: string, payload: Uint8Array, deps: IntakeDeps): Judged {
   return { kind: 'good', message: messageOf(envelope, sender, payload, receivedAt) };
 }
 
-/** Where document and envelope contradict each other; not every pack writes what a document corrects. */
-function otherThanSaid(document: ReadDocument, head: EnvelopeHead, commodity: Commodity): string | undefined {
-  if (document.id !== head.id || document.day !== head.day || commodity !== head.kind)
+/** Where document and envelope contradict each other, or the time; not every pack writes what a document corrects. */
+function otherThanSaid(
+  document: ReadDocument,
+  head: EnvelopeHead,
+  pack: FormatPack,
+  { zone, clockOffMsMax }: Pick<IntakeDeps, 'zone' | 'clockOffMsMax'>,
+): string | undefined {
+  const { madeAt, corrects, rows } = document;
+  if (document.id !== head.id || document.day !== head.day || pack.commodity !== head.kind)
     return 'it says another id, day or commodity than its envelope';
-  if (document.corrects === undefined || document.corrects === head.corrects) return undefined;
-  return `it corrects ${document.corrects}, its envelope says ${head.corrects ?? 'nothing'}`;
+  if (madeAt !== undefined && madeAt !== timeText(head.madeAt, pack.times.message, zone))
+    return `it was made at ${madeAt}, its envelope at ${isoUtc(head.madeAt)}`;
+  if (corrects !== undefined && corrects !== head.corrects)
+    return `it corrects ${corrects}, its envelope says ${head.corrects ?? 'nothing'}`;
+  // What is not over cannot have been metered, whatever the document says of its quality.
+  const early = rows.find(({ start, minutes }) => start + minutes * MINUTE_MS > head.madeAt + clockOffMsMax);
+  return early && `the interval from ${isoUtc(early.start)} was not over when it was made, ${isoUtc(head.madeAt)}`;
 }
 
 function messageOf({ head }: Envelope, sender: string, envelope: Uint8Array, receivedAt: UtcMs): SiteMessage {

@@ -101,7 +101,8 @@ export async function openLevelRelayStore(store: Store, clock: Pick<Clock, 'mono
     const kept = messages.map((message): Kept => {
       const name = nameOf(message);
       const earlier = written.get(name) ?? known.rows.get(name);
-      if (earlier && !isSame(earlier, message)) return { kind: 'taken', bySite: earlier.site };
+      if (earlier && !isSame(earlier, message))
+        return { kind: 'taken', bySite: earlier.site, version: earlier.version };
       const standing = standings.rows.get(name);
       const why = lossOf(name, known, standings);
       if (why !== undefined) rebuilt.set(name, mendedStanding(name, why, AS_OPEN));
@@ -271,7 +272,7 @@ function goneText(name: string): string {
 }
 
 function isSame(one: SiteMessage, other: SiteMessage): boolean {
-  return one.site === other.site && one.hash === other.hash;
+  return one.site === other.site && one.hash === other.hash && one.version === other.version;
 }
 
 /** Not there, or lost together with what became of it, of which its site would not ask if it knew. */

@@ -30,7 +30,13 @@ const standingRow = z.object({
   attempts: whole,
 });
 
-const keptRow = standingRow.extend({ sender: z.string(), id: z.string(), site: z.string(), hash: z.string() });
+const keptRow = standingRow.extend({
+  sender: z.string(),
+  id: z.string(),
+  site: z.string(),
+  hash: z.string(),
+  version: whole,
+});
 
 const messageRow = z.object({
   sender: z.string(),
@@ -63,22 +69,22 @@ const KEEP = `insert into message (${COLUMNS}, stage_at)
   returning sender, id`;
 
 /**
- * What came again and is not as it came, in place of what was damaged here: the site and the hash that it signed for are the
- * same, and so should be all else. What is settled stays; its envelope may have been given up.
+ * What came again and is not as it came, in place of what was damaged here: site, hash and version are the same, and
+ * so should be all else. What is settled stays; its envelope may have been given up.
  */
 const REPLACE = `update message m
-  set version = n.version, day = n.day, received_at = n.received_at, envelope = n.envelope, due_at = 0
+  set day = n.day, received_at = n.received_at, envelope = n.envelope, due_at = 0
   from unnest($1::text[], $2::text[], $3::text[], $4::integer[], $5::text[], $6::text[], $7::bigint[], $8::bytea[])
     as n (${COLUMNS})
-  where m.sender = n.sender and m.id = n.id and m.site = n.site and m.hash = n.hash
+  where m.sender = n.sender and m.id = n.id and m.site = n.site and m.hash = n.hash and m.version = n.version
     and m.stage in ('stored', 'sent', 'unknown')
-    and (m.version <> n.version or m.day <> n.day or m.envelope <> n.envelope)`;
+    and (m.day <> n.day or m.envelope <> n.envelope)`;
 
 const LOST_REASONS = JSON.stringify([
   { code: 'reasons-lost', type: RELAY_REASON_TYPE, text: "the relay's row of them was damaged; see the answer" },
 ]);
 
-const FIND = `select m.sender, m.id, site, hash, stage, reasons, answer, stage_at, attempts
+const FIND = `select m.sender, m.id, site, hash, version, stage, reasons, answer, stage_at, attempts
   from message m join unnest($1::text[], $2::text[]) as n (sender, id) on m.sender = n.sender and m.id = n.id`;
 
 /**
@@ -162,12 +168,13 @@ export async function openPostgresRelayStore(sql: Sql, now: string = DATABASE_NO
       const again = rows.filter((row) => !isNew.has(nameText(row)));
       if (again.length > 0) await sql.query(REPLACE, valuesOf(again));
       const byName = await find(rows);
-      return messages.map(({ sender, id, site, hash }): Kept => {
+      return messages.map(({ sender, id, site, hash, version }): Kept => {
         const name = nameText({ sender, id });
         const row = byName.get(name);
         if (!row) throw new OdecetError('database-away', `PostgreSQL: message ${name} was kept but is not there`);
         if (row instanceof Error) return { kind: 'damaged', why: row.message };
-        if (row.site !== site || row.hash !== hash) return { kind: 'taken', bySite: row.site };
+        if (row.site !== site || row.hash !== hash || row.version !== version)
+          return { kind: 'taken', bySite: row.site, version: row.version };
         return { kind: isNew.delete(name) ? 'new' : 'known', standing: standingOf(row) };
       });
     },

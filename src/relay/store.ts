@@ -30,10 +30,10 @@ export interface Standing {
   readonly attempts: number;
 }
 
-/** `taken`: the same sender used the id for other content; `damaged`: what is known of it cannot be read or mended. Nothing was kept. */
+/** `taken`: the same sender used the id for other content, or said another version of it; `damaged`: what is known of it cannot be read or mended. Nothing was kept. */
 export type Kept =
   | { readonly kind: 'new' | 'known'; readonly standing: Standing }
-  | { readonly kind: 'taken'; readonly bySite: string }
+  | { readonly kind: 'taken'; readonly bySite: string; readonly version: number }
   | { readonly kind: 'damaged'; readonly why: string };
 
 export interface Claimed {

@@ -74,11 +74,9 @@ export function relayStoreContract(subject: RelayStoreSubject): void {
 
     it('keeps nothing of other content under the same id, also by another site', async () => {
       await store.keep([siteMessage(1)]);
-      const others = [siteMessage(1, { hash: 'f'.repeat(64) }), siteMessage(1, { site: 'site-b' })];
-      expect(await store.keep(others)).toEqual([
-        { kind: 'taken', bySite: 'site-a' },
-        { kind: 'taken', bySite: 'site-a' },
-      ]);
+      const others = [{ hash: 'f'.repeat(64) }, { site: 'site-b' }, { version: 2 }].map((one) => siteMessage(1, one));
+      const taken = { kind: 'taken', bySite: 'site-a', version: 1 };
+      expect(await store.keep(others)).toEqual([taken, taken, taken]);
       expect((await store.keep([siteMessage(1, { sender: 'SENDER-B' })]))[0]?.kind).toBe('new');
       expect(await claimAt(NOW + 10, 9)).toHaveLength(1);
       expect(await claimAt(NOW + 10, 9, 'SENDER-B')).toHaveLength(1);
