@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -201,5 +201,20 @@ describe('the control socket', () => {
     });
     await control.close();
     expect(await askGateway(join(root, 'state'), { do: 'status' })).toBeUndefined();
+  });
+
+  it('stands in the state folder however deep that lies, and goes with the gateway', async () => {
+    const deep = join(root, ...Array<string>(6).fill('a-folder-of-a-long-name'), 'state');
+    expect(Buffer.byteLength(deep)).toBeGreaterThan(107);
+    expect(await askGateway(deep, { do: 'status' })).toBeUndefined();
+    await mkdir(deep, { recursive: true });
+    expect(await askGateway(deep, { do: 'status' })).toBeUndefined();
+    const control = await serveControl(deep, { status: async () => 'well' }, quietLog);
+    const socket = await stat(join(deep, 'control.sock'));
+    expect([socket.isSocket(), socket.mode & 0o777]).toEqual([true, 0o600]);
+    expect(await askGateway(deep, { do: 'status' })).toEqual({ done: 'well' });
+    await control.close();
+    expect(await askGateway(deep, { do: 'status' })).toBeUndefined();
+    await expect(stat(join(deep, 'control.sock'))).rejects.toMatchObject({ code: 'ENOENT' });
   });
 });

@@ -1,7 +1,6 @@
-import { createHash } from 'node:crypto';
-import { chmod, rm } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { chmod, type FileHandle, open, rm } from 'node:fs/promises';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
@@ -29,14 +28,23 @@ const answerSchema = z.union([
   z.strictObject({ failed: z.strictObject({ code: z.string(), detail: z.string() }) }),
 ]);
 
-/** A socket's path may have 107 bytes; a state folder that lies deeper has its socket in the system's temporary folder. */
+/** A socket's path may have 107 bytes (Linux, unix(7)). */
 const PATH_BYTES_MAX = 107;
 
-export function controlPath(stateFolder: string): string {
+interface SocketPlace {
+  readonly path: string;
+  readonly folder?: FileHandle;
+}
+
+/**
+ * Where the socket of a state folder stands: always in it. A temporary folder would not do: the unit has one of its own
+ * (PrivateTmp), which nobody's shell sees. A folder that lies too deep for a socket's path is gone through by its descriptor.
+ */
+async function placeOf(stateFolder: string): Promise<SocketPlace> {
   const path = join(stateFolder, 'control.sock');
-  if (Buffer.byteLength(path) <= PATH_BYTES_MAX) return path;
-  const name = createHash('sha256').update(stateFolder).digest('hex').slice(0, 16);
-  return join(tmpdir(), `odecet-${name}.sock`);
+  if (Buffer.byteLength(path) <= PATH_BYTES_MAX) return { path };
+  const folder = await open(stateFolder, constants.O_RDONLY | constants.O_DIRECTORY);
+  return { path: `/proc/self/fd/${folder.fd}/control.sock`, folder };
 }
 
 export interface ControlServer {
@@ -49,7 +57,7 @@ export async function serveControl(
   handlers: Readonly<Record<string, Handler>>,
   log: Log,
 ): Promise<ControlServer> {
-  const path = controlPath(stateFolder);
+  const { path, folder } = await placeOf(stateFolder);
   await rm(path, { force: true });
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
@@ -61,9 +69,10 @@ export async function serveControl(
   await listen(server, path);
   await chmod(path, 0o600);
   return {
-    close: () => {
+    close: async () => {
       for (const socket of sockets) socket.destroy();
-      return new Promise((resolve) => server.close(() => resolve()));
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+      await folder?.close();
     },
   };
 }
@@ -121,7 +130,7 @@ export async function askInParts(
   request: GatewayRequest,
   signal?: AbortSignal,
 ): Promise<AsyncGenerator<unknown, unknown> | undefined> {
-  const socket = await connect(controlPath(stateFolder));
+  const socket = await connect(stateFolder);
   return socket && partsOf(socket, request, signal);
 }
 
@@ -142,7 +151,7 @@ export async function askGateway(
 
 /** Whether a gateway listens on the socket of a state folder. */
 export async function isGatewayThere(stateFolder: string): Promise<boolean> {
-  const socket = await connect(controlPath(stateFolder));
+  const socket = await connect(stateFolder);
   socket?.destroy();
   return socket !== undefined;
 }
@@ -174,14 +183,23 @@ async function* partsOf(
   }
 }
 
-function connect(path: string): Promise<Socket | undefined> {
+/** Undefined where nobody listens, or there is no such folder. */
+async function connect(stateFolder: string): Promise<Socket | undefined> {
+  try {
+    const { path, folder } = await placeOf(stateFolder);
+    return await connectTo(path).finally(() => folder?.close());
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ECONNREFUSED') return undefined;
+    throw new OdecetError('line-unreachable', `${join(stateFolder, 'control.sock')}: ${message}`, { cause: error });
+  }
+}
+
+function connectTo(path: string): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = createConnection(path);
     socket.once('connect', () => resolve(socket));
-    socket.once('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') resolve(undefined);
-      else reject(new OdecetError('line-unreachable', `${path}: ${error.message}`, { cause: error }));
-    });
+    socket.once('error', reject);
   });
 }
 
