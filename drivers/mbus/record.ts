@@ -29,6 +29,8 @@ export interface Records {
   readonly manufacturerData: string | undefined;
   /** DIF 1F: the meter has another telegram. */
   readonly moreFollows: boolean;
+  /** Of an encrypted telegram: how many of the records, from the first, stood whole in its encrypted blocks. */
+  readonly encryptedRecords?: number;
 }
 
 const FUNCTIONS = ['instantaneous', 'maximum', 'minimum', 'error'] as const;
@@ -50,23 +52,29 @@ const VIF_FD = 0xfd;
 const VIF_PLAIN_TEXT = 0x7c;
 const VIF_MANUFACTURER = 0x7f;
 
-/** Every record from the cursor to its end. Throws OdecetError (frame-length, frame-unsupported): all or nothing. */
-export function readRecords(cursor: Cursor): Records {
+/**
+ * Every record from the cursor to its end. Throws OdecetError (frame-length, frame-unsupported): all or nothing.
+ * @param encryptedEnd where the bytes end that were encrypted, if any were
+ */
+export function readRecords(cursor: Cursor, encryptedEnd?: number): Records {
   const records: MbusRecord[] = [];
+  let encryptedRecords = 0;
+  const counted = () => (encryptedEnd === undefined ? {} : { encryptedRecords });
   while (cursor.left > 0) {
     const from = cursor.at;
     const dif = cursor.byte();
     if (dif === IDLE_FILLER) continue;
     if (dif === MANUFACTURER_DATA || dif === MANUFACTURER_DATA_MORE) {
       const manufacturerData = cursor.hexSince(cursor.skip(cursor.left));
-      return { records, manufacturerData, moreFollows: dif === MANUFACTURER_DATA_MORE };
+      return { records, manufacturerData, moreFollows: dif === MANUFACTURER_DATA_MORE, ...counted() };
     }
     if ((dif & SPECIAL) === SPECIAL) {
       throw new OdecetError('frame-unsupported', `DIF ${hexByte(dif)} is a special function that no answer uses`);
     }
     records.push(readRecord(cursor, from, dif));
+    if (encryptedEnd !== undefined && cursor.at <= encryptedEnd) encryptedRecords = records.length;
   }
-  return { records, manufacturerData: undefined, moreFollows: false };
+  return { records, manufacturerData: undefined, moreFollows: false, ...counted() };
 }
 
 function readRecord(cursor: Cursor, from: number, dif: number): MbusRecord {

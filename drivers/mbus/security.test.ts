@@ -84,8 +84,8 @@ describe('security mode 5 (EN 13757-7:2018, 7.6)', () => {
 
 describe('a meter with a key', () => {
   const VOLUME = { quantity: 'volume.base', unit: 'm3', kind: 'counter', mbus: { value: 'volume' } };
-  const read = (told: Uint8Array, model = {}, hasKey = true) => {
-    const device = { ...boundDevice([VOLUME], { model }), ...(hasKey && { decrypt }) };
+  const read = (told: Uint8Array, model = {}, hasKey = true, readings: readonly object[] = [VOLUME]) => {
+    const device = { ...boundDevice(readings, { model }), ...(hasKey && { decrypt }) };
     const bus = (request: Uint8Array) => (request[1] === 0x40 ? unhex('e5') : told);
     const { end } = converse(mbusDriver.session(device, { want: 'current', now: 1_774_674_000_000 }), bus);
     return end.kind === 'missed' ? end.failure.code : end.kind;
@@ -106,5 +106,27 @@ describe('a meter with a key', () => {
       expect(read(telegram, { mbus: { alsoPlain: true } })).toBe('read');
       expect(read(telegram, {}, false)).toBe('read');
     }
+  });
+
+  /** One block, and a record that begins in it and ends behind it. */
+  const astride = (() => {
+    const plain = unhex('2f 2f 0c 13 27 04 85 02 2f 2f 2f 2f 2f 2f 0c 13');
+    return `${HEADER.replace('20 05', '10 05')} ${enciphered(plain, KEY)} 01 00 00 00`;
+  })();
+  const SECOND = { ...VOLUME, quantity: 'volume.base.total', mbus: { value: 'volume', storage: 1 } };
+
+  it('is not believed in what follows its encrypted blocks: anybody can append it', () => {
+    const appended = sent(`${HEADER} ${CIPHER} 4c 13 01 00 00 00`);
+    expect(read(appended)).toBe('read');
+    expect(read(appended, {}, true, [VOLUME, SECOND])).toBe('telegram-plain');
+    expect(read(appended, { mbus: { alsoPlain: true } }, true, [VOLUME, SECOND])).toBe('read');
+    // Nor does it make ambiguous what stands in them.
+    expect(read(sent(`${HEADER} ${CIPHER} 0c 13 01 00 00 00`))).toBe('read');
+    expect(read(sent(astride))).toBe('read');
+    expect(read(sent(astride), { mbus: { alsoPlain: true } })).toBe('value-ambiguous');
+  });
+
+  it('lacks what it does not send at all, as any other meter', () => {
+    expect(read(sent(`${HEADER} ${CIPHER}`), {}, true, [VOLUME, SECOND])).toBe('value-missing');
   });
 });

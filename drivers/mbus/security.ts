@@ -30,12 +30,18 @@ const MANUFACTURER_AT = 4;
 const VERSION_AT = 6;
 const ACCESS_NUMBER_AT = 8;
 
+/** The records in plain, and where those bytes of them end that were encrypted, if any were. */
+interface Opened {
+  readonly cursor: Cursor;
+  readonly encryptedEnd?: number;
+}
+
 /**
- * The records in plain: the cursor itself, or one over the opened blocks and what follows them.
+ * The records in plain: under the cursor itself, or under one over the opened blocks and what follows them.
  * @param cursor stands behind the header, which begins at byte 0
  */
-export function openTelegram(cursor: Cursor, header: MbusHeader, decrypt: Decrypt | undefined): Cursor {
-  if (!isEncrypted(header)) return cursor;
+export function openTelegram(cursor: Cursor, header: MbusHeader, decrypt: Decrypt | undefined): Opened {
+  if (!isEncrypted(header)) return { cursor };
   const configuration = header.signature ?? 0;
   const mode = modeOf(header);
   if (mode !== MODE_AES_CBC) {
@@ -69,7 +75,7 @@ export function openTelegram(cursor: Cursor, header: MbusHeader, decrypt: Decryp
   const all = new Uint8Array(length + cursor.left);
   all.set(plain);
   all.set(cursor.bytes.subarray(cursor.at, cursor.end), length);
-  return new Cursor(all);
+  return { cursor: new Cursor(all), encryptedEnd: length };
 }
 
 export function isEncrypted(header: MbusHeader): boolean {

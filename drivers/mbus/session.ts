@@ -58,6 +58,7 @@ export class MbusSession implements Session {
   #frameCountBit = true;
   #header: MbusHeader = {};
   #records: readonly MbusRecord[] = [];
+  #isPartlyPlain = false;
   #seen: string[] = [];
 
   /** Throws RangeError when the device cannot be asked for this. */
@@ -157,7 +158,7 @@ export class MbusSession implements Session {
 
   #result(): Step {
     const result = resultOf(this.#device, this.#request, this.#wanted, this.#header, this.#records);
-    if ('code' in result) return this.#missed(result);
+    if ('code' in result) return this.#missed(this.#isPartlyPlain ? plainBehind(result) : result);
     this.#links.ended(this.#device);
     return { kind: 'read', result };
   }
@@ -176,12 +177,13 @@ export class MbusSession implements Session {
   }
 
   /** Takes a telegram of the dialogue, or says why it does not belong there. */
-  #add({ header, records, manufacturerData }: MbusTelegram): Failure | undefined {
+  #add({ header, records, manufacturerData, encryptedRecords }: MbusTelegram): Failure | undefined {
     if (isBusy(header)) return failure('device-busy', 'the status byte says that the application is busy');
     const first = this.#seen.length === 0;
     const stranger = first ? this.#strangerAtStart(header) : this.#strangerLater(header);
     if (stranger) return stranger;
-    if (this.#device.decrypt && !this.#device.model.mbus.alsoPlain && !isEncrypted(header)) {
+    const mayBePlain = !this.#device.decrypt || this.#device.model.mbus.alsoPlain;
+    if (!mayBePlain && !isEncrypted(header)) {
       return failure('telegram-plain', `its keyFile says that meter ${header.id ?? this.#address} encrypts`);
     }
     const content = [...records.map(({ raw }) => raw), manufacturerData].join();
@@ -192,7 +194,10 @@ export class MbusSession implements Session {
       );
     }
     this.#seen.push(content);
-    this.#records = first ? records : [...this.#records, ...records];
+    // What follows the encrypted blocks is not under the key: anybody on the wire can append it, and the checksum too.
+    const believed = mayBePlain ? records : records.slice(0, encryptedRecords);
+    if (believed.length < records.length) this.#isPartlyPlain = true;
+    this.#records = first ? believed : [...this.#records, ...believed];
     const status = (this.#header.status ?? 0) | (header.status ?? 0);
     this.#header = header.status === undefined ? header : { ...header, status };
     return undefined;
@@ -234,4 +239,10 @@ export class MbusSession implements Session {
   #missed(cause: Failure): Step {
     return { kind: 'missed', failure: this.#reply.shown(cause) };
   }
+}
+
+/** A value that is missed because it stands where it is not believed is another thing than one that the meter does not send. */
+function plainBehind({ code, detail }: Failure): Failure {
+  if (code !== 'value-missing') return failure(code, detail);
+  return failure('telegram-plain', `${detail}; records behind the encrypted blocks are plain and not believed`);
 }

@@ -78,11 +78,11 @@ function readApplication(ci: number, data: Uint8Array, decrypt: Decrypt | undefi
     case CI_LONG_HEADER:
     case CI_LONG_HEADER_HIGH_FIRST: {
       const header = readLongHeader(cursor);
-      return { header, ...readRecords(openTelegram(cursor, header, decrypt)) };
+      return { header, ...openedRecords(cursor, header, decrypt) };
     }
     case CI_SHORT_HEADER: {
       const header = readShortHeader(cursor);
-      return { header, ...readRecords(openTelegram(cursor, header, decrypt)) };
+      return { header, ...openedRecords(cursor, header, decrypt) };
     }
     case CI_NO_HEADER:
       return { header: {}, ...readRecords(cursor) };
@@ -92,6 +92,11 @@ function readApplication(ci: number, data: Uint8Array, decrypt: Decrypt | undefi
     default:
       throw new OdecetError('frame-unsupported', `CI ${hexByte(ci)}; this driver decodes 72, 73, 76, 77, 78 and 7a`);
   }
+}
+
+function openedRecords(behindHeader: Cursor, header: MbusHeader, decrypt: Decrypt | undefined): Records {
+  const { cursor, encryptedEnd } = openTelegram(behindHeader, header, decrypt);
+  return readRecords(cursor, encryptedEnd);
 }
 
 /** Mode 2 (EN 1434-3:1997): every field of several bytes, be it a number, a date, a text or the id, comes high byte first. */

@@ -38,6 +38,6 @@ export const mbusPlace = z.strictObject({
 export const mbusWays = z.strictObject({
   /** SND_NKE to 253 goes before each reading by secondary address: a selection alone does not clear its frame count bit. */
   deselect: z.boolean().default(false),
-  /** Some of its telegrams are not encrypted. Otherwise a plain one of a meter with a key is refused. */
+  /** Some telegrams, or records behind encrypted blocks, are plain. Otherwise those of a meter with a key are not believed. */
   alsoPlain: z.boolean().default(false),
 });
