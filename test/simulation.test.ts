@@ -14,7 +14,7 @@ const short = (seed: number, faults: SimOptions['faults'] = FAULT_KINDS): SimOpt
   faults,
 });
 /** What a run comes to on any machine. Whoever changes it on purpose changes these lines, and says why. */
-const HASHES = { fairSeed1: '6732c3a66aec5732', seed7: 'eef27bde1349437b' };
+const HASHES = { fairSeed1: '56797aaf086d6d96', seed7: 'a9e89d66249327b6' };
 const run = (options: SimOptions): Promise<SimReport> => simulate(options, () => 0);
 
 describe('a simulated run', () => {
@@ -46,7 +46,10 @@ describe('a simulated run', () => {
       4,
       'the frozen values of a wrong clock hid the samples behind them; the right ones came later and were taken for contradictions',
     ],
-    [12, 'what became better after a day was accepted was never sent as a correction'],
+    [
+      12,
+      'what became better after a day was accepted was never sent as a correction; a full disk gave up samples before their day was closed',
+    ],
     [14, 'a value frozen by a wrong clock was read again when the clock was right'],
   ])('seed %i: %s', { timeout: 120_000 }, async (seed) => {
     const { broken } = await run({ ...short(seed), weeks: 0.8, points: 4 });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
 import { PROJECT_FOLDER } from '../../src/app/project.ts';
-import { type Fault, PLANTED } from './planted.ts';
+import { type Edit, type Fault, PLANTED } from './planted.ts';
 
 /** What the copy needs to be built and to run. */
 const COPIED = [
@@ -63,18 +63,19 @@ function triedAll(faults: readonly Fault[]): Result[] {
 }
 
 function tried(fault: Fault, folder: string): Result {
-  const path = join(folder, fault.file);
-  const text = readFileSync(path, 'utf8');
+  const edits = [fault, ...(fault.also ?? [])];
+  const before = new Map(edits.map(({ file }) => [file, readFileSync(join(folder, file), 'utf8')]));
   try {
-    plant(fault, path, text);
+    for (const edit of edits) plant(fault.name, edit, join(folder, edit.file));
     build(folder);
     return run(fault, folder);
   } finally {
-    writeFileSync(path, text);
+    for (const [file, text] of before) writeFileSync(join(folder, file), text);
   }
 }
 
-function plant({ name, file, from, to }: Fault, path: string, text: string): void {
+function plant(name: string, { file, from, to }: Edit, path: string): void {
+  const text = readFileSync(path, 'utf8');
   const places = text.split(from).length - 1;
   if (places !== 1) throw new Error(`${name}: "${from}" stands ${places} times in ${file}, it must stand once`);
   writeFileSync(

@@ -1,9 +1,15 @@
-/** One fault that could be in the program, as a replacement of a text that stands once in a file. */
-export interface Fault {
-  readonly name: string;
+/** A replacement of a text that stands once in a file. */
+export interface Edit {
   readonly file: string;
   readonly from: string;
   readonly to: string;
+}
+
+/** One fault that could be in the program. */
+export interface Fault extends Edit {
+  readonly name: string;
+  /** What else has to be so for the fault to come through: another part of the program would catch it by itself. */
+  readonly also?: readonly Edit[];
   /** The weather of the runs that look for it, as for `odecet sim --faults`; all when absent. */
   readonly faults?: string;
   /** Longer runs of larger sites, where short ones have no occasion. */
@@ -59,16 +65,25 @@ export const PLANTED: readonly Fault[] = [
     file: 'src/app/point-day.ts',
     from: "return accepted ? { kind: 'correct', message: accepted } : { kind: 'send' };",
     to: "return { kind: 'send' };",
-    weeks: '0.8',
-    points: '4',
+  },
+  {
+    name: 'a correction is sent as news, and the queue lets it through',
+    file: 'src/app/point-day.ts',
+    from: "return accepted ? { kind: 'correct', message: accepted } : { kind: 'send' };",
+    to: "return { kind: 'send' };",
+    also: [
+      {
+        file: 'src/buffer/queue.ts',
+        from: 'if (!isFree) throw alreadyQueued(carried, version, id);',
+        to: '',
+      },
+    ],
   },
   {
     name: 'what becomes better after its day was done is not heard of',
     file: 'src/app/closer.ts',
     from: 'if (start < (await buffer.cursor(cursorName(commodity)))) await buffer',
     to: 'if (start < 0) await buffer',
-    weeks: '0.8',
-    points: '4',
   },
   {
     name: 'a frozen index is not used',
@@ -117,7 +132,7 @@ export const PLANTED: readonly Fault[] = [
     file: 'src/collect/dialogue.ts',
     from: 'talk.strayBytes += await line.drain(rules.lateAnswerMs, DRAIN_MOST * rules.lateAnswerMs, signal);\n  if (rules.reopenAfterTimeout) await line.close();',
     to: '',
-    faults: 'late,silence',
+    faults: 'late',
   },
   {
     name: 'a rollover counts one too many',
@@ -153,5 +168,86 @@ export const PLANTED: readonly Fault[] = [
     from: 'exact = add(exact, value);\n    const next = round(exact, decimals);',
     to: 'exact = add(exact, value);\n    const next = add(written, round(value, decimals));',
     faults: 'none',
+  },
+  {
+    name: 'gas days begin at midnight',
+    file: 'src/core/calendar.ts',
+    from: '{ electricity: 0, gas: 6 }',
+    to: '{ electricity: 0, gas: 0 }',
+    faults: 'none',
+  },
+  {
+    name: 'the heat of the day before is used',
+    file: 'src/app/energies.ts',
+    from: "heatOn(marketDayOf('gas', volume.start, site.zone))",
+    to: "heatOn(marketDayOf('gas', volume.start - 86_400_000, site.zone))",
+    faults: 'none',
+  },
+  {
+    name: 'a heat that is told late or corrected changes nothing',
+    file: 'src/app/heat-stage.ts',
+    from: 'profiler.reheat(changed)',
+    to: 'profiler.reheat([])',
+    faults: 'heat',
+  },
+  {
+    name: 'a converted volume is for 0 °C',
+    file: 'src/profile/conversion.ts',
+    from: 'const BASE_TEMPERATURE_C = decimal(15);',
+    to: 'const BASE_TEMPERATURE_C = decimal(0);',
+    faults: 'none',
+  },
+  {
+    name: 'an estimate takes the place of a computed value',
+    file: 'src/app/fill-gaps.ts',
+    from: 'if (!isOpen(interval)) continue;\n    const last',
+    to: "if (interval.quality !== 'computed' && !isOpen(interval)) continue;\n    const last",
+    also: [
+      {
+        file: 'src/app/fill-gaps.ts',
+        from: 'if (versions.some((one) => !isOpen(one))) return true;',
+        to: '',
+      },
+    ],
+  },
+  {
+    name: 'an estimate stays when the archive delivers',
+    file: 'src/app/versions.ts',
+    from: "if (quality === 'estimated') return 1;",
+    to: "if (quality === 'estimated') return 4;",
+  },
+  {
+    name: 'estimates do not add up to what the index moved',
+    file: 'src/profile/estimate.ts',
+    from: 'const share = subtract(upTo, given);',
+    to: "const share = divide(multiply(total, own), all, places - 1, 'floor');",
+  },
+  {
+    name: "a meter's alarm is not told",
+    file: 'src/profile/interval.ts',
+    from: "  'meter-alarm',\n  'meter-disturbed',",
+    to: "  'meter-disturbed',",
+    faults: 'meter-alarm',
+  },
+  {
+    name: "a person's value takes the place of the original",
+    file: 'src/app/substitute.ts',
+    from: 'version: (before?.version ?? 0) + 1,\n      madeAt',
+    to: 'version: before?.version ?? 1,\n      madeAt',
+    also: [
+      {
+        file: 'src/buffer/intervals.ts',
+        from: 'if (isFree || isMadeAgain) {',
+        to: "if (isFree || isMadeAgain || interval.quality === 'substituted') {",
+      },
+    ],
+    faults: 'person',
+  },
+  {
+    name: "a person's value is painted over",
+    file: 'src/app/versions.ts',
+    from: "if (quality === 'substituted') return 4;",
+    to: "if (quality === 'substituted') return 2;",
+    faults: 'person',
   },
 ];

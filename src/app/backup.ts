@@ -1,11 +1,8 @@
 import { copyFile, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
 import { z } from 'zod';
-import { openBuffer } from '../buffer/index.ts';
-import { below, lastPart } from '../buffer/keys.ts';
 import { OdecetError } from '../core/failure.ts';
-import type { MessageId } from '../core/message.ts';
-import { isoUtc, MINUTE_MS } from '../core/time.ts';
+import { isoUtc } from '../core/time.ts';
 import { readYaml } from '../core/yaml.ts';
 import { hostAppendLog } from '../host/append-log.ts';
 import { hostFolder } from '../host/folder.ts';
@@ -16,19 +13,12 @@ import { configParts, stateParts } from './backup-config.ts';
 import { type BackupPart, readBackupFile, writeBackupFile } from './backup-file.ts';
 import { decodeRows, rowBlocks } from './backup-rows.ts';
 import { askInParts, type Handler } from './control.ts';
-import { holdDays } from './held.ts';
+import { makeGoOn } from './go-on.ts';
 import { STORE_FOLDER } from './open-store.ts';
 import type { LoadedSite } from './site-files.ts';
 import { type State, stateFolder, VITAL_FILE } from './state.ts';
 
 const ROWS_PART = 'state/rows';
-/**
- * Ids given out after the backup was taken are not known: a store that comes from one leaves this many unused. Below a day of
- * numbered ids, whose time retention goes by; the other guard is the wall clock, which no id lies behind.
- */
-const IDS_LEFT_UNUSED = 8_000;
-/** How far back days are closed by themselves, and more: what is older is never sent again. */
-const VITAL_KEEP_MS = 60 * 24 * 60 * MINUTE_MS;
 
 export interface BackupDone {
   readonly file: string;
@@ -158,33 +148,17 @@ async function layOut(order: RestoreOrder, root: string, clock: Clock): Promise<
       files++;
     }
     if (!store) throw new OdecetError('store-damaged', `${order.file} has no rows; take another backup`);
-    const messagesFromVital = await makeGoOn(order, state, store, clock);
+    const messagesFromVital = await goOn(order, state, store, clock);
     return { files, rows, messagesFromVital, holdsDays: order.vital === undefined };
   } finally {
     await store?.close();
   }
 }
 
-/**
- * Ids jump ahead of whatever was given out since, and the second copy begins anew. Without the old machine's own, days that it may
- * have sent are held.
- */
-async function makeGoOn(order: RestoreOrder, state: string, store: Store, clock: Clock): Promise<number> {
-  if (order.vital !== undefined) await copyFile(order.vital, join(state, VITAL_FILE));
-  const vital = hostAppendLog(join(state, VITAL_FILE));
-  const buffer = await openBuffer(store, { clock, vital, idRoom: IDS_LEFT_UNUSED });
-  const { messages } = await buffer.restoreVital();
-  if (order.vital === undefined) await holdDays(hostFolder(state), clock.now(), await lastMessageOf(store));
-  await buffer.setCursor('restored', 0);
-  await buffer.compactVital(clock.now() - VITAL_KEEP_MS);
-  await vital.close();
-  return messages;
-}
-
-/** The highest message id that a store knows; empty for none. */
-async function lastMessageOf(store: Store): Promise<MessageId> {
-  const [last] = await store.range({ ...below('m/'), reverse: true, limit: 1 });
-  return last ? lastPart(last[0]) : '';
+async function goOn(order: RestoreOrder, folder: string, store: Store, clock: Clock): Promise<number> {
+  if (order.vital !== undefined) await copyFile(order.vital, join(folder, VITAL_FILE));
+  const vital = hostAppendLog(join(folder, VITAL_FILE));
+  return makeGoOn({ store, vital, isVitalOld: order.vital !== undefined, state: hostFolder(folder), clock });
 }
 
 /** Only a relative folder can be laid out on another machine. */

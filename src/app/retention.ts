@@ -9,8 +9,8 @@ const ENTRIES_MAX = 200_000;
 const FULL_PART = 0.05;
 /** Given up to here when full, so that it does not begin again at once. */
 const ROOM_PART = 0.9;
-/** Samples of the last hours stay whatever happens: intervals are still made of them. */
-const SAMPLES_STAY_MS = 6 * HOUR_MS;
+/** Samples stay until their day is closed, whatever happens: what the meter has not frozen is made of them then. A day has 25 hours at most. */
+const SAMPLES_STAY_MS = 27 * HOUR_MS;
 /** Meters are asked for readings of the last 40 days; giving those up would only fetch them again. */
 const READINGS_STAY_MS = 45 * DAY_MS;
 

@@ -1,8 +1,8 @@
 import type { LedgerRow } from '../../buffer/index.ts';
 import { MINUTE_MS, type Millis, type Span, type UtcMs } from '../../core/time.ts';
+import type { SiteLife } from './life.ts';
 import type { RunningMeter } from './meters.ts';
 import { doubtfulClocks, type Reach } from './reach.ts';
-import type { SiteLife } from './site-life.ts';
 
 /** What is known of a meter's weather. */
 export interface Witness {
@@ -35,16 +35,27 @@ export function isStoredExcused(one: Witness, span: Span): boolean {
   const { periodsKept, minutes } = meter.plan;
   return [span.start, span.end].some((at) => {
     const window = { start: at, end: at + periodsKept * minutes * MINUTE_MS };
+    const fetched = { ...window, start: frozenFrom(one.meter, at) };
     const wasOff = doubtfulClocks(meter, one.life.wall()).some(
       ({ start, end }) => start <= window.end && end >= at - MINUTE_MS,
     );
     return (
-      wasOff || reach.longestClear(window) < CLEAR_ENOUGH_MS || reach.wallDoubtMs(at) > 0 || isFlippedNear(one, at)
+      wasOff || reach.longestClear(fetched) < CLEAR_ENOUGH_MS || reach.wallDoubtMs(at) > 0 || isFlippedNear(one, at)
     );
   });
 }
 
-function isFlippedNear({ meter, life }: Witness, at: UtcMs): boolean {
+/** From when on the meter has what it froze for this instant. */
+function frozenFrom({ lateFreezes }: RunningMeter, at: UtcMs): UtcMs {
+  let from = at;
+  for (;;) {
+    const late = lateFreezes.find(({ start, end }) => start < at && start <= from && from < end);
+    if (!late) return from;
+    from = late.end;
+  }
+}
+
+export function isFlippedNear({ meter, life }: Witness, at: UtcMs): boolean {
   const { device } = meter.plan;
   return [...life.flipped].some((key) => {
     const [kind, day, its, , time] = key.split('/');

@@ -5,10 +5,12 @@ import type { Random } from '../../sim/random.ts';
 /** Everything that the weather of a simulated run can do, by the part of the site that it does it to. */
 export const FAULT_GROUPS = {
   line: ['silence', 'late', 'truncated', 'noise', 'foreign', 'collision', 'disconnect', 'line-down'],
-  meter: ['meter-dead', 'meter-clock-drift', 'meter-clock-wrong'],
-  power: ['power-cut', 'restart'],
+  meter: ['meter-dead', 'meter-clock-drift', 'meter-clock-wrong', 'meter-freezes-late', 'meter-alarm'],
+  power: ['power-cut', 'restart', 'machine-replaced'],
   store: ['store-full', 'store-io', 'bit-flip'],
   wall: ['wall-jump'],
+  heat: ['heat-late', 'heat-changed'],
+  person: ['person-substitutes'],
   operator: [
     'operator-slow',
     'operator-down',
@@ -48,7 +50,7 @@ const ONCE: Habit = { perWeek: 1, shortestMs: SECOND_MS, longestMs: SECOND_MS };
 
 const HABITS: Record<FaultKind, Habit> = {
   silence: STORM,
-  late: STORM,
+  late: { ...STORM, perWeek: 2 },
   truncated: STORM,
   noise: STORM,
   foreign: STORM,
@@ -58,12 +60,18 @@ const HABITS: Record<FaultKind, Habit> = {
   'meter-dead': { perWeek: 1, shortestMs: 10 * MINUTE_MS, longestMs: 72 * HOUR_MS },
   'meter-clock-drift': { perWeek: 0.8, shortestMs: 6 * HOUR_MS, longestMs: 60 * HOUR_MS },
   'meter-clock-wrong': { perWeek: 0.8, shortestMs: 20 * MINUTE_MS, longestMs: 12 * HOUR_MS },
+  'meter-freezes-late': { perWeek: 2, shortestMs: 2 * HOUR_MS, longestMs: 40 * HOUR_MS },
+  'meter-alarm': { perWeek: 1, shortestMs: 20 * MINUTE_MS, longestMs: 8 * HOUR_MS },
   'power-cut': { perWeek: 2, shortestMs: MINUTE_MS, longestMs: 5 * HOUR_MS },
   restart: { perWeek: 1.2, shortestMs: SECOND_MS, longestMs: 10 * MINUTE_MS },
+  'machine-replaced': { perWeek: 0.7, shortestMs: 10 * MINUTE_MS, longestMs: 30 * HOUR_MS },
   'store-full': { perWeek: 0.8, shortestMs: 2 * MINUTE_MS, longestMs: 8 * HOUR_MS },
   'store-io': ONCE,
   'bit-flip': ONCE,
   'wall-jump': { perWeek: 0.8, shortestMs: MINUTE_MS, longestMs: 3 * HOUR_MS },
+  'heat-late': { ...ONCE, perWeek: 1.5 },
+  'heat-changed': { ...ONCE, perWeek: 1.5 },
+  'person-substitutes': { ...ONCE, perWeek: 1.5 },
   'operator-slow': ONCE,
   'operator-down': { perWeek: 1, shortestMs: 5 * MINUTE_MS, longestMs: 14 * HOUR_MS },
   'operator-fault': ONCE,

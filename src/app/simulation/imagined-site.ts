@@ -1,15 +1,18 @@
 import { marketDaySpan, shiftDay } from '../../core/calendar.ts';
 import { eicCheckCharacter, gs1CheckDigit } from '../../core/identifier.ts';
 import type { Commodity } from '../../core/interval.ts';
+import type { Quantity } from '../../core/quantity.ts';
 import { HOUR_MS, isoUtc, type MarketDay, MINUTE_MS, type UtcMs } from '../../core/time.ts';
 import type { BoundDevice } from '../../device/bound.ts';
 import type { LineConfig } from '../../device/line-config.ts';
 import type { DeviceModel } from '../../device/model.ts';
-import { type Site, siteSchema } from '../../device/site.ts';
+import { type PointConfig, type Site, siteSchema } from '../../device/site.ts';
 import type { FormatPack } from '../../message/pack.ts';
 import { createLoad } from '../../sim/meter/load.ts';
 import type { Park, ParkMeter } from '../../sim/meter/park.ts';
 import type { Random } from '../../sim/random.ts';
+import { KINDS, type Kind } from './kinds.ts';
+import { OPERATING_FACTOR_MOST, OPERATING_POINT } from './operating.ts';
 import { formatPacks, modelOf } from './shipped-files.ts';
 
 /** A whole site out of a seed: what the gateway is told, and what really stands there. */
@@ -19,7 +22,6 @@ export interface ImaginedSite {
   readonly packs: ReadonlyMap<Commodity, FormatPack>;
   readonly park: Park;
   readonly meters: readonly ImaginedMeter[];
-  readonly heat: string;
 }
 
 /** A meter of the site with what a judge must know of it. */
@@ -32,10 +34,15 @@ export interface ImaginedMeter extends ParkMeter {
   /** Frozen periods that can still be asked for; 0 where the meter freezes nothing. */
   readonly periodsKept: number;
   readonly multipliers: readonly { readonly from: UtcMs; readonly value: number }[];
+  /** The counter that the point is billed by. */
+  readonly quantity: Quantity;
+  /** Gas at operating conditions, which the gateway converts. */
+  readonly isOperating: boolean;
+  /** What the site file allows to be estimated; nothing where it is left out. */
+  readonly estimation?: PointConfig['estimation'];
 }
 
 const ZONE = 'Europe/Prague';
-const HEAT = '10.6649';
 /** A round of the scrubber takes a day or two at most, as it does of a real store at a hundred times the rate. */
 const SCRUB_PER_SECOND = 0.1;
 /** A meter fills it within two or three days. */
@@ -44,84 +51,6 @@ const SMALL_DISK_BYTES = 250_000;
 const SAMPLES_DAYS = 2;
 /** Archives reach back before the first reading, and a wrong clock may ask for what was before that. */
 const HISTORY_MS = 20 * 24 * HOUR_MS;
-
-interface Kind {
-  readonly model: string;
-  readonly commodity: Commodity;
-  readonly framing: LineConfig['framing'];
-  readonly hasSerial: boolean;
-  readonly resolution: number;
-  readonly periodsKept: number;
-  readonly fullPerHour: number;
-  /** Digits before the point, in the unit of the device file; a site says them in its own copy of the file. */
-  readonly digits?: number;
-  /** The counter's range in litres or watt-hours that those digits make. */
-  readonly range?: number;
-  readonly multiplier?: boolean;
-}
-
-/** Every protocol, with archive and without, sampled and frozen, in Wh and in kWh, with and without rollover and transformers. */
-const KINDS: readonly Kind[] = [
-  {
-    model: 'generic/mbus-gas-corrector',
-    commodity: 'gas',
-    framing: 'mbus',
-    hasSerial: true,
-    resolution: 0,
-    periodsKept: 1,
-    fullPerHour: 320_000,
-  },
-  {
-    model: 'generic/mbus-electricity-meter',
-    commodity: 'electricity',
-    framing: 'mbus',
-    hasSerial: true,
-    resolution: 0,
-    periodsKept: 12,
-    fullPerHour: 240_000,
-    digits: 5,
-    range: 100_000_000,
-  },
-  {
-    model: 'generic/modbus-gas-corrector',
-    commodity: 'gas',
-    framing: 'modbus-rtu',
-    hasSerial: false,
-    resolution: 0,
-    periodsKept: 60,
-    fullPerHour: 210_000,
-  },
-  {
-    model: 'eastron/sdm630',
-    commodity: 'electricity',
-    framing: 'modbus-rtu',
-    hasSerial: false,
-    resolution: 16,
-    periodsKept: 0,
-    fullPerHour: 45_000,
-  },
-  {
-    model: 'abb/b23',
-    commodity: 'electricity',
-    framing: 'modbus-tcp',
-    hasSerial: false,
-    resolution: 10,
-    periodsKept: 0,
-    fullPerHour: 5_000,
-    multiplier: true,
-  },
-  {
-    model: 'schneider/iem3155',
-    commodity: 'electricity',
-    framing: 'modbus-tcp',
-    hasSerial: false,
-    resolution: 0,
-    periodsKept: 0,
-    fullPerHour: 90_000,
-    digits: 8,
-    range: 100_000_000,
-  },
-];
 
 export interface SiteWish {
   readonly seed: number;
@@ -150,11 +79,15 @@ export function imagineSite(wish: SiteWish, random: Random): ImaginedSite {
   const devices = new Map(
     meters.map(({ device, model, framing }) => [device.id, { config: device, model, framing, zone: ZONE }]),
   );
-  return { site, devices, packs: formatPacks(), park, meters, heat: HEAT };
+  return { site, devices, packs: formatPacks(), park, meters };
 }
 
 function imagineMeter(n: number, kind: Kind, wish: SiteWish, lines: ImaginedLine[], random: Random): ImaginedMeter {
-  const { commodity, framing, fullPerHour, periodsKept, resolution, range } = kind;
+  const { commodity, framing, fullPerHour, resolution, range } = kind;
+  const isModbusGas = kind.model === 'generic/modbus-gas-corrector';
+  const isOperating = isModbusGas && random.fork(`operating ${n}`).chance(0.3);
+  // Its archive has no operating volume.
+  const periodsKept = isOperating ? 0 : kind.periodsKept;
   const line = lineFor(kind, lines);
   const serial = String(10_000_000 + random.below(89_999_999));
   const minutes = commodity === 'gas' || wish.hourly || random.chance(0.3) ? 60 : 15;
@@ -175,8 +108,8 @@ function imagineMeter(n: number, kind: Kind, wish: SiteWish, lines: ImaginedLine
       address: n + 1,
       ...(kind.hasSerial && { serial }),
       multiplier: multipliers.map(({ from, value }) => ({ from: isoUtc(from), value: String(value) })),
-      blocks: kind.model.includes('modbus-gas') ? { current: 100, 'last-hour': 200, archive: 1000 } : {},
-      ...(kind.model.includes('modbus-gas') && { archive: { records: periodsKept } }),
+      blocks: isModbusGas ? { current: 100, 'last-hour': 200, archive: 1000 } : {},
+      ...(isModbusGas && { archive: { records: kind.periodsKept } }),
     },
     framing,
     point: pointCode(commodity, n),
@@ -191,8 +124,19 @@ function imagineMeter(n: number, kind: Kind, wish: SiteWish, lines: ImaginedLine
     resolution,
     periodsKept,
     multipliers,
+    quantity: isOperating ? 'volume.operating.total' : INDEX[commodity],
+    isOperating,
+    ...(random.fork(`estimation ${n}`).chance(0.4) && { estimation: ESTIMATION }),
   };
 }
+
+const INDEX: Readonly<Record<Commodity, Quantity>> = {
+  gas: 'volume.base.total',
+  electricity: 'energy.active.import',
+};
+
+/** Gaps of half a day in equal shares; longer ones in the shape of the week before, where there is one. */
+const ESTIMATION = { linearMinutesMax: 720, scaled: true, likeDay: true };
 
 function idOf(n: number): string {
   return `meter-${n + 1}`;
@@ -245,8 +189,12 @@ function gs1(payload: string): string {
   return payload + gs1CheckDigit(payload);
 }
 
+/** So many cubic metres or kilowatt-hours can one of the counter's be. */
+function mostOf({ multipliers }: Pick<ImaginedMeter, 'multipliers'>, isOperating: boolean): number {
+  return isOperating ? OPERATING_FACTOR_MOST : Math.max(1, ...multipliers.map(({ value }) => value));
+}
+
 function siteOf(meters: readonly ImaginedMeter[], lines: readonly ImaginedLine[], wish: SiteWish): unknown {
-  const days = Array.from({ length: wish.days + 3 }, (_, n) => shiftDay(wish.firstDay, n - 1));
   const keys = { certificate: 'none.crt', key: 'none.key' };
   return {
     site: 'imagined-site',
@@ -254,13 +202,15 @@ function siteOf(meters: readonly ImaginedMeter[], lines: readonly ImaginedLine[]
     // Nothing is ever connected to.
     lines: lines.map(({ id, framing }) => ({ id, framing, kind: 'tcp', host: '127.0.0.1', port: 1 })),
     devices: meters.map(({ device }) => device),
-    points: meters.map(({ point, commodity, device, minutes, fullPerHour, multipliers }) => ({
+    points: meters.map(({ point, commodity, device, minutes, estimation, isOperating, ...meter }) => ({
       code: point,
       commodity,
       metering: 'A',
       device: device.id,
       minutes,
-      capacity: String(Math.ceil((fullPerHour * 1.4 * Math.max(1, ...multipliers.map(({ value }) => value))) / 1000)),
+      capacity: String(Math.ceil((meter.fullPerHour * 1.4 * mostOf(meter, isOperating)) / 1000)),
+      ...(isOperating && OPERATING_POINT),
+      ...(estimation && { estimation }),
     })),
     market: {
       gas: {
@@ -274,7 +224,6 @@ function siteOf(meters: readonly ImaginedMeter[], lines: readonly ImaginedLine[]
         pack: 'ote/cdsdata',
       },
     },
-    combustionHeat: days.map((day) => ({ day, kWhPerM3: HEAT })),
     collect: { everyMs: wish.sampleEveryMs },
     profile: { sampleGapMsMax: 30 * MINUTE_MS },
     storage: { scrubPerSecond: SCRUB_PER_SECOND, retention: { samplesDays: SAMPLES_DAYS } },

@@ -13,9 +13,14 @@ import type { Random } from '../../sim/random.ts';
 import type { SimDisk } from '../../sim/store.ts';
 import type { World } from '../../sim/world.ts';
 import type { Delivery } from '../../uplink/direct.ts';
+import { decodeRows, encodeRows } from '../backup-rows.ts';
+import type { Desk } from '../desk.ts';
 import { createGateway } from '../gateway.ts';
+import { makeGoOn } from '../go-on.ts';
+import { readHeldDays } from '../held.ts';
 import { type OpenedMemory, openMemory, openMemoryAgain } from '../memory.ts';
 import { heldToItsWord } from './held-to-its-word.ts';
+import type { ImaginedHeat } from './imagined-heat.ts';
 import type { ImaginedSite } from './imagined-site.ts';
 import type { RunningMeter } from './meters.ts';
 import type { Trace } from './trace.ts';
@@ -32,16 +37,22 @@ export interface MachineParts {
   readonly meters: readonly RunningMeter[];
   readonly weatherOf: (line: string) => (request: Uint8Array) => LineFault | undefined;
   readonly deliver: (message: Message, clock: Clock, signal: AbortSignal) => Promise<Delivery>;
+  readonly heat: ImaginedHeat;
   readonly trace: Trace;
   readonly installedAt: UtcMs;
   readonly onFault: (what: string) => void;
 }
+
+/** Every row of a store, as a backup takes them. */
+export type Backup = Uint8Array;
 
 /** A gateway on an imagined machine, from power on to its end. */
 export interface Machine {
   readonly clock: SimClock;
   readonly lines: ReadonlyMap<string, SimLine>;
   readonly buffer: Buffer;
+  readonly desk: Desk;
+  backup(): Promise<Backup>;
   /** Settles when the program has ended by itself; never after a power cut. */
   readonly ended: Promise<void>;
   /** Stops it as a service manager does, and closes the store. */
@@ -78,7 +89,9 @@ export async function bootMachine(parts: MachineParts, wallAt: UtcMs, first: boo
     buffer,
     ...lastRepair,
     installedAt: parts.installedAt,
+    held: await readHeldDays(parts.folder, site.site.zone),
     lineOf: ({ id }) => lines.get(id)!,
+    heat: parts.heat.supplyFor(clock),
     deliver: (message, signal) => parts.deliver(message, clock, signal),
     alert: () => undefined,
     waitMostMs: WAIT_MOST_MS,
@@ -92,6 +105,8 @@ export async function bootMachine(parts: MachineParts, wallAt: UtcMs, first: boo
     clock,
     lines,
     buffer,
+    desk: gateway.desk,
+    backup: async () => encodeRows(await store.range({ gte: '', lt: BEYOND })),
     ended,
     async stop() {
       stopping.abort();
@@ -106,6 +121,21 @@ export async function bootMachine(parts: MachineParts, wallAt: UtcMs, first: boo
       parts.vital.powerCut();
     },
   };
+}
+
+const BEYOND = '\u{10ffff}';
+
+/** Lays a backup out on a fresh disk, as `odecet restore` does. @param isVitalOld whether the old machine's second copy could be saved */
+export async function restoreMachine(
+  { world, disk, vital, folder }: MachineParts,
+  backup: Backup,
+  isVitalOld: boolean,
+  wallAt: UtcMs,
+): Promise<void> {
+  const store = await disk.open(true);
+  await store.batch(decodeRows(backup).map(([key, value]) => ({ kind: 'put', key, value })));
+  await makeGoOn({ store, vital: vital.open(), isVitalOld, state: folder, clock: simClock(world.newLife(), wallAt) });
+  await store.close();
 }
 
 /** So many calls in one instant of virtual time are a program that goes round and round. */

@@ -1,9 +1,11 @@
+import { decimal } from '../../core/decimal.ts';
 import { MINUTE_MS, type Millis, type Span, type UtcMs } from '../../core/time.ts';
 import type { SimMeter } from '../../sim/line.ts';
-import { createLoad } from '../../sim/meter/load.ts';
+import { createLoad, type LoadCurve } from '../../sim/meter/load.ts';
 import { parkMeter } from '../../sim/meter/park.ts';
 import type { Episode } from './faults.ts';
 import type { ImaginedMeter, ImaginedSite } from './imagined-site.ts';
+import { shownState } from './operating.ts';
 import { type OwnClock, ownClock } from './own-clock.ts';
 
 /** A meter in its place: it counts by the true time and freezes by its own clock. */
@@ -15,12 +17,19 @@ export interface RunningMeter {
   /** The steepest use, litres or watt-hours in a millisecond. */
   readonly steepest: number;
   readonly deaths: readonly Span[];
+  /** It says of itself that something is wrong. */
+  readonly alarms: readonly Span[];
+  /** What it freezes in one of them can be had at its end only. */
+  readonly lateFreezes: readonly Span[];
   readonly hears: SimMeter;
 }
 
 /** Answers begin after this and come at 9600 baud, 11 bits a byte. */
 const REPLY_AFTER_MS: Millis = 30;
 const BYTE_MS = 11 / 9.6;
+
+/** M-Bus status: permanent error. */
+const ALARM = 0x08;
 
 /** How often a drifting clock is a little more off. */
 const DRIFT_STEP_MS = 30 * MINUTE_MS;
@@ -43,14 +52,28 @@ export function runMeter(
   });
   const clock = ownClock(clockSteps(episodes));
   const deaths = episodes.filter(({ kind }) => kind === 'meter-dead');
-  const isDead = (at: UtcMs) => deaths.some(({ start, end }) => start <= at && at < end);
+  const alarms = episodes.filter(({ kind }) => kind === 'meter-alarm');
+  const lateFreezes = episodes.filter(({ kind }) => kind === 'meter-freezes-late');
   const wrapped = (index: bigint) => (plan.rollsOverAt ? index % BigInt(plan.rollsOverAt) : index);
-  const answer = parkMeter(park, plan, plan.model, {
+  const shownLoad: LoadCurve = {
     stepMost: load.stepMost,
     indexAt: (own) => {
       const now = trueNow();
       const at = own === clock.shows(now) ? now : (clock.whenShowed(own, now)[0] ?? now);
       return wrapped(load.indexAt(Math.max(at, park.start)));
+    },
+  };
+  const answer = parkMeter(park, plan, plan.model, shownLoad, {
+    status: () => (isIn(alarms, trueNow()) ? ALARM : 0),
+    frozenUpTo: (own) => {
+      const now = trueNow();
+      const shut = lateFreezes.find(({ start, end }) => start <= now && now < end);
+      return shut ? Math.min(own, clock.shows(shut.start)) : own;
+    },
+    shown: (quantity, own) => {
+      if (!plan.isOperating) return undefined;
+      if (quantity === plan.quantity) return { value: decimal(shownLoad.indexAt(own), -3), unit: 'm3' };
+      return shownState(trueNow())(quantity, own);
     },
   });
   return {
@@ -59,13 +82,19 @@ export function runMeter(
     indexAt: (at) => Number(load.indexAt(Math.max(at, park.start))),
     steepest: load.stepMost / (5 * MINUTE_MS),
     deaths,
+    alarms,
+    lateFreezes,
     hears(request) {
       const now = trueNow();
-      if (isDead(now)) return [];
+      if (isIn(deaths, now)) return [];
       const reply = answer(request, clock.shows(now));
       return reply ? [{ reply, afterMs: Math.ceil(REPLY_AFTER_MS + reply.length * BYTE_MS) }] : [];
     },
   };
+}
+
+function isIn(spans: readonly Span[], at: UtcMs): boolean {
+  return spans.some(({ start, end }) => start <= at && at < end);
 }
 
 /** Drift grows to at most a minute and a half and is then put right; a wrong clock jumps, and jumps back. */

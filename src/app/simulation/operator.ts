@@ -5,13 +5,14 @@ import { isoUtc, type Millis, SECOND_MS, type UtcMs } from '../../core/time.ts';
 import type { Clock } from '../../machine/clock.ts';
 import { readAnswer } from '../../message/answer.ts';
 import type { FormatPack } from '../../message/pack.ts';
-import { type DocumentRow, readDocument } from '../../message/read.ts';
+import { type DocumentRow, type ReadDocument, readDocument } from '../../message/read.ts';
 import { answerDocument } from '../../sandbox/answer.ts';
 import type { Entry } from '../../sandbox/journal.ts';
 import { intervalKey, type Problem, problemsOf } from '../../sandbox/market.ts';
 import { answeredBy, type Delivery } from '../../uplink/direct.ts';
 import type { FaultKind } from './faults.ts';
 import type { ImaginedSite } from './imagined-site.ts';
+import { ownDay, ownSpans } from './own-days.ts';
 import type { Trace } from './trace.ts';
 
 /** An accepted interval, and the message it stands in. */
@@ -35,6 +36,8 @@ export interface Operator {
   readonly rejected: ReadonlySet<MessageId>;
   /** Intervals that came again in a message that corrects nothing. */
   readonly doubles: readonly string[];
+  /** Profiles that are not exactly the intervals of the day that their message names, by the judge's own calendar. */
+  readonly strays: readonly string[];
   /** Ids that came with two contents. */
   readonly reused: readonly MessageId[];
   readonly messages: number;
@@ -58,6 +61,7 @@ export function imagineOperator(
   const entries = new Map<MessageId, { readonly xml: string; readonly entry: Entry }>();
   const rejected = new Set<MessageId>();
   const doubles: string[] = [];
+  const strays: string[] = [];
   const reused: MessageId[] = [];
   const ordered: OperatorFault[] = [];
   let isDown = false;
@@ -76,6 +80,7 @@ export function imagineOperator(
       ? [{ code: 'SANDBOX-VALUE', text: 'Zpráva odmítnuta na přání zkoušky' }]
       : problemsOf(document, commodity, market);
     for (const { code, text } of found) if (code === 'SANDBOX-DOUBLE') doubles.push(text);
+    strays.push(...straysOf(document, commodity));
     if (found.length === 0)
       for (const row of document.rows) {
         const key = keyOf(row);
@@ -113,6 +118,7 @@ export function imagineOperator(
     held,
     rejected,
     doubles,
+    strays,
     reused,
     get messages() {
       return entries.size;
@@ -151,6 +157,20 @@ export function imagineOperator(
     await clock.sleep(answerWithinMs, signal);
     return failed('no-answer', 'operator-no-answer', `not finished within ${answerWithinMs} ms`);
   }
+}
+
+function straysOf({ id, day, rows }: ReadDocument, commodity: Commodity): string[] {
+  const starts = new Map<string, { readonly minutes: number; readonly at: Set<UtcMs> }>();
+  for (const { point, channel, minutes, start } of rows) {
+    const profile = starts.get(`${point} ${channel}`) ?? { minutes, at: new Set() };
+    starts.set(`${point} ${channel}`, profile);
+    profile.at.add(start);
+  }
+  return [...starts].flatMap(([name, { minutes, at }]) => {
+    const spans = ownSpans(ownDay(commodity, day), minutes);
+    const isWhole = spans.length === at.size && spans.every(({ start }) => at.has(start));
+    return isWhole ? [] : [`message ${id}: ${name} is not whole over ${commodity} day ${day}`];
+  });
 }
 
 function entryOfNothing({ id, commodity }: Message, at: UtcMs): Entry {

@@ -1,8 +1,8 @@
 import { HOUR_MS, MINUTE_MS, type Millis, type Span, type UtcMs } from '../../core/time.ts';
 import type { Episode } from './faults.ts';
+import type { SiteLife } from './life.ts';
 import type { RunningMeter } from './meters.ts';
 import type { OwnClock } from './own-clock.ts';
-import type { SiteLife } from './site-life.ts';
 
 /** When a meter could not be read, or not be believed: the only excuse for an interval that is not there. */
 export interface Reach {

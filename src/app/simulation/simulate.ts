@@ -4,7 +4,8 @@ import { pause } from '../../machine/timers.ts';
 import { seededRandom } from '../../sim/random.ts';
 import { createWorld } from '../../sim/world.ts';
 import { type Episode, type FaultKind, planEpisodes } from './faults.ts';
-import { imagineSite } from './imagined-site.ts';
+import { imagineHeat } from './imagined-heat.ts';
+import { type ImaginedMeter, imagineSite } from './imagined-site.ts';
 import { type Findings, judge } from './judge.ts';
 import { runMeter } from './meters.ts';
 import { imagineOperator } from './operator.ts';
@@ -83,14 +84,15 @@ export async function simulate(options: SimOptions, monotonicMs: () => number): 
   };
   const site = imagineSite(wish, random.fork('site'));
   const within = { start: start + CALM_START_MS, end: end - CALM_END_MS };
-  const episodes = planEpisodes(options.faults, within, random.fork('weather'));
+  const episodes = planEpisodes(options.faults, within, random.fork('weather')).filter((episode) =>
+    isPossible(episode, site.meters),
+  );
   const hit = (count: number, where: number) => Math.floor(where * count);
-  const meters = site.meters.map((plan, n) => {
-    const mine = episodes.filter(
-      ({ kind, where }) => kind.startsWith('meter-') && hit(site.meters.length, where) === n,
-    );
+  const meters = site.meters.map((plan) => {
+    const mine = episodes.filter((episode) => isFor(episode, plan, site.meters));
     return runMeter(site, plan, mine, trueNow);
   });
+  const heat = imagineHeat(start, end, episodes, trueNow, random.fork('heat'), trace);
   const lineIds = site.site.lines.map(({ id }) => id);
   const weather = new Map(
     site.site.lines.map((line, n) => {
@@ -107,6 +109,7 @@ export async function simulate(options: SimOptions, monotonicMs: () => number): 
     meters,
     weatherOf: (line) => weather.get(line)!,
     deliver: operator.deliver,
+    heat,
     trace,
     operator,
     trueNow,
@@ -124,6 +127,7 @@ export async function simulate(options: SimOptions, monotonicMs: () => number): 
     return judge({
       site,
       meters,
+      heat,
       episodes,
       operator,
       life,
@@ -152,6 +156,23 @@ export async function simulate(options: SimOptions, monotonicMs: () => number): 
     ms: Math.round(monotonicMs() - startedMs),
     ...(isBroken && { trace: [...episodes.map(episodeText), ...trace.last()] }),
   };
+}
+
+/** The meters that such a thing can happen to. */
+function candidates({ kind }: Episode, meters: readonly ImaginedMeter[]): readonly ImaginedMeter[] {
+  if (kind === 'meter-freezes-late') return meters.filter(({ stores }) => stores);
+  if (kind === 'meter-alarm') return meters.filter(({ framing }) => framing === 'mbus');
+  return meters;
+}
+
+function isPossible(episode: Episode, meters: readonly ImaginedMeter[]): boolean {
+  return candidates(episode, meters).length > 0;
+}
+
+function isFor(episode: Episode, plan: ImaginedMeter, meters: readonly ImaginedMeter[]): boolean {
+  if (!episode.kind.startsWith('meter-')) return false;
+  const all = candidates(episode, meters);
+  return all[Math.floor(episode.where * all.length)] === plan;
 }
 
 function episodeText({ kind, start, end, where, force }: Episode): string {

@@ -1,16 +1,18 @@
 import type { Damage } from '../../buffer/index.ts';
 import { FAILURES, OdecetError } from '../../core/failure.ts';
-import { HOUR_MS, type Millis, SECOND_MS, type UtcMs } from '../../core/time.ts';
-import type { StoreOp } from '../../machine/store.ts';
+import { isoUtc, type Millis, SECOND_MS, type UtcMs } from '../../core/time.ts';
 import { pause } from '../../machine/timers.ts';
-import { simFile } from '../../sim/append-log.ts';
+import { type SimFile, simFile } from '../../sim/append-log.ts';
 import { simFolder } from '../../sim/folder.ts';
 import type { Random } from '../../sim/random.ts';
 import { type SimDisk, simDisk } from '../../sim/store.ts';
+import { aimCuts } from './aimed-cuts.ts';
 import type { Episode } from './faults.ts';
-import { bootMachine, type Machine, type MachineParts } from './machine.ts';
+import type { Outage, Replacement, SiteLife } from './life.ts';
+import { bootMachine, type Machine, type MachineParts, restoreMachine } from './machine.ts';
 import type { Operator } from './operator.ts';
-import { type ClockStep, type OwnClock, ownClock } from './own-clock.ts';
+import { type ClockStep, ownClock } from './own-clock.ts';
+import { type Substituted, substituteByPerson } from './persons.ts';
 
 export interface SiteLifeParts extends Omit<MachineParts, 'disk' | 'vital' | 'folder' | 'installedAt' | 'random'> {
   readonly random: Random;
@@ -20,40 +22,15 @@ export interface SiteLifeParts extends Omit<MachineParts, 'disk' | 'vital' | 'fo
   readonly diskLatencyMs: Millis;
 }
 
-/** A stretch of true time in which the gateway was not there. */
-export interface Outage {
-  readonly start: UtcMs;
-  end: UtcMs;
-}
-
-/** The gateway's machine through all its lives, and everything that is done to it. */
-export interface SiteLife {
-  boot(): Promise<void>;
-  meet(episode: Episode): void;
-  /** Waits until the machine is on. */
-  settled(): Promise<Machine>;
-  readonly outages: readonly Outage[];
-  readonly wall: () => OwnClock;
-  /** Keys of records that a flipped bit has damaged. */
-  readonly flipped: ReadonlySet<string>;
-  /** Keys that the gateway's reports of repairs name. */
-  reported(): Promise<readonly string[]>;
-  isStored(key: string): boolean;
-  readonly lineDown: ReadonlyMap<string, readonly Outage[]>;
-  readonly crashes: number;
-}
-
 const BOOT_AGAIN_MS = 10 * SECOND_MS;
 /** A supervisor that starts a program again and again without end shows a fault that does not heal. */
 const CRASHES_MAX = 20;
-/** A power cut waits at most so long for the batch that it is meant for. */
-const CUT_WITHIN_MS = 12 * HOUR_MS;
-/** Batches that a power cut would like to meet: a message, its attempts, intervals; or any. */
-const CUT_TARGETS: readonly (readonly string[])[] = [['m/'], ['e/'], ['i/'], ['r/'], ['']];
-
 export function liveOn(parts: SiteLifeParts): SiteLife {
   const { world, random, operator, trace, trueNow } = parts;
   const flipped = new Set<string>();
+  const standing = new Set<string>();
+  const replacements: Replacement[] = [];
+  const substituted: Substituted[] = [];
   const outages: Outage[] = [];
   const lineDown = new Map<string, Outage[]>();
   const wallSteps: ClockStep[] = [];
@@ -62,15 +39,19 @@ export function liveOn(parts: SiteLifeParts): SiteLife {
   let ready: Promise<void> = Promise.resolve();
   let crashes = 0;
   let isFirst = true;
-  let cutAt: { readonly prefixes: readonly string[]; readonly offMs: Millis; isDone: boolean } | undefined;
+  const aimed = aimCuts(world, parts.diskLatencyMs, random, (offMs) => cut(offMs));
   const installedAt = trueNow();
-  const disk: SimDisk = simDisk(world, {
-    random: random.fork('disk'),
-    latencyMs: parts.diskLatencyMs,
-    onWrite: (ops) => meetWrite(ops),
-  });
-  const vital = simFile(world, { random: random.fork('vital'), latencyMs: parts.diskLatencyMs / 4 });
-  const folder = simFolder();
+  const newDisk = (name: string): SimDisk =>
+    simDisk(world, {
+      random: random.fork(name),
+      latencyMs: parts.diskLatencyMs,
+      onWrite: aimed.meetWrite,
+    });
+  const newVital = (name: string): SimFile =>
+    simFile(world, { random: random.fork(name), latencyMs: parts.diskLatencyMs / 4 });
+  let disk = newDisk('disk');
+  let vital = newVital('vital');
+  let folder = simFolder();
 
   function noteWall(): void {
     wallSteps.push({ from: trueNow(), offMs: wallOffMs });
@@ -80,18 +61,14 @@ export function liveOn(parts: SiteLifeParts): SiteLife {
     outages.push({ start: trueNow(), end: Number.POSITIVE_INFINITY });
   }
 
+  function machineParts(): MachineParts {
+    return { ...parts, disk, vital, folder, random: random.fork(`life-${outages.length}`), installedAt };
+  }
+
   async function boot(): Promise<void> {
     for (;;) {
       try {
-        const machineParts = {
-          ...parts,
-          disk,
-          vital,
-          folder,
-          random: random.fork(`life-${outages.length}`),
-          installedAt,
-        };
-        const booted = await bootMachine(machineParts, trueNow() + wallOffMs, isFirst);
+        const booted = await bootMachine(machineParts(), trueNow() + wallOffMs, isFirst);
         isFirst = false;
         machine = booted;
         for (const [id, line] of booted.lines) line.reachable(!isLineDown(id));
@@ -142,14 +119,27 @@ export function liveOn(parts: SiteLifeParts): SiteLife {
     ready = pause(world, offMs).then(boot);
   }
 
-  function planCut(offMs: Millis, choice: number): void {
-    const prefixes = CUT_TARGETS[Math.floor(choice * CUT_TARGETS.length)]!;
-    const wanted = { prefixes, offMs, isDone: false };
-    cutAt = wanted;
-    world.after(CUT_WITHIN_MS, () => {
-      if (!wanted.isDone) cut(offMs);
-      wanted.isDone = true;
+  /** The machine dies some time after its backup was taken, and a fresh one goes on from that. */
+  async function replace({ end, choice }: Episode): Promise<void> {
+    const from = trueNow();
+    const backup = await machine?.backup().catch(() => undefined);
+    if (!backup) return;
+    after(end, () => {
+      if (!machine) return;
+      trace.note('machine-replaced', isoUtc(from));
+      trace.count('machine-replaced');
+      machine.cut();
+      machine = undefined;
+      const replaced = { start: from, end: trueNow(), isVitalOld: choice < 0.5 };
+      replacements.push(replaced);
+      outages.push({ start: from, end: Number.POSITIVE_INFINITY });
+      for (const key of flipped) if (!atBackup.has(key)) standing.delete(key);
+      disk = newDisk(`disk-${outages.length}`);
+      folder = simFolder();
+      if (!replaced.isVitalOld) vital = newVital(`vital-${outages.length}`);
+      ready = restoreMachine(machineParts(), backup, replaced.isVitalOld, trueNow() + wallOffMs).then(boot);
     });
+    const atBackup = new Set(standing);
   }
 
   function restart(offMs: Millis): void {
@@ -163,15 +153,6 @@ export function liveOn(parts: SiteLifeParts): SiteLife {
     });
   }
 
-  /** The power goes in the middle of a write that it was meant for. */
-  function meetWrite(ops: readonly StoreOp[]): void {
-    const wanted = cutAt;
-    if (!wanted || wanted.isDone || !ops.some(({ key }) => wanted.prefixes.some((prefix) => key.startsWith(prefix))))
-      return;
-    wanted.isDone = true;
-    world.after(random.below(parts.diskLatencyMs + 1), () => cut(wanted.offMs));
-  }
-
   function isLineDown(id: string): boolean {
     const now = trueNow();
     return (lineDown.get(id) ?? []).some(({ start, end }) => start <= now && now < end);
@@ -183,11 +164,14 @@ export function liveOn(parts: SiteLifeParts): SiteLife {
     const { kind, end, where, force, choice } = episode;
     switch (kind) {
       case 'power-cut':
-        planCut(end - episode.start, choice);
+        aimed.plan(end - episode.start, choice);
         return;
       case 'restart':
         trace.count(kind);
         restart(end - episode.start);
+        return;
+      case 'machine-replaced':
+        void replace(episode);
         return;
       case 'store-full': {
         trace.count(kind);
@@ -210,6 +194,7 @@ export function liveOn(parts: SiteLifeParts): SiteLife {
         const key = disk.flipBit();
         if (key === undefined) return;
         flipped.add(key);
+        standing.add(key);
         trace.count(kind);
         trace.note(kind, key);
         return;
@@ -231,25 +216,28 @@ export function liveOn(parts: SiteLifeParts): SiteLife {
         after(end, () => machine?.lines.get(id)?.reachable(!isLineDown(id)));
         return;
       }
-      case 'operator-down':
-        operator.down(true);
-        after(end, () => operator.down(false));
+      case 'person-substitutes':
+        if (machine) void substitute(machine, episode);
         return;
       case 'meter-dead':
       case 'meter-clock-drift':
       case 'meter-clock-wrong':
+      case 'meter-freezes-late':
+      case 'meter-alarm':
         trace.count(kind);
         return;
-      case 'operator-reject':
-        operator.order(kind, 1);
+      case 'operator-down':
+        operator.down(true);
+        after(end, () => operator.down(false));
         return;
+      case 'operator-reject':
       case 'operator-slow':
       case 'operator-fault':
       case 'operator-unknown':
       case 'operator-lost-request':
       case 'operator-lost-answer':
       case 'operator-twice':
-        operator.order(kind, 1 + Math.floor(3 * force));
+        operator.order(kind, kind === 'operator-reject' ? 1 : 1 + Math.floor(3 * force));
         return;
       case 'silence':
       case 'late':
@@ -258,8 +246,15 @@ export function liveOn(parts: SiteLifeParts): SiteLife {
       case 'foreign':
       case 'collision':
       case 'disconnect':
-      // The line's own weather, asked at every exchange.
+      case 'heat-late':
+      case 'heat-changed':
+      // The line's own weather, asked at every exchange; what the distributor tells, and when.
     }
+  }
+
+  async function substitute(on: Machine, episode: Episode): Promise<void> {
+    const order = await substituteByPerson(on, parts.site, episode, installedAt, trueNow(), trace, parts.onFault);
+    if (order) substituted.push(order);
   }
 
   function stepWall(byMs: Millis): void {
@@ -277,8 +272,11 @@ export function liveOn(parts: SiteLifeParts): SiteLife {
       return machine;
     },
     outages,
+    substituted,
     wall: () => ownClock(wallSteps),
     flipped,
+    standing,
+    replacements,
     async reported() {
       const names = (await folder.list()).filter((name) => name.startsWith('repair-report'));
       const texts = await Promise.all(names.map((name) => folder.readText(name)));

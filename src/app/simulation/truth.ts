@@ -6,6 +6,7 @@ import { isoUtc, type Millis, SECOND_MS, type Span, type UtcMs } from '../../cor
 import type { DocumentRow } from '../../message/read.ts';
 import { isCredible } from '../../profile/boundary.ts';
 import type { RunningMeter } from './meters.ts';
+import { factorsOver } from './operating.ts';
 import type { OwnClock } from './own-clock.ts';
 import { clockDoubtMs, type Reach } from './reach.ts';
 
@@ -26,7 +27,7 @@ const SAMPLE_SLACK_MS: Millis = 10;
 
 export function truthOf(meter: RunningMeter, wall: OwnClock, reach: Reach, buffer: Buffer, end: UtcMs): Truth {
   const { plan, clock } = meter;
-  const quantity = plan.commodity === 'gas' ? 'volume.base.total' : 'energy.active.import';
+  const { quantity } = plan;
   const multiplierAt = (at: UtcMs) => plan.multipliers.findLast(({ from }) => from <= at)?.value ?? 1;
   const until = end + 48 * 3_600_000;
   const clockOffMsMost = CLOCK_LIMIT_MS + SLACK_MS + clockDoubtMs(meter);
@@ -74,9 +75,10 @@ export function truthOf(meter: RunningMeter, wall: OwnClock, reach: Reach, buffe
     if (!origin) return 'computed from nothing';
     const [fromLeast, fromMost] = limits(origin.from);
     const [toLeast, toMost] = limits(origin.to);
-    const factor = multiplierAt(interval.start);
-    const least = decimal(Math.floor((toLeast - fromMost) * factor) - 1, -3);
-    const most = decimal(Math.ceil((toMost - fromLeast) * factor) + 1, -3);
+    const multiplier = multiplierAt(interval.start);
+    const [factorLeast, factorMost] = plan.isOperating ? factorsOver(interval) : [multiplier, multiplier];
+    const least = decimal(Math.floor((toLeast - fromMost) * factorLeast) - 1, -3);
+    const most = decimal(Math.ceil((toMost - fromLeast) * factorMost) + 1, -3);
     if (compare(least, value) <= 0 && compare(value, most) <= 0) return undefined;
     return `${decimalText(value)} computed, between ${decimalText(least)} and ${decimalText(most)} is possible (${isoUtc(origin.from.at)} from ${origin.from.readings.map(isoUtc).join()}, to ${origin.to.readings.map(isoUtc).join()})`;
   }
@@ -108,6 +110,8 @@ export function truthOf(meter: RunningMeter, wall: OwnClock, reach: Reach, buffe
     async complaint(span, row, version) {
       const value = parseDecimal(row.value);
       if (row.quality === 'measured' || row.quality === 'flagged') return measured(span, value);
+      if (row.quality === 'estimated')
+        return plan.estimation ? undefined : 'estimated, which the site file does not allow';
       if (row.quality !== 'computed') return `quality ${row.quality}, which nothing here makes`;
       if (reach.wallDoubtMs(span.start) + reach.wallDoubtMs(span.end) > 0) return undefined;
       const versions = await buffer.intervalVersions(row.point, row.channel, span.start);

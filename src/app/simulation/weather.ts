@@ -10,7 +10,9 @@ type ExchangeFault = Exclude<(typeof FAULT_GROUPS)['line'][number], 'line-down'>
 
 /** Of all exchanges outside storms, this share is spoilt all the same. */
 const ALWAYS_SHARE = 0.006;
-const REPLY_TIMEOUT_MS: Millis = 2_000;
+/** Sometimes within the time allowed (two seconds), sometimes after it; never after the silence that follows a time-out. */
+const LATE_LEAST_MS: Millis = 500;
+const LATE_MOST_MS: Millis = 3_400;
 
 /** What a line does to each exchange. TCP checks its bytes itself: they come whole, late, from elsewhere or not at all. */
 export function lineWeather(
@@ -28,15 +30,17 @@ export function lineWeather(
     (mine as readonly FaultKind[]).includes(episode.kind),
   );
   if (mine.length === 0) return () => undefined;
-  const fault = (kind: ExchangeFault, request: Uint8Array): LineFault => {
+  const fault = (kind: ExchangeFault, request: Uint8Array, slowness: number): LineFault => {
     trace.count(kind);
     switch (kind) {
       case 'silence':
       case 'disconnect':
         return { kind };
       case 'late':
-        // Sometimes within the time allowed, sometimes after it; never after the silence that follows a time-out.
-        return { kind, byMs: 500 + random.below(2 * REPLY_TIMEOUT_MS - 1_000) };
+        return {
+          kind,
+          byMs: Math.round(LATE_LEAST_MS + (LATE_MOST_MS - LATE_LEAST_MS) * slowness) + random.below(100),
+        };
       case 'truncated':
         return { kind, keep: random.below(12) };
       case 'noise':
@@ -50,8 +54,11 @@ export function lineWeather(
   return (request) => {
     const now = trueNow();
     const storm = storms.find(({ start, end }) => start <= now && now < end);
-    if (storm && random.chance(0.2 + 0.7 * storm.force)) return fault(storm.kind, request);
-    return random.chance(ALWAYS_SHARE) ? fault(mine[random.below(mine.length)]!, request) : undefined;
+    // A storm is as slow throughout as its converter: the answer that comes too late meets the same request asked again.
+    if (storm && random.chance(0.2 + 0.7 * storm.force)) return fault(storm.kind, request, storm.choice);
+    return random.chance(ALWAYS_SHARE)
+      ? fault(mine[random.below(mine.length)]!, request, random.fraction())
+      : undefined;
   };
 }
 

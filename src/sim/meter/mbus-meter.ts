@@ -20,6 +20,10 @@ export interface MbusMeterConfig {
   /** How long one frozen period is, and how many the meter keeps. */
   readonly periodMinutes: number;
   readonly periodsKept: number;
+  /** The status byte of its header; nothing to tell where it is left out. */
+  readonly status?: (now: UtcMs) => number;
+  /** The newest instant for which it has frozen anything; `now` where it is left out. */
+  readonly frozenUpTo?: (now: UtcMs) => UtcMs;
 }
 
 /** Bytes in, the answer (or silence) out; `now` is the meter's own clock. */
@@ -50,7 +54,7 @@ export function mbusMeter(config: MbusMeterConfig): SimulatedMeter {
     // The same bit again asks for the last telegram once more, old as it is.
     if (last?.bit === bit) return last.answer;
     accessNumber = (accessNumber + 1) & 0xff;
-    const answer = responseFrame(config.address, 0x72, [...header(config, accessNumber), ...records(config, now)]);
+    const answer = responseFrame(config.address, 0x72, [...header(config, accessNumber, now), ...records(config, now)]);
     last = { bit, answer };
     return answer;
   };
@@ -65,13 +69,13 @@ function shortFrameControl(bytes: Uint8Array, address: number): number | undefin
 }
 
 /** Fixed 12-byte header: who it is, access number, status, signature. */
-function header(config: MbusMeterConfig, accessNumber: number): number[] {
+function header(config: MbusMeterConfig, accessNumber: number, now: UtcMs): number[] {
   const identity = { id: config.serial, manufacturer: 'ODE', version: 1, medium: MEDIUM[config.commodity] };
-  return [...identityBytes(identity), accessNumber, 0x00, 0x00, 0x00];
+  return [...identityBytes(identity), accessNumber, config.status?.(now) ?? 0x00, 0x00, 0x00];
 }
 
 function records(config: MbusMeterConfig, now: UtcMs): number[] {
-  const newest = lastBoundary(now, config.periodMinutes);
+  const newest = lastBoundary(config.frozenUpTo?.(now) ?? now, config.periodMinutes);
   const frozen = Array.from({ length: config.periodsKept }, (_, n) => newest - n * config.periodMinutes * MINUTE_MS);
   return [
     ...indexRecord(config, 0, now),

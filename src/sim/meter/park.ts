@@ -8,7 +8,7 @@ import type { DeviceConfig, LineConfig } from '../../device/site.ts';
 import { createLoad, type LoadCurve, STEP_MS } from './load.ts';
 import { mbusMeter, type SimulatedMeter } from './mbus-meter.ts';
 import { modbusMeter } from './modbus-meter.ts';
-import { registerImage } from './registers.ts';
+import { registerImage, type Shown } from './registers.ts';
 
 /** One simulated meter as it stands at a point of the imagined site. */
 export interface ParkMeter {
@@ -31,6 +31,16 @@ export interface Park {
   readonly zone: string;
   readonly start: UtcMs;
   readonly meters: readonly ParkMeter[];
+}
+
+/** What a meter does that is not its counting; nothing of it where it is left out. */
+export interface MeterWhims {
+  /** M-Bus: the status byte. */
+  readonly status?: (now: UtcMs) => number;
+  /** The newest instant for which it has frozen anything. */
+  readonly frozenUpTo?: (now: UtcMs) => UtcMs;
+  /** What it shows of a quantity, before what every meter shows of it. */
+  readonly shown?: Shown;
 }
 
 /** Counters run in thousandths of the market unit: litres, watt-hours. */
@@ -72,6 +82,7 @@ export function parkMeter(
   meter: ParkMeter,
   model: DeviceModel,
   load: LoadCurve = parkLoad(park, meter),
+  { shown: own, ...whims }: MeterWhims = {},
 ): SimulatedMeter {
   const { device, serial, commodity } = meter;
   const { zone } = park;
@@ -85,12 +96,22 @@ export function parkMeter(
       load,
       periodMinutes: meter.minutes,
       periodsKept,
+      ...whims,
     });
   }
   const { quantities, unit } = COUNTER[commodity];
-  const shown = (quantity: Quantity, at: UtcMs) =>
-    quantities.includes(quantity) ? { value: decimal(load.indexAt(at), COUNTER_EXPONENT), unit } : STEADY[quantity];
-  const image = registerImage({ model, placement: device, zone, serial, shown, periodMinutes: meter.minutes });
+  const shown: Shown = (quantity, at) =>
+    own?.(quantity, at) ??
+    (quantities.includes(quantity) ? { value: decimal(load.indexAt(at), COUNTER_EXPONENT), unit } : STEADY[quantity]);
+  const image = registerImage({
+    model,
+    placement: device,
+    zone,
+    serial,
+    shown,
+    periodMinutes: meter.minutes,
+    ...whims,
+  });
   return modbusMeter({ unit: device.address, framing: meter.framing, image });
 }
 

@@ -35,6 +35,8 @@ export interface ImageConfig {
   readonly shown: Shown;
   /** The status bits that are set; none where it is left out. */
   readonly raised?: (now: UtcMs) => readonly MeterFlag[];
+  /** The newest instant for which it has frozen anything; `now` where it is left out. */
+  readonly frozenUpTo?: (now: UtcMs) => UtcMs;
   /** How long one frozen period is. */
   readonly periodMinutes: number;
 }
@@ -72,7 +74,7 @@ interface Window {
 function layOut(config: ImageConfig, now: UtcMs, window: Window, selected: number): Cells {
   const cells: Cells = new Map();
   const { model } = config;
-  const frozenAt = lastBoundary(now, config.periodMinutes);
+  const frozenAt = lastBoundary(config.frozenUpTo?.(now) ?? now, config.periodMinutes);
   for (const reading of model.readings) {
     if (!reading.modbus) continue;
     putValue(cells, config, reading.modbus, reading.quantity, reading.unit, reading.stamp ? frozenAt : now);
@@ -123,7 +125,7 @@ const RECORD_NUMBERS = 50_000;
 /** When the record of that number was written, or undefined when the archive does not have it. */
 function recordAt(config: ImageConfig, archive: SelectorArchive, number: number, now: UtcMs): UtcMs | undefined {
   const period = config.periodMinutes * MINUTE_MS;
-  const newest = lastBoundary(now, config.periodMinutes);
+  const newest = lastBoundary(config.frozenUpTo?.(now) ?? now, config.periodMinutes);
   if (number === archive.select.newest) return newest;
   const age = (((newest / period - number) % RECORD_NUMBERS) + RECORD_NUMBERS) % RECORD_NUMBERS;
   return number < RECORD_NUMBERS && age < archive.records ? newest - age * period : undefined;

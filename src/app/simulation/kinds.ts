@@ -1,0 +1,81 @@
+import type { Commodity } from '../../core/interval.ts';
+import type { LineConfig } from '../../device/line-config.ts';
+
+/** A meter as it ships, and what it counts in an imagined site. */
+export interface Kind {
+  readonly model: string;
+  readonly commodity: Commodity;
+  readonly framing: LineConfig['framing'];
+  readonly hasSerial: boolean;
+  readonly resolution: number;
+  readonly periodsKept: number;
+  readonly fullPerHour: number;
+  /** Digits before the point, in the unit of the device file; a site says them in its own copy of the file. */
+  readonly digits?: number;
+  /** The counter's range in litres or watt-hours that those digits make. */
+  readonly range?: number;
+  readonly multiplier?: boolean;
+}
+
+/** Every protocol, with archive and without, sampled and frozen, in Wh and in kWh, with and without rollover and transformers. */
+export const KINDS: readonly Kind[] = [
+  {
+    model: 'generic/mbus-gas-corrector',
+    commodity: 'gas',
+    framing: 'mbus',
+    hasSerial: true,
+    resolution: 0,
+    periodsKept: 1,
+    fullPerHour: 320_000,
+  },
+  {
+    model: 'generic/mbus-electricity-meter',
+    commodity: 'electricity',
+    framing: 'mbus',
+    hasSerial: true,
+    resolution: 0,
+    periodsKept: 12,
+    fullPerHour: 240_000,
+    digits: 5,
+    range: 100_000_000,
+  },
+  {
+    model: 'generic/modbus-gas-corrector',
+    commodity: 'gas',
+    framing: 'modbus-rtu',
+    hasSerial: false,
+    resolution: 0,
+    periodsKept: 60,
+    fullPerHour: 210_000,
+  },
+  {
+    model: 'eastron/sdm630',
+    commodity: 'electricity',
+    framing: 'modbus-rtu',
+    hasSerial: false,
+    resolution: 16,
+    periodsKept: 0,
+    fullPerHour: 45_000,
+  },
+  {
+    model: 'abb/b23',
+    commodity: 'electricity',
+    framing: 'modbus-tcp',
+    hasSerial: false,
+    resolution: 10,
+    periodsKept: 0,
+    fullPerHour: 5_000,
+    multiplier: true,
+  },
+  {
+    model: 'schneider/iem3155',
+    commodity: 'electricity',
+    framing: 'modbus-tcp',
+    hasSerial: false,
+    resolution: 0,
+    periodsKept: 0,
+    fullPerHour: 90_000,
+    digits: 8,
+    range: 100_000_000,
+  },
+];

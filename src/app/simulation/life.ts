@@ -1,0 +1,38 @@
+import type { Span, UtcMs } from '../../core/time.ts';
+import type { Episode } from './faults.ts';
+import type { Machine } from './machine.ts';
+import type { OwnClock } from './own-clock.ts';
+import type { Substituted } from './persons.ts';
+
+/** A stretch of true time in which the gateway was not there. */
+export interface Outage {
+  readonly start: UtcMs;
+  end: UtcMs;
+}
+
+/** A fresh machine that goes on from a backup; `start` is when that was taken. */
+export interface Replacement extends Span {
+  /** The second copy of the old machine could be saved: it knows what was sent since. */
+  readonly isVitalOld: boolean;
+}
+
+/** The gateway's machine through all its lives, and everything that is done to it. */
+export interface SiteLife {
+  boot(): Promise<void>;
+  meet(episode: Episode): void;
+  /** Waits until the machine is on. */
+  settled(): Promise<Machine>;
+  readonly outages: readonly Outage[];
+  /** What people have ordered. */
+  readonly substituted: readonly Substituted[];
+  readonly wall: () => OwnClock;
+  /** Keys of records that a flipped bit has damaged; `standing` on the disk that is in use now. */
+  readonly flipped: ReadonlySet<string>;
+  readonly standing: ReadonlySet<string>;
+  readonly replacements: readonly Replacement[];
+  /** Keys that the gateway's reports of repairs name. */
+  reported(): Promise<readonly string[]>;
+  isStored(key: string): boolean;
+  readonly lineDown: ReadonlyMap<string, readonly Outage[]>;
+  readonly crashes: number;
+}
