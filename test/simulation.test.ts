@@ -62,6 +62,7 @@ describe('a simulated run', () => {
       'what a wrong clock had stamped was believed where it came from the archive: the refill did not ask the clock',
     ],
     [82, 'a clock without seconds that was 70 s fast was believed at the full hour'],
+    [37, 'readings that a repair had named again were given up with their first entry, and then told as damage'],
   ])('short seed %i: %s', { timeout: 120_000 }, async (seed) => {
     const { broken } = await run(short(seed));
     expect(broken).toEqual([]);

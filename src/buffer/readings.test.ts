@@ -50,6 +50,19 @@ describe('readings', () => {
     expect(await buffer.changes('readings', 0, 10)).toHaveLength(1);
   });
 
+  it('that were named again for a repair are given up once, with their later entry', async () => {
+    const { buffer } = await open();
+    await buffer.keepRound([aReading()]);
+    await buffer.keepRound([aReading({ at: DAY_START + HOUR_MS })]);
+    expect(await buffer.nameReadingsAgain('boiler-house', { start: DAY_START, end: DAY_START + 1 })).toBe(1);
+    const old = { olderThan: DAY.end, now: DAY.end, entriesMax: 100 };
+    expect(await buffer.trim('readings', { ...old, entriesMax: 2 })).toEqual({ entries: 2, records: 1 });
+    expect(await buffer.readings('boiler-house', 'volume.base', DAY)).toHaveLength(1);
+    expect((await buffer.verify()).clean).toBe(true);
+    expect(await buffer.trim('readings', old)).toEqual({ entries: 1, records: 1 });
+    expect((await buffer.verify()).clean).toBe(true);
+  });
+
   it('keep a contradiction beside the first, report it once and never serve it', async () => {
     const { buffer, conflicts } = await open();
     const first = aReading();

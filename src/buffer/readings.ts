@@ -77,15 +77,24 @@ function sameValue(a: Reading, b: Reading): boolean {
   );
 }
 
-/** Gives the number of rows. A damaged row is not named again. */
+/**
+ * Gives the number of rows. A damaged row is not named again. The others are written anew under the new entry: with the old one
+ * they would be given up, and the new one would name what is gone.
+ */
 export async function nameReadingsAgain(journal: Journal, device: DeviceId, span: Span): Promise<number> {
   let named = 0;
   for (let day = readingDay(span.start); day <= readingDay(span.end); day = nextDay(day))
     for (const source of SOURCES)
       named += await journal.write(async (draft) => {
-        const rows = (await draft.list(inDay(day, device, source, span))).filter((row) => !isDamage(row));
-        for (const row of rows) if (!isDamage(row)) draft.nameAgain(STREAM_OF_SOURCE[source], row.key, row.checksum);
-        return rows.length;
+        const found = await draft.list(inDay(day, device, source, span));
+        let count = 0;
+        for (const row of found) {
+          const stored = isDamage(row) ? row : decodeReadings(row);
+          if (isDamage(stored)) continue;
+          draft.add(STREAM_OF_SOURCE[source], row.key, encodeReadings(stored));
+          count++;
+        }
+        return count;
       });
   return named;
 }

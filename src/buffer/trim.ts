@@ -93,6 +93,7 @@ async function trimSome(
   if (count === 0 || (await entryAt(draft, stream, first)).some(([key]) => isYoung(key, rule))) return NOTHING;
   const numbers = Array.from({ length: count }, (_, n) => first + n);
   await draft.load(numbers.map((number) => journalKey(stream, number)));
+  if (isOfReadings(stream)) await loadNamed(draft, stream, numbers);
   const mayGo = keeperOf(draft, stream);
   let entries = 0;
   let records = 0;
@@ -100,6 +101,7 @@ async function trimSome(
     const entry = await entryAt(draft, stream, number);
     if (entry.some(([key]) => isYoung(key, rule))) break;
     for (const [key, checksum] of entry) {
+      if (await isNamedLater(draft, stream, key, number)) continue;
       if (agedAt(key) <= rule.now + FUTURE_MS && (await mayGo(key))) {
         draft.remove(key);
         records++;
@@ -110,6 +112,22 @@ async function trimSome(
   }
   if (entries > 0) draft.raiseLow(stream, first + entries - 1);
   return { entries, records };
+}
+
+/** Readings that were named again after a repair go with their later entry. */
+async function isNamedLater(draft: Draft, stream: Stream, key: string, number: number): Promise<boolean> {
+  if (!isOfReadings(stream)) return false;
+  const row = await draft.get(key);
+  return row !== undefined && !isDamage(row) && row.sequence > number;
+}
+
+async function loadNamed(draft: Draft, stream: Stream, numbers: readonly number[]): Promise<void> {
+  const entries = await Promise.all(numbers.map((number) => entryAt(draft, stream, number)));
+  await draft.load(entries.flatMap((entry) => entry.map(([key]) => key)));
+}
+
+function isOfReadings(stream: Stream): boolean {
+  return stream === 'readings' || stream === 'samples';
 }
 
 /** An entry that cannot be read names nothing any more. */
@@ -146,7 +164,7 @@ function agedAt(key: string): UtcMs {
 
 /** Whether an old record may go: readings always, intervals when accepted, messages when final and without intervals. */
 function keeperOf(draft: Draft, stream: Stream): (key: string) => Promise<boolean> {
-  if (stream === 'readings' || stream === 'samples') return async () => true;
+  if (isOfReadings(stream)) return async () => true;
   const known = new Map<string, Promise<boolean>>();
   const once = (name: string, look: () => Promise<boolean>): Promise<boolean> => {
     const found = known.get(name) ?? look();
@@ -193,6 +211,5 @@ async function isAccepted(draft: Draft, interval: string): Promise<boolean> {
 async function giveBack(store: Store, journal: Journal, stream: Stream, olderThan: UtcMs): Promise<void> {
   if (!store.compact) return;
   await store.compact({ gte: journalPrefix(stream), lt: journalKey(stream, journal.low(stream)) });
-  if (stream === 'readings' || stream === 'samples')
-    await store.compact({ gte: READINGS.gte, lt: `r/${readingDay(olderThan)}/` });
+  if (isOfReadings(stream)) await store.compact({ gte: READINGS.gte, lt: `r/${readingDay(olderThan)}/` });
 }
