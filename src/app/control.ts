@@ -187,7 +187,11 @@ async function* partsOf(
 async function connect(stateFolder: string): Promise<Socket | undefined> {
   try {
     const { path, folder } = await placeOf(stateFolder);
-    return await connectTo(path).finally(() => folder?.close());
+    try {
+      return await connectTo(path);
+    } finally {
+      await folder?.close();
+    }
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ECONNREFUSED') return undefined;

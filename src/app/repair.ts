@@ -54,18 +54,17 @@ export async function lookThrough(
   return name;
 }
 
-async function quarantineAll(buffer: Buffer): Promise<{ checked: number; missing: Damage[] }> {
-  const missing: Damage[] = [];
+async function quarantineAll(buffer: Buffer): Promise<{ checked: number; missing: readonly Damage[] }> {
+  const suspects: Suspect[] = [];
   let checked = 0;
   let position: Parameters<Buffer['scrub']>[0];
   do {
     const step: Awaited<ReturnType<Buffer['scrub']>> = await buffer.scrub(position, RECORDS_AT_ONCE);
-    const suspects: readonly Suspect[] = step.suspects;
-    if (suspects.length > 0) missing.push(...(await buffer.quarantine(suspects)));
+    suspects.push(...step.suspects);
     checked += step.checked;
     position = step.next;
   } while (position);
-  return { checked, missing };
+  return { checked, missing: suspects.length === 0 ? [] : await buffer.quarantine(suspects) };
 }
 
 /** A time as it may stand in a file name. */

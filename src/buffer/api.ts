@@ -243,7 +243,10 @@ export interface Buffer {
   scrub(from: ScrubPosition | undefined, limit: number): Promise<Scrubbed>;
   /** A scrub of the youngest entries: what a damaged LevelDB log takes with it. */
   scrubEnds(entries: number): Promise<readonly Suspect[]>;
-  /** Moves damaged records aside and marks what is gone, after a second look; gives what was so. */
+  /**
+   * Moves damaged records aside and marks what is gone, after a second look; gives what was so. What a lost journal entry named
+   * and is whole is named again first.
+   */
   quarantine(suspects: readonly Suspect[]): Promise<Damage[]>;
   /** How many damaged records were met since it was opened: what is remembered of the store may hold no longer. */
   damages(): number;

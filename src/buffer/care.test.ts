@@ -16,6 +16,7 @@ import {
   standingClock,
 } from './buffer.testkit.ts';
 import { type Buffer, type Damage, openBuffer, type Suspect } from './index.ts';
+import { journalKey } from './keys.ts';
 
 const HOURS = [0, 1, 2, 3].map((hour) => DAY_START + hour * HOUR_MS);
 const SPANS = HOURS.map((start) => ({ start, end: start + HOUR_MS }));
@@ -388,5 +389,49 @@ describe('the second copy', () => {
     expect(await buffer.restoreVital()).toEqual({ messages: 1, records: 3 });
     expect(await buffer.messageState(id)).toBe('accepted');
     expect(await buffer.verify()).toMatchObject({ clean: true, quarantined: [] });
+  });
+});
+
+describe('records that are whole and whose journal entry is not', () => {
+  const LOST = [journalKey('intervals', 1), journalKey('readings', 2), journalKey('samples', 3)] as const;
+
+  async function orphaned() {
+    const store = memoryStore();
+    const first = await open(store);
+    await fill(first.buffer);
+    await send(first.buffer);
+    store.rows.get(LOST[1])![20]! ^= 1;
+    store.rows.delete(LOST[2]);
+    store.rows.get(LOST[0])![20]! ^= 1;
+    const { buffer } = await open(store);
+    await buffer.setCursor('profiler', 4);
+    return { store, buffer };
+  }
+
+  it('are named again, so that the stages see them, before the entry is marked', async () => {
+    const { store, buffer } = await orphaned();
+    const heads = { readings: buffer.entries('readings'), samples: buffer.entries('samples') };
+    store.batchesLeft = 1;
+    await expect(buffer.quarantine(await scrubAll(buffer))).rejects.toMatchObject({ failure: { code: 'store-io' } });
+    store.batchesLeft = Number.POSITIVE_INFINITY;
+    const again = (await open(store)).buffer;
+    // Cut off between the two, the next look finds the entries as they were.
+    const found = await again.quarantine(await scrubAll(again));
+    expect(found.map(({ key }) => key).sort()).toEqual(LOST);
+    const named = async (stream: 'readings' | 'samples', after: number) =>
+      (await again.changes(stream, after, 10)).flatMap(({ items }) => items.map(({ at }) => at));
+    expect(new Set(await named('readings', heads.readings))).toEqual(new Set([HOURS[1]]));
+    expect(new Set(await named('samples', heads.samples))).toEqual(new Set([HOURS[1]! + 60_000]));
+    expect((await again.changes('intervals', 1, 10))[0]?.items).toHaveLength(4);
+    expect((await again.verify()).clean).toBe(true);
+  });
+
+  it('are given up at their age, as all others', async () => {
+    const { buffer } = await orphaned();
+    await buffer.quarantine(await scrubAll(buffer));
+    for (const stream of ['samples', 'readings', 'intervals', 'delivery'] as const)
+      await buffer.trim(stream, { olderThan: LATER, now: LATER, entriesMax: 1_000 });
+    expect(await buffer.readings('boiler-house', 'volume.base', DAY)).toEqual([]);
+    expect(await buffer.intervals(POINT, 'volume', DAY)).toEqual([]);
   });
 });

@@ -65,8 +65,7 @@ export function openRow(key: string, bytes: Uint8Array): Row | Damage {
   try {
     const payload: unknown = JSON.parse(decoder.decode(bytes.subarray(HEADER_LENGTH)));
     if (version === MARK_VERSION) return { key, detail: String(payload), quarantined: true };
-    const sequence = view.getUint16(1) * TWO_32 + view.getUint32(3);
-    return { key, version, sequence, checksum: view.getUint32(CRC_OFFSET), payload };
+    return { key, version, sequence: sequenceOf(bytes), checksum: view.getUint32(CRC_OFFSET), payload };
   } catch (error) {
     return { key, detail: `the checksum fits but the payload is not JSON: ${String(error)}` };
   }
@@ -99,6 +98,12 @@ export function crcText(crc: number): string {
 
 export function checksumOf(frame: Uint8Array): number {
   return new DataView(frame.buffer, frame.byteOffset, frame.byteLength).getUint32(CRC_OFFSET);
+}
+
+/** The number of the journal entry that names the row. */
+export function sequenceOf(frame: Uint8Array): number {
+  const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
+  return view.getUint16(1) * TWO_32 + view.getUint32(3);
 }
 
 /** Over the key, the header before the checksum, and the payload. */

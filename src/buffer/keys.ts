@@ -176,3 +176,20 @@ function unpart(text: string): string {
     return text;
   }
 }
+
+/** Which journal names the records of a kind, readings apart; rows of the other kinds are rewritten in place. */
+const STREAM_OF: Readonly<Record<string, Stream>> = {
+  i: 'intervals',
+  l: 'delivery',
+  m: 'delivery',
+  e: 'delivery',
+  n: 'delivery',
+  a: 'audit',
+};
+
+/** The journal that names a record; undefined for rows that none names. */
+export function streamOf(key: string): Stream | undefined {
+  const [kind = '', , , source] = key.split('/');
+  if (kind === 'r') return source === 'sampled' ? 'samples' : 'readings';
+  return STREAM_OF[kind];
+}

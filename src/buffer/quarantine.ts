@@ -1,13 +1,16 @@
 import type { Store } from '../machine/store.ts';
-import { type Damage, STREAMS, type Suspect } from './api.ts';
-import { isDamage } from './frame.ts';
+import { type Damage, STREAMS, type Stream, type Suspect } from './api.ts';
+import { damageOf, isDamage, sequenceOf } from './frame.ts';
 import type { Draft, Journal } from './journal.ts';
-import { journalPrefix, keyParts, lastPart, quarantineKey } from './keys.ts';
+import { below, journalKey, journalPrefix, keyParts, lastPart, quarantineKey, streamOf } from './keys.ts';
 import { waitingState } from './life.ts';
 import { hex } from './migrate.ts';
+import { walk } from './rows.ts';
 import { lifeFromEvents } from './waiting.ts';
 
 const KEYS_AT_ONCE = 64;
+/** What journals name, but for the audit log, of which nothing is ever given up and which is read whole. */
+const NAMED = ['r/', 'i/', 'l/', 'm/', 'e/', 'n/'].map(below);
 
 /**
  * Moves damaged records under `q/` and puts a mark in the place of each, and of those that are gone: reads pass over a mark
@@ -18,11 +21,42 @@ export async function quarantine(store: Store, journal: Journal, asked: readonly
   const found: Damage[] = [];
   // A record may be met by its name in the journal and by its key.
   const suspects = [...new Map(asked.map((suspect) => [suspect.key, suspect])).values()];
+  // Before an entry is marked, or a power cut between the two would leave what it named without a name.
+  await nameOrphans(store, journal, suspects);
   for (let next = 0; next < suspects.length; next += KEYS_AT_ONCE) {
     const some = suspects.slice(next, next + KEYS_AT_ONCE);
     found.push(...(await journal.write((draft) => quarantineSome(store, journal, draft, some))));
   }
   return found;
+}
+
+/**
+ * Names again what a damaged or lost journal entry named and is whole itself: the stages follow the journal, so they would never
+ * see it, and it would never be too old. Only the rows say which entry named them, so all of them are looked at.
+ */
+async function nameOrphans(store: Store, journal: Journal, suspects: readonly Suspect[]): Promise<void> {
+  const lost = new Set(suspects.map(({ key }) => key).filter((key) => isInJournal(journal, key)));
+  if (lost.size === 0) return;
+  const orphans: [stream: Stream, key: string][] = [];
+  for (const range of NAMED)
+    for await (const [key, bytes] of walk(store, range)) {
+      const stream = streamOf(key);
+      if (!stream || damageOf(key, bytes) || !lost.has(journalKey(stream, sequenceOf(bytes)))) continue;
+      orphans.push([stream, key]);
+    }
+  for (let next = 0; next < orphans.length; next += KEYS_AT_ONCE) {
+    const some = orphans.slice(next, next + KEYS_AT_ONCE);
+    await journal.write((draft) => nameSome(draft, some));
+  }
+}
+
+async function nameSome(draft: Draft, orphans: readonly [stream: Stream, key: string][]): Promise<void> {
+  await draft.load(orphans.map(([, key]) => key));
+  for (const [stream, key] of orphans) {
+    const entry = await draft.get(key);
+    // Given up meanwhile.
+    if (entry && !isDamage(entry)) draft.nameAgain(stream, key, entry.checksum);
+  }
 }
 
 async function quarantineSome(

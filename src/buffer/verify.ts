@@ -6,7 +6,7 @@ import { decodeEntry, type Entry } from './codec.ts';
 import { decodeLife } from './codec-delivery.ts';
 import { crcText, isDamage, openRow, type Row } from './frame.ts';
 import type { Draft, Journal } from './journal.ts';
-import { below, journalKey, lastPart, messageKey, waitingKey } from './keys.ts';
+import { below, journalKey, lastPart, messageKey, streamOf, waitingKey } from './keys.ts';
 import { stateOf, waitingState } from './life.ts';
 import type { Verification } from './reports.ts';
 import { decodeRow, type Rows, walk } from './rows.ts';
@@ -16,15 +16,6 @@ const PAGE_ROWS = 256;
 /** The whole store; messages are large, so that they are walked apart in small pages. */
 const EVERYTHING = [{ gte: '', lt: 'm/' }, below('m/'), { gte: 'm0', lt: '\u{10ffff}' }];
 
-/** Which journal names the records of a kind, readings apart; rows of the other kinds are rewritten in place. */
-const STREAM_OF: Readonly<Record<string, Stream>> = {
-  i: 'intervals',
-  l: 'delivery',
-  m: 'delivery',
-  e: 'delivery',
-  n: 'delivery',
-  a: 'audit',
-};
 const REWRITTEN = new Set(['w', 'c', 'v', 'q']);
 
 type RowHead = Pick<Row, 'key' | 'sequence'>;
@@ -130,13 +121,6 @@ async function checkPage(store: Store, journal: Journal, page: readonly RowHead[
     const known = entryKey ? isNamed : REWRITTEN.has(row.key.split('/')[0] ?? '') || isEntry(row);
     if (!known) found.stray.push(row.key);
   }
-}
-
-/** The journal that names a record. */
-function streamOf(key: string): Stream | undefined {
-  const [kind = '', , , source] = key.split('/');
-  if (kind === 'r') return source === 'sampled' ? 'samples' : 'readings';
-  return STREAM_OF[kind];
 }
 
 function entryKeyOf(row: RowHead): string | undefined {
