@@ -1,55 +1,60 @@
-import type { ElementTemplate, Placeholder, TextTemplate } from './template.ts';
-import { localName } from './template.ts';
-import { attributeOf, elements, textOf, type XmlElement } from './xml.ts';
+import { type ElementTemplate, localName, PLACEHOLDERS, type Placeholder, type TextTemplate } from './template.ts';
+import { elements, textOf, type XmlElement } from './xml.ts';
 
-/** What stood where the template has placeholders, gathered from the root down to one repetition. */
+/** What stood where the template has placeholders: about the document, or about one of its points, channels, intervals. */
 export interface Captured {
+  /** What was said of it or of what it stands in; undefined when nothing was. */
   get(word: Placeholder): string | undefined;
+  /** The points of the document, the channels of a point, the intervals of a channel, as they stand. */
+  readonly inside: readonly Captured[];
 }
 
-/** What one repetition says, on top of what was said around it. */
-class Captures implements Captured {
-  readonly #said = new Map<Placeholder, string>();
-  readonly #around: Captures | undefined;
+/** A correction is there once or not at all: what it says counts for the document. */
+type Scope = Exclude<(typeof PLACEHOLDERS)[Placeholder], 'correction'>;
 
-  constructor(around?: Captures) {
+class Captures implements Captured {
+  readonly inside: Captures[] = [];
+  readonly #scope: Scope;
+  readonly #around: Captures | undefined;
+  readonly #said: Partial<Record<Placeholder, string>> = {};
+
+  constructor(scope: Scope, around?: Captures) {
+    this.#scope = scope;
     this.#around = around;
+    around?.inside.push(this);
   }
 
   get(word: Placeholder): string | undefined {
-    return this.#said.get(word) ?? this.#around?.get(word);
+    return this.#about(word)?.[word];
   }
 
-  /** A placeholder that was seen before must say the same again. */
+  /** What is said of a channel may stand in each of its intervals, and so on: then it must be the same every time. */
   add(word: Placeholder, value: string, where: string): void {
-    const before = this.get(word);
+    const said = this.#about(word);
+    if (!said) throw new Error(`{${word}} stands outside of what it is about`);
+    const before = said[word];
     if (before !== undefined && before !== value)
       throw new Mismatch(`${where} says "${value}" where "${before}" was said before`);
-    this.#said.set(word, value);
+    said[word] = value;
+  }
+
+  /** Where the placeholder belongs: to this, or to what it stands in. */
+  #about(word: Placeholder): Partial<Record<Placeholder, string>> | undefined {
+    const scope = PLACEHOLDERS[word] === 'correction' ? 'document' : PLACEHOLDERS[word];
+    if (scope === this.#scope) return this.#said;
+    if (!this.#around) return undefined;
+    return this.#around.#about(word);
   }
 }
 
 /** Thrown inside reading only; `readDocument` turns it into a refusal. */
 export class Mismatch extends Error {}
 
-/**
- * Holds an element against its template: everything the template writes must be there, and nothing else may be. Calls
- * `onInterval` once for each interval with all that was captured on the way; returns what the document as a whole says.
- */
-export function matchDocument(
-  template: ElementTemplate,
-  element: XmlElement,
-  namespace: string,
-  onInterval: (captured: Captured) => void,
-): Captured {
-  const whole = new Captures();
-  matchElement(shapeOf(template), element, whole, { namespace, onInterval });
-  return whole;
-}
-
-interface Matcher {
-  readonly namespace: string;
-  readonly onInterval: (captured: Captured) => void;
+/** Holds an element against its template: everything the template writes must be there, and nothing else may be. */
+export function matchDocument(template: ElementTemplate, element: XmlElement, namespace: string): Captured {
+  const document = new Captures('document');
+  matchElement(shapeOf(template), element, document, namespace);
+  return document;
 }
 
 /** A template made ready: a message of ten points is read by the same few templates five hundred times. */
@@ -57,15 +62,14 @@ interface Shape {
   /** Local name. */
   readonly name: string;
   readonly each: ElementTemplate['each'];
-  readonly attributes: readonly AttributeShape[];
-  readonly known: ReadonlySet<string>;
+  /** By local name. */
+  readonly attributes: ReadonlyMap<string, AttributeShape>;
   readonly text: Reader | undefined;
   readonly children: readonly Shape[];
 }
 
 interface AttributeShape {
   readonly name: string;
-  readonly local: string;
   readonly where: string;
   readonly reader: Reader;
 }
@@ -77,17 +81,15 @@ function shapeOf(template: ElementTemplate): Shape {
   if (known) return known;
   const name = localName(template.name);
   const written = template.attributes.filter((attribute) => !/^xmlns(:|$)/.test(attribute.name));
-  const attributes = written.map((attribute) => ({
-    name: attribute.name,
-    local: localName(attribute.name),
-    where: `${name}@${attribute.name}`,
-    reader: readerOf(attribute.value),
-  }));
   const made: Shape = {
     name,
     each: template.each,
-    attributes,
-    known: new Set(attributes.map(({ local }) => local)),
+    attributes: new Map(
+      written.map(({ name: attribute, value }) => [
+        localName(attribute),
+        { name: attribute, where: `${name}@${attribute}`, reader: readerOf(value) },
+      ]),
+    ),
     text: template.text && readerOf(template.text),
     children: template.children.map(shapeOf),
   };
@@ -95,43 +97,44 @@ function shapeOf(template: ElementTemplate): Shape {
   return made;
 }
 
-/** Correction and document are there once: what they say counts for the document. */
-function repeats({ each }: Shape): boolean {
-  return each !== undefined && each !== 'correction';
-}
-
-function matchElement(shape: Shape, element: XmlElement, around: Captures, matcher: Matcher): void {
-  if (element.name !== shape.name || element.namespace !== matcher.namespace)
-    throw new Mismatch(`{${element.namespace}}${element.name} stands where ${shape.name} should`);
-  const captured = repeats(shape) ? new Captures(around) : around;
+function matchElement(shape: Shape, element: XmlElement, around: Captures, namespace: string): void {
+  const { name, each } = shape;
+  if (element.name !== name || element.namespace !== namespace)
+    throw new Mismatch(`{${element.namespace}}${element.name} stands where ${name} should`);
+  const captured = each === undefined || each === 'correction' ? around : new Captures(each, around);
   matchAttributes(shape, element, captured);
   const text = textOf(element);
-  if (shape.text) capture(shape.text, text, captured, shape.name);
-  else if (text !== '') throw new Mismatch(`${element.name} has text: "${text.slice(0, 40)}"`);
-  matchChildren(shape, element, captured, matcher);
-  if (shape.each === 'interval') matcher.onInterval(captured);
+  if (shape.text) capture(shape.text, text, captured, name);
+  else if (text !== '') throw new Mismatch(`${name} has text: "${text.slice(0, 40)}"`);
+  matchChildren(shape, element, captured, namespace);
 }
 
-function matchAttributes(shape: Shape, element: XmlElement, captured: Captures): void {
-  for (const { name, local, where, reader } of shape.attributes) {
-    const found = attributeOf(element, local);
-    if (found === undefined) throw new Mismatch(`${element.name} lacks ${name}`);
-    capture(reader, found, captured, where);
+function matchAttributes({ attributes }: Shape, element: XmlElement, captured: Captures): void {
+  let count = 0;
+  for (const { local, uri, value } of element.attributes) {
+    if (uri !== '') continue;
+    const attribute = attributes.get(local);
+    if (!attribute) throw new Mismatch(`${element.name} has an unknown attribute ${local}`);
+    capture(attribute.reader, value, captured, attribute.where);
+    count++;
   }
-  const unknown = element.attributes.find(({ local, uri }) => uri === '' && !shape.known.has(local));
-  if (unknown) throw new Mismatch(`${element.name} has an unknown attribute ${unknown.local}`);
+  // No two attributes have the same name, or it would not be XML.
+  if (count === attributes.size) return;
+  const there = new Set(element.attributes.map(({ local, uri }) => uri === '' && local));
+  const lacking = [...attributes].find(([local]) => !there.has(local));
+  throw new Mismatch(`${element.name} lacks ${lacking?.[1].name}`);
 }
 
-function matchChildren(shape: Shape, element: XmlElement, captured: Captures, matcher: Matcher): void {
+function matchChildren(shape: Shape, element: XmlElement, captured: Captures, namespace: string): void {
   const found = elements(element);
   let next = 0;
   for (const child of shape.children) {
-    const most = repeats(child) ? Number.POSITIVE_INFINITY : 1;
+    const most = child.each === undefined || child.each === 'correction' ? 1 : Number.POSITIVE_INFINITY;
     let count = 0;
     for (; count < most; count++) {
       const inner = found[next];
       if (inner?.name !== child.name) break;
-      matchElement(child, inner, captured, matcher);
+      matchElement(child, inner, captured, namespace);
       next++;
     }
     if (count === 0 && child.each !== 'correction') throw new Mismatch(`${element.name} lacks ${child.name}`);

@@ -89,7 +89,12 @@ function prepareChannel(
   if (sendable.length === 0 && complaints.length === 0) complaints.push('nothing is left to send');
   if (complaints.length > 0) return undefined;
   const values = documentValues(spec, sendable, complaints);
-  const prepared = sendable.map((item, n) => ({ ...item, value: decimalText(values[n]!) }));
+  const prepared = sendable.map(({ interval, number, status }, n) => ({
+    interval,
+    number,
+    value: decimalText(values[n]!),
+    status,
+  }));
   return { channel, spec, minutes: allowed, intervals: prepared };
 }
 
@@ -112,16 +117,16 @@ function inDayOrder(places: readonly Span[], intervals: readonly Interval[], com
 }
 
 function sendableInterval(pack: FormatPack, interval: Interval, number: number, complaints: string[]): Sendable[] {
-  const at = isoUtc(interval.start);
-  const { value, quality } = interval;
+  const { start, value, quality } = interval;
+  const complain = (what: string) => void complaints.push(`${isoUtc(start)} ${what}`);
   if (quality === 'missing') {
-    if (pack.missing === 'refuse') complaints.push(`${at} has no value`);
+    if (pack.missing === 'refuse') complain('has no value');
     return [];
   }
   const status = pack.statuses[quality];
-  if (value === undefined) complaints.push(`${at} is ${quality} but has no value`);
-  else if (isNegative(value)) complaints.push(`${at} is negative: ${decimalText(value)}`);
-  else if (status === undefined) complaints.push(`${at} is ${quality}, and the pack has no status for that`);
+  if (value === undefined) complain(`is ${quality} but has no value`);
+  else if (isNegative(value)) complain(`is negative: ${decimalText(value)}`);
+  else if (status === undefined) complain(`is ${quality}, and the pack has no status for that`);
   else return [{ interval, number, value, status }];
   return [];
 }

@@ -74,6 +74,30 @@ test('where one status stands for several qualities, the least trusted is read',
   expect(read.kind === 'document' && read.document.rows[0]?.quality).toBe('computed');
 });
 
+describe('a pack that says the unit in every interval', () => {
+  const pack = packFrom(
+    packText('gasdat')
+      .replace('        "@unit": "{channel.unit}"\n', '')
+      .replace('          "@value":', '          "@unit": "{channel.unit}"\n          "@value":'),
+  );
+  const xml = madeXml(
+    pack,
+    requestOf(pack, '2026-03-28', [
+      pointDay({ pack, day: '2026-03-28', minutes: 60 }, GAS_POINTS[0], ['volume', 'energy']),
+    ]),
+  );
+
+  test('is read like one that says it once', () => {
+    expect(readDocument(pack, xml, ZONE)).toEqual(readDocument(gasPack, gasXml, ZONE));
+  });
+
+  test('refuses one interval of a channel in another unit', () => {
+    expect(whyRefused(pack, spoil(xml, /unit="M3"(?! value="1\.001")/, 'unit="KWH"'))).toMatch(
+      /Data@unit says "KWH" where "M3" was said before/,
+    );
+  });
+});
+
 describe('refused', () => {
   test.each<[string, string | RegExp, string, RegExp]>([
     ['another message code', 'ODECET-GAS-HOURLY', 'GB1', /message\.code/],
@@ -115,6 +139,14 @@ describe('refused', () => {
     ['a document type', '<GASDAT', '<!DOCTYPE GASDAT><GASDAT', /document type/],
   ])('%s', (_, from, to, why) => {
     expect(whyRefused(gasPack, spoil(gasXml, from, to))).toMatch(why);
+  });
+
+  test('a second point of another day', () => {
+    const shape = { pack: gasPack, day: '2026-03-28', minutes: 60 };
+    const points = GAS_POINTS.map((code) => pointDay(shape, code, ['volume']));
+    const second = new RegExp(`(opm-id="${GAS_POINTS[1]}" gas-day=)"2026-03-28"`);
+    const other = spoil(madeXml(gasPack, requestOf(gasPack, shape.day, points)), second, '$1"2026-03-27"');
+    expect(whyRefused(gasPack, other)).toMatch(/Location@gas-day says "2026-03-27" where "2026-03-28" was said before/);
   });
 
   test('a period beyond the day or that is none', () => {

@@ -3,6 +3,7 @@ import { decimalText, parseDecimal, shift } from '../core/decimal.ts';
 import { CHANNEL_UNIT, type Channel, type PointCode, QUALITIES, type Quality } from '../core/interval.ts';
 import type { MessageId } from '../core/message.ts';
 import type { Unit } from '../core/quantity.ts';
+import { remembering } from '../core/remember.ts';
 import { isoUtc, type MarketDay, MINUTE_MS, parseUtc, type Span, type UtcMs } from '../core/time.ts';
 import { type Captured, Mismatch, matchDocument } from './match.ts';
 import type { ChannelSpec, FormatPack } from './pack.ts';
@@ -50,9 +51,7 @@ export function readDocument(pack: FormatPack, xml: string, zone: string): Docum
 /** The same for one that was parsed already. */
 export function readDocumentElement(pack: FormatPack, root: XmlElement, zone: string): DocumentRead {
   try {
-    const intervals: Captured[] = [];
-    const whole = matchDocument(pack.document, root, pack.namespace, (captured) => intervals.push(captured));
-    return { kind: 'document', document: documentOf(pack, whole, intervals, zone) };
+    return { kind: 'document', document: documentOf(pack, matchDocument(pack.document, root, pack.namespace), zone) };
   } catch (error) {
     // RangeError: a number or a time that is none.
     if (error instanceof Mismatch || error instanceof RangeError) return { kind: 'refused', why: error.message };
@@ -60,15 +59,14 @@ export function readDocumentElement(pack: FormatPack, root: XmlElement, zone: st
   }
 }
 
-function documentOf(pack: FormatPack, whole: Captured, intervals: readonly Captured[], zone: string): ReadDocument {
+function documentOf(pack: FormatPack, whole: Captured, zone: string): ReadDocument {
   expectSaid(whole, 'message.code', pack.messageCode);
   expectSaid(whole, 'sender.scheme', pack.codingScheme.sender);
   expectSaid(whole, 'receiver.scheme', pack.codingScheme.receiver);
-  // The day may stand on the document or in each point; every interval sees it.
-  const dayOf = dayReader(pack, zone);
-  const instantOf = instantReader();
-  const day = dayOf(intervals[0] ?? whole);
+  const day = dayOf(pack, whole, zone);
   const span = marketDaySpan(pack.commodity, day, zone);
+  const frame = { pack, day: span, instantOf: remembering(parseUtc), qualities: qualitiesOf(pack) };
+  const channels = whole.inside.flatMap((point) => point.inside);
   const corrects = whole.get('correction.id');
   const madeAt = whole.get('message.madeAt');
   return {
@@ -78,68 +76,44 @@ function documentOf(pack: FormatPack, whole: Captured, intervals: readonly Captu
     day,
     ...(madeAt !== undefined && { madeAt }),
     ...(corrects !== undefined && { corrects }),
-    rows: intervals.map((captured) => {
-      if (dayOf(captured) !== day) throw new Mismatch(`more than one day: ${day} and another`);
-      return rowOf(pack, captured, span, instantOf);
-    }),
+    rows: channels.flatMap((channel) => rowsOf(channel, frame)),
   };
 }
 
-/** Reads the day that an interval is said to belong to. All of a document say the same, so the last one said is remembered. */
-function dayReader(pack: FormatPack, zone: string): (captured: Captured) => MarketDay {
-  let said: DaySaid | undefined;
-  let day = '';
-  return (captured) => {
-    const [date, from, to] = [captured.get('day.date'), captured.get('day.from'), captured.get('day.to')];
-    if (!said || said.date !== date || said.from !== from || said.to !== to) {
-      said = { date, from, to };
-      day = dayOf(pack, said, zone);
-    }
-    return day;
-  };
-}
-
-interface DaySaid {
-  readonly date: string | undefined;
-  readonly from: string | undefined;
-  readonly to: string | undefined;
-}
-
-function dayOf(pack: FormatPack, { date, from, to }: DaySaid, zone: string): MarketDay {
-  const day = date ?? marketDayOf(pack.commodity, parseUtc(from ?? ''), zone);
+function dayOf(pack: FormatPack, whole: Captured, zone: string): MarketDay {
+  const [from, to] = [whole.get('day.from'), whole.get('day.to')];
+  const day = whole.get('day.date') ?? marketDayOf(pack.commodity, parseUtc(from ?? ''), zone);
   const span = marketDaySpan(pack.commodity, day, zone);
   if (from !== undefined && parseUtc(from) !== span.start) throw new Mismatch(`${from} is not the start of day ${day}`);
   if (to !== undefined && parseUtc(to) !== span.end) throw new Mismatch(`${to} is not the end of day ${day}`);
   return day;
 }
 
-/** Reads each instant of a document once: every point has the same, and where one interval ends the next begins. */
-function instantReader(): (text: string) => UtcMs {
-  const known = new Map<string, UtcMs>();
-  return (text) => {
-    const at = known.get(text) ?? parseUtc(text);
-    known.set(text, at);
-    return at;
-  };
+/** What every interval of a document is read by. */
+interface Frame {
+  readonly pack: FormatPack;
+  readonly day: Span;
+  /** Reads each instant once: every point has the same, and where one interval ends the next begins. */
+  readonly instantOf: (text: string) => UtcMs;
+  readonly qualities: ReadonlyMap<string | undefined, Quality>;
 }
 
-function rowOf(pack: FormatPack, captured: Captured, day: Span, instantOf: (text: string) => UtcMs): DocumentRow {
+/** The intervals of one channel of one point. */
+function rowsOf(captured: Captured, frame: Frame): DocumentRow[] {
+  const { pack, qualities } = frame;
+  const point = said(captured, 'point.code');
   const { channel, spec } = channelOf(pack, said(captured, 'channel.role'));
   expectSaid(captured, 'channel.unit', spec.unit);
   const minutes = minutesOf(pack, captured);
-  const start = startOf(pack, captured, day, minutes, instantOf);
-  const end = captured.get('interval.end');
-  if (end !== undefined && instantOf(end) !== start + minutes * MINUTE_MS)
-    throw new Mismatch(`${end} is not ${minutes} min after ${isoUtc(start)}`);
-  return {
-    point: said(captured, 'point.code'),
+  return captured.inside.map((interval) => ({
+    point,
     channel,
-    start,
+    start: startOf(interval, minutes, frame),
     minutes,
-    value: decimalText(shift(parseDecimal(said(captured, 'interval.value')), -spec.shift)),
+    value: decimalText(shift(parseDecimal(said(interval, 'interval.value')), -spec.shift)),
     unit: CHANNEL_UNIT[channel],
-    quality: qualityOf(pack, said(captured, 'interval.status')),
-  };
+    quality: qualityOf(qualities, said(interval, 'interval.status')),
+  }));
 }
 
 function channelOf(pack: FormatPack, role: string): { readonly channel: Channel; readonly spec: ChannelSpec } {
@@ -160,25 +134,26 @@ function minutesOf(pack: FormatPack, captured: Captured): number {
   return fitting[0]!;
 }
 
-function startOf(
-  pack: FormatPack,
-  captured: Captured,
-  day: Span,
-  minutes: number,
-  instantOf: (text: string) => UtcMs,
-): UtcMs {
-  const period = said(captured, 'interval.period');
+function startOf(interval: Captured, minutes: number, { pack, day, instantOf }: Frame): UtcMs {
+  const period = said(interval, 'interval.period');
   const length = minutes * MINUTE_MS;
   if (pack.period === 'number' && !/^[1-9]\d{0,2}$/.test(period)) throw new Mismatch(`"${period}" is no period`);
   const start = pack.period === 'number' ? day.start + (Number(period) - 1) * length : instantOf(period);
   if (start < day.start || start + length > day.end || (start - day.start) % length !== 0)
     throw new Mismatch(`"${period}" is not a place of the day`);
+  const end = interval.get('interval.end');
+  if (end !== undefined && instantOf(end) !== start + length)
+    throw new Mismatch(`${end} is not ${minutes} min after ${isoUtc(start)}`);
   return start;
 }
 
-function qualityOf(pack: FormatPack, status: string): Quality {
-  const statuses: Partial<Record<Quality, string | undefined>> = pack.statuses;
-  const quality = QUALITIES.findLast((candidate) => statuses[candidate] === status);
+/** By status; where one stands for several qualities, the least trusted of them. */
+function qualitiesOf({ statuses }: FormatPack): ReadonlyMap<string | undefined, Quality> {
+  return new Map(QUALITIES.map((quality) => [quality === 'missing' ? undefined : statuses[quality], quality]));
+}
+
+function qualityOf(qualities: ReadonlyMap<string | undefined, Quality>, status: string): Quality {
+  const quality = qualities.get(status);
   if (quality === undefined) throw new Mismatch(`"${status}" is not a status of the pack`);
   return quality;
 }

@@ -66,8 +66,12 @@ function parsed(xml: string): XmlElement {
     if (open.length >= DEPTH_MAX) refuse(`nested deeper than ${DEPTH_MAX}`);
     const parent = open.at(-1);
     const own: XmlAttribute[] = [];
-    for (const written in attributes) if (attributes[written]!.uri !== DECLARATIONS) own.push(attributes[written]!);
-    const scope = scopeOf(parent, ns);
+    let scope = parent?.scope ?? NOTHING_DECLARED;
+    for (const written in attributes) {
+      const attribute = attributes[written]!;
+      if (attribute.uri !== DECLARATIONS) own.push(attribute);
+      else scope = new Map([...scope, ...Object.entries(ns)]);
+    }
     const element = { prefix, name: local, namespace: uri, attributes: own, content: [], scope };
     if (parent) parent.content.push(element);
     else root = element;
@@ -87,12 +91,6 @@ function parsed(xml: string): XmlElement {
 }
 
 const NOTHING_DECLARED: ReadonlyMap<string, string> = new Map();
-
-function scopeOf(parent: XmlElement | undefined, declared: Readonly<Record<string, string>>) {
-  const around = parent?.scope ?? NOTHING_DECLARED;
-  const own = Object.entries(declared);
-  return own.length === 0 ? around : new Map([...around, ...own]);
-}
 
 const NO_ELEMENTS: readonly XmlElement[] = [];
 
