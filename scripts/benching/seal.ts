@@ -9,7 +9,6 @@ import { answerDocument } from '../../src/sandbox/answer.ts';
 import { issue, makeAuthority } from '../../src/sandbox/certificates.ts';
 import { loadPacks } from '../../src/sandbox/packs.ts';
 import { checkedDocument } from '../../src/sandbox/seal-check.ts';
-import { canonical } from '../../src/uplink/canonical.ts';
 import { verifyEnvelope } from '../../src/uplink/verify.ts';
 import { EXCLUSIVE_C14N, RSA_SHA256, SHA256, sealEnvelope } from '../../src/uplink/ws-security.ts';
 import { cost, type Figure, rate, report } from './figure.ts';
@@ -27,7 +26,7 @@ const trust = { trusted: [seal.certificatePem], now, windowMs: 300_000 };
 const known = { ...trust, trusted: [new X509Certificate(seal.certificatePem)] };
 const { id, xml } = messageOf(1, 10, now);
 const envelope = sealEnvelope(xml, seal, machine, stamped);
-const document = canonical(checkedDocument(envelope, known));
+const document = checkedDocument(envelope, known).xml;
 const gas = (await loadPacks(join(PROJECT_FOLDER, 'format-packs', 'ote'))).find(
   ({ pack }) => pack.commodity === 'gas',
 )!;

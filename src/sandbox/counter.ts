@@ -4,14 +4,14 @@ import type { Clock } from '../machine/clock.ts';
 import type { Entropy } from '../machine/entropy.ts';
 import type { Log } from '../machine/log.ts';
 import type { Seal } from '../machine/sealer.ts';
-import type { XmlElement } from '../message/xml.ts';
 import { faultEnvelope } from '../uplink/soap.ts';
 import { certificates, sealEnvelope } from '../uplink/ws-security.ts';
 import { answerDocument } from './answer.ts';
 import type { SandboxConfig } from './config.ts';
 import type { Desk } from './desk.ts';
 import type { FaultBox } from './faults.ts';
-import { checkedDocument } from './seal-check.ts';
+import type { Answered } from './journal.ts';
+import { checkedDocument, type SignedDocument } from './seal-check.ts';
 
 export interface SandboxMachine {
   readonly clock: Clock;
@@ -42,25 +42,29 @@ export function openCounter(parts: CounterParts): (envelope: string) => Promise<
 
   const machine = { entropy: parts.entropy, crypto: hostSealCrypto() };
 
+  async function answer(entry: Answered): Promise<Served> {
+    const { id, problems } = entry;
+    log.info('sandbox-received', { id, accepted: problems.length === 0, problems });
+    const slow = faults.take('slow');
+    if (slow) await clock.sleep(slow.ms);
+    if (faults.take('lost-answer')) return { kind: 'cut' };
+    const document = answerDocument(entry, config.zone, faults.take('unknown-code') !== undefined);
+    const stamped = { now: clock.now(), validMs: config.timestampWindowMs };
+    const text = sealEnvelope(document, parts.seal, machine, stamped);
+    return { kind: 'answer', status: 200, text: faults.take('bad-signature') ? spoilt(text) : text };
+  }
+
   return async (envelope) => {
     if (faults.take('soap-fault')) return fault(500, 'Server', 'Služba je dočasně nedostupná');
-    let document: XmlElement;
+    let document: SignedDocument;
     try {
       document = checkedDocument(envelope, { trusted, now: clock.now(), windowMs: config.timestampWindowMs });
     } catch (error) {
       log.warn('sandbox-refused', { why: String(error) });
       return fault(500, 'Client', `Zprávu nelze ověřit: ${String(error)}`);
     }
-    const entry = await desk.receive(document, faults.take('reject') !== undefined);
-    const { id, problems } = entry;
-    log.info('sandbox-received', { id, accepted: problems.length === 0, problems });
-    const slow = faults.take('slow');
-    if (slow) await clock.sleep(slow.ms);
-    if (faults.take('lost-answer')) return { kind: 'cut' };
-    const answer = answerDocument(entry, config.zone, faults.take('unknown-code') !== undefined);
-    const stamped = { now: clock.now(), validMs: config.timestampWindowMs };
-    const text = sealEnvelope(answer, parts.seal, machine, stamped);
-    return { kind: 'answer', status: 200, text: faults.take('bad-signature') ? spoilt(text) : text };
+    // No await: until the disk has it this would hold on to the whole document.
+    return desk.receive(document, faults.take('reject') !== undefined).then(answer);
   };
 }
 

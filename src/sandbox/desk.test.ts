@@ -12,6 +12,7 @@ import {
   requestOf,
   ZONE,
 } from '../message/message.testkit.ts';
+import { canonical } from '../uplink/canonical.ts';
 import { parseXml } from '../uplink/xml.ts';
 import { answerDocument } from './answer.ts';
 import { type Desk, openDesk } from './desk.ts';
@@ -39,7 +40,8 @@ function deskOn(journal: Journal): Desk {
 }
 
 function receive(desk: Desk, xml: string, refuse = false): Promise<Answered> {
-  return desk.receive(parseXml(xml), refuse);
+  const element = parseXml(xml);
+  return desk.receive({ element, xml: canonical(element) }, refuse);
 }
 
 function codes({ problems }: Answered): string[] {

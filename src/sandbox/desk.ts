@@ -1,15 +1,16 @@
 import { createHash } from 'node:crypto';
 import { marketDayOf } from '../core/calendar.ts';
 import type { MessageId } from '../core/message.ts';
+import { remembering } from '../core/remember.ts';
 import { isoUtc, type MarketDay, parseUtc } from '../core/time.ts';
 import type { Clock } from '../machine/clock.ts';
 import { type DocumentRow, readDocumentElement } from '../message/read.ts';
 import { attributeOf, elements, type XmlElement } from '../message/xml.ts';
-import { canonical } from '../uplink/canonical.ts';
 import type { SandboxConfig } from './config.ts';
 import type { Answered, Entry, EntryRow, Journal } from './journal.ts';
-import { type Market, type Problem, problemsOf } from './market.ts';
+import { type Market, type Problem, problemsOf, profilesOf } from './market.ts';
 import type { CheckedPack } from './packs.ts';
+import type { SignedDocument } from './seal-check.ts';
 
 /** The first answer's number is this plus one: 14 digits, as the operator's are. */
 const ANSWER_NUMBERS_FROM = 30_000_000_000_000;
@@ -20,20 +21,22 @@ export interface Desk {
    * What the journal says about a document: an entry made now, or the one made when it came first. Resolves when the journal has
    * it. Rejects with Error when the document cannot even be told apart (no pack knows it, no id), and as Journal.append does.
    */
-  receive(document: XmlElement, refuse: boolean): Promise<Answered>;
+  receive(document: SignedDocument, refuse: boolean): Promise<Answered>;
 }
 
 interface Arrival {
-  readonly document: XmlElement;
+  readonly element: XmlElement;
   readonly id: MessageId;
   readonly sender: string;
   readonly xml: string;
   readonly sha256: string;
 }
 
-/** An entry of which only the answer is remembered. */
+/** What is remembered of an entry; its document and its rows are the journal's. */
 interface Known {
   readonly answered: Answered;
+  /** The keys that it holds. */
+  readonly held: readonly string[];
   /** Settled when the journal has it, or not. */
   readonly kept: Promise<void>;
 }
@@ -51,39 +54,41 @@ export function openDesk(
   const holders = new Map<string, MessageId[]>();
   let lastAnswer = ANSWER_NUMBERS_FROM;
 
-  function enter({ xml: _xml, rows, ...answered }: Entry, kept: Promise<void>): void {
+  function enter({ xml: _xml, rows, ...answered }: Entry, kept: Promise<void>): Known {
     const { id, commodity, answerId, problems } = answered;
-    known.set(id, { answered, kept });
-    lastAnswer = Math.max(lastAnswer, Number(answerId));
-    if (problems.length > 0) return;
-    for (const key of heldKeys(rows, (start) => marketDayOf(commodity, parseUtc(start), zone))) {
+    const held = problems.length > 0 ? [] : heldKeys(rows, (start) => marketDayOf(commodity, parseUtc(start), zone));
+    for (const key of held) {
       const before = holders.get(key);
       if (before) before.push(id);
       else holders.set(key, [id]);
     }
+    lastAnswer = Math.max(lastAnswer, Number(answerId));
+    const entered = { answered, held, kept };
+    known.set(id, entered);
+    return entered;
   }
 
   /** As if it had never come: the journal does not have it. */
-  function withdraw({ id, commodity, rows }: Entry): void {
-    known.delete(id);
-    for (const key of heldKeys(rows, (start) => marketDayOf(commodity, parseUtc(start), zone))) {
+  function withdraw(id: MessageId): void {
+    for (const key of known.get(id)?.held ?? []) {
       const left = (holders.get(key) ?? []).filter((holder) => holder !== id);
       if (left.length > 0) holders.set(key, left);
       else holders.delete(key);
     }
+    known.delete(id);
   }
 
   for (const entry of journal.entries) enter(entry, Promise.resolve());
 
   function judge(arrival: Arrival, { pack, complaint }: CheckedPack, refuse: boolean): Entry {
-    const { document, ...told } = arrival;
+    const { element, ...told } = arrival;
     const { commodity } = pack;
     const base = { ...told, commodity, answerId: String(lastAnswer + 1), receivedAt: isoUtc(clock.now()), rows: [] };
     const rejected = (...problems: Problem[]): Entry => ({ ...base, problems });
     if (refuse) return rejected({ code: 'SANDBOX-VALUE', text: 'Zpráva odmítnuta na přání zkoušky' });
     const invalid = checkSchema ? complaint(arrival.xml) : undefined;
     if (invalid !== undefined) return rejected({ code: 'SANDBOX-SCHEMA', text: `Chybná struktura zprávy: ${invalid}` });
-    const read = readDocumentElement(pack, document, zone);
+    const read = readDocumentElement(pack, element, zone);
     if (read.kind === 'refused') return rejected({ code: 'SANDBOX-SCHEMA', text: `Chybný obsah zprávy: ${read.why}` });
     const { corrects, rows } = read.document;
     const holder: Market['holder'] = ({ point, channel }, day) => holders.get(holderKey(point, channel, day))?.at(-1);
@@ -92,37 +97,46 @@ export function openDesk(
     return { ...base, problems, rows: entryRows(rows), ...(corrects !== undefined && { corrects }) };
   }
 
+  function take(document: SignedDocument, refuse: boolean): Pick<Known, 'answered' | 'kept'> {
+    const { name, namespace } = document.element;
+    const checked = packs.find(({ pack }) => pack.family === name && pack.namespace === namespace);
+    if (!checked) throw new Error(`no pack knows {${namespace}}${name}`);
+    const arrival = arrivalOf(document);
+    const earlier = known.get(arrival.id);
+    if (earlier) {
+      const isSame = earlier.answered.sha256 === arrival.sha256;
+      return isSame ? earlier : { answered: usedBefore(earlier.answered), kept: earlier.kept };
+    }
+    // Nothing else is judged between here and `enter`: a double that comes at the same time sees this one.
+    const entry = judge(arrival, checked, refuse);
+    const { id } = entry;
+    const kept = journal.append(entry).catch((error: unknown) => {
+      withdraw(id);
+      throw error;
+    });
+    return enter(entry, kept);
+  }
+
   return {
+    // Whoever waits for the disk holds on to the answer alone: a document is five hundred elements.
     async receive(document, refuse) {
-      const arrival = arrivalOf(document);
-      const { name, namespace } = document;
-      const checked = packs.find(({ pack }) => pack.family === name && pack.namespace === namespace);
-      if (!checked) throw new Error(`no pack knows {${namespace}}${name}`);
-      const earlier = known.get(arrival.id);
-      if (earlier) {
-        await earlier.kept;
-        return earlier.answered.sha256 === arrival.sha256 ? earlier.answered : usedBefore(earlier.answered);
-      }
-      // Nothing else is judged between here and `enter`: a double that comes at the same time sees this one.
-      const entry = judge(arrival, checked, refuse);
-      const kept = journal.append(entry);
-      enter(entry, kept);
-      try {
-        await kept;
-      } catch (error) {
-        withdraw(entry);
-        throw error;
-      }
-      const { xml: _xml, rows: _rows, ...answered } = entry;
-      return answered;
+      const { answered, kept } = take(document, refuse);
+      return kept.then(() => answered);
     },
   };
 }
 
-/** Every point has the same intervals, so each start is written out once. */
 function entryRows(rows: readonly DocumentRow[]): EntryRow[] {
-  const texts = new Map([...new Set(rows.map(({ start }) => start))].map((start) => [start, isoUtc(start)]));
-  return rows.map((row) => ({ ...row, start: texts.get(row.start)! }));
+  const startText = remembering(isoUtc);
+  return rows.map(({ point, channel, start, minutes, value, unit, quality }) => ({
+    point,
+    channel,
+    start: startText(start),
+    minutes,
+    value,
+    unit,
+    quality,
+  }));
 }
 
 function usedBefore(earlier: Answered): Answered {
@@ -135,19 +149,18 @@ function holderKey(point: string, channel: string, day: MarketDay): string {
 }
 
 /** The keys of an accepted message; all its rows are of one market day. */
-function heldKeys(rows: readonly EntryRow[], dayOf: (start: string) => MarketDay): Set<string> {
+function heldKeys(rows: readonly EntryRow[], dayOf: (start: string) => MarketDay): string[] {
   const [first] = rows;
-  if (!first) return new Set();
+  if (!first) return [];
   const day = dayOf(first.start);
-  return new Set(rows.map(({ point, channel }) => holderKey(point, channel, day)));
+  return profilesOf(rows).map(([{ point, channel }]) => holderKey(point, channel, day));
 }
 
 /** Id and sender stand at the same place in all of the operator's own messages. */
-function arrivalOf(document: XmlElement): Arrival {
-  const id = attributeOf(document, 'id') ?? '';
+function arrivalOf({ element, xml }: SignedDocument): Arrival {
+  const id = attributeOf(element, 'id') ?? '';
   if (id === '') throw new Error('the document has no id');
-  const sender = elements(document).find(({ name }) => name === 'SenderIdentification');
-  const xml = canonical(document);
+  const sender = elements(element).find(({ name }) => name === 'SenderIdentification');
   const sha256 = createHash('sha256').update(xml).digest('hex');
-  return { document, id, sender: (sender && attributeOf(sender, 'id')) ?? 'unknown', xml, sha256 };
+  return { element, id, sender: (sender && attributeOf(sender, 'id')) ?? 'unknown', xml, sha256 };
 }

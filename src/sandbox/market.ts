@@ -40,16 +40,29 @@ export function problemsOf(document: ReadDocument, commodity: Commodity, market:
   return profilesOf(document.rows).flatMap((rows) => profileProblems(document, commodity, rows, market));
 }
 
-/** The rows of each channel of each point; never empty ones. */
-function profilesOf(rows: readonly DocumentRow[]): (readonly [DocumentRow, ...DocumentRow[]])[] {
-  const profiles = new Map<string, [DocumentRow, ...DocumentRow[]]>();
+interface OfChannel {
+  readonly point: string;
+  readonly channel: string;
+}
+
+/** The rows of each channel of each point; never empty ones. In a document they mostly stand together. */
+export function profilesOf<Row extends OfChannel>(rows: readonly Row[]): (readonly [Row, ...Row[]])[] {
+  const profiles = new Map<string, [Row, ...Row[]]>();
+  let profile: [Row, ...Row[]] | undefined;
   for (const row of rows) {
-    const name = `${row.point} ${row.channel}`;
-    const profile = profiles.get(name);
+    if (!profile || profile[0].point !== row.point || profile[0].channel !== row.channel)
+      profile = profiles.get(profileName(row));
     if (profile) profile.push(row);
-    else profiles.set(name, [row]);
+    else {
+      profile = [row];
+      profiles.set(profileName(row), profile);
+    }
   }
   return [...profiles.values()];
+}
+
+function profileName({ point, channel }: OfChannel): string {
+  return `${point} ${channel}`;
 }
 
 function profileProblems(

@@ -4,7 +4,7 @@ import { attributeOf, elements, textOf, type XmlElement } from '../message/xml.t
 import { canonical } from '../uplink/canonical.ts';
 import { SOAP } from '../uplink/soap.ts';
 import { DSIG, WSSE, WSU } from '../uplink/ws-security.ts';
-import { children, isElement, onlyChild, parseXml } from '../uplink/xml.ts';
+import { children, hasOwnText, isElement, onlyChild, parseXml } from '../uplink/xml.ts';
 
 /**
  * The operator's side of WS-Security, made apart from the gateway's: digests and signature are computed here with node:crypto
@@ -17,8 +17,14 @@ export interface SealTrust {
   readonly windowMs: Millis;
 }
 
+/** A document, and its text as it was signed: canonical. */
+export interface SignedDocument {
+  readonly element: XmlElement;
+  readonly xml: string;
+}
+
 /** The document of a message whose signature holds. Throws Error with the reason when it does not. */
-export function checkedDocument(text: string, trust: SealTrust): XmlElement {
+export function checkedDocument(text: string, trust: SealTrust): SignedDocument {
   const envelope = parseXml(text);
   if (!isElement(envelope, SOAP, 'Envelope')) throw new Error('not a SOAP 1.1 Envelope');
   const body = onlyChild(envelope, SOAP, 'Body');
@@ -33,11 +39,17 @@ export function checkedDocument(text: string, trust: SealTrust): XmlElement {
     throw new Error('the signature value does not fit SignedInfo');
   const references = children(info, DSIG, 'Reference');
   const digests = new Map(references.map((reference) => [attributeOf(reference, 'URI'), reference]));
-  for (const element of [body, timestamp]) checkDigest(element, digests.get(`#${idOf(element)}`));
+  const signedBody = signedText(body, digests.get(`#${idOf(body)}`));
+  signedText(timestamp, digests.get(`#${idOf(timestamp)}`));
   checkFresh(timestamp, trust);
-  const [document, second] = elements(body);
-  if (!document || second) throw new Error('the Body must hold exactly one document');
-  return document;
+  const [element, second] = elements(body);
+  if (!element || second || hasOwnText(body)) throw new Error('the Body must hold exactly one document');
+  return { element, xml: insideOf(signedBody) };
+}
+
+/** In canonical form an angle bracket opens a tag and nothing else: the second one is the document's, the last one the Body's end. */
+function insideOf(body: string): string {
+  return body.slice(body.indexOf('<', 1), body.lastIndexOf('<')).trimEnd();
 }
 
 function certificateOf(security: XmlElement, trusted: readonly X509Certificate[]): X509Certificate {
@@ -51,11 +63,14 @@ function idOf({ attributes }: XmlElement): string | undefined {
   return attributes.find(({ local, uri }) => local === 'Id' && uri === WSU)?.value;
 }
 
-function checkDigest(element: XmlElement, reference: XmlElement | undefined): void {
+/** What the reference's digest covers: the element in canonical form. Throws Error when it covers something else. */
+function signedText(element: XmlElement, reference: XmlElement | undefined): string {
   if (!reference) throw new Error(`the ${element.name} is not signed`);
-  const told = textOf(onlyChild(reference, DSIG, 'DigestValue'));
-  const found = createHash('sha256').update(canonical(element)).digest('base64');
-  if (told !== found) throw new Error(`the ${element.name} is not what was signed`);
+  const text = canonical(element);
+  const found = createHash('sha256').update(text).digest('base64');
+  if (textOf(onlyChild(reference, DSIG, 'DigestValue')) !== found)
+    throw new Error(`the ${element.name} is not what was signed`);
+  return text;
 }
 
 function checkFresh(timestamp: XmlElement, { now, windowMs }: SealTrust): void {
