@@ -5,9 +5,11 @@ import { withMeterKeys } from '../app/meter-keys.ts';
 import { loadSite } from '../app/site-files.ts';
 import { problemText } from '../core/problem.ts';
 import { hostClock } from '../host/clock.ts';
+import { type SpokenOptions, sayFor } from './say.ts';
 import { printTable } from './table.ts';
+import { languageOption } from './words.ts';
 
-interface CheckOptions {
+interface CheckOptions extends SpokenOptions {
   readonly json?: true;
   readonly files?: false;
 }
@@ -19,6 +21,7 @@ export function checkCommand(): Command {
     .argument('<site.yaml>', 'the site file')
     .option('--no-files', 'leave out keys and certificates, which may be only on the gateway')
     .option('--json', 'print JSON')
+    .addOption(languageOption())
     .action(async (path: string, options: CheckOptions) => {
       const loaded = loadSite(path);
       if (options.files !== false) {
@@ -43,10 +46,12 @@ export function checkCommand(): Command {
         );
         return;
       }
-      for (const warning of loaded.warnings) process.stdout.write(`${pc.yellow('warning')} ${problemText(warning)}\n`);
-      printTable(rows);
+      const say = sayFor(options);
+      for (const warning of loaded.warnings)
+        process.stdout.write(`${pc.yellow(say`warning`)} ${problemText(warning)}\n`);
+      printTable(rows, say);
       process.stdout.write(
-        `${pc.green('good')} ${path}: ${site.lines.length} lines, ${devices.size} devices, ${site.points.length} points\n`,
+        `${pc.green(say`good`)} ${say`${path}: ${site.lines.length} lines, ${devices.size} devices, ${site.points.length} points`}\n`,
       );
     });
 }

@@ -4,11 +4,14 @@ import { isRecording, parseRecording, type Recorded } from '../app/field/recordi
 import { type Shown, shownMbus, shownModbus } from '../app/field/shown.ts';
 import type { Way } from '../app/field/tap.ts';
 import { OdecetError } from '../core/failure.ts';
+import type { Say } from '../core/say.ts';
 import { isoUtc } from '../core/time.ts';
 import type { LineConfig } from '../device/site.ts';
 import { loadMeterKey } from '../host/cipher.ts';
 import { framesOf, type Judge, type Written } from './hex-text.ts';
+import { type SpokenOptions, sayFor } from './say.ts';
 import { printTable } from './table.ts';
+import { languageOption } from './words.ts';
 
 /** What is known of a frame beside its bytes. */
 interface Known {
@@ -16,6 +19,11 @@ interface Known {
   readonly way?: Way;
 }
 type Decode = (bytes: Uint8Array, known?: Known) => Shown;
+
+interface DecodeOptions extends SpokenOptions {
+  readonly keyFile?: string;
+  readonly json?: true;
+}
 
 /** `odecet decode mbus|modbus [FILE|-]`: what bytes on a line mean, without a line. */
 export function decodeCommand(): Command {
@@ -25,12 +33,14 @@ export function decodeCommand(): Command {
     .argument('[file]', 'a file with hex digits, or what `odecet listen --out` kept; "-" is standard input', '-')
     .option('--key-file <file>', 'the key of a meter that encrypts: a file with 32 hex digits')
     .option('--json', 'print JSON, one object for each frame')
-    .action(async (protocol: string, file: string, options: { keyFile?: string; json?: true }) => {
+    .addOption(languageOption())
+    .action(async (protocol: string, file: string, options: DecodeOptions) => {
       const decrypt = options.keyFile === undefined ? undefined : await loadMeterKey(options.keyFile);
       const decode: Decode = (bytes, known) =>
         protocol === 'mbus' ? shownMbus(bytes, decrypt) : shownModbus(bytes, known);
       const text = readText(file);
-      const print = options.json ? printJson : printForPeople;
+      const say = sayFor(options);
+      const print: Print = options.json ? printJson : (shown, frame) => printForPeople(shown, frame, say);
       if (isRecording(text)) decodeRecording(text, file, protocol, decode, print);
       else decodeHex(text, file, decode, print);
     });
@@ -93,38 +103,46 @@ function printJson(shown: Shown, frame?: Recorded): void {
   process.stdout.write(`${JSON.stringify({ ...passed, ...told })}\n`);
 }
 
-function printForPeople(shown: Shown, frame?: Recorded): void {
-  const passed = frame ? `${isoUtc(frame.at)} ${frame.way ?? 'not told whose'}: ` : '';
-  process.stdout.write(`${passed}${headingOf(shown)}\n`);
+function printForPeople(shown: Shown, frame: Recorded | undefined, say: Say): void {
+  const passed = frame ? `${isoUtc(frame.at)} ${say.whole(frame.way ?? 'not told whose')}: ` : '';
+  process.stdout.write(`${passed}${headingOf(shown, say)}\n`);
   if ('records' in shown)
     printTable(
       shown.records.map(({ storage, tariff, subunit, quantity, unit, value, invalid, summer, vife, ...record }) => ({
-        ...{ function: record.function, storage, tariff, subunit, quantity, unit },
-        value: `${invalid ?? value ?? ''}${summer ? ' summer time' : ''}`,
+        ...{ function: say.whole(record.function), storage, tariff, subunit, quantity, unit },
+        value: `${invalid ?? value ?? ''}${summer ? say` summer time` : ''}`,
         vife: vife.join(' '),
       })),
+      say,
     );
   if ('registers' in shown && shown.registers.length > 0)
-    printTable(shown.registers.map((hex, register) => ({ register, hex, unsigned: Number.parseInt(hex, 16) })));
+    printTable(
+      shown.registers.map((hex, register) => ({ register, hex, unsigned: Number.parseInt(hex, 16) })),
+      say,
+    );
 }
 
-function headingOf(shown: Shown): string {
-  if ('error' in shown) return `refused: ${shown.error.detail} [${shown.error.code}]`;
+function headingOf(shown: Shown, say: Say): string {
+  if ('error' in shown) return say`refused: ${shown.error.detail} [${shown.error.code}]`;
   if ('records' in shown) {
     const { manufacturer, id, version, medium, status } = shown;
-    return `meter ${id ?? '?'} ${manufacturer ?? ''} version ${version ?? '?'} ${medium ?? ''}, status ${status ?? '?'}`;
+    return say`meter ${id ?? '?'} ${manufacturer ?? ''} version ${version ?? '?'} ${medium ?? ''}, status ${status ?? '?'}`;
   }
-  if ('frame' in shown) return requestText(shown);
+  if ('frame' in shown) return requestText(shown, say);
   const { framing, transaction, unit } = shown;
-  const place = `Modbus ${framing}${transaction === undefined ? '' : `, transaction ${transaction}`}, unit ${unit}`;
-  if ('registers' in shown) return `${place}, function ${shown.function}, data ${shown.data}`;
+  const within = transaction === undefined ? '' : say`, transaction ${transaction}`;
+  const place = say`Modbus ${framing}${within}, unit ${unit}`;
+  if ('registers' in shown) return say`${place}, function ${shown.function}, data ${shown.data}`;
   const { request } = shown;
   const what =
-    'data' in request ? `data ${request.data}` : `${request.count} of ${request.table} from ${request.address}`;
-  return `${place} is asked: function ${shown.function}, ${what}`;
+    'data' in request ? say`data ${request.data}` : say`${request.count} of ${request.table} from ${request.address}`;
+  return say`${place} is asked: function ${shown.function}, ${what}`;
 }
 
-function requestText({ frame, request, address, ci, data = '' }: Extract<Shown, { frame: unknown }>): string {
-  if (frame === 'acknowledgement') return 'acknowledged';
-  return `${request} to address ${address}${ci === undefined ? '' : `, CI ${ci} ${data}`}`.trimEnd();
+type Asked = Extract<Shown, { frame: unknown }>;
+
+function requestText({ frame, request = '', address = 0, ci, data = '' }: Asked, say: Say): string {
+  if (frame === 'acknowledgement') return say`acknowledged`;
+  const content = ci === undefined ? '' : `, CI ${ci} ${data}`;
+  return say`${request} to address ${address}${content}`.trimEnd();
 }

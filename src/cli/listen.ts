@@ -10,9 +10,11 @@ import { isoUtc } from '../core/time.ts';
 import type { LineConfig } from '../device/site.ts';
 import { hostClock } from '../host/clock.ts';
 import { openNew } from './out-file.ts';
+import { type SpokenOptions, sayFor } from './say.ts';
 import { stopSignal } from './signal.ts';
+import { languageOption } from './words.ts';
 
-interface ListenOptions {
+interface ListenOptions extends SpokenOptions {
   readonly config: string;
   readonly out?: string;
   readonly seconds?: number;
@@ -32,6 +34,7 @@ export function listenCommand(): Command {
     .option('--seconds <n>', 'stop after so long (until stopped unless given)', parsePositive)
     .option('--quiet-ms <ms>', 'silence that ends a frame', parsePositive, 20)
     .option('--json', 'print JSON lines')
+    .addOption(languageOption())
     .action(async (id: string, options: ListenOptions) => {
       const { seconds } = options;
       const loaded = loadSite(options.config);
@@ -40,7 +43,8 @@ export function listenCommand(): Command {
       const signal = stopSignal(seconds === undefined ? undefined : seconds * 1_000);
       const parts = await askInParts(stateFolder(loaded), { do: 'listen', line: id }, signal);
       if (parts) {
-        process.stderr.write('the running gateway is asked; what it throws away unread is not shown\n');
+        const say = sayFor(options);
+        process.stderr.write(`${say`the running gateway is asked; what it throws away unread is not shown`}\n`);
         await tell(listenToGateway(parts, config.framing, clock), config, options);
       } else
         await withLine(config, `listen ${id}`, clock, signal, (line) =>
@@ -64,13 +68,14 @@ async function tell(frames: AsyncIterable<readonly Heard[]>, line: LineConfig, o
   }
 }
 
-function print({ at, way, bytes, text }: Heard, { json }: ListenOptions): void {
+function print({ at, way, bytes, text }: Heard, { json, ...spoken }: ListenOptions): void {
   const hex = hexOf(bytes);
+  const said = sayFor(spoken).whole(text);
   const line = json
     ? JSON.stringify({ at: isoUtc(at), ...(way && { way }), hex, text })
     : hex === ''
-      ? `${isoUtc(at)} ${text}`
-      : `${isoUtc(at)} ${way ? SIGNS[way] : ' ?'} ${spacedHex(hex)}\n    ${text}`;
+      ? `${isoUtc(at)} ${said}`
+      : `${isoUtc(at)} ${way ? SIGNS[way] : ' ?'} ${spacedHex(hex)}\n    ${said}`;
   process.stdout.write(`${line}\n`);
 }
 

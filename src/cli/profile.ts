@@ -1,12 +1,13 @@
 import type { Command } from 'commander';
 import type { Answer } from '../app/desk.ts';
 import { add, type Decimal, decimalText, parseDecimal, ZERO } from '../core/decimal.ts';
+import type { Language } from '../core/say.ts';
 import { parseDay } from './arguments.ts';
 import { ask } from './ask.ts';
 import { barChart } from './chart.ts';
 import { printTable } from './table.ts';
 import { viewCommand } from './views.ts';
-import { type Language, languageOf, languageOption, type Word, word } from './words.ts';
+import { languageOf, languageOption, type Word, word } from './words.ts';
 
 interface ProfileOptions {
   readonly config: string;

@@ -1,7 +1,9 @@
 import { Command, CommanderError } from 'commander';
 import { programVersion } from '../app/project.ts';
 import { exitStatus, FAILURES, OdecetError } from '../core/failure.ts';
+import { LANGUAGES, type Language } from '../core/say.ts';
 import { Stopped } from './signal.ts';
+import { languageOf } from './words.ts';
 
 /**
  * Only the command that is asked for is loaded, with what it needs: a gateway runs for years in little memory and wants nothing of
@@ -60,22 +62,31 @@ export async function runCommand(argv: readonly string[]): Promise<void> {
   try {
     await (await createProgram(argv[2])).parseAsync([...argv]);
   } catch (error) {
-    process.exitCode = explain(error);
+    process.exitCode = await explain(error, languageAsked(argv));
   }
 }
 
-function explain(error: unknown): number {
+/** Also where the command did not get so far as to read its options. */
+function languageAsked(argv: readonly string[]): Language {
+  const after = argv.indexOf('--lang') + 1;
+  const asked = LANGUAGES.find((language) => argv[after] === language || argv.includes(`--lang=${language}`));
+  return asked ?? languageOf(process.env);
+}
+
+async function explain(error: unknown, language: Language): Promise<number> {
+  const what = language === 'cs' ? (await import('../core/failure-czech.ts')).FAILURES_CZECH : undefined;
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : exitStatus('usage');
   if (error instanceof OdecetError) {
-    process.stderr.write(`odecet: ${error.message} [${error.failure.code}]\n`);
-    return exitStatus(error.failure.code);
+    const { code, detail } = error.failure;
+    process.stderr.write(`odecet: ${what ? `${what[code]}: ${detail}` : error.message} [${code}]\n`);
+    return exitStatus(code);
   }
   if (error instanceof Stopped) {
     process.stderr.write(`odecet: ${error.message}\n`);
     return error.status;
   }
   process.stderr.write(
-    `odecet: ${FAILURES.unexpected.what}: ${error instanceof Error ? error.stack : String(error)}\n`,
+    `odecet: ${what?.unexpected ?? FAILURES.unexpected.what}: ${error instanceof Error ? error.stack : String(error)}\n`,
   );
   return exitStatus('unexpected');
 }

@@ -10,9 +10,11 @@ import type { LineConfig } from '../device/site.ts';
 import { hostClock } from '../host/clock.ts';
 import { openNew } from './out-file.ts';
 import { printReading, readingJson } from './reading.ts';
+import { type SpokenOptions, sayFor } from './say.ts';
 import { stopSignal } from './signal.ts';
+import { languageOption } from './words.ts';
 
-interface ReadOptions {
+interface ReadOptions extends SpokenOptions {
   readonly config: string;
   readonly raw?: true;
   readonly out?: string;
@@ -28,13 +30,14 @@ export function readCommand(): Command {
     .option('--raw', 'the bytes behind each value, and everything that passed on the line')
     .option('--out <file>', 'keep what passed as a recording, for `odecet decode` and `odecet replay`')
     .option('--json', 'print JSON')
-    .action(async (id: string, { config, raw, out, json }: ReadOptions) => {
+    .addOption(languageOption())
+    .action(async (id: string, { config, raw, out, json, ...spoken }: ReadOptions) => {
       const loaded = loadSite(config);
       const line = lineConfigOf(loaded, deviceOf(loaded, id).config.line);
       const read = () => readLive(loaded, id, hostClock(), stopSignal());
       const reading = out === undefined ? await read() : await keptAs(out, line, read);
       if (json) process.stdout.write(`${readingJson(reading)}\n`);
-      else printReading(reading, raw === true);
+      else printReading(reading, raw === true, sayFor(spoken));
       if (reading.error) throw new OdecetError(reading.error.code, reading.error.detail);
     });
 }

@@ -8,8 +8,10 @@ import { withMeterKeys } from '../app/meter-keys.ts';
 import { loadSite } from '../app/site-files.ts';
 import { OdecetError } from '../core/failure.ts';
 import { printReading, readingJson } from './reading.ts';
+import { type SpokenOptions, sayFor } from './say.ts';
+import { languageOption } from './words.ts';
 
-interface ReplayOptions {
+interface ReplayOptions extends SpokenOptions {
   readonly config: string;
   readonly raw?: true;
   readonly json?: true;
@@ -24,14 +26,16 @@ export function replayCommand(): Command {
     .requiredOption('--config <site.yaml>', 'the site file')
     .option('--raw', 'the bytes behind each value, and everything that passed')
     .option('--json', 'print JSON')
-    .action(async (id: string, file: string, { config, raw, json }: ReplayOptions) => {
+    .addOption(languageOption())
+    .action(async (id: string, file: string, { config, raw, json, ...spoken }: ReplayOptions) => {
       const loaded = loadSite(config);
       const device = deviceOf({ ...loaded, devices: await withMeterKeys(loaded) }, id);
       const { reading, notRecorded } = await replay(parseRecording(await textOf(file), file), device);
       if (json) process.stdout.write(`${readingJson(reading, { notRecorded })}\n`);
       else {
-        printReading(reading, raw === true);
-        for (const hex of notRecorded) process.stdout.write(`the recording has no request ${spacedHex(hex)}\n`);
+        const say = sayFor(spoken);
+        printReading(reading, raw === true, say);
+        for (const hex of notRecorded) process.stdout.write(`${say`the recording has no request ${spacedHex(hex)}`}\n`);
       }
       if (reading.error) throw new OdecetError(reading.error.code, reading.error.detail);
     });

@@ -7,12 +7,15 @@ import { suggester } from '../app/field/suggest.ts';
 import { searchFolders } from '../app/project.ts';
 import { type LoadedSite, loadSite } from '../app/site-files.ts';
 import { OdecetError } from '../core/failure.ts';
+import type { Say } from '../core/say.ts';
 import type { LineConfig } from '../device/site.ts';
 import { hostClock } from '../host/clock.ts';
 import { progressBar } from './progress.ts';
+import { type SpokenOptions, sayFor } from './say.ts';
 import { stopSignal } from './signal.ts';
+import { languageOption } from './words.ts';
 
-interface ScanOptions {
+interface ScanOptions extends SpokenOptions {
   readonly config: string;
   readonly primary?: true;
   readonly secondary?: true;
@@ -39,17 +42,19 @@ export function scanCommand(): Command {
     .option('--reply-ms <ms>', 'how long a meter may take to begin its answer', parseMs, 500)
     .option('--late-ms <ms>', 'for so long after that nobody else is asked (as long again unless given)', parseMs)
     .option('--json', 'print JSON lines: one for each meter, then a summary')
+    .addOption(languageOption())
     .action(async (id: string, options: ScanOptions) => {
       const loaded = loadSite(options.config);
       const config = lineConfigOf(loaded, id);
       const plan = planOf(config, options);
       const [clock, signal] = [hostClock(), stopSignal()];
-      const { show, clear } = progressBar();
+      const say = sayFor(options);
+      const { show, clear } = progressBar(say);
       const outcome = await withLine(config, `scan ${id}`, clock, signal, (line) =>
         scanLine(config, { line, clock, plan, progress: show, signal }),
       ).finally(clear);
       if (options.json) printJson(id, outcome);
-      else printFound(loaded, config, outcome);
+      else printFound(loaded, config, outcome, say);
       if (outcome.cutShortBy !== undefined) throw cutShort(outcome);
     });
 }
@@ -60,15 +65,17 @@ function printJson(line: string, { found, unclear, cutShortBy }: ScanOutcome): v
   process.stdout.write(`${JSON.stringify({ event: 'done', line, found: found.length, unclear, complete })}\n`);
 }
 
-function printFound({ site, folder }: LoadedSite, { id, framing }: LineConfig, outcome: ScanOutcome): void {
+function printFound({ site, folder }: LoadedSite, { id, framing }: LineConfig, outcome: ScanOutcome, say: Say): void {
   const { found, unclear, cutShortBy } = outcome;
   const library = deviceLibrary(searchFolders(folder, 'device-config'));
-  const suggest = suggester(library, framing === 'mbus' ? 'mbus' : 'modbus');
+  const suggest = suggester(library, framing === 'mbus' ? 'mbus' : 'modbus', say);
   const known = site.devices.filter(({ line }) => line === id);
-  process.stdout.write(siteSnippet(id, found, known, suggest));
-  for (const place of unclear) process.stdout.write(`# something answered and could not be understood: ${place}\n`);
-  const ended = cutShortBy === undefined ? '' : ' before the scan was ended; there may be more';
-  process.stdout.write(`# ${found.length} found on the line ${id}${ended}\n`);
+  process.stdout.write(siteSnippet(id, found, known, suggest, say));
+  for (const place of unclear)
+    process.stdout.write(`# ${say`something answered and could not be understood: ${place}`}\n`);
+  const count = say`${found.length} found on the line ${id}`;
+  const ended = cutShortBy === undefined ? '' : say` before the scan was ended; there may be more`;
+  process.stdout.write(`# ${count}${ended}\n`);
 }
 
 function planOf({ framing, id }: LineConfig, { primary, secondary, units, replyMs, lateMs }: ScanOptions): ScanPlan {

@@ -4,10 +4,13 @@ import { withLine } from '../app/field/line.ts';
 import { planSetup, type Setup, setUp } from '../app/field/setup.ts';
 import { loadSite } from '../app/site-files.ts';
 import { OdecetError } from '../core/failure.ts';
+import type { Say } from '../core/say.ts';
 import { hostClock } from '../host/clock.ts';
+import { type SpokenOptions, sayFor } from './say.ts';
 import { stopSignal } from './signal.ts';
+import { languageOption } from './words.ts';
 
-interface SetupOptions {
+interface SetupOptions extends SpokenOptions {
   readonly config: string;
   readonly yes?: true;
 }
@@ -19,7 +22,8 @@ export function setupCommand(): Command {
       .description(description)
       .argument('<device>', 'its id in the site file')
       .requiredOption('--config <site.yaml>', 'the site file')
-      .option('--yes', 'do not ask; for a script');
+      .option('--yes', 'do not ask; for a script')
+      .addOption(languageOption());
   return new Command('setup')
     .description('change an M-Bus meter over its line; no other command changes one, and no counter is touched')
     .addCommand(
@@ -41,22 +45,26 @@ export function setupCommand(): Command {
     );
 }
 
-async function run(id: string, setup: Setup, { config, yes }: SetupOptions): Promise<void> {
-  const plan = planSetup(loadSite(config), id, setup);
-  process.stdout.write(`${id} on the line ${plan.line.id}: ${plan.what}\nthe way back: ${plan.wayBack}\n`);
+async function run(id: string, setup: Setup, { config, yes, ...spoken }: SetupOptions): Promise<void> {
+  const say = sayFor(spoken);
+  const plan = planSetup(loadSite(config), id, setup, say);
+  process.stdout.write(
+    `${say`${id} on the line ${plan.line.id}: ${plan.what}`}\n${say`the way back: ${plan.wayBack}`}\n`,
+  );
   const signal = stopSignal();
-  if (!yes) await agreed(id, signal);
+  if (!yes) await agreed(id, say, signal);
   const clock = hostClock();
   await withLine(plan.line, `setup ${setup.kind} ${id}`, clock, signal, (line) => setUp(plan, line, clock, signal));
-  process.stdout.write('done: the meter acknowledged it\n');
+  process.stdout.write(`${say`done: the meter acknowledged it`}\n`);
 }
 
 /** Typing the name of the meter is not done by accident. */
-async function agreed(id: string, signal: AbortSignal): Promise<void> {
-  if (!process.stdin.isTTY) throw new OdecetError('usage', 'nobody can be asked here; with --yes it is done unasked');
+async function agreed(id: string, say: Say, signal: AbortSignal): Promise<void> {
+  if (!process.stdin.isTTY)
+    throw new OdecetError('usage', say`nobody can be asked here; with --yes it is done unasked`);
   const terminal = createInterface({ input: process.stdin, output: process.stdout });
-  const typed = await terminal.question(`type ${id} to do it: `, { signal }).finally(() => terminal.close());
-  if (typed.trim() !== id) throw new OdecetError('usage', 'nothing was done');
+  const typed = await terminal.question(say`type ${id} to do it: `, { signal }).finally(() => terminal.close());
+  if (typed.trim() !== id) throw new OdecetError('usage', say`nothing was done`);
 }
 
 function parseSubcode(text: string): number {

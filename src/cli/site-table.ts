@@ -4,6 +4,7 @@ import { loadBroker } from '../app/broker.ts';
 import type { LastAnswer } from '../app/last-answer.ts';
 import { createSiteView, type SeenSite, type SiteView } from '../app/site-view.ts';
 import { OdecetError } from '../core/failure.ts';
+import type { Say } from '../core/say.ts';
 import { isoUtc } from '../core/time.ts';
 import { hostClock } from '../host/clock.ts';
 import { stopSignal } from './signal.ts';
@@ -22,7 +23,7 @@ const DRAW_EVERY_MS = 1_000;
 const GATHER_MS = 1_500;
 
 /** `odecet status --broker URL`: all sites, drawn anew every second; once with --once or where nobody looks. */
-export async function showSites(options: BrokerOptions): Promise<void> {
+export async function showSites(options: BrokerOptions, say: Say): Promise<void> {
   const clock = hostClock();
   const signal = stopSignal();
   const view = createSiteView();
@@ -47,7 +48,7 @@ export async function showSites(options: BrokerOptions): Promise<void> {
     await clock.sleep(GATHER_MS, signal).catch(() => undefined);
     do {
       if (options.json) process.stdout.write(`${JSON.stringify(view.sites())}\n`);
-      else process.stdout.write(`${isLive ? '\u001b[2J\u001b[H' : ''}${tableText(view, clock.now())}\n`);
+      else process.stdout.write(`${isLive ? '\u001b[2J\u001b[H' : ''}${tableText(view, clock.now(), say)}\n`);
       if (isLive) await Promise.race([clock.sleep(DRAW_EVERY_MS, signal).catch(() => undefined), over]);
     } while (isLive && !signal.aborted);
   } finally {
@@ -55,19 +56,19 @@ export async function showSites(options: BrokerOptions): Promise<void> {
   }
 }
 
-function tableText(view: SiteView, now: number): string {
+function tableText(view: SiteView, now: number, say: Say): string {
   const sites = view.sites();
   const head = [
-    'site',
-    'state',
-    'said',
-    'outbox',
-    'oldest not accepted',
-    'last answer',
-    'devices ok',
-    'gaps 24 h',
-    'clock',
-    'alerts',
+    say`site`,
+    say`state`,
+    say`said`,
+    say`outbox`,
+    say`oldest not accepted`,
+    say`last answer`,
+    say`devices ok`,
+    say`gaps 24 h`,
+    say`clock`,
+    say`alerts`,
   ];
   const table = new Table({ head, style: { head: [], border: [] } });
   for (const { site, state, status, alerts } of sites) {
@@ -76,18 +77,18 @@ function tableText(view: SiteView, now: number): string {
     const gaps = status?.points?.reduce((sum, point) => sum + point.gaps, 0);
     table.push([
       site,
-      state === 'ready' ? pc.green(state) : pc.red(state),
+      (state === 'ready' ? pc.green : pc.red)(say.whole(state)),
       status?.at ?? '',
       String(status?.outbox?.depth ?? ''),
       oldestText(status?.outbox),
-      lastAnswer ? answerText(lastAnswer) : '',
+      lastAnswer ? answerText(lastAnswer, say) : '',
       status?.devices ? `${good}/${status.devices.length}` : '',
       gaps === undefined ? '' : gaps === 0 ? '0' : pc.yellow(String(gaps)),
-      clockText(status),
+      clockText(status, say),
       alerts.map(({ id, code }) => pc.red(`${id} ${code}`)).join('\n'),
     ]);
   }
-  return `${isoUtc(now)}  ${sites.length} sites\n${table.toString()}`;
+  return `${isoUtc(now)}  ${say`sites: ${sites.length}`}\n${table.toString()}`;
 }
 
 type Status = NonNullable<SeenSite['status']>;
@@ -97,21 +98,18 @@ function oldestText(outbox: Status['outbox']): string {
   return interval ? `${interval.start} ${interval.point}` : (outbox?.oldestDay ?? '');
 }
 
-function clockText(status: Status | undefined): string {
+function clockText(status: Status | undefined, say: Say): string {
   const offset = status?.clock && `${(status.clock.offsetMs / 1000).toFixed(1)} s`;
-  const unsure = status?.box?.ntpSynchronised === false && pc.yellow('not synchronised');
+  const unsure = status?.box?.ntpSynchronised === false && pc.yellow(say`not synchronised`);
   return [offset, unsure].filter(Boolean).join('\n');
 }
 
 /** What the operator said last, in a few words. */
-export function answerText({
-  verdict,
-  day,
-  at,
-  reasons,
-}: Pick<LastAnswer, 'verdict' | 'day' | 'at' | 'reasons'>): string {
-  const said = verdict === 'accepted' ? pc.green(verdict) : pc.red(`${verdict} ${reasons}`);
-  return `${said}, day ${day}, ${at}`;
+export function answerText(answer: Pick<LastAnswer, 'verdict' | 'day' | 'at' | 'reasons'>, say: Say): string {
+  const { verdict, day, at, reasons } = answer;
+  const judged = say.whole(verdict);
+  const said = verdict === 'accepted' ? pc.green(judged) : pc.red(`${judged} ${reasons}`);
+  return say`${said}, day ${day}, ${at}`;
 }
 
 export function isBrokerOptions(options: { broker?: string }): options is BrokerOptions {

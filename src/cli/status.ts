@@ -5,14 +5,17 @@ import { loadSite } from '../app/site-files.ts';
 import { stateFolder } from '../app/state.ts';
 import { type GatewayStatus, STATUS_FILE } from '../app/status.ts';
 import { OdecetError } from '../core/failure.ts';
+import type { Say } from '../core/say.ts';
 import { isoUtc } from '../core/time.ts';
 import { hostFolder } from '../host/folder.ts';
+import { type SpokenOptions, sayFor } from './say.ts';
 import { answerText, type BrokerOptions, isBrokerOptions, showSites } from './site-table.ts';
 import { printTable } from './table.ts';
+import { languageOption } from './words.ts';
 
 const MB = 1_000_000;
 
-type StatusOptions = { readonly config?: string; readonly json?: true } & Partial<BrokerOptions>;
+type StatusOptions = SpokenOptions & { readonly config?: string; readonly json?: true } & Partial<BrokerOptions>;
 
 /** `odecet status --config site.yaml`: what the gateway last said of itself; with `--broker URL` a live table of all sites. */
 export function statusCommand(): Command {
@@ -25,9 +28,11 @@ export function statusCommand(): Command {
     .option('--trust <file>', "authority of the broker's certificate")
     .option('--once', 'print the table once')
     .option('--json', 'print JSON')
+    .addOption(languageOption())
     .action(async (options: StatusOptions) => {
       const { config, json } = options;
-      if (isBrokerOptions(options)) return showSites(options);
+      const say = sayFor(options);
+      if (isBrokerOptions(options)) return showSites(options, say);
       if (config === undefined) throw new OdecetError('usage', 'name a site with --config or a broker with --broker');
       const folder = stateFolder(loadSite(config));
       const status = await statusOf(folder);
@@ -36,46 +41,47 @@ export function statusCommand(): Command {
         return;
       }
       process.stdout.write(
-        `${status.site} at ${status.at}: ${status.waiting.length} messages wait, ${status.roundsWaiting} rounds not yet kept\n`,
+        `${say`${status.site} at ${status.at}: ${status.waiting.length} messages wait, ${status.roundsWaiting} rounds not yet kept`}\n`,
       );
-      process.stdout.write(`${storageText(status.storage)}\n`);
-      process.stdout.write(`last answer: ${status.lastAnswer ? answerText(status.lastAnswer) : 'none yet'}\n`);
-      printTable(status.lines.map(lineRow));
+      process.stdout.write(`${storageText(status.storage, say)}\n`);
+      const answer = status.lastAnswer ? answerText(status.lastAnswer, say) : say`none yet`;
+      process.stdout.write(`${say`last answer: ${answer}`}\n`);
       printTable(
-        status.devices.map(
-          ({ device, line, serial, lastGoodAt, failuresInRow, clockOffsetMs, lastFailure, lastUnusable }) => ({
-            device,
-            line,
-            serial: serial ?? '',
-            'last good': lastGoodAt === undefined ? 'never' : isoUtc(lastGoodAt),
-            failures: failuresInRow,
-            'clock off (s)': clockOffsetMs === undefined ? '' : Math.round(clockOffsetMs / 1000),
-            'last failure': lastFailure ? `${lastFailure.code}: ${lastFailure.detail}` : '',
-            'last unusable': lastUnusable
-              ? `${isoUtc(lastUnusable.at)} ${lastUnusable.code}: ${lastUnusable.detail}`
-              : '',
-          }),
-        ),
+        status.lines.map((line) => lineRow(line, say)),
+        say,
+      );
+      printTable(
+        status.devices.map((device) => deviceRow(device, say)),
+        say,
       );
     });
 }
 
+function deviceRow(told: GatewayStatus['devices'][number], say: Say) {
+  const { device, line, serial, lastGoodAt, failuresInRow, clockOffsetMs, lastFailure, lastUnusable } = told;
+  return {
+    device: device,
+    line: line,
+    serial: serial ?? '',
+    'last good': lastGoodAt === undefined ? say`never` : isoUtc(lastGoodAt),
+    failures: failuresInRow,
+    'clock off (s)': clockOffsetMs === undefined ? '' : Math.round(clockOffsetMs / 1000),
+    'last failure': lastFailure ? `${lastFailure.code}: ${lastFailure.detail}` : '',
+    'last unusable': lastUnusable ? `${isoUtc(lastUnusable.at)} ${lastUnusable.code}: ${lastUnusable.detail}` : '',
+  };
+}
+
 /** How full the store is, and what the flash is asked to bear. */
-export function storageText({
-  bytes,
-  maxBytes,
-  percent,
-  writtenToday,
-  writtenYesterday,
-  damaged,
-  lastRepair,
-}: StorageStatus): string {
+export function storageText(storage: StorageStatus, say: Say): string {
+  const { bytes, maxBytes, percent, writtenToday, writtenYesterday, damaged, lastRepair } = storage;
   const mb = (count: number) => `${(count / MB).toFixed(1)} MB`;
   return [
-    `storage: ${mb(bytes)} of ${mb(maxBytes)}, ${percent} %`,
-    `written today ${mb(writtenToday)}${writtenYesterday === undefined ? '' : `, yesterday ${mb(writtenYesterday)}`}`,
-    ...(damaged > 0 ? [`${damaged} damaged records since the start`] : []),
-    ...(lastRepair === undefined ? [] : [`repaired at the start, see ${lastRepair}`]),
+    say`storage: ${mb(bytes)} of ${mb(maxBytes)}, ${percent} %`,
+    writtenYesterday === undefined
+      ? say`written today ${mb(writtenToday)}`
+      : say`written today ${mb(writtenToday)}, yesterday ${mb(writtenYesterday)}`,
+    ...(damaged > 0 ? [say`${damaged} damaged records since the start`] : []),
+    ...(lastRepair === undefined ? [] : [say`repaired at the start, see ${lastRepair}`]),
   ].join('; ');
 }
 
@@ -88,13 +94,13 @@ async function statusOf(folder: string): Promise<GatewayStatus> {
   return JSON.parse(text) as GatewayStatus;
 }
 
-function lineRow(line: GatewayStatus['lines'][number]): Record<string, string | number> {
+function lineRow(line: GatewayStatus['lines'][number], say: Say): Record<string, string | number> {
   const { isOpen, opens, dialogues, busyMs, runningMs, bytesSent, bytesReceived, strayBytes, errors } = line;
   return {
     line: line.line,
-    state: isOpen ? 'open' : 'away',
+    state: isOpen ? say`open` : say`away`,
     opened: opens,
-    dialogues,
+    dialogues: dialogues,
     'busy (%)': runningMs > 0 ? Math.round((100 * busyMs) / runningMs) : 0,
     'bytes out': bytesSent,
     'bytes in': bytesReceived,

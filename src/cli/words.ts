@@ -1,8 +1,7 @@
 import { InvalidArgumentError, Option } from 'commander';
+import { LANGUAGES, type Language } from '../core/say.ts';
 
-/** Languages of headings; codes stay as they are, so that they can be searched for. */
-export const LANGUAGES = ['cs', 'en'] as const;
-export type Language = (typeof LANGUAGES)[number];
+/** Headings of tables; codes stay as they are, so that they can be searched for. */
 
 const WORDS = {
   start: { cs: 'začátek', en: 'start' },
@@ -33,13 +32,11 @@ export function word(name: Word, language: Language): string {
 }
 
 export function languageOption(): Option {
-  return new Option('--lang <language>', 'language of headings: cs or en; from LANG where not given').argParser(
-    (text) => {
-      const language = LANGUAGES.find((known) => known === text);
-      if (language) return language;
-      throw new InvalidArgumentError('give cs or en.');
-    },
-  );
+  return new Option('--lang <language>', 'language: cs or en; from LANG where not given').argParser((text) => {
+    const language = LANGUAGES.find((known) => known === text);
+    if (language) return language;
+    throw new InvalidArgumentError('give cs or en.');
+  });
 }
 
 /** As the machine is set; English where it says neither. */

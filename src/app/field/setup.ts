@@ -4,6 +4,7 @@ import { type DialogueRules, runDialogue } from '../../collect/dialogue.ts';
 import { dialogueRules } from '../../collect/rules.ts';
 import type { LineSetting, Session } from '../../core/driver.ts';
 import { OdecetError } from '../../core/failure.ts';
+import { inEnglish, type Say } from '../../core/say.ts';
 import type { BoundDevice } from '../../device/bound.ts';
 import type { LineConfig } from '../../device/site.ts';
 import type { Clock } from '../../machine/clock.ts';
@@ -28,7 +29,7 @@ export interface SetupPlan {
 }
 
 /** Throws OdecetError usage where the device or its line cannot do it. */
-export function planSetup(loaded: LoadedSite, id: string, setup: Setup): SetupPlan {
+export function planSetup(loaded: LoadedSite, id: string, setup: Setup, say: Say = inEnglish): SetupPlan {
   const device = deviceOf(loaded, id);
   const { config, model } = device;
   if (model.protocol !== 'mbus')
@@ -44,14 +45,17 @@ export function planSetup(loaded: LoadedSite, id: string, setup: Setup): SetupPl
     case 'link-reset':
       return {
         ...{ device, line, session: () => linkReset(target) },
-        what: 'the link is reset: the meter begins its answer with the first telegram again',
-        wayBack: 'none is needed: the next reading begins with the first telegram, and nothing else is changed',
+        what: say`the link is reset: the meter begins its answer with the first telegram again`,
+        wayBack: say`none is needed: the next reading begins with the first telegram, and nothing else is changed`,
       };
     case 'application-reset':
       return {
         ...{ device, line, session: () => applicationReset(target, setup.subcode) },
-        what: `the application is reset${setup.subcode === undefined ? '' : ` with sub-code ${setup.subcode}`}: the meter may send other records from then on`,
-        wayBack: `odecet setup application-reset ${id} --subcode 0 asks for all records again; hold \`odecet read ${id}\` against the device file`,
+        what:
+          setup.subcode === undefined
+            ? say`the application is reset: the meter may send other records from then on`
+            : say`the application is reset with sub-code ${setup.subcode}: the meter may send other records from then on`,
+        wayBack: say`odecet setup application-reset ${id} --subcode 0 asks for all records again; hold \`odecet read ${id}\` against the device file`,
       };
     case 'baud': {
       const from = serialSetting(device, line);
@@ -60,8 +64,8 @@ export function planSetup(loaded: LoadedSite, id: string, setup: Setup): SetupPl
         throw new OdecetError('usage', `${id} is at ${from.baud} baud; give another one of ${MBUS_BAUDS.join(', ')}`);
       return {
         ...{ device, line, session: () => baudSwitch(target, from, baud) },
-        what: `the meter speaks at ${baud} baud from then on, instead of ${from.baud}`,
-        wayBack: `write ${settingText({ ...from, baud })} below ${id} in the site file; then odecet setup baud ${id} ${from.baud} leads back`,
+        what: say`the meter speaks at ${baud} baud from then on, instead of ${from.baud}`,
+        wayBack: say`write ${settingText(from, baud)} below ${id} in the site file; then odecet setup baud ${id} ${from.baud} leads back`,
       };
     }
   }
@@ -89,6 +93,6 @@ function serialSetting({ config, model }: BoundDevice, line: LineConfig): LineSe
   );
 }
 
-function settingText({ baud, dataBits, parity, stopBits }: LineSetting): string {
+function settingText({ dataBits, parity, stopBits }: LineSetting, baud: number): string {
   return `\`setting: { baud: ${baud}, dataBits: ${dataBits}, parity: ${parity}, stopBits: ${stopBits} }\``;
 }

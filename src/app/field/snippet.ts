@@ -1,5 +1,6 @@
 import { fits, type MbusHeader, parseSecondary } from '../../../drivers/mbus/index.ts';
 import { normalSerial } from '../../collect/readings.ts';
+import { inEnglish, type Say } from '../../core/say.ts';
 import type { DeviceConfig } from '../../device/site.ts';
 import type { Found } from './scan.ts';
 import type { Suggestion } from './suggest.ts';
@@ -18,14 +19,15 @@ export function siteSnippet(
   found: readonly Found[],
   known: readonly DeviceConfig[],
   suggest: (meter: Found) => Suggestion,
+  say: Say = inEnglish,
 ): string {
   const ids = new Set(known.map(({ id }) => id));
   const entries: string[] = [];
   const remarks: string[] = [];
   for (const meter of found) {
     const device = known.find((each) => isSame(each, meter));
-    if (device) remarks.push(`# ${device.id} is in the site file: ${described(meter)}\n`);
-    else entries.push(entryOf(line, meter, ids, suggest(meter)));
+    if (device) remarks.push(`# ${say`${device.id} is in the site file: ${described(meter, say)}`}\n`);
+    else entries.push(entryOf(line, meter, ids, suggest(meter), say));
   }
   return `${entries.length > 0 ? `devices:\n${entries.join('')}` : ''}${remarks.join('')}`;
 }
@@ -50,13 +52,13 @@ function headerOf({ serial, manufacturer, version, secondary }: Found): MbusHead
   };
 }
 
-function entryOf(line: string, meter: Found, ids: Set<string>, { model, why }: Suggestion): string {
+function entryOf(line: string, meter: Found, ids: Set<string>, { model, why }: Suggestion, say: Say): string {
   const { address, secondary, serial, remark } = meter;
   const lines = [
     `  - id: ${newId(line, meter, ids)}`,
-    `    model: ${model} # ${[described(meter), why].filter(Boolean).join(': ')}`,
+    `    model: ${model} # ${[described(meter, say), why].filter(Boolean).join(': ')}`,
     `    line: ${line}`,
-    `    address: ${address}${remark === undefined ? '' : ` # ${remark}`}`,
+    `    address: ${address}${remark === undefined ? '' : ` # ${say.whole(remark)}`}`,
     ...(secondary === undefined ? [] : [`    secondary: "${secondary}"`]),
     ...(serial === undefined ? [] : [`    serial: "${serial}"`]),
   ];
@@ -64,11 +66,11 @@ function entryOf(line: string, meter: Found, ids: Set<string>, { model, why }: S
 }
 
 /** What it says of itself, else where it answers. */
-function described({ address, manufacturer, version, medium, serial }: Found): string {
-  const parts = [manufacturer, version !== undefined && `version ${version}`, medium, serial].filter(
+function described({ address, manufacturer, version, medium, serial }: Found, say: Say): string {
+  const parts = [manufacturer, version !== undefined && say`version ${version}`, medium, serial].filter(
     (part) => part !== undefined && part !== false,
   );
-  return parts.length > 0 ? parts.join(', ') : `address ${address}`;
+  return parts.length > 0 ? parts.join(', ') : say`address ${address}`;
 }
 
 function newId(line: string, { address, serial }: Found, ids: Set<string>): string {

@@ -1,3 +1,4 @@
+import { inEnglish, type Say } from '../../core/say.ts';
 import type { DeviceModel } from '../../device/model.ts';
 import { checkDeviceFile, type ModelLibrary } from '../../device/parse.ts';
 import type { Found } from './scan.ts';
@@ -15,18 +16,23 @@ export const PLACEHOLDER = 'fill-in/model';
  * Gives the device file that fits what a meter says of itself: by manufacturer and version, by manufacturer, or, as one to
  * try, by its medium alone. Where none fits, or several fit alike, a person chooses.
  */
-export function suggester(library: ModelLibrary, protocol: DeviceModel['protocol']): (meter: Found) => Suggestion {
+export function suggester(
+  library: ModelLibrary,
+  protocol: DeviceModel['protocol'],
+  say: Say = inEnglish,
+): (meter: Found) => Suggestion {
   const models = modelsOf(library).filter(({ model }) => model.protocol === protocol);
   return (meter) => {
     const scored = models.map(({ name, model }) => ({ name, score: scoreOf(meter, model) }));
     const best = Math.max(0, ...scored.map(({ score }) => score));
     const [first, ...others] = scored.filter(({ score }) => score === best);
-    if (best === 0 || !first) return { model: PLACEHOLDER, why: 'fill in the device file of this meter' };
+    if (best === 0 || !first) return { model: PLACEHOLDER, why: say`fill in the device file of this meter` };
     if (others.length > 0) {
-      const names = [first, ...others].map(({ name }) => name).join(' or ');
-      return { model: PLACEHOLDER, why: `fill in ${names}` };
+      const names = [first, ...others].map(({ name }) => name).join(say` or `);
+      return { model: PLACEHOLDER, why: say`fill in ${names}` };
     }
-    const why = best === 1 ? 'fits by its medium alone, hold it against `odecet read`' : 'fits what the meter says';
+    const byMedium = 'fits by its medium alone, hold it against `odecet read`';
+    const why = best === 1 ? say.whole(byMedium) : say`fits what the meter says`;
     return { model: first.name, why };
   };
 }
