@@ -15,6 +15,8 @@ export interface Mosquitto {
   kill(): Promise<void>;
   /** Starts it again; without its persistence everything it held is forgotten. */
   start(forget?: boolean): Promise<void>;
+  /** As `systemctl reload`: passwords and access list are read anew. */
+  reload(): void;
   stop(): Promise<void>;
 }
 
@@ -64,7 +66,7 @@ export async function startMosquitto(options: MosquittoOptions = {}): Promise<Mo
   async function end(signal: NodeJS.Signals): Promise<void> {
     const child = running;
     running = undefined;
-    if (!child || child.exitCode !== null) return;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
     const gone = once(child, 'exit');
     child.kill(signal);
     await gone;
@@ -77,6 +79,7 @@ export async function startMosquitto(options: MosquittoOptions = {}): Promise<Mo
     folder,
     kill: () => end('SIGKILL'),
     start,
+    reload: () => void running?.kill('SIGHUP'),
     async stop() {
       await end('SIGTERM');
       await rm(folder, { recursive: true, force: true });

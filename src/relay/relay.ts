@@ -22,8 +22,6 @@ import type { Registry } from './registry.ts';
 import type { RelayStore, SiteMessage, Standing, StoreCounts } from './store.ts';
 import { createWatch } from './watch.ts';
 
-/** All relays of a centre share what comes up. */
-const SHARE_GROUP = 'odecet-relay';
 /** A site asks again after what was refused within 1.3 hours: an alert that nobody raised anew in this time is over. */
 const ALERT_SETTLE_MS: Millis = 2 * HOUR_MS;
 const FINAL: ReadonlySet<Stage> = new Set(['accepted', 'rejected']);
@@ -152,7 +150,7 @@ export function createRelay(deps: RelayDeps): Relay {
       clean: true,
       will: state('lost'),
       subscriptions: [
-        `$share/${SHARE_GROUP}/${filterOf('up')}`,
+        `$share/${shareGroupOf(deps)}/${filterOf('up')}`,
         filterOf('state'),
         filterOf('status'),
         filterOf('answer'),
@@ -185,6 +183,17 @@ export function createRelay(deps: RelayDeps): Relay {
       return { isOnline: link.isOnline(), counts, receipts: { ...receipts }, alerts: alerts.standing() };
     },
   };
+}
+
+/**
+ * All relays of a centre share what comes up. A broker like Mosquitto lets everybody join a group and gives him his share of it,
+ * which it then throws away because he may not read it: a site that joined took half of all messages. So the name of the group
+ * is made of the key that only relays have.
+ */
+function shareGroupOf({ signer, codec }: Pick<RelayDeps, 'signer' | 'codec'>): string {
+  // Whatever else is signed begins with a brace.
+  const secret = codec.sha256(signer.sign(new TextEncoder().encode('odecet share group')));
+  return `odecet-relay-${secret.slice(0, 32)}`;
 }
 
 /** What a later message of the site settles: the kind and day that stand in the signed line. */
