@@ -15,8 +15,7 @@ import type { Clock } from '../machine/clock.ts';
 import type { Entropy } from '../machine/entropy.ts';
 import type { Line } from '../machine/line.ts';
 import type { Log } from '../machine/log.ts';
-import type { ClockSeen } from '../uplink/relay/clock-seen.ts';
-import type { SiteStatus } from '../uplink/relay/status.ts';
+import type { RelaySeen, SiteStatus } from '../uplink/relay/status.ts';
 import type { UplinkAlert } from '../uplink/sender.ts';
 import { createCloser, firstDayOf } from './closer.ts';
 import type { Desk } from './desk.ts';
@@ -74,6 +73,8 @@ export interface Gateway {
   wakeSender(): void;
   /** What a relay's status tells; it reads a day of every point. */
   siteStatus(): Promise<SiteStatus>;
+  /** How well the relay is heard; undefined where none is used. */
+  relaySeen(): RelaySeen | undefined;
   /** How tries to deliver ended since the start. */
   outcomes(): readonly OutcomeCount[];
   readonly maintenance: Pick<Maintenance, 'status'>;
@@ -99,11 +100,8 @@ export function createGateway(parts: GatewayParts): Gateway {
   const lastAnswer = createLastAnswer(buffer, site.zone, () => clock.now());
   const oldestOpen = createOldestOpen({ ...parts, site, points });
   const told = { box: NO_BOX, certificates: [], ...parts, site: site.site, points, lastAnswer, oldestOpen };
-  let lastClockSeen: ClockSeen | undefined;
-  const status = (clockSeen: ClockSeen | undefined) => {
-    lastClockSeen = clockSeen;
-    return siteStatus({ ...told, version: programVersion(), clockSeen }, collector.status(), clock.now());
-  };
+  const status = (seen: RelaySeen | undefined) =>
+    siteStatus({ ...told, version: programVersion(), seen }, collector.status(), clock.now());
   const outcomes = createOutcomes();
   const sender = wayOf(parts, outcomes.of(buffer.outbox), status);
   const bells = { readings: createBell(), intervals: createBell() };
@@ -117,7 +115,8 @@ export function createGateway(parts: GatewayParts): Gateway {
   return {
     status: collector.status,
     wakeSender: () => sender.wake(),
-    siteStatus: () => status(lastClockSeen),
+    siteStatus: () => status(sender.seen?.()),
+    relaySeen: () => sender.seen?.(),
     outcomes: outcomes.counts,
     maintenance,
     lastAnswer,

@@ -53,6 +53,9 @@ test('a gateway tells Prometheus its lines, devices, intervals, store, outbox an
     'odecet_outbox_messages{site="boiler-house"} 2',
     'odecet_uplink_outcomes_total{outcome="accepted",site="boiler-house"} 4',
     'odecet_clock_offset_seconds{site="boiler-house"} 0.25',
+    'odecet_last_receipt_timestamp_seconds{site="boiler-house"} 1773215940',
+    'odecet_receipts_unbelieved{site="boiler-house"} 1',
+    'odecet_message_unanswered_tries{site="boiler-house"} 6',
     'odecet_certificate_expiry_timestamp_seconds{certificate="operator seal",site="boiler-house"} 1800000000',
   ])
     expect(text).toContain(`${line}\n`);

@@ -230,8 +230,26 @@ function deliveryMetrics(
     labelNames: ['outcome'],
     registers,
   });
-  return ({ outbox }, outcomes) => {
+  const receipt = new Gauge({
+    name: 'odecet_last_receipt_timestamp_seconds',
+    help: "When a relay's receipt was last believed; absent before the first since the start, and where no relay is used",
+    registers,
+  });
+  const unbelieved = new Gauge({
+    name: 'odecet_receipts_unbelieved',
+    help: 'Receipts that were not believed since the last good one; absent where no relay is used',
+    registers,
+  });
+  const unanswered = new Gauge({
+    name: 'odecet_message_unanswered_tries',
+    help: 'Most publications of one message without any word of the relay; absent where no relay is used',
+    registers,
+  });
+  return ({ outbox, relay }, outcomes) => {
     depth.set(outbox.depth);
+    setOrRemove(receipt, relay?.lastReceiptAt === undefined ? undefined : parseUtc(relay.lastReceiptAt) / SECOND_MS);
+    setOrRemove(unbelieved, relay?.unbelieved);
+    setOrRemove(unanswered, relay?.unanswered);
     setOrRemove(oldest, outbox.oldestInterval && parseUtc(outbox.oldestInterval.start) / SECOND_MS);
     outcomesTotal.reset();
     for (const { outcome, count } of outcomes) outcomesTotal.inc({ outcome }, count);

@@ -53,6 +53,7 @@ const site: SiteStatus = {
   version: '0.1.0',
   box: { uptimeMs: 1, memoryBytes: 70_000_000, diskFreeBytes: 9, temperatureC: 41.5, ntpSynchronised: true },
   clock: { offsetMs: 250, uncertaintyMs: 20, at: '2026-03-11T08:00:00.000Z' },
+  relay: { lastReceiptAt: '2026-03-11T07:59:00.000Z', unbelieved: 1, unanswered: 6 },
   lines: [],
   devices: [],
   points: [

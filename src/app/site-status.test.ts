@@ -94,7 +94,10 @@ test('what a site says fits the published schema, and has everything that staff 
     certificates: [{ name: 'broker client', validTo: NOW + 30 * 24 * HOUR_MS }],
     lastAnswer: createLastAnswer(buffer, ZONE, () => NOW),
     oldestOpen: createOldestOpen({ site, points: POINTS, buffer, installedAt: INSTALLED }),
-    clockSeen: { offsetMs: -1_500, uncertaintyMs: 40, at: NOW },
+    seen: {
+      relay: { lastReceiptAt: isoUtc(NOW), unbelieved: 0, unanswered: 3 },
+      clock: { offsetMs: -1_500, uncertaintyMs: 40, at: NOW },
+    },
   };
   const device = {
     device: 'meter',
@@ -110,6 +113,7 @@ test('what a site says fits the published schema, and has everything that staff 
     version: '1.2.3',
     box: { uptimeMs: 1, memoryBytes: 2, diskFreeBytes: 3, temperatureC: 41.5, ntpSynchronised: true },
     clock: { offsetMs: -1_500, uncertaintyMs: 40, at: isoUtc(NOW) },
+    relay: { lastReceiptAt: isoUtc(NOW), unbelieved: 0, unanswered: 3 },
     devices: [{ device: 'meter', lastGoodAt: isoUtc(NOW), clockOffsetMs: 2_000 }],
     points: [
       { point: GAS, device: 'meter', channel: 'volume', gaps: 0, qualities: { measured: 24 } },

@@ -3,8 +3,7 @@ import type { CollectorStatus } from '../collect/round.ts';
 import type { Interval } from '../core/interval.ts';
 import { HOUR_MS, isoUtc, MINUTE_MS, type UtcMs } from '../core/time.ts';
 import type { Box } from '../machine/box.ts';
-import type { ClockSeen } from '../uplink/relay/clock-seen.ts';
-import type { SiteStatus } from '../uplink/relay/status.ts';
+import type { RelaySeen, SiteStatus } from '../uplink/relay/status.ts';
 import type { LastAnswer } from './last-answer.ts';
 import type { OpenInterval } from './oldest-open.ts';
 import type { PointPlan } from './plan.ts';
@@ -17,7 +16,8 @@ export interface SiteStatusParts {
   readonly box: Box;
   readonly lastAnswer: () => Promise<LastAnswer | undefined>;
   readonly oldestOpen: (now: UtcMs) => Promise<OpenInterval | undefined>;
-  readonly clockSeen: ClockSeen | undefined;
+  /** Where a relay is used. */
+  readonly seen: RelaySeen | undefined;
   readonly certificates: readonly { readonly name: string; readonly validTo: UtcMs }[];
 }
 
@@ -25,7 +25,7 @@ const DAY_MS = 24 * HOUR_MS;
 
 /** What the site tells of itself over MQTT. */
 export async function siteStatus(parts: SiteStatusParts, collector: CollectorStatus, now: UtcMs): Promise<SiteStatus> {
-  const { site, version, buffer, points, certificates, clockSeen } = parts;
+  const { site, version, buffer, points, certificates, seen } = parts;
   const waiting = await buffer.outbox.heads();
   const lastAnswer = await parts.lastAnswer();
   const oldestInterval = await parts.oldestOpen(now);
@@ -36,7 +36,8 @@ export async function siteStatus(parts: SiteStatusParts, collector: CollectorSta
     at: isoUtc(now),
     version,
     box: await parts.box.facts(),
-    ...(clockSeen && { clock: { ...clockSeen, at: isoUtc(clockSeen.at) } }),
+    ...(seen?.clock && { clock: { ...seen.clock, at: isoUtc(seen.clock.at) } }),
+    ...(seen && { relay: seen.relay }),
     lines: collector.lines.map(({ line, isOpen, dialogues, errors }) => ({
       line,
       isOpen,

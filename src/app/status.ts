@@ -3,6 +3,7 @@ import type { CollectorStatus } from '../collect/round.ts';
 import type { MessageId, MessageState } from '../core/message.ts';
 import { isoUtc, parseUtc, type UtcMs } from '../core/time.ts';
 import type { Folder } from '../machine/folder.ts';
+import type { RelaySeen } from '../uplink/relay/status.ts';
 import type { Gateway } from './gateway.ts';
 import type { LastAnswer } from './last-answer.ts';
 import type { StorageStatus, WrittenBefore } from './maintenance.ts';
@@ -15,6 +16,8 @@ export interface GatewayStatus extends CollectorStatus {
   readonly at: string;
   readonly waiting: readonly { readonly message: MessageId; readonly state: MessageState; readonly attempts: number }[];
   readonly storage: StorageStatus;
+  /** How well the relay is heard, as in the site's status over MQTT; only where one is used. */
+  readonly relay?: RelaySeen['relay'];
   /** What the operator said last; absent while it said nothing. */
   readonly lastAnswer?: LastAnswer;
 }
@@ -23,7 +26,7 @@ export const STATUS_FILE = 'status.json';
 
 export async function readStatus(
   loaded: Pick<LoadedSite, 'site'>,
-  gateway: Pick<Gateway, 'status' | 'maintenance' | 'lastAnswer'>,
+  gateway: Pick<Gateway, 'status' | 'maintenance' | 'lastAnswer' | 'relaySeen'>,
   { buffer }: Pick<State, 'buffer'>,
   now: UtcMs,
 ): Promise<GatewayStatus> {
@@ -34,12 +37,14 @@ export async function readStatus(
   }));
   const storage = await gateway.maintenance.status();
   const lastAnswer = await gateway.lastAnswer();
+  const relay = gateway.relaySeen()?.relay;
   return {
     site: loaded.site.site,
     at: isoUtc(now),
     ...gateway.status(),
     waiting,
     storage,
+    ...(relay && { relay }),
     ...(lastAnswer && { lastAnswer }),
   };
 }

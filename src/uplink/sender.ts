@@ -8,6 +8,7 @@ import type { Clock } from '../machine/clock.ts';
 import type { Entropy } from '../machine/entropy.ts';
 import type { Log } from '../machine/log.ts';
 import type { Delivery } from './direct.ts';
+import type { RelaySeen } from './relay/status.ts';
 import { createUnclearAnswers } from './unclear.ts';
 
 /** A look at the outbox even if nobody rang: a lost wake-up costs a minute, never a day. */
@@ -39,6 +40,8 @@ export interface Sender {
   run(signal: AbortSignal): Promise<void>;
   /** The outbox has grown. */
   wake(): void;
+  /** How well the relay is heard; absent where none is used. */
+  seen?(): RelaySeen;
 }
 
 /** A row of failures and the moment before which nothing is tried. */

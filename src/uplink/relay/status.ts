@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { ClockSeen } from './clock-seen.ts';
 
 /** What a site says of itself on `status`, retained; docs/status.schema.json is made of this. Times are ISO 8601, UTC. */
 const instant = z.string();
@@ -79,3 +80,10 @@ export const siteStatusSchema = z.object({
 });
 
 export type SiteStatus = z.output<typeof siteStatusSchema>;
+
+/** What a site knows of the relay, beside what the program knows of itself. */
+export interface RelaySeen {
+  readonly relay: NonNullable<SiteStatus['relay']>;
+  /** Undefined before it was measured. */
+  readonly clock: ClockSeen | undefined;
+}

@@ -57,7 +57,7 @@ function play() {
       relayKeys: [relaySigner.publicKey],
       receiptWithinMs: 5_000,
       statusEveryMs: MINUTE_MS,
-      status: async () => ({}),
+      status: async ({ relay }) => ({ relay }),
       retry: { firstMs: 1_000, factor: 2, mostMs: MINUTE_MS, jitter: 0 },
       alert: () => undefined,
       clock: simClock(world, START),

@@ -15,7 +15,7 @@ import type { ClockSeen } from './clock-seen.ts';
 import type { CommandLine, CommandTaker } from './command-taker.ts';
 import { createLink } from './link.ts';
 import { createRelaySender } from './sender.ts';
-import type { SiteStatus } from './status.ts';
+import type { RelaySeen } from './status.ts';
 import { RELAY_HERE, type SiteState, siteClientId, topicOf } from './topics.ts';
 import type { RelayHeard } from './troubles.ts';
 
@@ -29,7 +29,7 @@ export interface RelayWayDeps {
   readonly receiptWithinMs: Millis;
   readonly statusEveryMs: Millis;
   /** What the site says of itself (docs/status.schema.json). */
-  readonly status: (clockSeen: ClockSeen | undefined) => Promise<object>;
+  readonly status: (seen: RelaySeen) => Promise<object>;
   /** Does what a centre asks for; nothing is heard on that topic where it is absent. */
   readonly taker?: CommandTaker;
   readonly retry: BackoffRule;
@@ -80,11 +80,10 @@ export function createRelayWay(deps: RelayWayDeps): Sender {
     payload: new TextEncoder().encode(word),
     retain: true,
   });
+  const seen = (): RelaySeen => ({ relay: relayStatus(sender.heard()), clock: clockSeen });
   const statusText = async () => ({
     topic: topicOf(site, 'status'),
-    payload: new TextEncoder().encode(
-      JSON.stringify({ ...(await deps.status(clockSeen)), relay: relayStatus(sender.heard()) }),
-    ),
+    payload: new TextEncoder().encode(JSON.stringify(await deps.status(seen()))),
     retain: true,
   });
   const link = createLink({
@@ -157,9 +156,10 @@ export function createRelayWay(deps: RelayWayDeps): Sender {
       await Promise.all(runs);
     },
     wake: () => sender.wake(),
+    seen,
   };
 }
 
-function relayStatus({ lastReceiptAt, ...heard }: RelayHeard): SiteStatus['relay'] {
+function relayStatus({ lastReceiptAt, ...heard }: RelayHeard): RelaySeen['relay'] {
   return { ...heard, ...(lastReceiptAt !== undefined && { lastReceiptAt: isoUtc(lastReceiptAt) }) };
 }
