@@ -20,6 +20,8 @@ export interface MqttOptions {
 
 /** How long the broker keeps what came for us while we are away. A receipt that got lost is asked for again anyway. */
 const SESSION_KEPT_SECONDS = 7 * 24 * 3600;
+/** The library looks for a pulse among answers only, and they stand in a row behind all that the broker has for us. */
+const PULSE_EVERY_MS = 1_000;
 /** CONNACK codes that waiting does not mend: 3.1.1 (1, 2, 4, 5) and 5 (4.13, those of name, password and right). */
 const REFUSING_CODES = [1, 2, 4, 5, 132, 133, 134, 135, 138, 140];
 
@@ -75,7 +77,13 @@ function clientOptions(options: MqttOptions, { clientId, clean, will }: BrokerHe
     manualConnect: true,
     resubscribe: false,
     queueQoSZero: false,
-    ...(protocolVersion === 5 && !clean && { properties: { sessionExpiryInterval: SESSION_KEPT_SECONDS } }),
+    ...(protocolVersion === 5 && {
+      properties: {
+        // What waits for us waits at the broker, not in front of the answers that it has for us.
+        receiveMaximum: HANDS_FULL,
+        ...(!clean && { sessionExpiryInterval: SESSION_KEPT_SECONDS }),
+      },
+    }),
     ...(username !== undefined && { username }),
     ...(password !== undefined && { password }),
     ...(trustPem && { ca: [...trustPem], rejectUnauthorized: true }),
@@ -149,8 +157,14 @@ async function wish(
 function takeMessages(client: MqttClient, { onMessage }: BrokerHello): void {
   let busy = 0;
   let held: (() => void) | undefined;
+  let pulseAt = 0;
   client.handleMessage = (packet, callback) => {
     const { topic, payload, retain } = packet;
+    // A broker that sends is alive: a centre that took thousands of messages was found dead by the library, and all were lost.
+    if (performance.now() - pulseAt > PULSE_EVERY_MS) {
+      pulseAt = performance.now();
+      client.reschedulePing(true);
+    }
     busy += 1;
     const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload;
     void onMessage({ topic, payload: new Uint8Array(bytes), retained: retain })

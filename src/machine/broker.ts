@@ -40,7 +40,7 @@ export interface BrokerHello {
 }
 
 /** So many messages may be under way in one handler. */
-export const HANDS_FULL = 256;
+export const HANDS_FULL = 64;
 
 export interface BrokerSession {
   /** Resolves when the session is over, with the reason. */
