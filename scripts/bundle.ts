@@ -21,7 +21,11 @@ const STAYS_OUTSIDE = [
 const BUILT = join(PROJECT_FOLDER, 'dist', 'src');
 
 const bundle = await rolldown({
-  input: { main: join(BUILT, 'main.js'), 'seal-worker': join(BUILT, 'app', 'seal-worker.js') },
+  input: {
+    main: join(BUILT, 'main.js'),
+    'seal-worker': join(BUILT, 'app', 'seal-worker.js'),
+    'read-worker': join(BUILT, 'app', 'read-worker.js'),
+  },
   platform: 'node',
   external: [/^node:/, ...STAYS_OUTSIDE.map((name) => new RegExp(`^${name}(/|$)`))],
 });

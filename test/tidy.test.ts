@@ -67,7 +67,7 @@ interface Source {
 const IMPORT = /(?:^|\n)\s*(?:import|export)\s(?:[^'";]*?\sfrom\s)?'([^']+)'|import\(\s*'([^']+)'\s*\)/g;
 
 /** Programs of threads: started by their address as it is built, so nobody imports them. */
-const THREADS = ['src/app/seal-worker.ts'];
+const THREADS = ['src/app/seal-worker.ts', 'src/app/read-worker.ts'];
 
 function readSources(): Source[] {
   return ['src', 'drivers', 'scripts', 'test']

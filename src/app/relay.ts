@@ -57,7 +57,7 @@ export const relaySchema = z.strictObject({
   /** Of each sender. */
   inFlightMax: z.int().min(1).max(256).default(16),
   perSecondMax: z.int().min(1).max(10_000).default(100),
-  /** Threads that seal and verify for each sender; one for each core when absent. */
+  /** Threads that seal and verify for each sender; when absent one for each core but one: another thread reads what comes up. */
   sealThreads: z.int().min(1).max(64).optional(),
   /** How far ahead a site's clock may be. */
   clockOffMsMax: z.int().min(1_000).default(600_000),

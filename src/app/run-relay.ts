@@ -5,11 +5,13 @@ import { join, resolve } from 'node:path';
 import { OdecetError } from '../core/failure.ts';
 import type { Message } from '../core/message.ts';
 import { hostEntropy } from '../host/entropy.ts';
+import { threadReader } from '../host/reader.ts';
 import { hostCodec, loadSigner } from '../host/signer.ts';
 import type { Broker } from '../machine/broker.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { Log } from '../machine/log.ts';
 import { type FormatPack, loadPack, packId, packProblemText } from '../message/pack.ts';
+import { rememberingReader } from '../relay/reader.ts';
 import type { Registry } from '../relay/registry.ts';
 import { createRelay } from '../relay/relay.ts';
 import { heldByPack } from '../uplink/guard.ts';
@@ -17,17 +19,21 @@ import { loadBroker } from './broker.ts';
 import { embeddedBroker } from './embedded-broker.ts';
 import { type RelayMetrics, serveMetrics } from './metrics.ts';
 import type { CertificateTime } from './metrics-server.ts';
+import type { ReaderData } from './read-worker.ts';
 import { openRegistry } from './registry-file.ts';
 import type { LoadedRelay } from './relay.ts';
 import { openRelayCommandLog, serveCommands } from './relay-commands.ts';
 import { openRelayStore } from './relay-store.ts';
+import { threadProgram } from './thread-program.ts';
 import { certificatesOf, loadOperatorCredentials, type OperatorWay, operatorWay } from './uplink.ts';
-import type { Deliver } from './way.ts';
 
 /** Servers keep an idle connection for five seconds and more; one that they close while we send leaves an unknown outcome. */
 const KEPT_MS = 2_000;
 
-/** After the longest possible try another relay may take over. */
+/** Of the thread that reads what comes up: the largest document takes a tenth. */
+const READER_LIMITS = { memoryMb: 64, youngMb: 16 };
+
+/** After the longest possible try another relay may take over; one that waits for its turn waits no longer than a try takes. */
 const LEASE_MARGIN_MS = 15_000;
 
 /** The relay on the real machine; everything that can be wrong at the start is looked at before anything is opened. */
@@ -64,6 +70,9 @@ async function serve(
   const registry = await openRegistry(at(config.registry), clock, log);
   const ways = await operatorWays(loaded, packs, clock);
   closers.push(() => Promise.all([...ways.values()].map((way) => way.close())));
+  const readerData: ReaderData = { packs: [...packs.values()], zone: config.zone };
+  const reader = threadReader(threadProgram('read-worker'), readerData, READER_LIMITS);
+  closers.push(() => reader.close());
   const store = await openRelayStore(config.store, at, clock);
   closers.push(() => store.close());
   const commands = await openRelayCommandLog(loaded, log);
@@ -80,15 +89,16 @@ async function serve(
     signer,
     codec,
     packs,
+    reader: rememberingReader(reader, codec),
     senders: new Set(ways.keys()),
-    deliver(message, sender, abort) {
+    deliver(message, sender, abort, turn) {
       // One listener for each that is under way: Node would call more than ten a leak.
       setMaxListeners(0, abort);
-      return ways.get(sender)!.deliver(message, abort);
+      return ways.get(sender)!.deliver(message, abort, turn);
     },
     ...(commands && { commandLog: commands.log }),
     answered: (waitedMs) => metrics?.answered(waitedMs),
-    leaseMs: Math.max(...config.senders.map(({ answerWithinMs }) => answerWithinMs)) + LEASE_MARGIN_MS,
+    leaseMs: 2 * Math.max(...config.senders.map(({ answerWithinMs }) => answerWithinMs)) + LEASE_MARGIN_MS,
     brokerRetry: { firstMs: 500, factor: 2, mostMs: 30_000, jitter: 0.5 },
     clock,
     entropy,
@@ -137,14 +147,14 @@ async function operatorWays(
   const ways = new Map<string, CertifiedWay>();
   for (const operator of config.senders) {
     const credentials = await loadOperatorCredentials(operator, folder);
-    const packOf = ({ pack }: Message) => packs.get(pack);
-    const much = { sealThreads: config.sealThreads ?? availableParallelism(), keptMs: KEPT_MS };
+    const packOf = ({ pack }: Pick<Message, 'pack'>) => packs.get(pack);
+    const much = { sealThreads: config.sealThreads ?? Math.max(1, availableParallelism() - 1), keptMs: KEPT_MS };
     const way = operatorWay({ operator, credentials, packOf, clock, much });
-    const deliver: Deliver = async (message, signal) => {
+    const deliver: OperatorWay['deliver'] = async (message, signal, turn) => {
       const status = packs.get(message.pack)?.status ?? 'unverified';
       const held = heldByPack(operator.environment, { id: message.pack, status });
       if (held) return { outcome: 'not-sent', detail: held.detail, failure: held };
-      return way.deliver(message, signal);
+      return way.deliver(message, signal, turn);
     };
     ways.set(operator.id, { ...way, deliver, certificates: certificatesOf(credentials) });
   }

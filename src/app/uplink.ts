@@ -1,6 +1,5 @@
 import { resolve } from 'node:path';
 import { failure } from '../core/failure.ts';
-import type { Message } from '../core/message.ts';
 import type { UtcMs } from '../core/time.ts';
 import type { OperatorConfig } from '../device/site.ts';
 import { type Credential, loadCertificates, loadCredential } from '../host/credentials.ts';
@@ -9,20 +8,17 @@ import { threadSealer } from '../host/sealer.ts';
 import type { Clock } from '../machine/clock.ts';
 import { readAnswer } from '../message/answer.ts';
 import { type FormatPack, packId } from '../message/pack.ts';
-import { deliver } from '../uplink/direct.ts';
+import { type Delivery, deliver, type Outgoing, type Turn } from '../uplink/direct.ts';
 import { createEnvelopes } from '../uplink/envelopes.ts';
 import { sealerPool } from '../uplink/sealer-pool.ts';
 import { everyPack, type SitePacks } from './packs.ts';
-import type { Deliver } from './way.ts';
+import { threadProgram } from './thread-program.ts';
 
-/** Beside this file as it is built. Node 20 runs no TypeScript in a thread, so from the sources too the built one is taken. */
-const SEAL_WORKER = new URL(
-  import.meta.url.endsWith('.ts') ? '../../dist/src/app/seal-worker.js' : './seal-worker.js',
-  import.meta.url,
-);
-
-/** Of each thread: enough for the largest message, and a centre's two of them leave room for the rest. */
+/** Of each thread: enough for the largest message, and those of a centre leave room for the rest. */
 const SEAL_MEMORY_MB = 64;
+/** Of what is made and forgotten at once. A gateway's is small, because it seals some messages a day; a centre's collects seldom. */
+const YOUNG_MB = 4;
+const CENTRE_YOUNG_MB = 16;
 
 /** Everything the way to the operator needs from files, checked before anything starts. */
 export interface UplinkCredentials {
@@ -68,7 +64,7 @@ export interface OperatorParts {
   readonly operator: OperatorConfig;
   readonly credentials: UplinkCredentials;
   /** The pack that reads the answer to a message; undefined when none is here. */
-  readonly packOf: (message: Message) => FormatPack | undefined;
+  readonly packOf: (message: Pick<Outgoing, 'pack' | 'commodity'>) => FormatPack | undefined;
   readonly clock: Clock;
   /** For a centre that sends much: so many threads, and connections that are kept for so long. */
   readonly much?: { readonly sealThreads: number; readonly keptMs: number };
@@ -76,7 +72,7 @@ export interface OperatorParts {
 
 export interface OperatorWay {
   /** One try to hand a message to the operator's service, under the given certificates. */
-  readonly deliver: Deliver;
+  readonly deliver: (message: Outgoing, signal: AbortSignal, turn?: Turn) => Promise<Delivery>;
   /** To be called when no try is under way. */
   close(): Promise<void>;
 }
@@ -85,21 +81,22 @@ export interface OperatorWay {
 export function operatorWay({ operator, credentials, packOf, clock, much }: OperatorParts): OperatorWay {
   const { certificatePem, keyPem } = credentials.tls;
   const http = hostHttp({ trustPem: credentials.trustPem, certificatePem, keyPem }, much?.keptMs);
-  const oneSealer = () => threadSealer(SEAL_WORKER, credentials.seal, SEAL_MEMORY_MB);
+  const limits = { memoryMb: SEAL_MEMORY_MB, youngMb: much ? CENTRE_YOUNG_MB : YOUNG_MB };
+  const oneSealer = () => threadSealer(threadProgram('seal-worker'), credentials.seal, limits);
   const sealer = much ? sealerPool(Array.from({ length: much.sealThreads }, oneSealer)) : oneSealer();
   const { operatorCertificates } = credentials;
   const { timestampWindowMs, answerWithinMs, url } = operator;
   const envelopes = createEnvelopes({ sealer, clock, operatorCertificates, timestampWindowMs });
   const deps = { http, clock, envelopes, url, soapAction: '', answerWithinMs };
   return {
-    async deliver(message, signal) {
+    async deliver(message, signal, turn) {
       const pack = packOf(message);
       if (!pack) {
         const missing = failure('pack-invalid', `no pack "${message.pack}" is here to read the answer with`);
         return { outcome: 'not-sent', detail: missing.detail, failure: missing };
       }
-      const read = (xml: string, sent: Message, receivedAt: UtcMs) => readAnswer(pack, xml, sent.id, receivedAt);
-      return deliver(message, { ...deps, readAnswer: read }, signal);
+      const read = (xml: string, sent: Outgoing, receivedAt: UtcMs) => readAnswer(pack, xml, sent.id, receivedAt);
+      return deliver(message, { ...deps, readAnswer: read, ...(turn && { turn }) }, signal);
     },
     async close() {
       await Promise.all([sealer.close(), http.close()]);
@@ -108,7 +105,7 @@ export function operatorWay({ operator, credentials, packOf, clock, much }: Oper
 }
 
 /** A site's own packs: the answer to a message made with an earlier version of a pack is read by the one in use now. */
-export function sitePackOf(site: SitePacks): (message: Message) => FormatPack | undefined {
+export function sitePackOf(site: SitePacks): OperatorParts['packOf'] {
   const byId = new Map(everyPack(site).map((pack) => [packId(pack), pack]));
   return ({ pack, commodity }) => byId.get(pack) ?? site.packs.get(commodity);
 }

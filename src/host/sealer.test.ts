@@ -3,20 +3,22 @@ import { threadSealer } from './sealer.ts';
 
 const SEAL = { certificatePem: 'the certificate', keyPem: 'the key' };
 const STAMPED = { now: 0, validMs: 1 };
+const textOf = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 
-/** The program of a thread, that answers as `answer` says: JavaScript with `asked` and `workerData`. */
+/** The program of a thread, that answers as `answer` says: JavaScript of the work, with `workerData` and `bytes` of a text. */
 function thread(answer: string): URL {
   const program = `
     import { parentPort, workerData } from 'node:worker_threads';
-    parentPort.on('message', (asked) => parentPort.postMessage({ number: asked.number, ...(${answer})(asked) }));
+    const bytes = (text) => new TextEncoder().encode(text);
+    parentPort.on('message', ({ number, work }) => parentPort.postMessage({ number, ...(${answer})(work) }));
   `;
   return new URL(`data:text/javascript,${encodeURIComponent(program)}`);
 }
 
 test('each result goes to who asked for it, and the thread has the seal', async () => {
-  const sealer = threadSealer(thread('({ document }) => ({ result: document + workerData.keyPem })'), SEAL);
+  const sealer = threadSealer(thread('({ document }) => ({ result: bytes(document + workerData.keyPem) })'), SEAL);
   const results = await Promise.all(['1 ', '2 ', '3 '].map((document) => sealer.seal(document, STAMPED)));
-  expect(results).toEqual(['1 the key', '2 the key', '3 the key']);
+  expect(results.map(textOf)).toEqual(['1 the key', '2 the key', '3 the key']);
   await sealer.close();
 });
 
@@ -27,12 +29,12 @@ test('a failure in the thread keeps its name', async () => {
 });
 
 test('a thread that dies takes its work with it, and the next work starts another', async () => {
-  const dying = "({ document }) => { if (document === 'die') process.exit(1); return { result: document }; }";
+  const dying = "({ document }) => { if (document === 'die') process.exit(1); return { result: bytes(document) }; }";
   const sealer = threadSealer(thread(dying), SEAL);
   const [died, also] = ['die', 'behind it'].map((document) => sealer.seal(document, STAMPED));
   await expect(died).rejects.toMatchObject({ failure: { code: 'unexpected' } });
   await expect(also).rejects.toThrow('broke off');
-  expect(await sealer.seal('again', STAMPED)).toBe('again');
+  expect(textOf(await sealer.seal('again', STAMPED))).toBe('again');
   await sealer.close();
 });
 
@@ -43,19 +45,19 @@ test('an exception in the thread says why', async () => {
 });
 
 test('to close one that never worked is nothing, and a closed one can work again', async () => {
-  const sealer = threadSealer(thread('({ document }) => ({ result: document })'), SEAL);
+  const sealer = threadSealer(thread('({ document }) => ({ result: bytes(document) })'), SEAL);
   await sealer.close();
-  expect(await sealer.seal('x', STAMPED)).toBe('x');
+  expect(textOf(await sealer.seal('x', STAMPED))).toBe('x');
   await sealer.close();
 });
 
 test('a thread without work ends, and the next work starts another; one that is asked again and again stays', async () => {
   const counting =
-    '() => { globalThis.count = (globalThis.count ?? 0) + 1; return { result: String(globalThis.count) }; }';
-  const resting = threadSealer(thread(counting), SEAL, 64, 1);
-  expect(await resting.seal('', STAMPED)).toBe('1');
-  await expect.poll(() => resting.seal('', STAMPED), { interval: 100 }).toBe('1');
+    '() => { globalThis.count = (globalThis.count ?? 0) + 1; return { result: bytes(String(globalThis.count)) }; }';
+  const resting = threadSealer(thread(counting), SEAL, { memoryMb: 64, youngMb: 4, idleMs: 1 });
+  expect(textOf(await resting.seal('', STAMPED))).toBe('1');
+  await expect.poll(async () => textOf(await resting.seal('', STAMPED)), { interval: 100 }).toBe('1');
   const busy = threadSealer(thread(counting), SEAL);
-  expect([await busy.seal('', STAMPED), await busy.seal('', STAMPED)]).toEqual(['1', '2']);
+  expect([await busy.seal('', STAMPED), await busy.seal('', STAMPED)].map(textOf)).toEqual(['1', '2']);
   await Promise.all([resting.close(), busy.close()]);
 });

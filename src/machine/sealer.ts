@@ -8,6 +8,16 @@ export interface Seal {
   readonly keyPem: string;
 }
 
+/** A document as a site packed it. */
+export interface PackedDocument {
+  readonly gzip: Uint8Array;
+  /** Of the document in UTF-8, 64 hex digits. */
+  readonly sha256: string;
+}
+
+/** One that is packed is unpacked where it is sealed. */
+export type Sealable = string | PackedDocument;
+
 export interface StampedFor {
   readonly now: UtcMs;
   /** How long the receiver may take the message for fresh. */
@@ -32,10 +42,11 @@ export type Verified =
  */
 export interface Sealer {
   /**
-   * The document in a signed envelope. Rejects with OdecetError message-too-large, certificate-unreadable or key-unreadable,
-   * and unexpected when the work broke off.
+   * The document in a signed envelope, UTF-8. Rejects with OdecetError message-too-large, certificate-unreadable or
+   * key-unreadable, store-damaged when a packed document is not the one that its hash names, and unexpected when the work broke
+   * off.
    */
-  seal(document: string, stamped: StampedFor): Promise<string>;
+  seal(document: Sealable, stamped: StampedFor): Promise<Uint8Array>;
   /** Rejects with OdecetError unexpected when the work broke off; whatever the text is, it does not reject. */
   verify(text: string, trust: Trust): Promise<Verified>;
   /** To be called when nothing is under way. */

@@ -1,15 +1,15 @@
 import { expect, test } from 'vitest';
 import { type Failure, failure } from '../core/failure.ts';
-import type { Message } from '../core/message.ts';
 import { HOUR_MS } from '../core/time.ts';
 import { hostCodec, hostSigner, newKeyPem } from '../host/signer.ts';
+import type { HttpOutcome } from '../machine/http.ts';
 import { pause } from '../machine/timers.ts';
 import { gasMessage } from '../sandbox/sandbox.testkit.ts';
 import { simClock } from '../sim/clock.ts';
 import { simEntropy } from '../sim/entropy.ts';
 import { simDisk } from '../sim/store.ts';
 import { createWorld } from '../sim/world.ts';
-import type { Delivery } from '../uplink/direct.ts';
+import type { Delivery, Outgoing } from '../uplink/direct.ts';
 import { packEnvelope } from '../uplink/relay/protocol.ts';
 import { UNCLEAR_MAX } from '../uplink/unclear.ts';
 import { quietLog, receiptOf } from '../uplink/uplink.testkit.ts';
@@ -32,7 +32,7 @@ function siteMessage(sender: string, n: number): SiteMessage {
 }
 
 /** A relay's dispatcher on an imagined disk, for so long; `again` starts another one on the same disk afterwards. */
-function relayOn(deliver: (message: Message, sender: string) => Delivery, isMade = false) {
+function relayOn(deliver: (message: Outgoing, sender: string) => Delivery, isMade = false) {
   const world = createWorld(1);
   const disk = simDisk(world, { random: world.random, latencyMs: 5 });
   const tries: string[] = [];
@@ -48,12 +48,16 @@ function relayOn(deliver: (message: Message, sender: string) => Delivery, isMade
     const stop = new AbortController();
     const dispatcher = createDispatcher({
       store,
-      codec,
       senders: new Set(['A', 'B']),
-      async deliver(message, sender) {
-        await pause(world, 20);
-        tries.push(`${sender} ${Number(message.id)}`);
-        return deliver(message, sender);
+      async deliver(message, sender, _signal, turn) {
+        let delivery: Delivery | undefined;
+        const left = await turn(async () => {
+          await pause(world, 20);
+          tries.push(`${sender} ${Number(message.id)}`);
+          delivery = deliver(message, sender);
+          return outcomeOf(delivery);
+        });
+        return delivery ?? { outcome: 'not-sent', detail: '', ...left };
       },
       answer: ({ id }, { stage }) => receipts.push(`${Number(id)} ${stage}`),
       alert: ({ id }, problem) => void alerts.set(id, problem),
@@ -74,7 +78,13 @@ function relayOn(deliver: (message: Message, sender: string) => Delivery, isMade
   return { world, run, disk, tries, receipts, alerts };
 }
 
-function answered(verdict: 'accepted' | 'unknown', message: Message): Delivery {
+/** What the wire saw of it. */
+function outcomeOf({ outcome, failure: problem = failure('unexpected', '') }: Delivery): HttpOutcome {
+  if (outcome === 'not-sent' || outcome === 'no-answer') return { kind: outcome, failure: problem };
+  return { kind: 'answer', status: 200, headers: {}, body: new Uint8Array(0) };
+}
+
+function answered(verdict: 'accepted' | 'unknown', message: Outgoing): Delivery {
   const problem = failure('operator-answer-unknown', 'what?');
   const receipt = receiptOf(verdict, message);
   return { outcome: 'answered', detail: verdict, receipt, ...(verdict === 'unknown' && { failure: problem }) };

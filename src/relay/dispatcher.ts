@@ -1,15 +1,15 @@
 import { type BackoffRule, backoffMs } from '../core/backoff.ts';
 import { failure, OdecetError } from '../core/failure.ts';
-import type { Message } from '../core/message.ts';
 import type { Millis } from '../core/time.ts';
 import { childAbort } from '../machine/abort.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { Entropy } from '../machine/entropy.ts';
+import type { HttpOutcome } from '../machine/http.ts';
 import type { Log } from '../machine/log.ts';
-import type { Codec } from '../machine/signer.ts';
-import type { Delivery } from '../uplink/direct.ts';
-import { documentOf, openEnvelope } from '../uplink/relay/protocol.ts';
+import type { Delivery, Outgoing, Turn } from '../uplink/direct.ts';
+import { documentIn, openEnvelope } from '../uplink/relay/protocol.ts';
 import { type Answers, createAnswers } from './answers.ts';
+import { createPlaces } from './places.ts';
 import type { Claimed, DamagedMessage, RelayStore, Settled, SiteMessage, Standing } from './store.ts';
 
 /** A look at the store even if nobody rang: another relay's messages, and those that wait for their time. */
@@ -17,15 +17,14 @@ const LOOK_EVERY_MS = 1_000;
 
 export interface DispatcherDeps {
   readonly store: RelayStore;
-  readonly codec: Codec;
   /** Each is served by itself: where one cannot be reached, perhaps for its certificate, the others go on. */
   readonly senders: ReadonlySet<string>;
-  /** One try to hand a message to the operator under the sender's identity. */
-  readonly deliver: (message: Message, sender: string, signal: AbortSignal) => Promise<Delivery>;
+  /** One try to hand a message to the operator under the sender's identity; only what waits for the operator takes a turn. */
+  readonly deliver: (message: Outgoing, sender: string, signal: AbortSignal, turn: Turn) => Promise<Delivery>;
   readonly answer: (message: SiteMessage, standing: Standing) => void;
   /** A message that waits for a person; undefined when it no longer does. */
   readonly alert: (message: Pick<SiteMessage, 'site' | 'id'>, problem: Delivery['failure']) => void;
-  /** Of one sender. */
+  /** Of one sender, at the operator at once. */
   readonly inFlightMax: number;
   /** Messages of one sender begun in a second at most. */
   readonly perSecondMax: number;
@@ -66,28 +65,48 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
   };
 }
 
-/** Several under way, so many a second, and a pause for all while the operator is away. */
+/**
+ * Several under way, so many a second, and a pause for all while the operator is away. Beside those at the operator as many are
+ * sealed, or their answers kept: else the operator would wait for us, and we for the operator.
+ */
 function createLane(sender: string, deps: DispatcherDeps, answers: Answers): Dispatcher {
-  const { store, clock, entropy, log, retry, inFlightMax } = deps;
+  const { store, clock, entropy, log, retry } = deps;
+  const underWayMax = 2 * deps.inFlightMax;
+  const places = createPlaces(deps.inFlightMax);
   let bell = new AbortController();
   let underWay = 0;
   let awayFailures = 0;
   let pausedUntil = clock.monotonicMs();
 
   async function attempt({ message, attempt: number }: Claimed, signal: AbortSignal): Promise<void> {
-    const document = marketMessage(message, deps.codec);
-    const delivery = document ? await deps.deliver(document, sender, signal) : damaged(message);
+    const outgoing = marketMessage(message);
+    const delivery = outgoing
+      ? await deps.deliver(outgoing, sender, signal, (send) => inTurn(send, signal))
+      : damaged(message);
     if (signal.aborted && delivery.outcome !== 'answered') return;
-    await answers.take(message, number, delivery);
     noteOperator(delivery);
+    await answers.take(message, number, delivery);
   }
 
+  /** What is sealed when another has found the operator away does not leave. */
+  const inTurn = (send: () => Promise<HttpOutcome>, signal: AbortSignal): Promise<HttpOutcome> =>
+    places.one(async () => {
+      signal.throwIfAborted();
+      if (clock.monotonicMs() < pausedUntil) {
+        const detail = 'another message has just found the operator away';
+        return { kind: 'not-sent', failure: failure('operator-unreachable', detail) };
+      }
+      const outcome = await send();
+      if (outcome.kind === 'not-sent' || outcome.kind === 'no-answer') isAway();
+      return outcome;
+    });
+
   function noteOperator({ outcome, failure: problem }: Delivery): void {
-    const isAway = outcome === 'no-answer' || problem?.code === 'operator-unreachable';
-    if (!isAway) {
-      awayFailures = 0;
-      return;
-    }
+    if (outcome === 'no-answer' || problem?.code === 'operator-unreachable') isAway();
+    else awayFailures = 0;
+  }
+
+  function isAway(): void {
     if (clock.monotonicMs() < pausedUntil) return;
     awayFailures += 1;
     pausedUntil = clock.monotonicMs() + backoffMs(retry, awayFailures, entropy.fraction());
@@ -118,8 +137,8 @@ function createLane(sender: string, deps: DispatcherDeps, answers: Answers): Dis
   /** While it is not known whether the operator is back, one goes first; else so many that the store is asked seldom. */
   function room(): number {
     if (awayFailures > 0) return Number(underWay === 0);
-    const free = inFlightMax - underWay;
-    return free >= inFlightMax / 4 ? free : 0;
+    const free = underWayMax - underWay;
+    return free >= underWayMax / 8 ? free : 0;
   }
 
   /** Everything else goes on; this one waits for its site to send it again. */
@@ -147,6 +166,8 @@ function createLane(sender: string, deps: DispatcherDeps, answers: Answers): Dis
   return {
     async run(signal) {
       let failures = 0;
+      const leave = () => places.leave(signal.reason);
+      signal.addEventListener('abort', leave, { once: true });
       while (!signal.aborted) {
         try {
           await step(signal);
@@ -189,13 +210,13 @@ function inGroups({ store }: Pick<DispatcherDeps, 'store'>): (result: Settled) =
   };
 }
 
-/** The market message inside; undefined when the record no longer holds what was signed. */
-function marketMessage({ envelope }: SiteMessage, codec: Codec): Message | undefined {
+/** The market message inside, still packed; undefined when the record no longer holds what was signed. */
+function marketMessage({ envelope }: SiteMessage): Outgoing | undefined {
   const opened = openEnvelope(envelope);
-  const xml = opened && documentOf(opened, codec);
-  if (!opened || xml === undefined) return undefined;
+  if (!opened) return undefined;
   const { id, kind: commodity, day, pack, madeAt, corrects } = opened.head;
-  return { id, commodity, day, pack, madeAt, xml, carried: [], ...(corrects !== undefined && { corrects }) };
+  const xml = documentIn(opened);
+  return { id, commodity, day, pack, madeAt, xml, ...(corrects !== undefined && { corrects }) };
 }
 
 function damaged({ id, site }: SiteMessage): Delivery {

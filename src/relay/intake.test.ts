@@ -2,12 +2,14 @@ import { expect, test } from 'vitest';
 import { shiftDay } from '../core/calendar.ts';
 import { OdecetError } from '../core/failure.ts';
 import { hostCodec, hostSigner, newKeyPem } from '../host/signer.ts';
+import type { DocumentReader } from '../machine/reader.ts';
 import { electricityPack, gasPack } from '../message/message.testkit.ts';
 import { packId } from '../message/pack.ts';
 import { electricityMessage, gasMessage } from '../sandbox/sandbox.testkit.ts';
-import { packEnvelope } from '../uplink/relay/protocol.ts';
+import { headOf, openEnvelope, packEnvelope } from '../uplink/relay/protocol.ts';
 import { quietLog } from '../uplink/uplink.testkit.ts';
 import { createIntake } from './intake.ts';
+import { plainReader, rememberingReader } from './reader.ts';
 import { registryOf } from './registry.ts';
 import type { Kept, RelayStore } from './store.ts';
 
@@ -18,7 +20,12 @@ const signer = hostSigner(newKeyPem());
 const message = gasMessage('00000000000001');
 const STANDING = { stage: 'stored' as const, reasons: [], at: 0, attempts: 0 };
 
-function intakeOver(keep: () => Promise<Kept[]>, number?: number) {
+interface Odd {
+  readonly reader?: DocumentReader;
+  readonly isRevoked?: () => boolean;
+}
+
+function intakeOver(keep: () => Promise<Kept[]>, number?: number, { reader, isRevoked }: Odd = {}) {
   const receipts: string[] = [];
   const details: string[] = [];
   const store: RelayStore = {
@@ -36,12 +43,19 @@ function intakeOver(keep: () => Promise<Kept[]>, number?: number) {
   const intake = createIntake({
     registry: () =>
       registryOf([
-        { site: 'site-a', number, key: signer.publicKey, senders: [SENDER, ELECTRICITY_SENDER], revoked: false },
+        {
+          site: 'site-a',
+          number,
+          key: signer.publicKey,
+          senders: [SENDER, ELECTRICITY_SENDER],
+          revoked: isRevoked?.() ?? false,
+        },
       ]),
     codec,
     store,
     packs: new Map([gasPack, electricityPack].map((pack) => [packId(pack), pack])),
     zone: 'Europe/Prague',
+    reader: reader ?? plainReader([gasPack, electricityPack], 'Europe/Prague', codec),
     senders: new Set([SENDER, ELECTRICITY_SENDER]),
     clockOffMsMax: 600_000,
     clock: { now: () => message.madeAt },
@@ -60,7 +74,7 @@ function intakeOver(keep: () => Promise<Kept[]>, number?: number) {
 const envelope = () => packEnvelope(message, 'site-a', signer, codec);
 
 test('no receipt before the store has the message', async () => {
-  let done: (kept: Kept[]) => void = () => undefined;
+  let done: ((kept: Kept[]) => void) | undefined;
   const { intake, receipts } = intakeOver(
     () =>
       new Promise((resolve) => {
@@ -68,9 +82,9 @@ test('no receipt before the store has the message', async () => {
       }),
   );
   const taking = intake.take('site-a', envelope());
-  await Promise.resolve();
+  await expect.poll(() => done).toBeDefined();
   expect(receipts).toEqual([]);
-  done([{ kind: 'new', standing: STANDING }]);
+  done?.([{ kind: 'new', standing: STANDING }]);
   await taking;
   expect(receipts).toEqual(['00000000000001 stored']);
 });
@@ -113,4 +127,47 @@ test('the same document as another version is refused, with both versions', asyn
   const { intake, details } = intakeOver(async () => [{ kind: 'taken', bySite: 'site-a', version: 3 }]);
   await intake.take('site-a', envelope());
   expect(details).toEqual([expect.stringMatching(/as version 3, now 1\)/)]);
+});
+
+test('the same bytes are not read again; other bytes, or another hash, are', async () => {
+  let reads = 0;
+  const plain = plainReader([gasPack], 'Europe/Prague', codec);
+  const reader = rememberingReader(
+    {
+      ...plain,
+      read(document, pack) {
+        reads += 1;
+        return plain.read(document, pack);
+      },
+    },
+    codec,
+  );
+  const { packed, head } = { packed: openEnvelope(envelope())!.frame.packed, head: headOf(message, 'site-a', codec) };
+  const first = await reader.read({ gzip: packed, sha256: head.hash }, head.pack);
+  expect(first).toMatchObject({ kind: 'document', said: { id: message.id } });
+  expect(await reader.read({ gzip: packed.slice(), sha256: head.hash }, head.pack)).toEqual(first);
+  expect(reads).toBe(1);
+  const other = packed.slice();
+  other[other.length - 1]! ^= 1;
+  expect(await reader.read({ gzip: other, sha256: head.hash }, head.pack)).toEqual({ kind: 'other' });
+  expect(await reader.read({ gzip: packed, sha256: 'another' }, head.pack)).toEqual({ kind: 'other' });
+  expect(reads).toBe(3);
+});
+
+test('a site that is revoked while its document is read is refused', async () => {
+  let isRevoked = false;
+  const reader = plainReader([gasPack], 'Europe/Prague', codec);
+  const { intake, receipts } = intakeOver(() => Promise.reject(new Error('asked')), undefined, {
+    reader: {
+      ...reader,
+      async read(document, pack) {
+        const read = await reader.read(document, pack);
+        isRevoked = true;
+        return read;
+      },
+    },
+    isRevoked: () => isRevoked,
+  });
+  await intake.take('site-a', envelope());
+  expect(receipts).toEqual(['00000000000001 revoked-site']);
 });

@@ -1,15 +1,15 @@
 import { type Failure, failure, OdecetError } from '../core/failure.ts';
 import { siteNumberOf } from '../core/message-id.ts';
-import { isoUtc, MINUTE_MS, type Millis, type UtcMs } from '../core/time.ts';
+import { isoUtc, type Millis, type UtcMs } from '../core/time.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { Log } from '../machine/log.ts';
+import type { DocumentReader, DocumentSaid } from '../machine/reader.ts';
 import type { Codec } from '../machine/signer.ts';
 import type { FormatPack } from '../message/pack.ts';
-import { type ReadDocument, readDocument } from '../message/read.ts';
 import { timeText } from '../message/write.ts';
 import { isSignedBy } from '../uplink/relay/frame.ts';
 import {
-  documentOf,
+  documentIn,
   ENVELOPE_BYTES_MAX,
   type Envelope,
   type EnvelopeHead,
@@ -28,9 +28,10 @@ export interface IntakeDeps {
   readonly registry: () => Registry;
   readonly codec: Codec;
   readonly store: RelayStore;
-  /** By `name@version`. */
+  /** By `name@version`, the same as the reader's. */
   readonly packs: ReadonlyMap<string, FormatPack>;
   readonly zone: string;
+  readonly reader: DocumentReader;
   /** The participants that the relay can send for. */
   readonly senders: ReadonlySet<string>;
   /** How far in the future a message may have been made. */
@@ -118,7 +119,7 @@ export function createIntake(deps: IntakeDeps): Intake {
 
   return {
     async take(site, payload) {
-      const judged = judge(site, payload, deps);
+      const judged = await judge(site, payload, deps);
       if (judged.kind === 'refused') return refuse(site, judged.envelope, judged.refusal, judged.more);
       await new Promise<void>((resolve, reject) => {
         waiting.push({ message: judged.message, resolve, reject });
@@ -138,58 +139,72 @@ type Judged =
     };
 
 /** @param site whose topic it came on. Nothing is unpacked before the signature holds. */
-function judge(site: string, payload: Uint8Array, deps: IntakeDeps): Judged {
+async function judge(site: string, payload: Uint8Array, deps: IntakeDeps): Promise<Judged> {
   const envelope = openEnvelope(payload);
   const no = (refusal: Refusal, more = ''): Judged => ({ kind: 'refused', refusal, more, envelope });
   if (payload.length > ENVELOPE_BYTES_MAX) return no('too-large', `${payload.length} bytes`);
   if (!envelope) return no('not-an-envelope');
-  const { head, frame } = envelope;
-  if (head.site !== site) return no('wrong-topic', `signed as ${head.site}`);
-  const line = deps.registry().find(site);
-  if (!line) return no('unknown-site');
-  if (line.revoked) return no('revoked-site');
-  if (!isSignedBy(frame, [line.key], deps.codec)) return no('bad-signature');
   const receivedAt = deps.clock.now();
-  if (head.madeAt > receivedAt + deps.clockOffMsMax || head.madeAt < receivedAt - AGE_MS_MAX) return no('clock-off');
-  // Ids that were made before the site had its number are good too.
-  const number = siteNumberOf(head.id);
-  if (line.number !== undefined && number !== undefined && number !== line.number)
-    return no('wrong-number', `${number}, the registry says ${line.number}; correct "number:" in the site file`);
-  const xml = documentOf(envelope, deps.codec);
-  if (xml === undefined) return no('bad-hash');
+  const objection = objectionTo(envelope, site, receivedAt, deps);
+  if (objection) return no(...objection);
+  const { head } = envelope;
   const pack = deps.packs.get(head.pack);
   if (!pack) return no('bad-document', `the relay has no pack ${head.pack}`);
-  const read = readDocument(pack, xml, deps.zone);
+  const read = await deps.reader.read(documentIn(envelope), head.pack);
+  if (read.kind === 'other') return no('bad-hash');
   if (read.kind === 'refused') return no('bad-document', read.why);
-  const { document } = read;
-  const other = otherThanSaid(document, head, pack, deps);
+  const other = otherThanSaid(read.said, head, pack, deps);
   if (other) return no('bad-document', other);
+  // Asked anew: while it was read the site may have been revoked, or given other points.
+  const line = deps.registry().find(site);
+  if (!line || line.revoked) return no(line ? 'revoked-site' : 'unknown-site');
   // The registry's text, not the document's: a part of a text keeps the whole, and each message that waits would keep 66 kB.
-  const sender = line.senders.find((each) => each === document.sender);
-  if (sender === undefined) return no('wrong-sender', document.sender);
-  const stranger = line.points && document.rows.find(({ point }) => !line.points?.includes(point));
-  if (stranger) return no('wrong-point', stranger.point);
+  const sender = line.senders.find((each) => each === read.said.sender);
+  if (sender === undefined) return no('wrong-sender', read.said.sender);
+  const stranger = line.points && read.said.points.find((point) => !line.points?.includes(point));
+  if (stranger !== undefined) return no('wrong-point', stranger);
   if (!deps.senders.has(sender)) return no('no-way', sender);
   return { kind: 'good', message: messageOf(envelope, sender, payload, receivedAt) };
 }
 
+type Objection = readonly [refusal: Refusal, more?: string];
+
+/** What is wrong with an envelope as far as its line tells. */
+function objectionTo(
+  { head, frame }: Envelope,
+  site: string,
+  receivedAt: UtcMs,
+  { registry, codec, clockOffMsMax }: IntakeDeps,
+): Objection | undefined {
+  if (head.site !== site) return ['wrong-topic', `signed as ${head.site}`];
+  const line = registry().find(site);
+  if (!line) return ['unknown-site'];
+  if (line.revoked) return ['revoked-site'];
+  if (!isSignedBy(frame, [line.key], codec)) return ['bad-signature'];
+  if (head.madeAt > receivedAt + clockOffMsMax || head.madeAt < receivedAt - AGE_MS_MAX) return ['clock-off'];
+  // Ids that were made before the site had its number are good too.
+  const number = siteNumberOf(head.id);
+  if (line.number === undefined || number === undefined || number === line.number) return undefined;
+  return ['wrong-number', `${number}, the registry says ${line.number}; correct "number:" in the site file`];
+}
+
 /** Where document and envelope contradict each other, or the time; not every pack writes what a document corrects. */
 function otherThanSaid(
-  document: ReadDocument,
+  said: DocumentSaid,
   head: EnvelopeHead,
   pack: FormatPack,
   { zone, clockOffMsMax }: Pick<IntakeDeps, 'zone' | 'clockOffMsMax'>,
 ): string | undefined {
-  const { madeAt, corrects, rows } = document;
-  if (document.id !== head.id || document.day !== head.day || pack.commodity !== head.kind)
+  const { madeAt, corrects, latest } = said;
+  if (said.id !== head.id || said.day !== head.day || pack.commodity !== head.kind)
     return 'it says another id, day or commodity than its envelope';
   if (madeAt !== undefined && madeAt !== timeText(head.madeAt, pack.times.message, zone))
     return `it was made at ${madeAt}, its envelope at ${isoUtc(head.madeAt)}`;
   if (corrects !== undefined && corrects !== head.corrects)
     return `it corrects ${corrects}, its envelope says ${head.corrects ?? 'nothing'}`;
   // What is not over cannot have been metered, whatever the document says of its quality.
-  const early = rows.find(({ start, minutes }) => start + minutes * MINUTE_MS > head.madeAt + clockOffMsMax);
-  return early && `the interval from ${isoUtc(early.start)} was not over when it was made, ${isoUtc(head.madeAt)}`;
+  if (latest === undefined || latest.end <= head.madeAt + clockOffMsMax) return undefined;
+  return `the interval from ${isoUtc(latest.start)} was not over when it was made, ${isoUtc(head.madeAt)}`;
 }
 
 function messageOf({ head }: Envelope, sender: string, envelope: Uint8Array, receivedAt: UtcMs): SiteMessage {

@@ -9,6 +9,7 @@ import { simEntropy } from '../sim/entropy.ts';
 import { simDisk } from '../sim/store.ts';
 import { createWorld } from '../sim/world.ts';
 import { quietLog } from '../uplink/uplink.testkit.ts';
+import { plainReader } from './reader.ts';
 import { registryOf } from './registry.ts';
 import { createRelay } from './relay.ts';
 import { openLevelRelayStore } from './store-level.ts';
@@ -49,6 +50,7 @@ test('a relay takes back what it or another left before: of a site that speaks, 
       codec: hostCodec(),
       packs: new Map(),
       zone: 'Europe/Prague',
+      reader: plainReader([], 'Europe/Prague', hostCodec()),
       senders: new Set(),
       deliver: () => Promise.reject(new Error('nothing is sent here')),
       inFlightMax: 1,

@@ -11,9 +11,11 @@ import { simClock } from '../sim/clock.ts';
 import { simEntropy } from '../sim/entropy.ts';
 import { type SimDisk, simDisk } from '../sim/store.ts';
 import { createWorld, type Life, type World } from '../sim/world.ts';
-import type { Delivery } from '../uplink/direct.ts';
+import type { Delivery, Outgoing } from '../uplink/direct.ts';
+import { unpacked } from '../uplink/relay/frame.ts';
 import { createRelayWay } from '../uplink/relay/way.ts';
 import { memoryOutbox, quietLog, receiptOf } from '../uplink/uplink.testkit.ts';
+import { plainReader, rememberingReader } from './reader.ts';
 import { registryOf, type SiteLine } from './registry.ts';
 import { createRelay } from './relay.ts';
 import { openLevelRelayStore } from './store-level.ts';
@@ -40,6 +42,10 @@ const lines: SiteLine[] = signers.map(({ publicKey }, n) => ({
   revoked: false,
 }));
 
+function documentText({ xml }: Outgoing): string {
+  return typeof xml === 'string' ? xml : (unpacked(xml, codec) ?? 'not what was signed');
+}
+
 /** The operator: takes each id once, whatever it answers. */
 function operator(world: World) {
   const accepted = new Map<MessageId, string>();
@@ -48,13 +54,13 @@ function operator(world: World) {
   return {
     accepted,
     contradictions: () => contradictions,
-    async deliver(message: Message, life: Life): Promise<Delivery> {
+    async deliver(message: Outgoing, life: Life): Promise<Delivery> {
       await pause(life, random.below(3_000));
       if (random.chance(0.1))
         return { outcome: 'not-sent', detail: '', failure: failure('operator-unreachable', 'down') };
       if (random.chance(0.1)) return { outcome: 'fault', detail: '', failure: failure('operator-fault', 'broken') };
-      if (accepted.has(message.id) && accepted.get(message.id) !== message.xml) contradictions += 1;
-      accepted.set(message.id, message.xml);
+      if (accepted.has(message.id) && accepted.get(message.id) !== documentText(message)) contradictions += 1;
+      accepted.set(message.id, documentText(message));
       if (random.chance(0.15))
         return { outcome: 'no-answer', detail: '', failure: failure('operator-no-answer', 'lost') };
       const verdict = random.chance(0.1) ? 'unknown' : 'accepted';
@@ -82,6 +88,7 @@ async function powerOn({ world, broker, disk, office }: Place, life: Life, isFir
     codec,
     packs: new Map([[packId(gasPack), gasPack]]),
     zone: 'Europe/Prague',
+    reader: rememberingReader(plainReader([gasPack], 'Europe/Prague', codec), codec),
     senders: new Set([SENDER]),
     deliver: (message) => office.deliver(message, life),
     inFlightMax: 3,

@@ -1,15 +1,15 @@
 import type { BackoffRule } from '../core/backoff.ts';
 import { type Failure, failure } from '../core/failure.ts';
-import type { Message } from '../core/message.ts';
 import { HOUR_MS, isoUtc, MINUTE_MS, type Millis } from '../core/time.ts';
 import { childAbort } from '../machine/abort.ts';
 import type { Broker, Delivered } from '../machine/broker.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { Entropy } from '../machine/entropy.ts';
 import type { Log } from '../machine/log.ts';
+import type { DocumentReader } from '../machine/reader.ts';
 import type { Codec, Signer } from '../machine/signer.ts';
 import type { FormatPack } from '../message/pack.ts';
-import type { Delivery } from '../uplink/direct.ts';
+import type { Delivery, Outgoing, Turn } from '../uplink/direct.ts';
 import { type Alerts, type AlertText, alertId, createAlerts } from '../uplink/relay/alerts.ts';
 import { createLink } from '../uplink/relay/link.ts';
 import { openEnvelope, packReceipt, REFUSALS, RELAY_REASON_TYPE, type Stage } from '../uplink/relay/protocol.ts';
@@ -36,8 +36,9 @@ export interface RelayDeps {
   readonly codec: Codec;
   readonly packs: ReadonlyMap<string, FormatPack>;
   readonly zone: string;
+  readonly reader: DocumentReader;
   readonly senders: ReadonlySet<string>;
-  readonly deliver: (message: Message, sender: string, signal: AbortSignal) => Promise<Delivery>;
+  readonly deliver: (message: Outgoing, sender: string, signal: AbortSignal, turn: Turn) => Promise<Delivery>;
   readonly inFlightMax: number;
   readonly perSecondMax: number;
   /** Told of every answer that ended a message, with how long the message had been here. */

@@ -1,7 +1,8 @@
-import type { Message, MessageId } from '../core/message.ts';
+import type { MessageId } from '../core/message.ts';
 import type { Millis, UtcMs } from '../core/time.ts';
 import type { Clock } from '../machine/clock.ts';
-import type { Sealer, Verified } from '../machine/sealer.ts';
+import type { Sealable, Sealer, Verified } from '../machine/sealer.ts';
+import type { Outgoing } from './direct.ts';
 
 /** So many at most, each of 100 kB at most. */
 const KEPT_MAX = 16;
@@ -18,7 +19,7 @@ export interface EnvelopeParts {
 /** WS-Security as one sender of messages uses it. */
 export interface Envelopes {
   /** The message sealed: the same bytes again while they are fresh and have not left. Rejects as Sealer.seal does. */
-  sealed(message: Message): Promise<string>;
+  sealed(message: Outgoing): Promise<Uint8Array>;
   /** The envelope may have arrived. */
   left(id: MessageId): void;
   verified(text: string, receivedAt: UtcMs): Promise<Verified>;
@@ -29,7 +30,7 @@ export interface Envelopes {
  * receiver may refuse a signature that it has seen as a replay (WS-Security 1.0, 13), so the same id goes under a new one.
  */
 export function createEnvelopes({ sealer, clock, operatorCertificates, timestampWindowMs }: EnvelopeParts): Envelopes {
-  const kept = new Map<MessageId, { readonly xml: string; readonly text: string; readonly sealedAt: UtcMs }>();
+  const kept = new Map<MessageId, { readonly mark: string; readonly bytes: Uint8Array; readonly sealedAt: UtcMs }>();
   /** The second half of its time is for the way and for clocks that differ; a wall clock set back makes it anew. */
   const isFresh = (sealedAt: UtcMs): boolean => {
     const age = clock.now() - sealedAt;
@@ -38,17 +39,23 @@ export function createEnvelopes({ sealer, clock, operatorCertificates, timestamp
   return {
     async sealed({ id, xml }) {
       const found = kept.get(id);
-      if (found && found.xml === xml && isFresh(found.sealedAt)) return found.text;
+      const mark = markOf(xml);
+      if (found && found.mark === mark && isFresh(found.sealedAt)) return found.bytes;
       const sealedAt = clock.now();
-      const text = await sealer.seal(xml, { now: sealedAt, validMs: timestampWindowMs });
+      const bytes = await sealer.seal(xml, { now: sealedAt, validMs: timestampWindowMs });
       kept.delete(id);
-      kept.set(id, { xml, text, sealedAt });
+      kept.set(id, { mark, bytes, sealedAt });
       const [oldest] = kept.keys();
       if (kept.size > KEPT_MAX && oldest !== undefined) kept.delete(oldest);
-      return text;
+      return bytes;
     },
     left: (id) => void kept.delete(id),
     verified: (text, receivedAt) =>
       sealer.verify(text, { trusted: operatorCertificates, now: receivedAt, windowMs: timestampWindowMs }),
   };
+}
+
+/** What tells one document from another. */
+function markOf(document: Sealable): string {
+  return typeof document === 'string' ? document : document.sha256;
 }

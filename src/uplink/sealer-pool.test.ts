@@ -7,7 +7,10 @@ function slow(name: string) {
   const waiting: (() => void)[] = [];
   let isClosed = false;
   const sealer: Sealer = {
-    seal: (document) => new Promise((resolve) => waiting.push(() => resolve(`${document} by ${name}`))),
+    seal: (document) =>
+      new Promise((resolve) =>
+        waiting.push(() => resolve(new TextEncoder().encode(`${JSON.stringify(document)} by ${name}`))),
+      ),
     verify: () => Promise.reject(new Error('broken off')),
     close: async () => {
       isClosed = true;
@@ -26,7 +29,8 @@ test('work goes to whoever has least; what fails frees the hand too', async () =
   const results = ['1', '2', '3', '4'].map((document) => pool.seal(document, STAMPED));
   expect([a.waiting.length, b.waiting.length]).toEqual([2, 2]);
   for (const go of [...b.waiting, ...a.waiting]) go();
-  expect(await Promise.all(results)).toEqual(['1 by a', '2 by b', '3 by a', '4 by b']);
+  const texts = (await Promise.all(results)).map((bytes) => new TextDecoder().decode(bytes));
+  expect(texts).toEqual(['"1" by a', '"2" by b', '"3" by a', '"4" by b']);
   await pool.close();
   expect([a.isClosed(), b.isClosed()]).toEqual([true, true]);
 });

@@ -1,10 +1,12 @@
 import type { Outbox, QueuedMessage } from '../buffer/outbox.ts';
 import type { Attempt, Message, MessageId, Receipt, Verdict } from '../core/message.ts';
 import { hostSealCrypto } from '../host/seal-crypto.ts';
+import { hostCodec } from '../host/signer.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { Entropy } from '../machine/entropy.ts';
 import type { Log } from '../machine/log.ts';
 import type { Seal } from '../machine/sealer.ts';
+import type { Codec } from '../machine/signer.ts';
 import { issue, makeAuthority } from '../sandbox/certificates.ts';
 import type { SealMachine } from './ws-security.ts';
 
@@ -19,8 +21,8 @@ export function countingEntropy(): Entropy {
   return { fraction: () => 0, bytes: (count) => Uint8Array.from({ length: count }, () => (next = (next + 1) % 256)) };
 }
 
-export function sealMachine(): SealMachine {
-  return { entropy: countingEntropy(), crypto: hostSealCrypto() };
+export function sealMachine(): SealMachine & { readonly codec: Codec } {
+  return { entropy: countingEntropy(), crypto: hostSealCrypto(), codec: hostCodec() };
 }
 
 /** Sleeping takes no time; both clocks move by what was slept. */
@@ -63,7 +65,7 @@ export function message(id: MessageId): Message {
   };
 }
 
-export function receiptOf(verdict: Verdict, { id }: Message): Receipt {
+export function receiptOf(verdict: Verdict, { id }: Pick<Message, 'id'>): Receipt {
   return { message: id, verdict, reasons: [{ code: '1', type: 'A', text: verdict }], receivedAt: NOW, xml: '<r/>' };
 }
 

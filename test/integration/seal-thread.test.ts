@@ -26,7 +26,7 @@ const rows = Array.from(
 const document = `<DATA xmlns="urn:test">${rows.join('')}</DATA>`;
 
 test('what the thread seals verifies here and there', async () => {
-  const envelope = await sealer.seal(document, STAMPED);
+  const envelope = new TextDecoder().decode(await sealer.seal(document, STAMPED));
   const trust = { trusted: [seal.certificatePem], now: NOW, windowMs: 1_000 };
   const verified = await sealer.verify(envelope, trust);
   expect(verified).toEqual(verifyEnvelope(envelope, trust, hostSealCrypto()));

@@ -9,6 +9,7 @@ import { hostClock } from '../../src/host/clock.ts';
 import { hostEntropy } from '../../src/host/entropy.ts';
 import { hostHttp } from '../../src/host/http.ts';
 import { hostSealCrypto } from '../../src/host/seal-crypto.ts';
+import { hostCodec } from '../../src/host/signer.ts';
 import type { Http } from '../../src/machine/http.ts';
 import type { Seal } from '../../src/machine/sealer.ts';
 import { readAnswer } from '../../src/message/answer.ts';
@@ -77,7 +78,7 @@ function dataFolder(): string {
 
 function envelopesOf(seal: Seal): Envelopes {
   const operatorCertificates = [rehearsal.operatorSeal.certificatePem];
-  const sealer = plainSealer(seal, { entropy, crypto: hostSealCrypto() });
+  const sealer = plainSealer(seal, { entropy, crypto: hostSealCrypto(), codec: hostCodec() });
   return createEnvelopes({ sealer, clock, operatorCertificates, timestampWindowMs: 300_000 });
 }
 

@@ -4,6 +4,7 @@ import { HOUR_MS, SECOND_MS } from '../../core/time.ts';
 import { hostCodec, hostSigner, newKeyPem } from '../../host/signer.ts';
 import { pause } from '../../machine/timers.ts';
 import type { EndedCommand } from '../../relay/commander.ts';
+import { plainReader } from '../../relay/reader.ts';
 import { registryOf } from '../../relay/registry.ts';
 import { createRelay } from '../../relay/relay.ts';
 import { openLevelRelayStore } from '../../relay/store-level.ts';
@@ -55,6 +56,7 @@ async function play(seed: number) {
       codec,
       packs: new Map(),
       zone: 'Europe/Prague',
+      reader: plainReader([], 'Europe/Prague', codec),
       senders: new Set(['x']),
       deliver: async () => ({ outcome: 'not-sent', detail: '' }),
       inFlightMax: 1,

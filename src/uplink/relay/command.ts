@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { UtcMs } from '../../core/time.ts';
 import type { Codec, Signer } from '../../machine/signer.ts';
-import { bodyText, type Frame, openFrame, packFrame, readLine } from './frame.ts';
+import { BODY_BYTES_MAX, bodyText, type Frame, openFrame, packFrame, readLine } from './frame.ts';
 
 /**
  * What a centre may ask of a site, and what the site answers. A command is signed by the relay's key, an answer by the site's;
@@ -10,8 +10,6 @@ import { bodyText, type Frame, openFrame, packFrame, readLine } from './frame.ts
 
 /** A command or answer as it comes from the broker; what is longer is not looked at. */
 export const COMMAND_BYTES_MAX = 200_000;
-/** A body unpacked: the longest site file, the longest result. */
-const BODY_BYTES_MAX = 1_000_000;
 /** No command waits longer for a site that is away. */
 export const VALID_MS_MAX = 7 * 24 * 3_600_000;
 

@@ -1,3 +1,4 @@
+import type { PackedDocument } from '../../machine/sealer.ts';
 import type { Codec, Signer } from '../../machine/signer.ts';
 
 /**
@@ -15,6 +16,8 @@ const LINE_FEED = 10;
 const SIGNATURE_BYTES = 64;
 /** A longer line is not read. Reasons of a rejection are the longest that stands in it. */
 export const LINE_BYTES_MAX = 64_000;
+/** A body, unpacked. Larger documents are not made (message-too-large). */
+export const BODY_BYTES_MAX = 1_000_000;
 
 /** Throws RangeError for a line that no reader would take: whoever makes one keeps it short. */
 export function packFrame(head: object, packed: Uint8Array, signer: Signer): Uint8Array {
@@ -53,8 +56,18 @@ export function isSignedBy({ line, signature }: Frame, keys: readonly string[], 
   return keys.some((key) => codec.verify(key, line, signature));
 }
 
+/** The document, if it is the one that its hash names. */
+export function unpacked({ gzip, sha256 }: PackedDocument, codec: Codec): string | undefined {
+  return bodyText({ packed: gzip }, sha256, BODY_BYTES_MAX, codec);
+}
+
 /** The body's text if it is the one that the line names. */
-export function bodyText({ packed }: Frame, hash: string, bytesMax: number, codec: Codec): string | undefined {
+export function bodyText(
+  { packed }: Pick<Frame, 'packed'>,
+  hash: string,
+  bytesMax: number,
+  codec: Codec,
+): string | undefined {
   const bytes = codec.gunzip(packed, bytesMax);
   if (!bytes || codec.sha256(bytes) !== hash) return undefined;
   return new TextDecoder().decode(bytes);

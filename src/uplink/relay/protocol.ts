@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Message, MessageId, Reason } from '../../core/message.ts';
 import type { UtcMs } from '../../core/time.ts';
+import type { PackedDocument } from '../../machine/sealer.ts';
 import type { Codec, Signer } from '../../machine/signer.ts';
 import { ANSWER_BYTES_MAX } from '../../message/answer.ts';
 import { bodyText, type Frame, LINE_BYTES_MAX, openFrame, packFrame, readLine } from './frame.ts';
@@ -10,8 +11,6 @@ import { bodyText, type Frame, LINE_BYTES_MAX, openFrame, packFrame, readLine } 
  * down, signed by the relay. Both may come 0..n times in any order, so each stands for itself.
  */
 
-/** UTF-8. Larger documents are not made (message-too-large). */
-export const BODY_BYTES_MAX = 1_000_000;
 /** An envelope as it comes from the broker; what is longer is not looked at. */
 export const ENVELOPE_BYTES_MAX = 200_000;
 
@@ -76,9 +75,9 @@ export function openEnvelope(payload: Uint8Array): Envelope | undefined {
   return head.success ? { head: head.data, frame } : undefined;
 }
 
-/** The document, if it is the one that was signed for. */
-export function documentOf({ head, frame }: Envelope, codec: Codec): string | undefined {
-  return bodyText(frame, head.hash, BODY_BYTES_MAX, codec);
+/** The document, and the hash that was signed for. */
+export function documentIn({ head, frame }: Envelope): PackedDocument {
+  return { gzip: frame.packed, sha256: head.hash };
 }
 
 /**
