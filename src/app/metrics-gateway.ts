@@ -13,6 +13,7 @@ import {
   type MetricsServer,
   serveRegistry,
 } from './metrics-server.ts';
+import { OUTCOMES } from './outcomes.ts';
 
 /** The site's status reads a day of every point: scraped oftener, the last one is told again. */
 const STATUS_EVERY_MS: Millis = MINUTE_MS;
@@ -252,6 +253,8 @@ function deliveryMetrics(
     setOrRemove(unanswered, relay?.unanswered);
     setOrRemove(oldest, outbox.oldestInterval && parseUtc(outbox.oldestInterval.start) / SECOND_MS);
     outcomesTotal.reset();
+    // What appears with its first count has not grown, to Prometheus: the first rejection would be no alert.
+    for (const outcome of OUTCOMES) outcomesTotal.inc({ outcome }, 0);
     for (const { outcome, count } of outcomes) outcomesTotal.inc({ outcome }, count);
   };
 }

@@ -1,6 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { SECOND_MS } from '../core/time.ts';
 import type { RelayStatus } from '../relay/relay.ts';
+import { STAGES } from '../uplink/relay/protocol.ts';
 import {
   type CertificateTime,
   certificateGauge,
@@ -58,6 +59,8 @@ export async function serveMetrics(
     online.set(now.isOnline ? 1 : 0);
     for (const [stage, count] of Object.entries(now.counts)) messages.set({ stage }, count);
     receipts.reset();
+    // What appears with its first count has not grown, to Prometheus; and what was never counted is not zero to it.
+    for (const stage of STAGES) receipts.inc({ stage }, 0);
     for (const [stage, count] of Object.entries(now.receipts)) receipts.inc({ stage }, count);
     alerts.reset();
     for (const { code } of now.alerts) alerts.inc({ code });

@@ -1,5 +1,8 @@
 import type { Outbox } from '../buffer/outbox.ts';
 
+/** All ways in which a try can end. */
+export const OUTCOMES = ['accepted', 'rejected', 'unknown', 'not-sent', 'no-answer', 'fault'] as const;
+
 /** So many tries to deliver ended like this. */
 export interface OutcomeCount {
   /** `accepted`, `rejected` or `unknown` where there was an answer, else how the try ended: `not-sent`, `no-answer`, `fault`. */
