@@ -31,12 +31,12 @@ function memoryJournal(entries: Entry[] = []): Journal & { entries: Entry[] } {
   return { entries, append: async (entry) => void entries.push(entry), close: async () => undefined };
 }
 
-function deskOn(journal: Journal): Desk {
+function deskOn(journal: Journal, checkSchema = true): Desk {
   const points = [
     ...GAS_POINTS.map((code) => ({ code, commodity: 'gas' as const, minutes: 60 as const })),
     { code: ELECTRICITY_POINT, commodity: 'electricity' as const, minutes: 15 as const },
   ];
-  return openDesk({ points, zone: ZONE }, packs, journal, { now: () => NOW });
+  return openDesk({ points, zone: ZONE, checkSchema }, packs, journal, { now: () => NOW });
 }
 
 function receive(desk: Desk, xml: string, refuse = false): Promise<Answered> {
@@ -118,6 +118,20 @@ test('an unknown point, a missing hour and a broken document have their own reas
   expect(missing.problems).toMatchObject([{ code: 'SANDBOX-COUNT', text: expect.stringContaining('23 intervalů') }]);
   const broken = gasMessage('00000000000003').xml.replace('status="MEASURED"', 'status="GOOD"');
   expect(codes(await receive(desk, broken))).toEqual(['SANDBOX-SCHEMA']);
+});
+
+test('hours in the places of quarters that are missing are of the wrong length', async () => {
+  const { xml } = electricityMessage('00000000000001');
+  const [quarters = ''] = /<ProfileData .*<\/ProfileData>/s.exec(xml) ?? [];
+  const intervals = (profile: string, keep: (period: number) => number | undefined) =>
+    profile.replace(/<Data period="(\d+)"([^>]*)>/g, (_data, period, rest) => {
+      const kept = keep(Number(period));
+      return kept === undefined ? '' : `<Data period="${kept}"${rest}>`;
+    });
+  const threeOfFour = intervals(quarters, (n) => (n % 4 === 1 ? undefined : n));
+  const hours = intervals(quarters.replace('PT15M', 'PT60M'), (n) => (n % 4 === 1 ? (n + 3) / 4 : undefined));
+  const answered = await receive(deskOn(memoryJournal(), false), xml.replace(quarters, threeOfFour + hours));
+  expect(codes(answered)).toEqual(['SANDBOX-COUNT', 'SANDBOX-COUNT']);
 });
 
 test('a document that no pack knows is not entered at all', async () => {

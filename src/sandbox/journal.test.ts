@@ -38,6 +38,18 @@ test('what was appended is there after a restart', async () => {
   await journal.close();
 });
 
+test('every row of an entry is read back as it was', async () => {
+  const quarter = { minutes: 15, channel: 'import', unit: 'kWh', quality: 'estimated' } as const;
+  const whole = entry('1', [
+    row(FIVE, '1.000'),
+    row(SIX, '2.000'),
+    row(FIVE, '3.00', quarter),
+    row(FIVE, '4', { point: 'Q' }),
+  ]);
+  await write(whole);
+  expect(await readJournal(folder)).toEqual([whole]);
+});
+
 test('what comes while the disk is at work is there too, in its order', async () => {
   const journal = await openJournal(folder);
   const ids = Array.from({ length: 50 }, (_, n) => String(n));

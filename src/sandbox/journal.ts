@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { OdecetError } from '../core/failure.ts';
 import { QUALITIES } from '../core/interval.ts';
-import { PROBLEM_CODES } from './market.ts';
+import { PROBLEM_CODES, profilesOf } from './market.ts';
 
 /** What was received and what was answered, one JSON line for each message, on the disk before the answer leaves. */
 const JOURNAL = 'received.jsonl';
@@ -21,6 +21,11 @@ const row = z.strictObject({
   quality: z.enum(QUALITIES),
 });
 
+/** Start, value and quality of each interval of a channel of a point; what is the same for all of them stands once. */
+const profile = row
+  .omit({ start: true, value: true, quality: true })
+  .extend({ values: z.array(z.tuple([row.shape.start, row.shape.value, row.shape.quality])) });
+
 const entrySchema = z.strictObject({
   id: z.string(),
   commodity: z.enum(['gas', 'electricity']),
@@ -35,10 +40,12 @@ const entrySchema = z.strictObject({
   sha256: z.string(),
   /** The document as it was signed. */
   xml: z.string(),
-  rows: z.array(row),
+  profiles: z.array(profile),
 });
 
-export type Entry = z.output<typeof entrySchema>;
+type StoredEntry = z.output<typeof entrySchema>;
+type StoredProfile = z.output<typeof profile>;
+export type Entry = Omit<StoredEntry, 'profiles'> & { readonly rows: readonly EntryRow[] };
 /** An entry as far as its answer tells of it. */
 export type Answered = Omit<Entry, 'xml' | 'rows'>;
 /** What was accepted from a message; none of a rejected one. */
@@ -111,7 +118,7 @@ function journalOn(file: FileHandle, entries: readonly Entry[], bytes: number): 
     entries,
     append: (entry) =>
       new Promise((resolve, reject) => {
-        waiting.push({ line: Buffer.from(`${JSON.stringify(entry)}\n`), resolve, reject });
+        waiting.push({ line: Buffer.from(`${JSON.stringify(stored(entry))}\n`), resolve, reject });
         writing ??= write();
       }),
     async close() {
@@ -149,12 +156,27 @@ async function readWhole(path: string): Promise<{ entries: Entry[]; bytes: numbe
 
 function parseEntry(line: string, where: string): Entry {
   try {
-    return entrySchema.parse(JSON.parse(line));
+    return restored(entrySchema.parse(JSON.parse(line)));
   } catch (cause) {
     throw new OdecetError('store-damaged', `${where} is not a journal entry; put the file aside and start anew`, {
       cause,
     });
   }
+}
+
+function stored({ rows, ...told }: Entry): StoredEntry {
+  return { ...told, profiles: profilesOf(rows).map(storedProfile) };
+}
+
+function storedProfile(rows: readonly [EntryRow, ...EntryRow[]]): StoredProfile {
+  const [{ point, channel, minutes, unit }] = rows;
+  return { point, channel, minutes, unit, values: rows.map(({ start, value, quality }) => [start, value, quality]) };
+}
+
+function restored({ profiles, ...told }: StoredEntry): Entry {
+  const rowsOf = ({ values, ...same }: StoredProfile): EntryRow[] =>
+    values.map(([start, value, quality]) => ({ ...same, start, value, quality }));
+  return { ...told, rows: profiles.flatMap(rowsOf) };
 }
 
 /** A new file's name is on the disk only when its folder is. */

@@ -40,18 +40,18 @@ export function problemsOf(document: ReadDocument, commodity: Commodity, market:
   return profilesOf(document.rows).flatMap((rows) => profileProblems(document, commodity, rows, market));
 }
 
-interface OfChannel {
+interface OfProfile {
   readonly point: string;
   readonly channel: string;
+  readonly minutes: number;
 }
 
-/** The rows of each channel of each point; never empty ones. In a document they mostly stand together. */
-export function profilesOf<Row extends OfChannel>(rows: readonly Row[]): (readonly [Row, ...Row[]])[] {
+/** The rows of each channel of each point, by the length of their intervals; never empty ones. They mostly stand together. */
+export function profilesOf<Row extends OfProfile>(rows: readonly Row[]): (readonly [Row, ...Row[]])[] {
   const profiles = new Map<string, [Row, ...Row[]]>();
   let profile: [Row, ...Row[]] | undefined;
   for (const row of rows) {
-    if (!profile || profile[0].point !== row.point || profile[0].channel !== row.channel)
-      profile = profiles.get(profileName(row));
+    if (!profile || !isOfSameProfile(profile[0], row)) profile = profiles.get(profileName(row));
     if (profile) profile.push(row);
     else {
       profile = [row];
@@ -61,8 +61,12 @@ export function profilesOf<Row extends OfChannel>(rows: readonly Row[]): (readon
   return [...profiles.values()];
 }
 
-function profileName({ point, channel }: OfChannel): string {
-  return `${point} ${channel}`;
+function isOfSameProfile(a: OfProfile, b: OfProfile): boolean {
+  return a.point === b.point && a.channel === b.channel && a.minutes === b.minutes;
+}
+
+function profileName({ point, channel, minutes }: OfProfile): string {
+  return `${point} ${channel} ${minutes}`;
 }
 
 function profileProblems(
