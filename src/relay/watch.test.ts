@@ -35,7 +35,7 @@ function centre(seed: number) {
       retained: isRetained,
     });
   const standing = () => [...retained.keys()].map((topic) => topic.replace('odecet/1/centre-1/alert/', '')).sort();
-  return { world, place, status, standing, retained, stop, alerts };
+  return { world, clock, place, status, standing, retained, stop, alerts };
 }
 
 test('silence is an alert, retained, and taken back when the site speaks', async () => {
@@ -104,5 +104,66 @@ test('a broker that forgot everything is told what stands and what does not', as
       ['b', false],
     ]);
     stop.abort();
+  });
+});
+
+test('a wall clock that is set says nothing about who is silent', async () => {
+  const { world, clock, status, standing, stop } = centre(6);
+  await world.run(async () => {
+    status('site-a');
+    clock.stepWall(5 * HOUR_MS);
+    await pause(world, MINUTE_MS);
+    expect(standing()).toEqual([]);
+    clock.stepWall(-10 * HOUR_MS);
+    await pause(world, 13 * MINUTE_MS);
+    expect(standing()).toEqual([]);
+    await pause(world, 2 * MINUTE_MS);
+    expect(standing()).toEqual(['site-a-silent']);
+    stop.abort();
+  });
+});
+
+test('a site that was enrolled, or is no longer revoked, has its time from then on', async () => {
+  const { world, place, status, standing, stop } = centre(7);
+  await world.run(async () => {
+    status('site-a');
+    await pause(world, 10 * HOUR_MS);
+    place.registry = registryOf([line('site-b'), line('site-c')]);
+    await pause(world, 14 * MINUTE_MS);
+    expect(standing()).toEqual([]);
+    await pause(world, 2 * MINUTE_MS);
+    expect(standing()).toEqual(['site-b-silent', 'site-c-silent']);
+    stop.abort();
+  });
+});
+
+test('a relay that starts anew waits its time, and leaves the alert of its earlier run standing meanwhile', async () => {
+  const { world, clock, retained, alerts, stop } = centre(8);
+  await world.run(async () => {
+    await pause(world, 16 * MINUTE_MS);
+    const [[topic, text] = ['', '']] = [...retained];
+    stop.abort();
+    const again = createAlerts(
+      'centre-1',
+      () => clock.now(),
+      () => undefined,
+      { settleMs: HOUR_MS },
+    );
+    again.heard({ topic, payload: bytes(text), retained: true });
+    const registry = () => registryOf([line('site-a')]);
+    const next = new AbortController();
+    const parts = { registry, alerts: again, silentAfterMs: 15 * MINUTE_MS, clockOffMsMax: MINUTE_MS, clock };
+    const watch = createWatch(parts);
+    void watch.run(next.signal);
+    await pause(world, 20 * MINUTE_MS);
+    again.sweep();
+    const since = alerts.standing()[0]?.since;
+    expect(again.standing()).toMatchObject([{ id: 'site-a-silent', since }]);
+    await pause(world, 2 * HOUR_MS);
+    again.sweep();
+    expect(again.standing()).toHaveLength(1);
+    watch.heard('site-a');
+    expect(again.standing()).toEqual([]);
+    next.abort();
   });
 });

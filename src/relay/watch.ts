@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { failure } from '../core/failure.ts';
-import { isoUtc, MINUTE_MS, type Millis, parseUtc, type UtcMs } from '../core/time.ts';
+import { isoUtc, MINUTE_MS, type Millis, type MonotonicMs, parseUtc, type UtcMs } from '../core/time.ts';
 import type { Delivered } from '../machine/broker.ts';
 import type { Clock } from '../machine/clock.ts';
 import { type Alerts, alertId } from '../uplink/relay/alerts.ts';
@@ -24,34 +24,49 @@ export interface Watch {
   run(signal: AbortSignal): Promise<void>;
 }
 
+interface Heard {
+  readonly at: UtcMs;
+  readonly monotonic: MonotonicMs;
+}
+
 /** Silence is an alert: every enrolled site must say something within the time allowed. */
 export function createWatch({ registry, alerts, silentAfterMs, clockOffMsMax, clock }: WatchDeps): Watch {
-  const lastHeard = new Map<string, UtcMs>();
-  const watched = new Set<string>();
-  const startedAt = clock.now();
+  // A rehearsal's wall runs faster.
+  const { rate = 1 } = clock;
+  const lastHeard = new Map<string, Heard>();
+  /** Since when something is expected of a site: this relay's start, or its entry into the registry. */
+  const watched = new Map<string, Heard>();
+  // How long it was silent is told by the clock that nobody sets: one that is set right would make all sites silent, or none.
+  const heardNow = (): Heard => ({ at: clock.now(), monotonic: clock.monotonicMs() });
 
   function heard(site: string): void {
-    lastHeard.set(site, clock.now());
+    lastHeard.set(site, heardNow());
     alerts.clearEverywhere(alertId(site, 'silent'));
   }
 
   /** Nothing is expected of it any more. */
   function forget(site: string): void {
     watched.delete(site);
+    lastHeard.delete(site);
     alerts.clearEverywhere(alertId(site, 'silent'));
     alerts.clearEverywhere(alertId(site, 'clock'));
   }
 
   function look(): void {
-    const now = clock.now();
-    for (const site of watched) if (!registry().find(site)) forget(site);
+    const now = clock.monotonicMs();
+    for (const site of watched.keys()) if (!registry().find(site)) forget(site);
     for (const { site, revoked } of registry().sites) {
-      const at = lastHeard.get(site) ?? startedAt;
-      watched.add(site);
-      if (revoked) forget(site);
-      else if (now - at > silentAfterMs) {
-        const since = lastHeard.has(site) ? isoUtc(at) : `before this relay started (${isoUtc(startedAt)})`;
-        alerts.raise(alertId(site, 'silent'), failure('site-silent', `${site}: nothing heard since ${since}`));
+      if (revoked) {
+        forget(site);
+        continue;
+      }
+      const since = watched.get(site) ?? heardNow();
+      watched.set(site, since);
+      const last = lastHeard.get(site) ?? since;
+      if ((now - last.monotonic) * rate > silentAfterMs) {
+        const at = isoUtc(last.at);
+        const when = lastHeard.has(site) ? at : `this relay began to expect it, ${at}`;
+        alerts.raise(alertId(site, 'silent'), failure('site-silent', `${site}: nothing heard since ${when}`));
       }
     }
   }
@@ -73,7 +88,7 @@ export function createWatch({ registry, alerts, silentAfterMs, clockOffMsMax, cl
     async run(signal) {
       while (!signal.aborted) {
         look();
-        await clock.sleep(Math.min(MINUTE_MS / 2, silentAfterMs / 2), signal).catch((reason: unknown) => {
+        await clock.sleep(Math.min(MINUTE_MS / 2, silentAfterMs / rate / 2), signal).catch((reason: unknown) => {
           if (!signal.aborted) throw reason;
         });
       }
