@@ -4,6 +4,7 @@ import {
   DAY_STARTS_AT_HOUR,
   isoLocal,
   type LocalTime,
+  localHour,
   localTime,
   marketDayOf,
   marketDaySpan,
@@ -68,6 +69,7 @@ describe('local time', () => {
         const at = second * 1000;
         const local = judged(at, zone);
         expect(localTime(at, zone)).toEqual(local);
+        expect(localHour(at, zone)).toBe(local.hour);
         const asUtc = Date.UTC(local.year, local.month - 1, local.day, local.hour, local.minute, local.second);
         expect(offsetMinutes(at, zone)).toBe((asUtc - at) / MINUTE_MS);
         expect(parseUtc(isoLocal(at, zone))).toBe(at);

@@ -68,6 +68,12 @@ export function localTime(at: UtcMs, zone: string): LocalTime {
   };
 }
 
+/** The hour that a clock on the wall in `zone` shows, 0..23. */
+export function localHour(at: UtcMs, zone: string): number {
+  const hours = Math.floor((at + offsetMs(at, zone)) / HOUR_MS);
+  return ((hours % 24) + 24) % 24;
+}
+
 /** `2026-03-28T06:00:00+01:00` in the zone's offset of that instant. */
 export function isoLocal(at: UtcMs, zone: string): string {
   const offset = offsetMs(at, zone);
@@ -162,10 +168,9 @@ function wallMs({ year, month, day, hour, minute, second }: LocalTime): number |
   const at = new Date(0);
   at.setUTCFullYear(year, month - 1, day);
   at.setUTCHours(hour, minute, second);
-  const shown = localTime(at.getTime(), 'UTC');
-  const isSame =
-    shown.year === year && shown.month === month && shown.day === day && shown.hour === hour && shown.minute === minute;
-  return isSame && shown.second === second ? at.getTime() : undefined;
+  const isSameDay = at.getUTCFullYear() === year && at.getUTCMonth() === month - 1 && at.getUTCDate() === day;
+  const isSameTime = at.getUTCHours() === hour && at.getUTCMinutes() === minute && at.getUTCSeconds() === second;
+  return isSameDay && isSameTime ? at.getTime() : undefined;
 }
 
 /** Standard ("winter") time is the zone's smaller offset of the year. */

@@ -1,27 +1,63 @@
 import { createRequire } from 'node:module';
 import type btree from 'sorted-btree';
+import type { StoreRange } from '../machine/store.ts';
 
 // The package is CommonJS with a default export, which Node and bundling loaders hand to an import in two different ways.
 const { default: BTree }: typeof btree = createRequire(import.meta.url)('sorted-btree');
 
-/** Rows in key order. */
-export type SortedRows = InstanceType<typeof BTree<string, Uint8Array>>;
-
-export function sortedRows(): SortedRows {
-  return new Rows();
-}
-
 /** No unit from the surrogates on: against such a text JavaScript's own order, which is fast, is that of the bytes. */
 const PLAIN = /^[\0-\ud7ff]*$/;
 
-class Rows extends BTree<string, Uint8Array> {
-  constructor() {
-    let isPlain = true;
-    super(undefined, (a, b) => (isPlain ? (a < b ? -1 : a > b ? 1 : 0) : compareUtf8(a, b)));
-    this.set = (key, value, overwrite) => {
-      isPlain &&= PLAIN.test(key);
-      return super.set(key, value, overwrite);
-    };
+export interface Row {
+  readonly key: string;
+  value: Uint8Array;
+}
+
+/** Rows in key order. A program asks for single rows far oftener than for ranges, so a map finds those and the tree is spared. */
+export class SortedRows {
+  readonly #byKey = new Map<string, Row>();
+  /** Whether all keys are plain. */
+  #isPlain = true;
+  readonly #inOrder = new BTree<string, Row>(undefined, (a, b) =>
+    this.#isPlain ? (a < b ? -1 : a > b ? 1 : 0) : compareUtf8(a, b),
+  );
+
+  get(key: string): Uint8Array | undefined {
+    return this.#byKey.get(key)?.value;
+  }
+
+  set(key: string, value: Uint8Array): void {
+    const row = this.#byKey.get(key);
+    if (row) row.value = value;
+    else this.#add({ key, value });
+  }
+
+  #add(row: Row): void {
+    this.#isPlain &&= PLAIN.test(row.key);
+    this.#byKey.set(row.key, row);
+    this.#inOrder.set(row.key, row);
+  }
+
+  delete(key: string): void {
+    if (this.#byKey.delete(key)) this.#inOrder.delete(key);
+  }
+
+  keys(): string[] {
+    return this.#inOrder.keysArray();
+  }
+
+  /** All rows of the range up to the limit, in key order (or reversed). */
+  page({ gte, lt, reverse = false, limit = Number.POSITIVE_INFINITY }: StoreRange): Row[] {
+    const found: Row[] = [];
+    if (limit <= 0) return found;
+    if (reverse) {
+      for (const [key, row] of this.#inOrder.entriesReversed(lt, undefined, true)) {
+        if (compareUtf8(key, gte) < 0 || found.push(row) >= limit) break;
+      }
+      return found;
+    }
+    this.#inOrder.forRange(gte, lt, false, (_, row) => (found.push(row) >= limit ? { break: true } : undefined));
+    return found;
   }
 }
 

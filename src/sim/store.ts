@@ -2,8 +2,9 @@ import { type FailureCode, OdecetError } from '../core/failure.ts';
 import type { Millis } from '../core/time.ts';
 import type { Store, StoreOp, StoreRange } from '../machine/store.ts';
 import type { Timers } from '../machine/timers.ts';
+import { copier } from './copier.ts';
 import type { Random } from './random.ts';
-import { compareUtf8, type SortedRows, sortedRows } from './sorted.ts';
+import { SortedRows } from './sorted.ts';
 
 export interface SimDiskOptions {
   readonly random: Random;
@@ -68,7 +69,7 @@ class ImaginedDisk implements SimDisk {
   async open(create = false): Promise<Store> {
     if (this.#user) throw new OdecetError('store-locked', 'simulated disk: another has the store open');
     if (!this.#rows && !create) throw new OdecetError('store-missing', 'simulated disk: no store here');
-    this.#rows ??= sortedRows();
+    this.#rows ??= new SortedRows();
     this.#user = new ImaginedStore(this, this.#rows);
     return this.#user;
   }
@@ -94,7 +95,7 @@ class ImaginedDisk implements SimDisk {
   }
 
   flipBit(key?: string): string | undefined {
-    const keys = this.#rows?.keysArray() ?? [];
+    const keys = this.#rows?.keys() ?? [];
     const damaged = key ?? keys[this.#random.below(keys.length)];
     const value = damaged === undefined ? undefined : this.#rows?.get(damaged)?.slice();
     if (damaged === undefined || !value || value.length === 0) return undefined;
@@ -105,7 +106,7 @@ class ImaginedDisk implements SimDisk {
   }
 
   holds(key: string): boolean {
-    return this.#rows?.has(key) ?? false;
+    return this.#rows?.get(key) !== undefined;
   }
 
   size(): number {
@@ -172,6 +173,9 @@ function growth(rows: SortedRows | undefined, op: StoreOp): number {
 class ImaginedStore implements Store {
   readonly #disk: ImaginedDisk;
   readonly #rows: SortedRows;
+  /** Apart: what is read is soon forgotten, and would be held by what was written into the same block. */
+  readonly #copyRead = copier();
+  readonly #copyWritten = copier();
   #lastWrite: Promise<unknown> = Promise.resolve();
   #state: 'open' | 'closed' | 'dead' = 'open';
 
@@ -181,21 +185,21 @@ class ImaginedStore implements Store {
   }
 
   get(key: string): Promise<Uint8Array | undefined> {
-    return this.#reading(() => this.#rows.get(key)?.slice());
+    return this.#reading(() => this.#read(key));
   }
 
   getMany(keys: readonly string[]): Promise<(Uint8Array | undefined)[]> {
-    return this.#reading(() => keys.map((key) => this.#rows.get(key)?.slice()));
+    return this.#reading(() => keys.map((key) => this.#read(key)));
   }
 
   range(range: StoreRange): Promise<[string, Uint8Array][]> {
-    return this.#reading(() => page(this.#rows, range).map(([key, value]) => [key, value.slice()]));
+    return this.#reading(() => this.#rows.page(range).map(({ key, value }) => [key, this.#copyRead(value)]));
   }
 
   batch(ops: readonly StoreOp[]): Promise<void> {
     return this.#whileOpen(() => {
       // A copy now: what the caller does with its bytes afterwards is its own business.
-      const copies = ops.map((op) => (op.kind === 'put' ? { ...op, value: op.value.slice() } : op));
+      const copies = ops.map((op) => (op.kind === 'put' ? { ...op, value: this.#copyWritten(op.value) } : op));
       const write = this.#disk.write(copies);
       this.#lastWrite = write.catch(() => undefined);
       return write;
@@ -217,6 +221,11 @@ class ImaginedStore implements Store {
     this.#state = 'dead';
   }
 
+  #read(key: string): Uint8Array | undefined {
+    const value = this.#rows.get(key);
+    return value && this.#copyRead(value);
+  }
+
   #reading<T>(work: () => T): Promise<T> {
     return this.#whileOpen(() => {
       this.#disk.beforeRead();
@@ -229,14 +238,4 @@ class ImaginedStore implements Store {
     if (this.#state === 'closed') throw new OdecetError('store-io', 'simulated disk: the store is closed');
     return work();
   }
-}
-
-function page(rows: SortedRows, { gte, lt, reverse = false, limit }: StoreRange): [string, Uint8Array][] {
-  const found: [string, Uint8Array][] = [];
-  const isBeyond = (key: string) => (reverse ? compareUtf8(key, gte) < 0 : compareUtf8(key, lt) >= 0);
-  for (const row of reverse ? rows.entriesReversed(lt, undefined, true) : rows.entries(gte)) {
-    if (isBeyond(row[0]) || found.length === limit) break;
-    found.push(row);
-  }
-  return found;
 }

@@ -1,4 +1,4 @@
-import { localTime } from '../../core/calendar.ts';
+import { localHour } from '../../core/calendar.ts';
 import type { Commodity } from '../../core/interval.ts';
 import { MINUTE_MS, type UtcMs } from '../../core/time.ts';
 
@@ -41,7 +41,7 @@ export function createLoad(shape: LoadShape): LoadCurve {
   const stepMost = Math.ceil((shape.fullPerHour * STEP_MS * (1 + CHANCE_SHARE)) / 3_600_000);
   // Whole numbers below 2^53 are exact.
   const sums: number[] = [Number(shape.startIndex)];
-  const used = (step: number) => stepUse(shape, step);
+  const used = stepUseOf(shape);
   const sumAt = (step: number): number => {
     while (sums.length <= step) sums.push(sums[sums.length - 1]! + used(sums.length - 1));
     return sums[step]!;
@@ -58,18 +58,29 @@ export function createLoad(shape: LoadShape): LoadCurve {
   };
 }
 
-function stepUse(shape: LoadShape, step: number): number {
-  const { hour } = localTime(shape.start + step * STEP_MS, shape.zone);
-  const share = SHARE_BY_HOUR[shape.commodity][hour]! / 100;
-  const chance = 1 + CHANCE_SHARE * (2 * hashFraction(`${shape.seed}/${shape.meter}/${step}`) - 1);
-  return Math.floor((shape.fullPerHour * STEP_MS * share * chance) / 3_600_000);
+/** How much each step uses, by its number from the start. */
+function stepUseOf({ seed, meter, commodity, zone, start, fullPerHour }: LoadShape): (step: number) => number {
+  const shares = SHARE_BY_HOUR[commodity];
+  const named = hashed(FNV_BASIS, `${seed}/${meter}/`);
+  return (step) => {
+    const share = shares[localHour(start + step * STEP_MS, zone)]! / 100;
+    const chance = 1 + CHANCE_SHARE * (2 * fractionOf(hashed(named, String(step))) - 1);
+    return Math.floor((fullPerHour * STEP_MS * share * chance) / 3_600_000);
+  };
 }
 
-/** 0 <= x < 1 from a text: FNV-1a (public domain) with a final mix, the same on every machine. */
-function hashFraction(text: string): number {
-  let hash = 0x811c9dc5;
+const FNV_BASIS = 0x811c9dc5;
+
+/** FNV-1a (public domain), going on from the hash of what stands before. */
+function hashed(before: number, text: string): number {
+  let hash = before;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  hash = Math.imul(hash ^ (hash >>> 16), 0x7feb352d);
-  hash = Math.imul(hash ^ (hash >>> 15), 0x846ca68b);
-  return ((hash ^ (hash >>> 16)) >>> 0) / 2 ** 32;
+  return hash;
+}
+
+/** 0 <= x < 1 from a hash with a final mix, the same on every machine. */
+function fractionOf(hash: number): number {
+  let mixed = Math.imul(hash ^ (hash >>> 16), 0x7feb352d);
+  mixed = Math.imul(mixed ^ (mixed >>> 15), 0x846ca68b);
+  return ((mixed ^ (mixed >>> 16)) >>> 0) / 2 ** 32;
 }

@@ -51,7 +51,8 @@ const INTEGER_FIELDS: Readonly<Record<number, number>> = { 1: 1, 2: 2, 3: 3, 4: 
 /** Two's complement (type B) or unsigned (type C) in 1, 2, 3, 4, 6 or 8 bytes, low byte first. */
 export function integer(value: bigint | number, bytes: 1 | 2 | 3 | 4 | 6 | 8): RecordData {
   const pattern = BigInt.asUintN(8 * bytes, BigInt(value));
-  const all = Array.from({ length: bytes }, (_, n) => Number((pattern >> BigInt(8 * n)) & 0xffn));
+  const [low, high] = [Number(pattern & 0xffff_ffffn), Number(pattern >> 32n)];
+  const all = Array.from({ length: bytes }, (_, n) => ((n < 4 ? low : high) >>> (8 * (n % 4))) & 0xff);
   return { field: INTEGER_FIELDS[bytes]!, bytes: all };
 }
 

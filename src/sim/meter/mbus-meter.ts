@@ -3,7 +3,7 @@ import type { Commodity } from '../../core/interval.ts';
 import { lastBoundary } from '../../core/schedule.ts';
 import { MINUTE_MS, type UtcMs } from '../../core/time.ts';
 import type { LoadCurve } from './load.ts';
-import { identityBytes, integer, record, responseFrame, typeF } from './mbus-encode.ts';
+import { identityBytes, integer, type RecordData, record, responseFrame, typeF } from './mbus-encode.ts';
 
 /**
  * A simulated M-Bus meter (EN 13757-2/-3): answers SND_NKE and REQ_UD2 at its primary address with one variable-data telegram
@@ -89,8 +89,20 @@ function indexRecord(config: MbusMeterConfig, storage: number, at: UtcMs): numbe
 }
 
 function dateTimeRecord(config: MbusMeterConfig, storage: number, at: UtcMs): number[] {
-  const time = { ...localTime(at, config.zone), summer: isSummer(at, config.zone) };
-  return record({ storage, vif: [DATE_TIME_VIF], data: typeF(time) });
+  return record({ storage, vif: [DATE_TIME_VIF], data: shownTime(at, config.zone) });
+}
+
+/** So many stamps are kept: a bus of meters shows the same full hours again and again. */
+const STAMPS_MAX = 1_000;
+const stamps = new Map<string, RecordData>();
+
+function shownTime(at: UtcMs, zone: string): RecordData {
+  // Type F has no seconds.
+  const key = `${zone} ${Math.floor(at / MINUTE_MS)}`;
+  const known = stamps.get(key) ?? typeF({ ...localTime(at, zone), summer: isSummer(at, zone) });
+  if (stamps.size >= STAMPS_MAX) stamps.clear();
+  stamps.set(key, known);
+  return known;
 }
 
 /** Summer time is the time that a clock kept on standard time would not show. */

@@ -85,7 +85,11 @@ function readAnswer(
   const words =
     count > 0 && count <= (isBits ? BITS_MAX : REGISTERS_MAX) ? image.read(table, first, count, now) : undefined;
   if (!words) return [code | 0x80, ILLEGAL_ADDRESS];
-  if (!isBits) return [code, words.length * 2, ...words.flatMap((word) => [word >> 8, word & 0xff])];
+  if (!isBits) {
+    const answer = [code, words.length * 2];
+    for (const word of words) answer.push(word >> 8, word & 0xff);
+    return answer;
+  }
   const bytes = Array<number>(Math.ceil(count / 8)).fill(0);
   for (const [at, bit] of words.entries()) bytes[at >> 3]! |= (bit & 1) << (at & 7);
   return [code, bytes.length, ...bytes];

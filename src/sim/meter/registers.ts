@@ -41,8 +41,6 @@ export interface ImageConfig {
   readonly periodMinutes: number;
 }
 
-type Cells = Map<string, number>;
-
 /**
  * Lays a device file's registers out with living values: the current ones, the values frozen at the last full period with
  * their stamp, the status bits and the archive. Built anew for each request, because `now` moves.
@@ -52,9 +50,9 @@ export function registerImage(config: ImageConfig): RegisterImage {
   let selected = archive?.pattern === 'selector' ? archive.select.newest : 0;
   return {
     read(table, first, count, now) {
-      const cells = layOut(config, now, { table, first, count }, selected);
-      const words = Array.from({ length: count }, (_, n) => cells.get(`${table}:${first + n}`));
-      return words.every((word) => word !== undefined) ? words : undefined;
+      const cells = new Cells(table, first, count);
+      layOut(cells, config, now, selected);
+      return cells.whole();
     },
     write(address, value, now) {
       if (archive?.pattern !== 'selector' || address !== archive.select.address) return false;
@@ -65,14 +63,40 @@ export function registerImage(config: ImageConfig): RegisterImage {
   };
 }
 
-interface Window {
+/** The addresses that a request asks for; what would stand elsewhere is not worked out. */
+class Cells {
   readonly table: SimTable;
   readonly first: number;
   readonly count: number;
+  readonly #words: (number | undefined)[];
+
+  constructor(table: SimTable, first: number, count: number) {
+    this.table = table;
+    this.first = first;
+    this.count = count;
+    this.#words = Array(count).fill(undefined);
+  }
+
+  touches(table: SimTable, start: number, count: number): boolean {
+    return table === this.table && start < this.first + this.count && this.first < start + count;
+  }
+
+  get(table: SimTable, address: number): number | undefined {
+    return table === this.table ? this.#words[address - this.first] : undefined;
+  }
+
+  set(table: SimTable, address: number, word: number): void {
+    if (this.touches(table, address, 1)) this.#words[address - this.first] = word;
+  }
+
+  /** Undefined when one of them does not exist. */
+  whole(): number[] | undefined {
+    const words = this.#words.filter((word) => word !== undefined);
+    return words.length === this.count ? words : undefined;
+  }
 }
 
-function layOut(config: ImageConfig, now: UtcMs, window: Window, selected: number): Cells {
-  const cells: Cells = new Map();
+function layOut(cells: Cells, config: ImageConfig, now: UtcMs, selected: number): void {
   const { model } = config;
   const frozenAt = lastBoundary(config.frozenUpTo?.(now) ?? now, config.periodMinutes);
   for (const reading of model.readings) {
@@ -81,31 +105,29 @@ function layOut(config: ImageConfig, now: UtcMs, window: Window, selected: numbe
     if (reading.stamp?.modbus) putTime(cells, config, reading.stamp.modbus, frozenAt);
   }
   if (model.meterClock?.modbus) putTime(cells, config, model.meterClock.modbus, now);
-  if (model.identity)
-    put(cells, config, model.identity.modbus, encodeNumber(parseDecimal(config.serial), model.identity.modbus.type));
+  if (model.identity) putIdentity(cells, config, model.identity.modbus);
   putFlags(cells, config, now);
-  if (model.archive?.pattern === 'records') putArchive(cells, config, model.archive, frozenAt, window);
+  if (model.archive?.pattern === 'records') putArchive(cells, config, model.archive, frozenAt);
   if (model.archive?.pattern === 'selector') putSelected(cells, config, model.archive, selected, now);
-  return cells;
+}
+
+function putIdentity(cells: Cells, config: ImageConfig, place: ModbusPlace): void {
+  if (!cells.touches(place.table, startOf(config, place), MODBUS_REGISTERS[place.type])) return;
+  put(cells, config, place, encodeNumber(parseDecimal(config.serial), place.type));
 }
 
 function putFlags(cells: Cells, config: ImageConfig, now: UtcMs): void {
   const raised = config.raised?.(now) ?? [];
   for (const { flag, modbus } of config.model.flags) {
-    const cell = `${modbus.table}:${modbus.address ?? config.placement.blocks[modbus.block!]! + modbus.offset!}`;
+    const address = modbus.address ?? config.placement.blocks[modbus.block!]! + modbus.offset!;
     const bit = raised.includes(flag) ? 1 << (modbus.bit ?? 0) : 0;
-    cells.set(cell, (cells.get(cell) ?? 0) | bit);
+    cells.set(modbus.table, address, (cells.get(modbus.table, address) ?? 0) | bit);
   }
 }
 
 /** Only the records that the request touches: an archive has thousands of registers. */
-function putArchive(
-  cells: Cells,
-  config: ImageConfig,
-  archive: RecordsArchive,
-  newest: UtcMs,
-  { table, first, count }: Window,
-): void {
+function putArchive(cells: Cells, config: ImageConfig, archive: RecordsArchive, newest: UtcMs): void {
+  const { table, first, count } = cells;
   const stride = config.placement.archive?.stride ?? archive.stride;
   const records = config.placement.archive?.records ?? archive.records;
   const base = config.placement.blocks[archive.block]!;
@@ -136,10 +158,10 @@ function putSelected(cells: Cells, config: ImageConfig, archive: SelectorArchive
   const { window, older, usable } = archive;
   const at = recordAt(config, archive, selected, now);
   if (at === undefined) return;
-  for (let n = 0; n < window.registers; n++) cells.set(`${window.table}:${window.address + n}`, 0);
+  for (let n = 0; n < window.registers; n++) cells.set(window.table, window.address + n, 0);
   const number = (at / (config.periodMinutes * MINUTE_MS) - 1) % RECORD_NUMBERS;
-  cells.set(`${window.table}:${window.address + older.offset}`, number);
-  if (usable) cells.set(`${window.table}:${window.address + usable.offset}`, usable.is[0]!);
+  cells.set(window.table, window.address + older.offset, number);
+  if (usable) cells.set(window.table, window.address + usable.offset, usable.is[0]!);
   putRecord(cells, config, archive, window.table, window.address, at);
 }
 
@@ -173,24 +195,36 @@ function putValue(
   unit: Unit,
   at: UtcMs,
 ): void {
+  const { type, table, tariffs, residual } = place;
+  const start = startOf(config, place);
+  const count = tariffs * MODBUS_REGISTERS[type] + (residual ? MODBUS_REGISTERS[residual.type] : 0);
+  if (!cells.touches(table, start, count)) return;
   // A register of something that is not measured here is there all the same, and holds nothing.
   const shown = config.shown(quantity, at) ?? { value: ZERO, unit };
-  const factor = parseDecimal(place.factor);
+  const factor = factorOf(place.factor);
   const steps = divide(convert(shown.value, shown.unit, unit), factor, 9, 'floor');
-  put(cells, config, place, encodeNumber(steps, place.type));
+  put(cells, config, place, encodeNumber(steps, type));
   // All is counted under the first tariff.
-  for (let tariff = 1; tariff < place.tariffs; tariff++) {
-    const address = startOf(config, place) + tariff * MODBUS_REGISTERS[place.type];
-    put(cells, config, { ...place, address }, encodeNumber(ZERO, place.type));
+  for (let tariff = 1; tariff < tariffs; tariff++) {
+    const address = start + tariff * MODBUS_REGISTERS[type];
+    put(cells, config, { ...place, address }, encodeNumber(ZERO, type));
   }
-  if (!place.residual) return;
-  const { type, factor: residualFactor } = place.residual;
-  const residual = encodeNumber(residualOf(steps, factor, parseDecimal(residualFactor)), type);
-  const behind = startOf(config, place) + MODBUS_REGISTERS[place.type];
-  put(cells, config, { ...place, type, address: behind }, residual);
+  if (!residual) return;
+  const rest = encodeNumber(residualOf(steps, factor, factorOf(residual.factor)), residual.type);
+  put(cells, config, { ...place, type: residual.type, address: start + MODBUS_REGISTERS[type] }, rest);
+}
+
+const factors = new Map<string, Decimal>();
+
+/** Device files name a handful of factors. */
+function factorOf(text: string): Decimal {
+  const known = factors.get(text) ?? parseDecimal(text);
+  factors.set(text, known);
+  return known;
 }
 
 function putTime(cells: Cells, config: ImageConfig, place: ModbusPlace, at: UtcMs): void {
+  if (!cells.touches(place.table, startOf(config, place), MODBUS_REGISTERS[place.type])) return;
   put(cells, config, place, encodeTime(at, place.type, config.zone));
 }
 
@@ -198,7 +232,7 @@ function put(cells: Cells, config: ImageConfig, place: ModbusPlace, highFirst: n
   const start = startOf(config, place);
   const order = { words: config.placement.words ?? place.words, bytes: place.bytes };
   inOrder(highFirst, place.type, order).forEach((word, n) => {
-    cells.set(`${place.table}:${start + n}`, word);
+    cells.set(place.table, start + n, word);
   });
 }
 
