@@ -20,6 +20,7 @@ interface PlacedReading {
   readonly spec: ReadingSpec;
   readonly value: PlacedNumber;
   readonly stamp?: PlacedTime;
+  readonly wanted: Wanted;
 }
 
 /** Where everything stands and how it is asked for: the same in every dialogue with a device. */
@@ -28,7 +29,7 @@ function placesOf(device: BoundDevice) {
   const identity = identityPlace(device);
   const meterClock = clockPlace(device);
   const flags: readonly PlacedFlag[] = placeFlags(device);
-  const wanted: Wanted[] = [...readings.map(wantedOf), ...flags.map(({ range }) => ({ value: range }))];
+  const wanted: Wanted[] = [...readings.map(({ wanted: one }) => one), ...flags.map(({ range }) => ({ value: range }))];
   if (identity) wanted.push({ value: identity.range });
   if (meterClock) wanted.push({ value: meterClock.range });
   const requests = planRequests(wanted, device.model.modbus).map((range) => ({ kind: 'read', range }) as const);
@@ -48,12 +49,18 @@ export function currentInquiry(device: BoundDevice, now: UtcMs): Inquiry {
       const raised = raisedFlags(flags, answers);
       const shown = readClock(meterClock, answers, clock, now);
       const carried = { all: raised, stamped: [...new Set([...raised, ...shown.stampFlags])] };
-      const outcomes = readings.map((reading) => readOne(reading, answers, clock, now, carried));
+      const values: MeterValue[] = [];
+      const unusable = [...shownIdentity.unusable];
+      for (const reading of readings) {
+        const read = readOne(reading, answers, clock, now, carried);
+        if ('code' in read) unusable.push(read);
+        else values.push(read);
+      }
       return {
-        values: outcomes.flatMap((outcome) => outcome.values),
+        values,
         identity: shownIdentity.identity,
         ...(shown.clock !== undefined && { clock: shown.clock }),
-        unusable: [...shownIdentity.unusable, ...outcomes.flatMap((outcome) => outcome.unusable), ...shown.unusable],
+        unusable: [...unusable, ...shown.unusable],
       };
     },
   };
@@ -62,13 +69,10 @@ export function currentInquiry(device: BoundDevice, now: UtcMs): Inquiry {
 function placeReading(device: BoundDevice, spec: ReadingSpec): PlacedReading {
   if (!spec.modbus) throw new RangeError(`the reading ${spec.quantity} has no Modbus place`);
   const value = placeNumber(device, spec.modbus);
-  if (!spec.stamp) return { spec, value };
+  if (!spec.stamp) return { spec, value, wanted: { value: value.range } };
   if (!spec.stamp.modbus) throw new RangeError(`the stamp of ${spec.quantity} has no Modbus place`);
-  return { spec, value, stamp: placeTime(device, spec.stamp.modbus) };
-}
-
-function wantedOf({ value, stamp }: PlacedReading): Wanted {
-  return { value: value.range, ...(stamp && { stamp: stamp.range }) };
+  const stamp = placeTime(device, spec.stamp.modbus);
+  return { spec, value, stamp, wanted: { value: value.range, stamp: stamp.range } };
 }
 
 /** The flags of every value, and those of the ones that carry a stamp. */
@@ -77,35 +81,30 @@ interface Carried {
   readonly stamped: readonly MeterFlag[];
 }
 
-interface Outcome {
-  readonly values: readonly MeterValue[];
-  readonly unusable: readonly Failure[];
-}
-
+/** The value, or why it cannot be used. */
 function readOne(
-  reading: PlacedReading,
+  { spec, value: place, stamp: stampPlace, wanted }: PlacedReading,
   answers: readonly Answer[],
   clock: ClockSetting,
   now: UtcMs,
   flags: Carried,
-): Outcome {
-  const { spec, value: place } = reading;
-  const picked = pick(wantedOf(reading), answers);
-  const refuse = (code: Failure['code'], why: string): Outcome => ({
-    values: [],
-    unusable: [failure(code, `${spec.quantity}, ${rangeText(place.range)}: ${why}`)],
-  });
+): MeterValue | Failure {
+  const picked = pick(wanted, answers);
+  const refuse = (code: Failure['code'], why: string): Failure =>
+    failure(code, `${spec.quantity}, ${rangeText(place.range)}: ${why}`);
+  const { quantity, kind, unit } = spec;
 
   const number = decodeNumber(picked.value, place);
   if (number.kind === 'invalid') return refuse('value-invalid', number.why);
-  const base = { quantity: spec.quantity, kind: spec.kind, value: number.value, unit: spec.unit, flags: flags.all };
-  if (!reading.stamp || !picked.stamp) return { values: [{ ...base, raw: hexText(picked.value) }], unusable: [] };
+  const { value } = number;
+  const raw = hexText(picked.value);
+  if (!stampPlace || !picked.stamp) return { quantity, kind, value, unit, flags: flags.all, raw };
 
   if (picked.torn) return refuse('value-invalid', 'its stamp changed while it was read; the next reading will do');
-  const stamp = decodeTime(picked.stamp, reading.stamp, clock, now);
+  const stamp = decodeTime(picked.stamp, stampPlace, clock, now);
   if (stamp.kind === 'invalid') return refuse('clock-not-credible', `stamp ${stamp.why}`);
-  const fault = stampFault(stamp.value, now) ?? doubledHourFault(picked.stamp, reading.stamp, clock, now);
+  const fault = stampFault(stamp.value, now) ?? doubledHourFault(picked.stamp, stampPlace, clock, now);
   if (fault) return refuse('clock-not-credible', `stamp ${fault}`);
-  const raw = hexText(picked.value) + hexText(picked.stamp);
-  return { values: [{ ...base, storedAt: stamp.value, flags: flags.stamped, raw }], unusable: [] };
+  const storedAt = stamp.value;
+  return { quantity, kind, value, unit, storedAt, flags: flags.stamped, raw: raw + hexText(picked.stamp) };
 }

@@ -1,4 +1,4 @@
-import { add, compare, type Decimal, decimal, decimalFromFloat, multiply } from '../../src/core/decimal.ts';
+import { add, compare, type Decimal, decimal, decimalFromFloat, multiply, ZERO } from '../../src/core/decimal.ts';
 import { type MODBUS_NUMBERS, MODBUS_REGISTERS, type ModbusOrder } from '../../src/device/model.ts';
 import { hexText } from './registers.ts';
 
@@ -35,13 +35,13 @@ export function registersOf({
 export function decodeNumber(bytes: Uint8Array, format: NumberFormat): Decoded<Decimal> {
   const { tariffs = 1, residual } = format;
   const width = 2 * MODBUS_REGISTERS[format.type];
-  const counters = Array.from({ length: tariffs }, (_, n) =>
-    decodeCounter(bytes.subarray(n * width, (n + 1) * width), format),
-  );
-  const invalidOne = counters.find((counter) => counter.kind === 'invalid');
-  if (invalidOne) return invalidOne;
-  const sum = counters.flatMap((counter) => (counter.kind === 'value' ? [counter.value] : [])).reduce(add);
-  const value = multiply(sum, format.factor);
+  let sum: Decimal | undefined;
+  for (let n = 0; n < tariffs; n++) {
+    const counter = decodeCounter(bytes.subarray(n * width, (n + 1) * width), format);
+    if (counter.kind === 'invalid') return counter;
+    sum = sum ? add(sum, counter.value) : counter.value;
+  }
+  const value = multiply(sum ?? ZERO, format.factor);
   return residual ? withResidual(value, bytes.subarray(tariffs * width), format, residual) : { kind: 'value', value };
 }
 

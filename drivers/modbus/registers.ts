@@ -40,8 +40,12 @@ export function rangeText({ table, address, count }: RegisterRange): string {
   return `${table} ${hex16(address)}${count === 1 ? '' : ` to ${hex16(address + count - 1)}`}`;
 }
 
+const PAIRS = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
 export function hexText(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  let text = '';
+  for (const byte of bytes) text += PAIRS[byte];
+  return text;
 }
 
 function hex16(value: number): string {

@@ -44,7 +44,8 @@ export type Choice =
 export function choose(plans: readonly DevicePlan[], now: UtcMs, monotonic: MonotonicMs, times: Times): Choice {
   const leadMs = leadOf(plans);
   const agenda = plans.flatMap((plan) => agendaOf(plan, now, times, leadMs));
-  const edge = Math.min(...agenda.filter((work) => isEdge(work) && work.wallAt > now).map((work) => work.wallAt));
+  let edge = Number.POSITIVE_INFINITY;
+  for (const work of agenda) if (work.wallAt > now && isEdge(work)) edge = Math.min(edge, work.wallAt);
   let best: Work | undefined;
   let wallAt = Number.POSITIVE_INFINITY;
   let monotonicAt = Number.POSITIVE_INFINITY;

@@ -50,9 +50,9 @@ export function isDoubtful(meanings: Meanings, now: UtcMs): boolean {
  */
 export function doubledHourFault(meanings: Meanings, now: UtcMs): string | undefined {
   const { late } = meanings;
-  const either = `${isoUtc(late)} or the same local time an hour before`;
   const knownFrom = late + DOUBT_AFTER_MS;
-  if (isDoubtful(meanings, now)) return `${either}; it can be told from ${isoUtc(knownFrom)} on`;
+  const either = () => `${isoUtc(late)} or the same local time an hour before`;
+  if (isDoubtful(meanings, now)) return `${either()}; it can be told from ${isoUtc(knownFrom)} on`;
   if (!isDoubled(meanings) || now < knownFrom + HOUR_MS) return undefined;
-  return `${either}; the meter should have frozen another value since (now ${isoUtc(now)})`;
+  return `${either()}; the meter should have frozen another value since (now ${isoUtc(now)})`;
 }
