@@ -58,7 +58,7 @@ export interface GatewayParts extends Pick<MaintenanceParts, 'lastRepair' | 'wri
   /** Where combustion heat comes from; the site file alone where absent. */
   readonly heat?: HeatSupply;
   readonly alert: (alert: UplinkAlert) => void;
-  /** See CollectSettings; as the collector thinks best where absent. */
+  /** The longest wait of the lines and of the sender without a look; as they think best where absent. */
   readonly waitMostMs?: Millis;
   readonly clock: Clock;
   readonly entropy: Entropy;

@@ -2,7 +2,7 @@ import type { MessageHead, Outbox, QueuedHead } from '../buffer/outbox.ts';
 import { type BackoffRule, backoffMs } from '../core/backoff.ts';
 import { type Failure, failure, OdecetError } from '../core/failure.ts';
 import type { Message, MessageId, Receipt } from '../core/message.ts';
-import type { MonotonicMs } from '../core/time.ts';
+import type { Millis, MonotonicMs } from '../core/time.ts';
 import { childAbort } from '../machine/abort.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { Entropy } from '../machine/entropy.ts';
@@ -33,6 +33,8 @@ export interface SenderDeps {
   /** Which message goes first; oldest id when absent. */
   readonly order?: (a: QueuedHead, b: QueuedHead) => number;
   readonly alert: (alert: UplinkAlert) => void;
+  /** The longest rest without a look at the outbox; a minute where absent. */
+  readonly waitMostMs?: Millis;
 }
 
 export interface Sender {
@@ -101,7 +103,7 @@ export function createSender(deps: SenderDeps): Sender {
    */
   function next(waiting: readonly QueuedHead[]): QueuedHead | number {
     const now = clock.monotonicMs();
-    let earliest = now + IDLE_LOOK_MS;
+    let earliest = now + (deps.waitMostMs ?? IDLE_LOOK_MS);
     let chosen: { readonly queued: QueuedHead; readonly failures: number } | undefined;
     for (const queued of waiting) {
       const held = deps.hold?.(queued.message);

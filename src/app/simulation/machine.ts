@@ -1,6 +1,6 @@
 import type { Buffer } from '../../buffer/index.ts';
 import type { Message } from '../../core/message.ts';
-import { MINUTE_MS, type UtcMs } from '../../core/time.ts';
+import type { Millis, UtcMs } from '../../core/time.ts';
 import type { Clock } from '../../machine/clock.ts';
 import type { Folder } from '../../machine/folder.ts';
 import type { Store } from '../../machine/store.ts';
@@ -40,6 +40,8 @@ export interface MachineParts {
   readonly heat: ImaginedHeat;
   readonly trace: Trace;
   readonly installedAt: UtcMs;
+  /** The longest wait without a look: a wall that steps back is noticed that much later. */
+  readonly waitMostMs: Millis;
   readonly onFault: (what: string) => void;
 }
 
@@ -60,9 +62,6 @@ export interface Machine {
   /** Nothing of it goes on; what was under way on the disk is there or not. */
   cut(): void;
 }
-
-/** A look every five minutes instead of every few seconds: a wall that steps back is noticed that much later. */
-const WAIT_MOST_MS = 5 * MINUTE_MS;
 
 /** Switches the machine on. Rejects when the program cannot start, with the store closed. */
 export async function bootMachine(parts: MachineParts, wallAt: UtcMs, first: boolean): Promise<Machine> {
@@ -94,7 +93,7 @@ export async function bootMachine(parts: MachineParts, wallAt: UtcMs, first: boo
     heat: parts.heat.supplyFor(clock),
     deliver: (message, signal) => parts.deliver(message, clock, signal),
     alert: () => undefined,
-    waitMostMs: WAIT_MOST_MS,
+    waitMostMs: parts.waitMostMs,
     clock,
     entropy: simEntropy(random.fork('entropy')),
     log: trace.log,
