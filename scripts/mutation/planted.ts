@@ -244,6 +244,22 @@ export const PLANTED: readonly Fault[] = [
     faults: 'person',
   },
   {
+    name: 'a restored gateway sends again what it may have sent before',
+    file: 'src/app/held.ts',
+    from: 'if (id <= lastId || isFree || marketDaySpan(commodity, day, zone).end > restoredAt) return undefined;',
+    to: 'if (id !== lastId) return undefined;',
+    faults: 'machine-replaced',
+  },
+  {
+    name: 'what the operator has not accepted is given up',
+    file: 'src/buffer/trim.ts',
+    from: 'return once(interval, () => isAccepted(draft, interval));',
+    to: 'return once(interval, async () => true);',
+    faults: 'operator',
+    weeks: '10.5',
+    points: '1',
+  },
+  {
     name: "a person's value is painted over",
     file: 'src/app/versions.ts',
     from: "if (quality === 'substituted') return 4;",

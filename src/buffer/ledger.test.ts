@@ -54,6 +54,18 @@ describe('the ledger', () => {
     expect(rows[0]).toMatchObject({ version: 1, quality: 'measured', deliveries: [{ state: 'accepted' }] });
   });
 
+  it('counts an accepted interval that was given up for its age as accepted while its message stays, one that vanished as lost', async () => {
+    const { store, buffer } = await open();
+    for (const hour of [0, 1, 2, 3]) await buffer.keepIntervals([anInterval({ start: START(hour) })]);
+    await send(buffer, [0, 1], 'accepted');
+    await send(buffer, [2], 'accepted');
+    const old = { olderThan: START(2), now: START(5), entriesMax: 100 };
+    expect(await buffer.trim('intervals', old)).toEqual({ entries: 2, records: 2 });
+    store.rows.delete(`i/${POINT}/volume/${new Date(START(2)).toISOString()}/000001`);
+    const { rows } = await buffer.ledger(EXPECTED);
+    expect(rows.map(({ state }) => state)).toEqual(['accepted', 'accepted', 'lost', 'pending', 'missing', 'missing']);
+  });
+
   it('reads only that part of the journal that can name what is missing, and finds there what was lost', async () => {
     const { store, buffer } = await open();
     const days = Array.from({ length: 30 }, (_, n) => START(24 * n));

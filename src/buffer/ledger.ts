@@ -7,7 +7,16 @@ import { decodeEntry, decodeInterval } from './codec.ts';
 import type { Link } from './codec-delivery.ts';
 import { isDamage, type Row } from './frame.ts';
 import { latestIntervals } from './intervals.ts';
-import { below, intervalPrefix, intervalsPrefix, journalKey, journalPrefix, linkPrefix, timeText } from './keys.ts';
+import {
+  below,
+  intervalPrefix,
+  intervalsPrefix,
+  journalKey,
+  journalPrefix,
+  keyParts,
+  linkPrefix,
+  timeText,
+} from './keys.ts';
 import { type Life, stateOf } from './life.ts';
 import type { MessageReader } from './messages.ts';
 import type { Delivery, Expected, Ledger, LedgerCounts, LedgerRow, LedgerState } from './reports.ts';
@@ -28,7 +37,7 @@ export async function makeLedger(
   const lives = new Map<MessageId, Life>();
   const made: LedgerRow[] = [];
   for (const one of expected) made.push(...(await rowsOf(rows, messages, lives, one)));
-  const judged = await withoutLost(rows, made, look);
+  const judged = await withoutGivenUp(rows, await withoutLost(rows, made, look));
   return { counts: countRows(judged), rows: judged };
 }
 
@@ -130,6 +139,24 @@ async function withoutLost(rows: Rows, made: readonly LedgerRow[], look: LedgerL
       if (known !== undefined && Number(key.slice(cut)) > known) gone.add(prefix);
     }
   return made.map((row) => (gone.has(prefixOf(row)) ? { ...row, state: 'lost' } : row));
+}
+
+/**
+ * An accepted interval that was given up for its age, while the message that told it is still there: it is not lost. Entries are
+ * given up in their order up to the first one that is young, so whatever is older than what that one names was given up.
+ */
+async function withoutGivenUp(rows: Rows, made: readonly LedgerRow[]): Promise<LedgerRow[]> {
+  const isOnlyTold = ({ state, version, deliveries }: LedgerRow) =>
+    state === 'lost' && version === undefined && deliveries.some(({ accepted }) => accepted);
+  if (!made.some(isOnlyTold)) return [...made];
+  const oldest = await oldestNamed(rows);
+  return made.map((row) => (isOnlyTold(row) && row.start < oldest ? { ...row, state: 'accepted' } : row));
+}
+
+async function oldestNamed(rows: Rows): Promise<UtcMs> {
+  for await (const entry of rows.each(below(journalPrefix('intervals')), decodeEntry))
+    return Math.min(...entry.map(([key]) => Date.parse(keyParts(key)[3] ?? '')));
+  return Number.NEGATIVE_INFINITY;
 }
 
 /** The number of a journal entry before which none can name any of these intervals: they were not over yet when it was written. */

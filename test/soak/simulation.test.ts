@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 
 const SEEDS = 200;
 const WORKERS = 2;
+const SHORT = ['--weeks', '0.45', '--points', '3'];
 
 /** Two hundred short lives of small sites; `odecet sim --seed N --weeks 0.45 --points 3` shows one of them. */
 describe('the simulation', () => {
@@ -13,6 +14,11 @@ describe('the simulation', () => {
     expect(workers.flat()).toHaveLength(SEEDS);
     expect(workers.flat().filter(({ broken }) => broken.length > 0)).toEqual([]);
   });
+
+  it('of eleven weeks gives up what was accepted two months ago, and nothing else', { timeout: 900_000 }, async () => {
+    const long = ['--weeks', '10.5', '--points', '1', '--faults', 'operator'];
+    expect(await walk(2, 1, long)).toEqual([{ seed: 2, broken: [] }]);
+  });
 });
 
 interface Told {
@@ -20,9 +26,8 @@ interface Told {
   readonly broken: readonly string[];
 }
 
-async function walk(from: number, count: number): Promise<Told[]> {
-  const args = ['dist/src/main.js', 'sim', '--seed', String(from), '--runs', String(count)];
-  args.push('--weeks', '0.45', '--points', '3', '--json');
+async function walk(from: number, count: number, site = SHORT): Promise<Told[]> {
+  const args = ['dist/src/main.js', 'sim', '--seed', String(from), '--runs', String(count), ...site, '--json'];
   const { stdout } = await promisify(execFile)(process.execPath, args, { maxBuffer: 2 ** 28 }).catch(
     (failed: { readonly stdout: string }) => failed,
   );

@@ -50,7 +50,7 @@ const ONCE: Habit = { perWeek: 1, shortestMs: SECOND_MS, longestMs: SECOND_MS };
 
 const HABITS: Record<FaultKind, Habit> = {
   silence: STORM,
-  late: { ...STORM, perWeek: 2 },
+  late: { ...STORM, perWeek: 3 },
   truncated: STORM,
   noise: STORM,
   foreign: STORM,
@@ -64,7 +64,7 @@ const HABITS: Record<FaultKind, Habit> = {
   'meter-alarm': { perWeek: 1, shortestMs: 20 * MINUTE_MS, longestMs: 8 * HOUR_MS },
   'power-cut': { perWeek: 2, shortestMs: MINUTE_MS, longestMs: 5 * HOUR_MS },
   restart: { perWeek: 1.2, shortestMs: SECOND_MS, longestMs: 10 * MINUTE_MS },
-  'machine-replaced': { perWeek: 0.7, shortestMs: 10 * MINUTE_MS, longestMs: 30 * HOUR_MS },
+  'machine-replaced': { perWeek: 0.8, shortestMs: HOUR_MS, longestMs: 30 * HOUR_MS },
   'store-full': { perWeek: 0.8, shortestMs: 2 * MINUTE_MS, longestMs: 8 * HOUR_MS },
   'store-io': ONCE,
   'bit-flip': ONCE,

@@ -49,6 +49,9 @@ const SCRUB_PER_SECOND = 0.1;
 const SMALL_DISK_BYTES = 250_000;
 /** So short that samples are given up even in a short run. */
 const SAMPLES_DAYS = 2;
+/** In runs that are longer everything else is kept no longer than a site file must say. */
+const LONG_DAYS = 70;
+const LEAST_KEPT = { readingsDays: 45, intervalsDays: 60, messagesDays: 60 };
 /** Archives reach back before the first reading, and a wrong clock may ask for what was before that. */
 const HISTORY_MS = 20 * 24 * HOUR_MS;
 
@@ -194,6 +197,10 @@ function mostOf({ multipliers }: Pick<ImaginedMeter, 'multipliers'>, isOperating
   return isOperating ? OPERATING_FACTOR_MOST : Math.max(1, ...multipliers.map(({ value }) => value));
 }
 
+function retentionOf({ days }: SiteWish) {
+  return { samplesDays: SAMPLES_DAYS, ...(days > LONG_DAYS && LEAST_KEPT) };
+}
+
 function siteOf(meters: readonly ImaginedMeter[], lines: readonly ImaginedLine[], wish: SiteWish): unknown {
   const keys = { certificate: 'none.crt', key: 'none.key' };
   return {
@@ -226,7 +233,7 @@ function siteOf(meters: readonly ImaginedMeter[], lines: readonly ImaginedLine[]
     },
     collect: { everyMs: wish.sampleEveryMs },
     profile: { sampleGapMsMax: 30 * MINUTE_MS },
-    storage: { scrubPerSecond: SCRUB_PER_SECOND, retention: { samplesDays: SAMPLES_DAYS } },
+    storage: { scrubPerSecond: SCRUB_PER_SECOND, retention: retentionOf(wish) },
     uplink: {
       kind: 'direct',
       environment: 'sandbox',

@@ -1,6 +1,6 @@
 import type { LedgerRow } from '../../buffer/index.ts';
 import type { Channel, Interval } from '../../core/interval.ts';
-import { isoUtc, type MarketDay, type Span } from '../../core/time.ts';
+import { HOUR_MS, isoUtc, type MarketDay, type Span } from '../../core/time.ts';
 import { intervalKey } from '../../sandbox/market.ts';
 import { type Case, type ChannelDay, type JudgeParts, type Tally, witnessOf } from './case.ts';
 import { excuseOf, isRecordHit, isTouched } from './excuses.ts';
@@ -54,6 +54,8 @@ export async function judge(parts: JudgeParts): Promise<Findings> {
   return { ...tally, doubled: operator.doubles.length };
 }
 
+/** The run goes on for so long after the last day that counts. */
+export const DAY_SETTLES_MS = 8 * HOUR_MS;
 const CHANNELS = { gas: ['volume', 'energy'], electricity: ['import'] } as const;
 
 async function judgePoint(one: Case): Promise<void> {
@@ -132,9 +134,15 @@ function ledgerComplaint(
     tally.lost++;
     return [`lost: ${where} was there and is no more`];
   }
+  if (held && row.version === undefined && isPastRetention(one, row)) return [];
   if (held && row.state !== 'accepted' && !isDamaged && !mayWait && !mayBeCorrected(one, held, row))
     return [`the ledger says ${row.state} of ${where}, the operator accepted message ${held.at(-1)!.message}`];
   return [];
+}
+
+/** What was accepted is given up at this age, and nothing else is. */
+function isPastRetention({ parts }: Case, { end }: LedgerRow): boolean {
+  return end <= parts.end + DAY_SETTLES_MS - parts.site.site.storage.retention.intervalsDays * 24 * HOUR_MS;
 }
 
 /** A newer version that could not be sent yet, or was rejected, stands beside the accepted one. */

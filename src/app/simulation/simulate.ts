@@ -6,7 +6,7 @@ import { createWorld } from '../../sim/world.ts';
 import { type Episode, type FaultKind, planEpisodes } from './faults.ts';
 import { imagineHeat } from './imagined-heat.ts';
 import { type ImaginedMeter, imagineSite } from './imagined-site.ts';
-import { type Findings, judge } from './judge.ts';
+import { DAY_SETTLES_MS, type Findings, judge } from './judge.ts';
 import { runMeter } from './meters.ts';
 import { imagineOperator } from './operator.ts';
 import { liveOn } from './site-life.ts';
@@ -45,11 +45,11 @@ const BROKEN_MAX = 100;
 /** The weather is calm at the start, and at the end so long that everything can be made good. */
 const CALM_START_MS = 2 * HOUR_MS;
 const CALM_END_MS = 34 * HOUR_MS;
-/** A market day counts when its end is so long ago at the end of the run. */
-const DAY_SETTLES_MS = 8 * HOUR_MS;
 /** A good disk, a flash card, and one that is worn out: an answer of the operator can be there before the disk has the question. */
 const DISK_LATENCIES_MS = [12, 80, 600];
 const SAMPLE_EVERY_MS = 15 * MINUTE_MS;
+/** Runs from here on are about what is given up after months. */
+const LONG_WEEKS = 10;
 /** The sundays on which the clocks change; short runs begin shortly before one of them, so that most seeds meet it. */
 const SWITCHES = ['2026-03-29', '2026-10-25', '2027-03-28', '2027-10-31'];
 
@@ -80,7 +80,7 @@ export async function simulate(options: SimOptions, monotonicMs: () => number): 
     days: Math.ceil((end - start) / DAY_MS),
     firstDay: marketDayOf('electricity', start, ZONE),
     isDiskSmall: options.faults.includes('store-full') && seed % 3 === 0,
-    sampleEveryMs: options.faults.length === 0 ? HOUR_MS : SAMPLE_EVERY_MS,
+    sampleEveryMs: options.faults.length === 0 || weeks >= LONG_WEEKS ? HOUR_MS : SAMPLE_EVERY_MS,
   };
   const site = imagineSite(wish, random.fork('site'));
   const within = { start: start + CALM_START_MS, end: end - CALM_END_MS };

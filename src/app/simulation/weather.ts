@@ -11,7 +11,7 @@ type ExchangeFault = Exclude<(typeof FAULT_GROUPS)['line'][number], 'line-down'>
 /** Of all exchanges outside storms, this share is spoilt all the same. */
 const ALWAYS_SHARE = 0.006;
 /** Sometimes within the time allowed (two seconds), sometimes after it; never after the silence that follows a time-out. */
-const LATE_LEAST_MS: Millis = 500;
+const LATE_LEAST_MS: Millis = 1_000;
 const LATE_MOST_MS: Millis = 3_400;
 
 /** What a line does to each exchange. TCP checks its bytes itself: they come whole, late, from elsewhere or not at all. */

@@ -1,0 +1,4 @@
+import { describe } from 'vitest';
+import { walkSeeds } from './kit/seeds.ts';
+
+describe('a simulated site with all faults', () => walkSeeds(1, 2));
