@@ -69,30 +69,17 @@ test('a wall that was years ahead for a while does not keep samples out for year
 });
 
 test('a stretch that is reached long after the step is left out too, and the first sample behind it is marked', () => {
-  expect(
-    kept([
-      [100, 0],
-      [120, 0],
-      [80, 1],
-      [99, 1],
-      [110, 1],
-      [121, 1],
-      [130, 1],
-    ]),
-  ).toEqual(['100', '120', '80*', '99', 'until 120', '121*', '130']);
+  const steppedBack: Parameters<typeof kept>[0] = [
+    [100, 0],
+    [120, 0],
+    [80, 1],
+    [99, 1],
+    [110, 1],
+  ];
+  const far = ['100', '120', '80*', '99', 'until 120'];
+  expect(kept([...steppedBack, [121, 1], [130, 1]])).toEqual([...far, '121*', '130']);
   // Nor is what was sampled on the way there forgotten.
-  expect(
-    kept([
-      [100, 0],
-      [120, 0],
-      [80, 1],
-      [99, 1],
-      [110, 1],
-      [90, 2],
-      [105, 2],
-      [130, 2],
-    ]),
-  ).toEqual(['100', '120', '80*', '99', 'until 120', '130*']);
+  expect(kept([...steppedBack, [90, 2], [105, 2], [130, 2]])).toEqual([...far, '130*']);
 });
 
 test('what the meter froze by its own clock passes as it is', () => {

@@ -2,7 +2,8 @@ import { expect, test } from 'vitest';
 import { failure, OdecetError } from '../core/failure.ts';
 import type { Message } from '../core/message.ts';
 import type { Delivery } from './direct.ts';
-import { createSender, type SenderDeps, type UplinkAlert } from './sender.ts';
+import { runSender } from './sender.testkit.ts';
+import { createSender, type SenderDeps } from './sender.ts';
 import { countingEntropy, jumpingClock, memoryOutbox, message, quietLog, receiptOf } from './uplink.testkit.ts';
 
 const RETRY = { firstMs: 1_000, factor: 2, mostMs: 60_000, jitter: 0 };
@@ -24,30 +25,14 @@ interface Trial {
 
 async function trial({ ids, deliver, more, triesMax }: Trial) {
   const outbox = memoryOutbox(ids.map(message));
-  const clock = jumpingClock();
-  const stop = new AbortController();
-  const alerts: UplinkAlert[] = [];
-  const tries: { id: string; at: number }[] = [];
-  const heads = async () => {
-    const left = await outbox.heads();
-    if (left.length === 0 || tries.length >= triesMax) stop.abort();
-    return left;
-  };
-  const sender = createSender({
-    outbox: { ...outbox, heads },
-    clock,
-    entropy: countingEntropy(),
-    log: quietLog,
+  const run = await runSender({
+    outbox,
     retry: RETRY,
-    alert: (alert) => alerts.push(alert),
-    deliver: async (message) => {
-      tries.push({ id: message.id, at: clock.monotonicMs() });
-      return deliver(message, tries.filter(({ id }) => id === message.id).length);
-    },
-    ...more,
+    isOver: (waiting, tries) => waiting === 0 || tries >= triesMax,
+    deliver: (one, made) => deliver(one, made.filter(({ id }) => id === one.id).length),
+    ...(more && { more }),
   });
-  await sender.run(stop.signal);
-  return { tries, alerts, ended: outbox.ended };
+  return { ...run, ended: outbox.ended };
 }
 
 test('what waits goes oldest id first, each once', async () => {

@@ -4,9 +4,9 @@ import { failure } from '../core/failure.ts';
 import type { Message, Receipt } from '../core/message.ts';
 import { HOUR_MS } from '../core/time.ts';
 import type { Delivery } from './direct.ts';
-import { createSender, type UplinkAlert } from './sender.ts';
+import { runSender } from './sender.testkit.ts';
 import { UNCLEAR_MAX } from './unclear.ts';
-import { countingEntropy, jumpingClock, memoryOutbox, message, NOW, quietLog, receiptOf } from './uplink.testkit.ts';
+import { memoryOutbox, message, NOW, receiptOf } from './uplink.testkit.ts';
 
 const RETRY: BackoffRule = { firstMs: 5_000, factor: 2, mostMs: 900_000, jitter: 0 };
 const UNREACHABLE: Delivery = { outcome: 'not-sent', detail: '', failure: failure('operator-unreachable', '') };
@@ -33,27 +33,12 @@ async function run(
   days: number,
   deliver: (message: Message, tries: number) => Delivery,
 ) {
-  const clock = jumpingClock();
-  const stop = new AbortController();
-  const alerts: UplinkAlert[] = [];
-  const tries: { id: string; at: number }[] = [];
-  const heads = async () => {
-    if (clock.now() > NOW + days * 24 * HOUR_MS) stop.abort();
-    return outbox.heads();
-  };
-  const sender = createSender({
-    outbox: { ...outbox, heads },
-    clock,
-    entropy: countingEntropy(),
-    log: quietLog,
+  const { tries, alerts } = await runSender({
+    outbox,
     retry: RETRY,
-    alert: (alert) => alerts.push(alert),
-    deliver: async (each) => {
-      tries.push({ id: each.id, at: clock.monotonicMs() });
-      return deliver(each, tries.length);
-    },
+    isOver: (_, __, now) => now > NOW + days * 24 * HOUR_MS,
+    deliver: (each, made) => deliver(each, made.length),
   });
-  await sender.run(stop.signal);
   return { tries, alerts: alerts.map((alert) => [alert.message, alert.failure.code]) };
 }
 

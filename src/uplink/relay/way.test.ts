@@ -78,14 +78,24 @@ function play() {
   return { world, outbox, centre, connectOthers, live, alerts, relayStatus };
 }
 
-test('what a site alerted before a restart is taken back when its cause went meanwhile', async () => {
-  const { world, outbox, centre, connectOthers, live, alerts } = play();
+const ID = '00000000000001';
+
+/** The same when a first message was told this of, a minute long. */
+async function afterFirst(stage: Stage, goesOn: (played: ReturnType<typeof play>) => Promise<void>): Promise<void> {
+  const played = play();
+  const { world, outbox, centre, connectOthers, live } = played;
   await world.run(async () => {
     await connectOthers();
-    outbox.add(message('00000000000001'));
-    centre.stage = 'refused';
+    outbox.add(message(ID));
+    centre.stage = stage;
     await live(MINUTE_MS);
-    expect(alerts()).toEqual(['message-00000000000001']);
+    await goesOn(played);
+  });
+}
+
+test('what a site alerted before a restart is taken back when its cause went meanwhile', async () => {
+  await afterFirst('refused', async ({ outbox, centre, live, alerts }) => {
+    expect(alerts()).toEqual([`message-${ID}`]);
     centre.stage = 'accepted';
     await live(MINUTE_MS);
     expect(await outbox.waiting()).toEqual([]);
@@ -94,12 +104,7 @@ test('what a site alerted before a restart is taken back when its cause went mea
 });
 
 test('what was settled in other ways while the site was off is taken back two hours after its start', async () => {
-  const { world, outbox, centre, connectOthers, live, alerts } = play();
-  await world.run(async () => {
-    await connectOthers();
-    outbox.add(message('00000000000001'));
-    centre.stage = 'refused';
-    await live(MINUTE_MS);
+  await afterFirst('refused', async ({ outbox, live, alerts }) => {
     const { message: id, number } = outbox.ended[0]!;
     await outbox.endAttempt(
       { ...outbox.ended[0]!, number: number + 1, outcome: 'answered', detail: '' },
@@ -113,18 +118,13 @@ test('what was settled in other ways while the site was off is taken back two ho
 });
 
 test('a rejection stands over a restart until the next message of its day is accepted', async () => {
-  const { world, outbox, centre, connectOthers, live, alerts } = play();
-  await world.run(async () => {
-    await connectOthers();
-    outbox.add(message('00000000000001'));
-    centre.stage = 'rejected';
-    await live(MINUTE_MS);
+  await afterFirst('rejected', async ({ outbox, centre, live, alerts }) => {
     await live(3 * HOUR_MS);
-    expect(alerts()).toEqual(['message-00000000000001']);
+    expect(alerts()).toEqual([`message-${ID}`]);
     centre.stage = 'accepted';
     outbox.add({ ...message('00000000000002'), day: '2026-03-27' });
     await live(MINUTE_MS);
-    expect(alerts()).toEqual(['message-00000000000001']);
+    expect(alerts()).toEqual([`message-${ID}`]);
     outbox.add(message('00000000000003'));
     await live(MINUTE_MS);
     expect(alerts()).toEqual([]);
@@ -135,7 +135,7 @@ test('a relay that is not heard is an alert and stands in the status', async () 
   const { world, outbox, centre, connectOthers, live, alerts, relayStatus } = play();
   await world.run(async () => {
     await connectOthers();
-    outbox.add(message('00000000000001'));
+    outbox.add(message(ID));
     await live(10 * MINUTE_MS);
     expect(alerts()).toEqual(['relay-silent']);
     expect(relayStatus()?.unanswered).toBeGreaterThanOrEqual(6);
