@@ -215,6 +215,7 @@ export const PLANTED: readonly Fault[] = [
     file: 'src/app/versions.ts',
     from: "if (quality === 'estimated') return 1;",
     to: "if (quality === 'estimated') return 4;",
+    faults: 'machine-replaced,meter-dead,line-down,power-cut',
   },
   {
     name: 'estimates do not add up to what the index moved',

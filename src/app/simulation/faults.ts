@@ -61,7 +61,7 @@ const HABITS: Record<FaultKind, Habit> = {
   'meter-clock-drift': { perWeek: 0.8, shortestMs: 6 * HOUR_MS, longestMs: 60 * HOUR_MS },
   'meter-clock-wrong': { perWeek: 0.8, shortestMs: 20 * MINUTE_MS, longestMs: 12 * HOUR_MS },
   'meter-freezes-late': { perWeek: 2, shortestMs: 2 * HOUR_MS, longestMs: 40 * HOUR_MS },
-  'meter-alarm': { perWeek: 1, shortestMs: 20 * MINUTE_MS, longestMs: 8 * HOUR_MS },
+  'meter-alarm': { perWeek: 2, shortestMs: HOUR_MS, longestMs: 10 * HOUR_MS },
   'power-cut': { perWeek: 2, shortestMs: MINUTE_MS, longestMs: 5 * HOUR_MS },
   restart: { perWeek: 1.2, shortestMs: SECOND_MS, longestMs: 10 * MINUTE_MS },
   'machine-replaced': { perWeek: 0.8, shortestMs: HOUR_MS, longestMs: 30 * HOUR_MS },

@@ -129,7 +129,7 @@ function imagineMeter(n: number, kind: Kind, wish: SiteWish, lines: ImaginedLine
     multipliers,
     quantity: isOperating ? 'volume.operating.total' : INDEX[commodity],
     isOperating,
-    ...(random.fork(`estimation ${n}`).chance(0.4) && { estimation: ESTIMATION }),
+    ...(random.fork(`estimation ${n}`).chance(0.6) && { estimation: ESTIMATION }),
   };
 }
 
