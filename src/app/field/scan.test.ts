@@ -1,11 +1,17 @@
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { createBus } from '../../collect/bus.ts';
+import { HOUR_MS } from '../../core/time.ts';
 import { lineSchema } from '../../device/line-config.ts';
+import { deviceSchema } from '../../device/site.ts';
 import { simClock } from '../../sim/clock.ts';
 import { type SimLineOptions, type SimMeter, simLine } from '../../sim/line.ts';
 import { mbusBus } from '../../sim/meter/mbus-bus.ts';
 import { modbusMeter } from '../../sim/meter/modbus-meter.ts';
+import { type Park, parkMeter } from '../../sim/meter/park.ts';
 import { createWorld } from '../../sim/world.ts';
+import { deviceLibrary, loadDeviceModel } from '../device-files.ts';
+import { PROJECT_FOLDER } from '../project.ts';
 import { type ScanOutcome, type ScanPlan, scanLine } from './scan.ts';
 
 const START = 1_774_674_000_000;
@@ -238,4 +244,22 @@ test('a line that is lost by address after address ends the scan, with what was 
   expect(outcome.unclear).toHaveLength(3);
   expect(outcome.cutShortBy).toMatchObject({ failure: { code: 'line-lost' } });
   expect(shares.at(-1)).toBeLessThan(0.1);
+});
+
+test('the simulated meters of a rehearsal are found by their numbers', async () => {
+  const park: Park = { seed: 1, zone: 'Europe/Prague', start: START - 24 * HOUR_MS, meters: [] };
+  const name = 'generic/mbus-gas-corrector';
+  const model = loadDeviceModel(name, deviceLibrary([join(PROJECT_FOLDER, 'device-config')]));
+  const serials = ['10203040', '10203041'];
+  const meters = serials.map((serial): SimMeter => {
+    const device = deviceSchema.parse({ id: serial, model: name, line: 'hall', address: 253, secondary: serial });
+    const place = { device, framing: 'mbus', point: 'boilers', commodity: 'gas', minutes: 60 } as const;
+    const meter = parkMeter(park, { ...place, serial, fullPerHour: 1_000, startIndex: 5_000, stores: true }, model);
+    return (request) => {
+      const reply = meter(request, START);
+      return reply ? [{ reply, afterMs: 30 }] : [];
+    };
+  });
+  const { outcome } = await outcomeOf('mbus', meters, { ...PLAN, primary: false });
+  expect(new Set(outcome.found.map(({ secondary }) => secondary?.slice(0, 8)))).toEqual(new Set(serials));
 });

@@ -9,6 +9,8 @@ export interface BusMeter extends MeterIdentity {
   readonly telegrams: (now: UtcMs) => readonly (readonly number[])[];
   /** Told each command (CI field) that the meter carries out. */
   readonly obeyed?: (ci: number) => void;
+  /** The status byte of its header; nothing to tell where it is left out. */
+  readonly status?: (now: UtcMs) => number;
   /** Some meters never count their answers. Default true. */
   readonly countsAnswers?: boolean;
 }
@@ -32,7 +34,7 @@ const CI_APPLICATION_RESET = 0x50;
  * collisions. Takes one whole request at a time.
  */
 export function mbusBus(meters: readonly BusMeter[], collision: Collision = zerosWin): SimulatedMeter {
-  const slaves = meters.map((meter) => slave(meter));
+  const slaves = meters.map(meterOnBus);
   return (request, now) => {
     const answers = slaves.map((answer) => answer(request, now)).filter((answer) => answer !== undefined);
     return answers.length > 1 ? collision(answers) : answers[0];
@@ -62,7 +64,8 @@ interface Link {
   next: number;
 }
 
-function slave(meter: BusMeter): SimulatedMeter {
+/** One of them, or one alone on its line. */
+export function meterOnBus(meter: BusMeter): SimulatedMeter {
   const identity = identityBytes(meter);
   const links = { primary: freshLink(), selected: freshLink() };
   let isSelected = false;
@@ -72,7 +75,7 @@ function slave(meter: BusMeter): SimulatedMeter {
     if (link.last && link.frameCountBit === frameCountBit) return link.last;
     const telegrams = meter.telegrams(now);
     if (meter.countsAnswers !== false) accessNumber = (accessNumber + 1) & 0xff;
-    const header = [...identity, accessNumber, 0x00, 0x00, 0x00];
+    const header = [...identity, accessNumber, meter.status?.(now) ?? 0x00, 0x00, 0x00];
     link.last = responseFrame(meter.primary, 0x72, [...header, ...(telegrams[link.next] ?? [])]);
     link.next = link.next + 1 < telegrams.length ? link.next + 1 : 0;
     link.frameCountBit = frameCountBit;
@@ -102,6 +105,9 @@ function slave(meter: BusMeter): SimulatedMeter {
     return ACK;
   };
   return (request, now) => {
+    // Most of what a meter hears on its bus is for others.
+    const to = addressOf(request);
+    if (to !== meter.primary && to !== SELECTED && to !== TO_ALL_WITH_ANSWER) return undefined;
     const frame = parseRequest(request);
     if (!frame) return undefined;
     const { address, ci, data } = frame;
@@ -120,6 +126,11 @@ interface MasterFrame {
   readonly address: number;
   readonly ci?: number;
   readonly data: Uint8Array;
+}
+
+/** Where the address stands in a short and in a long frame. */
+function addressOf(bytes: Uint8Array): number | undefined {
+  return bytes[0] === 0x10 ? bytes[2] : bytes[5];
 }
 
 function parseRequest(bytes: Uint8Array): MasterFrame | undefined {

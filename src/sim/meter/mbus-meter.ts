@@ -3,10 +3,11 @@ import type { Commodity } from '../../core/interval.ts';
 import { lastBoundary } from '../../core/schedule.ts';
 import { MINUTE_MS, type UtcMs } from '../../core/time.ts';
 import type { LoadCurve } from './load.ts';
-import { identityBytes, integer, type RecordData, record, responseFrame, typeF } from './mbus-encode.ts';
+import { meterOnBus } from './mbus-bus.ts';
+import { integer, type RecordData, record, typeF } from './mbus-encode.ts';
 
 /**
- * A simulated M-Bus meter (EN 13757-2/-3): answers SND_NKE and REQ_UD2 at its primary address with one variable-data telegram
+ * A simulated M-Bus meter (EN 13757-2/-3): answers at its primary address, and by its number, with one variable-data telegram
  * that carries the index now, the meter's time, and the indexes it froze at the last full periods (storage 1 is the newest).
  * Written apart from the driver on purpose, so that a fault in one does not hide in the other.
  */
@@ -29,49 +30,18 @@ export interface MbusMeterConfig {
 /** Bytes in, the answer (or silence) out; `now` is the meter's own clock. */
 export type SimulatedMeter = (request: Uint8Array, now: UtcMs) => Uint8Array | undefined;
 
-const ACK = Uint8Array.of(0xe5);
-const SND_NKE = 0x40;
-const REQ_UD2 = 0x5b;
-const FRAME_COUNT_BIT = 0x20;
 const MEDIUM: Record<Commodity, number> = { gas: 0x03, electricity: 0x02 };
 /** Primary VIF of the index: volume in litres (0x13), energy in Wh (0x03). */
 const INDEX_VIF: Record<Commodity, number> = { gas: 0x13, electricity: 0x03 };
 const DATE_TIME_VIF = 0x6d;
 
 export function mbusMeter(config: MbusMeterConfig): SimulatedMeter {
-  let accessNumber = 0;
-  /** The last answer and the frame count bit it was asked for by; none after SND_NKE. */
-  let last: { readonly bit: number; readonly answer: Uint8Array } | undefined;
-  return (request, now) => {
-    const control = shortFrameControl(request, config.address);
-    if (control === undefined) return undefined;
-    if (control === SND_NKE) {
-      last = undefined;
-      return ACK;
-    }
-    if ((control & ~FRAME_COUNT_BIT) !== REQ_UD2) return undefined;
-    const bit = control & FRAME_COUNT_BIT;
-    // The same bit again asks for the last telegram once more, old as it is.
-    if (last?.bit === bit) return last.answer;
-    accessNumber = (accessNumber + 1) & 0xff;
-    const answer = responseFrame(config.address, 0x72, [...header(config, accessNumber, now), ...records(config, now)]);
-    last = { bit, answer };
-    return answer;
-  };
-}
-
-/** The control byte of a short frame to this address, undefined for anything else. */
-function shortFrameControl(bytes: Uint8Array, address: number): number | undefined {
-  const [start, control, to, checksum, stop] = bytes;
-  if (bytes.length !== 5 || start !== 0x10 || stop !== 0x16 || control === undefined || to !== address)
-    return undefined;
-  return ((control + to) & 0xff) === checksum ? control : undefined;
-}
-
-/** Fixed 12-byte header: who it is, access number, status, signature. */
-function header(config: MbusMeterConfig, accessNumber: number, now: UtcMs): number[] {
-  const identity = { id: config.serial, manufacturer: 'ODE', version: 1, medium: MEDIUM[config.commodity] };
-  return [...identityBytes(identity), accessNumber, config.status?.(now) ?? 0x00, 0x00, 0x00];
+  const { address, serial, commodity, status } = config;
+  return meterOnBus({
+    ...{ id: serial, manufacturer: 'ODE', version: 1, medium: MEDIUM[commodity], primary: address },
+    telegrams: (now) => [records(config, now)],
+    ...(status && { status }),
+  });
 }
 
 function records(config: MbusMeterConfig, now: UtcMs): number[] {

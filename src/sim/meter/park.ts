@@ -58,6 +58,7 @@ const STEADY: Partial<Record<Quantity, { readonly value: Decimal; readonly unit:
   temperature: { value: decimal(114, -1), unit: '°C' },
   'power.active': { value: decimal(42), unit: 'kW' },
 };
+const NEW_METER = 0;
 /** Frozen quarters an M-Bus meter keeps: they fit one telegram. */
 const MBUS_PERIODS_KEPT = 12;
 
@@ -89,7 +90,8 @@ export function parkMeter(
   if (meter.framing === 'mbus') {
     const periodsKept = meter.stores ? MBUS_PERIODS_KEPT : 0;
     return mbusMeter({
-      address: device.address,
+      // Whoever is asked by number has the primary address of every new meter.
+      address: device.secondary === undefined ? device.address : NEW_METER,
       serial,
       commodity,
       zone,
