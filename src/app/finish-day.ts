@@ -1,5 +1,6 @@
 import type { Buffer } from '../buffer/index.ts';
 import { marketDayOf, marketDaySpan, shiftDay } from '../core/calendar.ts';
+import type { FailureCode } from '../core/failure.ts';
 import type { Interval } from '../core/interval.ts';
 import type { Quantity } from '../core/quantity.ts';
 import type { Reading } from '../core/reading.ts';
@@ -8,6 +9,7 @@ import { HOUR_MS, MINUTE_MS, type Millis, type Span, type UtcMs } from '../core/
 import type { Site } from '../device/site.ts';
 import type { Clock } from '../machine/clock.ts';
 import { afterNegative, standsAfter } from '../profile/dip.ts';
+import type { FindingCode } from '../profile/findings.ts';
 import { type ChannelPlan, makeInterval, missingInterval, sameContent, troublesOf } from '../profile/interval.ts';
 import { type DayView, judgeDay, sumDiffers } from '../profile/validate.ts';
 import { edgesOf, gasState, indexFromReadings, readingsIn } from './edges.ts';
@@ -120,11 +122,25 @@ async function makeOne(
   if (!edges) {
     const distrusted = plan.counters.some(({ quantity }) => hasDistrusted(counters.get(quantity) ?? [], span));
     const missing = missingInterval(plan, span, 'no-reading', clock.now(), version);
-    return distrusted ? { ...missing, findings: [...missing.findings, 'clock-not-credible'] } : missing;
+    const why = await refusedIn(buffer, plan, span);
+    return { ...missing, findings: [...missing.findings, ...(distrusted ? ['clock-not-credible'] : []), ...why] };
   }
   const state = plan.conversion && (await gasState(buffer, point.watch.device, span, point.fixedState));
   const troubles = plan.counters.flatMap(({ quantity }) => troublesOf(readingsIn(counters.get(quantity) ?? [], span)));
   return makeInterval(plan, span, edges, clock.now(), version, { ...(state && { state }), troubles });
+}
+
+const REFUSED: ReadonlyMap<FailureCode, FindingCode> = new Map([
+  ['value-invalid', 'value-invalid'],
+  ['value-missing', 'value-not-found'],
+  ['clock-not-credible', 'stamp-not-credible'],
+]);
+
+/** What the devices told in a span and could not be used, in the words of the findings. */
+async function refusedIn(buffer: Buffer, { counters }: ChannelPlan, span: Span): Promise<FindingCode[]> {
+  const devices = [...new Set(counters.map(({ device }) => device))];
+  const codes = (await Promise.all(devices.map((device) => buffer.refusals(device, span)))).flat();
+  return [...new Set(codes.flatMap((code) => REFUSED.get(code) ?? []))];
 }
 
 function hasDistrusted(readings: readonly Reading[], { start, end }: Span): boolean {

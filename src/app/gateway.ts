@@ -31,6 +31,7 @@ import { type PointPlan, planPoints } from './plan.ts';
 import { createProfiler } from './profiler.ts';
 import { programVersion } from './project.ts';
 import type { Serials } from './serials.ts';
+import { bufferSink } from './sink.ts';
 import type { LoadedSite } from './site-files.ts';
 import { type SiteStatusParts, siteStatus } from './site-status.ts';
 import { type Pass, passesOf, runStage } from './stage.ts';
@@ -194,13 +195,7 @@ function assembleCollector(
       return gapsOf(device, here, buffer, Math.min(...starts), clock.now(), gapMemory);
     },
     ...(serials && { serialBefore: serials.of }),
-    sink: {
-      async keep(round) {
-        await serials?.learn(round.device, round.identity?.serial);
-        const { written } = await buffer.keepRound(round.readings);
-        log.info('round-kept', { device: round.device, readings: written });
-      },
-    },
+    sink: bufferSink(buffer, serials, log),
     clock,
     entropy,
     log,

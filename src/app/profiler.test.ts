@@ -384,6 +384,33 @@ describe('estimation', () => {
   });
 });
 
+describe('an interval without a reading', () => {
+  const hour = DAY.start + 10 * HOUR_MS;
+
+  it.each([
+    ['value-invalid', 'value-invalid'],
+    ['value-missing', 'value-not-found'],
+    ['clock-not-credible', 'stamp-not-credible'],
+  ] as const)('says that the answer held what could not be used: %s', async (code, finding) => {
+    const made = await bench(AFTER);
+    const profiler = profilerOf(made);
+    // Refused at the full hour: the hours on both sides of that index are missing, and the next is not.
+    const refused = [1, 3].map((minutes) => ({ device: 'meter', at: hour + minutes * MINUTE_MS, code }));
+    await made.buffer.keepRefusals([...refused, { device: 'other', at: hour + 5 * HOUR_MS, code }]);
+    const gone = [hour, hour + 5 * HOUR_MS];
+    await made.buffer.keepRound(storedDay().filter(({ at }) => !gone.includes(at)));
+    await profiler.follow();
+    await profiler.finish(aPoint(), DAY);
+    const missing = (await made.buffer.intervals(GAS, 'volume', DAY)).filter(({ value }) => !value);
+    expect(missing.map((one) => told(one).findings)).toEqual([
+      `no-reading,${finding}`,
+      `no-reading,${finding}`,
+      'no-reading',
+      'no-reading',
+    ]);
+  });
+});
+
 describe('what a person must look at', () => {
   const hour = DAY.start + 10 * HOUR_MS;
   const allowed = aPoint(aPlan(), { estimation: { linearMinutesMax: 1440, scaled: true, likeDay: true } });

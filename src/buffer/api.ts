@@ -1,3 +1,4 @@
+import type { FailureCode } from '../core/failure.ts';
 import type { Channel, Commodity, Interval, PointCode } from '../core/interval.ts';
 import type { Attempt, Message, MessageId, MessageState, Receipt } from '../core/message.ts';
 import type { Quantity } from '../core/quantity.ts';
@@ -82,6 +83,13 @@ export interface BufferOptions {
   readonly onConflict?: (conflict: Conflict) => void;
 }
 
+/** A value of an answer that could not be used, and why. */
+export interface Refusal {
+  readonly device: DeviceId;
+  readonly at: UtcMs;
+  readonly code: FailureCode;
+}
+
 /** Two different values for one device, quantity, source and instant; both are kept. */
 export interface Conflict {
   readonly kept: Reading;
@@ -156,6 +164,10 @@ export interface Buffer {
 
   /** Idempotent. A value that contradicts an earlier one of the same instant is kept beside it and reported. */
   keepRound(readings: readonly Reading[]): Promise<KeptRound>;
+  /** In the same breath as the round that they came with, they share its batch. */
+  keepRefusals(refusals: readonly Refusal[]): Promise<void>;
+  /** What could not be used of a device's answers in a span, to the quarter of an hour; the quarter at its end included. */
+  refusals(device: DeviceId, span: Span): Promise<readonly FailureCode[]>;
   /** By rising time, conflicts left out. */
   readings(
     device: DeviceId,

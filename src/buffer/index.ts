@@ -19,6 +19,7 @@ import { openOutbox } from './outbox.ts';
 import { quarantine } from './quarantine.ts';
 import { queueMessages } from './queue.ts';
 import { keepRound, nameReadingsAgain, readReadings } from './readings.ts';
+import { keepRefusals, refusalsIn } from './refusals.ts';
 import { decodeRow, type Rows, readRows } from './rows.ts';
 import { scrub, scrubEnds } from './scrub.ts';
 import { trim } from './trim.ts';
@@ -94,6 +95,8 @@ function assemble(
       for (const conflict of kept.conflicts) options.onConflict?.(conflict);
       return kept;
     },
+    keepRefusals: (refusals) => keepRefusals(journal, refusals),
+    refusals: (device, span) => refusalsIn(rows, device, span),
     readings: readings.within,
     readingAtOrBefore: readings.atOrBefore,
     readingAtOrAfter: readings.atOrAfter,

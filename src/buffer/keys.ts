@@ -19,6 +19,7 @@ import type { IntervalRef, Stream } from './api.ts';
  *   w/<id>                                      outbox: the message waits (rewritten, no journal names it)
  *   c/<name>                                    cursor (rewritten)
  *   v/heads                                     the vital record (rewritten)
+ *   u/<day>/<device>                            what could not be used of a device's answers (rewritten)
  *   q/<key>                                     the bytes of a damaged record that stood under `key`
  *
  * Readings stand by day first: the oldest day is one stretch of the store, so giving it up frees whole files, and a day that
@@ -43,6 +44,12 @@ export function only(key: string): KeyRange {
 }
 
 export const READINGS: KeyRange = below('r/');
+
+export const REFUSALS = 'u/';
+
+export function refusalsKey(day: string, device: DeviceId): string {
+  return `${REFUSALS}${day}/${part(device)}`;
+}
 
 export function readingDay(at: UtcMs): string {
   return timeText(at).slice(0, DAY_LENGTH);

@@ -86,7 +86,13 @@ async function takePlace(journal: Journal, draft: Draft, key: string, detail: st
     const life = await lifeFromEvents(draft, second);
     if (waitingState(life)) draft.set(key, life);
     else draft.remove(key);
-  } else if (kind === 'c' || kind === 'v' || kind === 'q' || (kind === 'j' && !isInJournal(journal, key)))
+  } else if (
+    kind === 'c' ||
+    kind === 'u' ||
+    kind === 'v' ||
+    kind === 'q' ||
+    (kind === 'j' && !isInJournal(journal, key))
+  )
     draft.remove(key);
   else draft.mark(key, detail);
 }

@@ -17,6 +17,7 @@ import {
   messageKey,
   quarantineKey,
   READINGS,
+  REFUSALS,
   readingDay,
 } from './keys.ts';
 import { waitingState } from './life.ts';
@@ -46,6 +47,7 @@ export async function trim(store: Store, journal: Journal, stream: Stream, rule:
     if (step.entries < ENTRIES_AT_ONCE) break;
   }
   records += await journal.write((draft) => trimQuarantined(draft, journal, stream, rule));
+  if (stream === 'readings') await journal.write((draft) => trimRefusals(draft, rule));
   if (records > 0) await giveBack(store, journal, stream, rule.olderThan);
   return { entries, records };
 }
@@ -78,6 +80,12 @@ function isPast(journal: Journal, stream: Stream, key: string, { olderThan }: Tr
     // A key that a flipped bit has made has no age: it was told when it was found.
     return true;
   }
+}
+
+/** Why there was no value is of use as long as the values themselves. */
+async function trimRefusals(draft: Draft, { olderThan }: TrimRule): Promise<void> {
+  const old = { gte: REFUSALS, lt: `${REFUSALS}${readingDay(olderThan)}/` };
+  for (const { key } of await draft.list(old)) draft.remove(key);
 }
 
 async function trimSome(

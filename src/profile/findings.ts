@@ -35,6 +35,22 @@ export const FINDINGS = {
   },
   'multiplier-mixed': { level: 'refused', scope: 'edges', what: 'the multiplier changed inside it' },
   'multiplier-unknown': { level: 'refused', scope: 'edges', what: 'the site file states no multiplier for that time' },
+  // why nothing is known
+  'value-invalid': {
+    level: 'doubt',
+    scope: 'edges',
+    what: 'the meter marked a value in it as not valid or not available',
+  },
+  'value-not-found': {
+    level: 'doubt',
+    scope: 'edges',
+    what: 'the meter answered in it without a value that its device file names',
+  },
+  'stamp-not-credible': {
+    level: 'doubt',
+    scope: 'edges',
+    what: 'a value that the meter froze in it was refused: its time stamp cannot be right',
+  },
   // edges
   spike: { level: 'doubt', scope: 'edges', what: 'more than the stated share of the connected capacity' },
   'rolled-over': { level: 'note', scope: 'edges', what: 'the counter passed its last digit' },

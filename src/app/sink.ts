@@ -1,0 +1,18 @@
+import type { Buffer } from '../buffer/index.ts';
+import type { Sink } from '../collect/round.ts';
+import type { Log } from '../machine/log.ts';
+import type { Serials } from './serials.ts';
+
+/** Rounds into the buffer: what was read, what of it could not be used, and the number that the meter told. */
+export function bufferSink(buffer: Buffer, serials: Serials | undefined, log: Log): Sink {
+  return {
+    async keep({ device, readings, unusable, endedAt, identity }) {
+      await serials?.learn(device, identity?.serial);
+      const refusals = unusable.map(({ code }) => ({ device, at: endedAt, code }));
+      // Asked for in one breath, both are one batch.
+      const refused = refusals.length > 0 ? buffer.keepRefusals(refusals) : undefined;
+      const [{ written }] = await Promise.all([buffer.keepRound(readings), refused]);
+      log.info('round-kept', { device, readings: written });
+    },
+  };
+}
