@@ -8,6 +8,7 @@ import { CHANNEL_UNIT, type Channel, type Interval } from '../../../src/core/int
 import type { Message } from '../../../src/core/message.ts';
 import { makeDocument } from '../../../src/message/document.ts';
 import { type FormatPack, loadPack, packId, packProblemText } from '../../../src/message/pack.ts';
+import type { DocumentRequest } from '../../../src/message/request.ts';
 
 /** A made-up participant, its check character is right. */
 export const SENDER = '27XG-CENTROPOL-P';
@@ -39,9 +40,17 @@ export function pointsOf(site: number, count: number): string[] {
 
 /** One gas day of a site: volume and energy of every point. */
 export function messageOf(site: number, pointsEach: number, madeAt: number, day = DAY): Message {
-  const id = `20${day.slice(5).replace('-', '')}${String(site).padStart(8, '0')}`;
-  const made = makeDocument(pack, {
-    id,
+  const request = requestOf(site, pointsEach, madeAt, day);
+  const made = makeDocument(pack, request);
+  if (made.kind === 'refused') throw new Error(made.failure.detail);
+  const { id } = request;
+  return { id, commodity: 'gas', day, pack: packId(pack), madeAt, xml: made.xml, carried: made.carried };
+}
+
+/** What its document is made from. */
+export function requestOf(site: number, pointsEach: number, madeAt: number, day = DAY): DocumentRequest {
+  return {
+    id: `20${day.slice(5).replace('-', '')}${String(site).padStart(8, '0')}`,
     madeAt,
     sender: { id: SENDER, codingScheme: '15' },
     receiver: { id: RECEIVER, codingScheme: '15' },
@@ -52,9 +61,7 @@ export function messageOf(site: number, pointsEach: number, madeAt: number, day 
       code,
       channels: { volume: intervals(code, 'volume', day), energy: intervals(code, 'energy', day) },
     })),
-  });
-  if (made.kind === 'refused') throw new Error(made.failure.detail);
-  return { id, commodity: 'gas', day, pack: packId(pack), madeAt, xml: made.xml, carried: made.carried };
+  };
 }
 
 function intervals(point: string, channel: Channel, day: string): Interval[] {
