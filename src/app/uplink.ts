@@ -18,7 +18,7 @@ import { threadProgram } from './thread-program.ts';
 const SEAL_MEMORY_MB = 64;
 /** Of what is made and forgotten at once. A gateway's is small, because it seals some messages a day; a centre's collects seldom. */
 const YOUNG_MB = 4;
-const CENTRE_YOUNG_MB = 16;
+const CENTRE_YOUNG_MB = 8;
 
 /** Everything the way to the operator needs from files, checked before anything starts. */
 export interface UplinkCredentials {

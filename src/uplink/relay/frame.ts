@@ -73,11 +73,17 @@ export function bodyText(
   return new TextDecoder().decode(bytes);
 }
 
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
 function toHex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  let text = '';
+  for (const byte of bytes) text += HEX[byte];
+  return text;
 }
 
 function fromHex(text: string): Uint8Array | undefined {
   if (!/^([0-9a-f]{2})+$/.test(text)) return undefined;
-  return Uint8Array.from({ length: text.length / 2 }, (_, n) => Number.parseInt(text.slice(2 * n, 2 * n + 2), 16));
+  const bytes = new Uint8Array(text.length / 2);
+  for (let n = 0; n < bytes.length; n++) bytes[n] = Number.parseInt(text.slice(2 * n, 2 * n + 2), 16);
+  return bytes;
 }
