@@ -5,6 +5,7 @@ import type { Site } from '../device/site.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { Log } from '../machine/log.ts';
 import { trialOf } from './commands/take-site.ts';
+import { knowMarketZone } from './market-zone.ts';
 import { runGateway } from './run-gateway.ts';
 import { loadSite } from './site-files.ts';
 
@@ -18,6 +19,7 @@ export async function keepGateway(
   logOf: (level: Site['log']['level']) => Log,
   signal: AbortSignal,
 ): Promise<void> {
+  knowMarketZone(clock.now());
   const trial = trialOf({ folder: dirname(resolve(path)), file: resolve(path) });
   for (;;) {
     await trial.starting();

@@ -37,9 +37,15 @@ const shifted = new Map<string, MarketDay>();
 
 export function marketDaySpan(commodity: Commodity, day: MarketDay, zone: string): Span {
   return remembered(spans, `${commodity} ${day} ${zone}`, () => {
-    const date = Temporal.PlainDate.from(day, { overflow: 'reject' });
-    return { start: dayStart(commodity, date, zone), end: dayStart(commodity, date.add({ days: 1 }), zone) };
+    const { date, next } = withNext(day);
+    return { start: dayStart(commodity, date, zone), end: dayStart(commodity, next, zone) };
   });
+}
+
+/** Throws RangeError for what is no date. */
+function withNext(day: MarketDay): { date: MarketDay; next: MarketDay } {
+  const date = Temporal.PlainDate.from(day, { overflow: 'reject' });
+  return { date: date.toString(), next: date.add({ days: 1 }).toString() };
 }
 
 export function marketIntervals(commodity: Commodity, day: MarketDay, zone: string, minutes: number): Span[] {
@@ -120,7 +126,33 @@ function offsetMs(at: UtcMs, zone: string): Millis {
   return at < known.switchAt ? known.first : known.second;
 }
 
+/** A zone's offsets for a time: each counts from its instant to the next one's, the last until `until`. */
+export interface ZoneOffsets {
+  readonly until: UtcMs;
+  readonly offsets: readonly { readonly since: UtcMs; readonly offset: Millis }[];
+}
+
+const knownZones = new Map<string, ZoneOffsets>();
+
+/** Offsets that need not be asked of Temporal, which loads all languages of the runtime (8 MB) to tell an hour. */
+export function knowZone(zone: string, known: ZoneOffsets): void {
+  knownZones.set(zone, known);
+}
+
 function dayOffset(start: UtcMs, zone: string): DayOffset {
+  const end = start + DAY_MS;
+  const { offsets: spansOf = [], until = 0 } = knownZones.get(zone) ?? {};
+  const first = spansOf.findLast(({ since }) => since <= start);
+  if (!first || end > until) return askedDayOffset(start, zone);
+  const next = spansOf.find(({ since }) => since > start && since < end);
+  return {
+    first: first.offset,
+    switchAt: next?.since ?? Number.POSITIVE_INFINITY,
+    second: (next ?? first).offset,
+  };
+}
+
+function askedDayOffset(start: UtcMs, zone: string): DayOffset {
   const first = Temporal.Instant.fromEpochMilliseconds(start).toZonedDateTimeISO(zone);
   const next = first.getTimeZoneTransition('next');
   const inDay = next && next.epochMilliseconds < start + DAY_MS ? next : undefined;
@@ -153,14 +185,18 @@ export function meterTimeToUtc(
   if (plain === undefined) return undefined;
   if (mode === 'utc') return plain;
   if (mode === 'winter') return plain - standardOffsetMs(local.year, zone);
-  // The wall may have shown this with the offset of either side of a switch: both, one of them, or (spring gap) neither.
-  const [earlier, later] = [plain + DAY_MS, plain - DAY_MS]
-    .map((near) => plain - offsetMs(near, zone))
-    .filter((at) => at + offsetMs(at, zone) === plain)
-    .sort((a, b) => a - b);
+  const [earlier, later] = instantsOf(plain, zone);
   if (earlier === undefined || later === undefined || earlier === later) return earlier;
   if (hint.summer !== undefined) return hint.summer ? earlier : later;
   return later <= hint.near ? later : earlier;
+}
+
+/** The wall may have shown this with the offset of either side of a switch: both, one of them, or (spring gap) neither. */
+function instantsOf(plain: number, zone: string): UtcMs[] {
+  return [plain + DAY_MS, plain - DAY_MS]
+    .map((near) => plain - offsetMs(near, zone))
+    .filter((at) => at + offsetMs(at, zone) === plain)
+    .sort((a, b) => a - b);
 }
 
 /** The fields as if they were UTC, or undefined when the calendar has no such date or the clock no such time. */
@@ -178,7 +214,8 @@ function standardOffsetMs(year: number, zone: string): Millis {
   return Math.min(...[0, 6].map((month) => offsetMs(Date.UTC(year, month, 1), zone)));
 }
 
-function dayStart(commodity: Commodity, date: Temporal.PlainDate, zone: string): UtcMs {
-  const plainTime = Temporal.PlainTime.from({ hour: DAY_STARTS_AT_HOUR[commodity] });
-  return date.toZonedDateTime({ timeZone: zone, plainTime }).epochMilliseconds;
+function dayStart(commodity: Commodity, day: MarketDay, zone: string): UtcMs {
+  const plain = Date.parse(`${day}T00:00:00Z`) + DAY_STARTS_AT_HOUR[commodity] * HOUR_MS;
+  // A wall that leaves out the hour shows it as much later as it leaves out.
+  return instantsOf(plain, zone)[0] ?? plain - offsetMs(plain - DAY_MS, zone);
 }

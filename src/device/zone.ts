@@ -3,6 +3,8 @@ import { choice, nearest } from '../core/guess.ts';
 
 /** Whether the zone is known to the zone data that come with the program's runtime. */
 export function isZone(zone: string): boolean {
+  // Asked first: a formatter loads all languages of the runtime into memory.
+  if (Intl.supportedValuesOf('timeZone').includes(zone)) return true;
   try {
     new Intl.DateTimeFormat('en', { timeZone: zone });
     // Offsets such as +01:00 are accepted by Intl but know no summer time.

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { knowMarketZone } from '../../../src/app/market-zone.ts';
 import { loadOperatorCredentials, operatorWay, sitePackOf } from '../../../src/app/uplink.ts';
 import { type Buffer, openBuffer } from '../../../src/buffer/index.ts';
 import { decimal } from '../../../src/core/decimal.ts';
@@ -16,6 +17,7 @@ import { POINTS, packFile } from './days.ts';
 // Delivers what waits in the store of a folder to the operator's stand-in on a port, in a process of its own, as a gateway is.
 const ROUNDS_EVERY_MS = 1_000;
 const [folder = '', port = ''] = process.argv.slice(2);
+knowMarketZone(Date.now());
 const store = await openLevelStore({ folder: join(folder, 'store') });
 const vital = hostAppendLog(join(folder, 'vital.log'));
 const buffer = await openBuffer(store, { clock: hostClock(), vital });
