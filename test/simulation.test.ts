@@ -14,7 +14,7 @@ const short = (seed: number, faults: SimOptions['faults'] = FAULT_KINDS): SimOpt
   faults,
 });
 /** What a run comes to on any machine. Whoever changes it on purpose changes these lines, and says why. */
-const HASHES = { fairSeed1: '56797aaf086d6d96', seed7: '6218fae19e68d004' };
+const HASHES = { fairSeed1: '56797aaf086d6d96', seed7: 'df949b536c61e56f' };
 const run = (options: SimOptions): Promise<SimReport> => simulate(options, () => 0);
 
 describe('a simulated run', () => {

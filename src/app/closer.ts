@@ -195,7 +195,7 @@ export function createCloser(parts: CloserParts): Closer {
       const last = changes.at(-1);
       if (!last) return;
       await heed(changes.flatMap((change) => change.items));
-      await buffer.setCursor(cursor, last.sequence);
+      buffer.advanceCursor(cursor, last.sequence);
     }
   }
 

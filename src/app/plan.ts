@@ -88,6 +88,24 @@ export function planPoints(site: Site, devices: ReadonlyMap<string, BoundDevice>
   });
 }
 
+export interface CountedPlan {
+  readonly point: PointPlan;
+  readonly plan: ChannelPlan;
+}
+
+/** Which channels rest on a counter: none on most of what a meter tells. */
+export function plansByCounter(
+  points: readonly PointPlan[],
+): (counter: { readonly device: DeviceId; readonly quantity: Quantity }) => readonly CountedPlan[] {
+  const nameOf = ({ device, quantity }: Pick<CounterPlan, 'device' | 'quantity'>) => `${device} ${quantity}`;
+  const plans = new Map<string, CountedPlan[]>();
+  for (const point of points)
+    for (const plan of point.counted)
+      for (const name of new Set(plan.counters.map(nameOf)))
+        plans.set(name, [...(plans.get(name) ?? []), { point, plan }]);
+  return (counter) => plans.get(nameOf(counter)) ?? [];
+}
+
 const DEFAULTS = { spikePercent: 100, staleMinutes: 60, estimatedHoursMax: 24, sumTolerance: '0' };
 
 /** The point's own limit, else the site's. */

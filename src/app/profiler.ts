@@ -11,7 +11,7 @@ import { type ChannelPlan, makeInterval, sameContent, troublesSaid } from '../pr
 import { edgesOf, type FindIndex, indexFromBuffer, remembered } from './edges.ts';
 import { energiesOf, type HeatOn } from './energies.ts';
 import { finishChannel } from './finish-day.ts';
-import type { PointPlan } from './plan.ts';
+import { type CountedPlan, type PointPlan, plansByCounter } from './plan.ts';
 import { followersOf, standsBefore } from './stands.ts';
 import { isBetterOrEqual, isOpen, keptDayFindings } from './versions.ts';
 
@@ -56,7 +56,7 @@ export function createProfiler(parts: ProfilerParts): Profiler {
   const table = new Map(site.combustionHeat.map(({ day, kWhPerM3 }) => [day, parseDecimal(kWhPerM3)]));
   const heatOn = parts.heatOn ?? ((day) => table.get(day));
 
-  const plans = points.flatMap((point) => point.counted.map((plan) => ({ point, plan })));
+  const plansOf = plansByCounter(points);
   const alone = inTurn();
 
   /** The interval as it should stand now, `news` where that is something new, and where the counters stand after it. */
@@ -116,7 +116,10 @@ export function createProfiler(parts: ProfilerParts): Profiler {
   /** What a batch of new readings touches: neighbours are made in one go. */
   async function followReadings(refs: readonly ReadingRef[]): Promise<number> {
     const touched: Touched[] = [];
-    for (const ref of refs) touched.push(...(await touchedBy(ref)));
+    for (const ref of refs) {
+      const counted = plansOf(ref);
+      if (counted.length > 0) touched.push(...(await touchedBy(ref, counted)));
+    }
     let made = 0;
     for (const plan of new Set(touched.map((one) => one.plan))) {
       const ranges = touched.flatMap((one) => (one.plan === plan && one.range ? [one.range] : []));
@@ -136,11 +139,7 @@ export function createProfiler(parts: ProfilerParts): Profiler {
     }
   }
 
-  async function touchedBy({ device, quantity, at }: ReadingRef): Promise<Touched[]> {
-    const touched = plans.filter(({ plan }) =>
-      plan.counters.some((counter) => counter.device === device && counter.quantity === quantity),
-    );
-    if (touched.length === 0) return [];
+  async function touchedBy({ device, quantity, at }: ReadingRef, touched: readonly CountedPlan[]): Promise<Touched[]> {
     // What lies further off than a gap's length decides nothing; how far off it lies is asked only where gaps are estimated.
     const reachMs = touched.some(({ point }) => point.estimation) ? undefined : site.profile.sampleGapMsMax;
     const before = await buffer.readingAtOrBefore(device, quantity, at - 1, undefined, reachMs);
@@ -236,7 +235,7 @@ export function createProfiler(parts: ProfilerParts): Profiler {
       const last = changes.at(-1);
       if (!last || signal?.aborted) return made;
       made += await followReadings(changes.flatMap((change) => change.items));
-      await buffer.setCursor(cursor, last.sequence);
+      buffer.advanceCursor(cursor, last.sequence);
     }
   }
 

@@ -246,6 +246,11 @@ export interface Buffer {
   /** Where a following stage stands; 0 when it never said. */
   cursor(name: string): Promise<number>;
   setCursor(name: string, sequence: number): Promise<void>;
+  /**
+   * The same for a stage whose work can be done again: written with the next batch, whatever that is for, so that following
+   * costs no batch of its own. A crash before it takes the stage back by what it did since.
+   */
+  advanceCursor(name: string, sequence: number): void;
   /** Woken after each batch with the streams it wrote. Gives the function that ends it. */
   onChange(listener: (streams: ReadonlySet<Stream>) => void): () => void;
 

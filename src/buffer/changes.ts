@@ -1,12 +1,13 @@
 import { parseUtc } from '../core/time.ts';
-import type { Store } from '../machine/store.ts';
 import type { AuditRef, Change, ChangeItems, DeliveryRef, IntervalRef, ReadingRef, Stream } from './api.ts';
 import { decodeEntry, decodeReadings, isChannel } from './codec.ts';
 import { isDamage } from './frame.ts';
 import type { Journal } from './journal.ts';
 import { journalKey, keyParts } from './keys.ts';
+import type { Recent } from './recent.ts';
 import { decodeRow, type Rows } from './rows.ts';
 
+type Fetch = Pick<Recent, 'getMany'>;
 type Keyed = Exclude<Stream, 'readings' | 'samples'>;
 
 /** What a key of the journal stands for; undefined for rows that are only indexes. */
@@ -17,7 +18,7 @@ const ITEM: { readonly [S in Keyed]: (key: string) => ChangeItems[S] | undefined
 };
 
 export async function readChanges<S extends Stream>(
-  store: Store,
+  recent: Fetch,
   rows: Rows,
   journal: Journal,
   stream: S,
@@ -29,7 +30,7 @@ export async function readChanges<S extends Stream>(
   const count = Math.max(0, Math.min(limit, journal.head(stream) - after));
   if (count === 0) return [];
   const keys = Array.from({ length: count }, (_, n) => journalKey(stream, after + 1 + n));
-  const found = await store.getMany(keys);
+  const found = await recent.getMany(keys);
   const changes: Change<S>[] = [];
   for (const [n, key] of keys.entries()) {
     const sequence = after + 1 + n;
@@ -41,20 +42,20 @@ export async function readChanges<S extends Stream>(
       continue;
     }
     const written = entry.map(([writtenKey]) => writtenKey);
-    changes.push({ sequence, ...(await itemsOf(store, rows, stream, written)) });
+    changes.push({ sequence, ...(await itemsOf(recent, rows, stream, written)) });
   }
   return changes;
 }
 
 async function itemsOf<S extends Stream>(
-  store: Store,
+  recent: Fetch,
   rows: Rows,
   stream: S,
   keys: readonly string[],
 ): Promise<Pick<Change<S>, 'items' | 'lost'>> {
   const read: Record<Stream, () => Promise<Pick<Change<Stream>, 'items' | 'lost'>>> = {
-    readings: () => readingItems(store, rows, keys),
-    samples: () => readingItems(store, rows, keys),
+    readings: () => readingItems(recent, rows, keys),
+    samples: () => readingItems(recent, rows, keys),
     intervals: async () => keyedItems('intervals', keys),
     delivery: async () => keyedItems('delivery', keys),
     audit: async () => keyedItems('audit', keys),
@@ -72,11 +73,11 @@ function keyedItems<S extends Keyed>(stream: S, keys: readonly string[]): Pick<C
 
 /** Which quantities a row of readings has is known to the row alone. */
 async function readingItems(
-  store: Store,
+  recent: Fetch,
   rows: Rows,
   keys: readonly string[],
 ): Promise<{ items: ReadingRef[]; lost: boolean }> {
-  const found = await store.getMany(keys);
+  const found = await recent.getMany(keys);
   const items: ReadingRef[] = [];
   let lost = false;
   for (const [n, key] of keys.entries()) {

@@ -1,15 +1,18 @@
 import { z } from 'zod';
+import { CHANNEL_UNIT, type Channel } from '../core/interval.ts';
 import type { Attempt, Message, MessageId, Receipt } from '../core/message.ts';
 import { parseUtc } from '../core/time.ts';
 import type { Damage, IntervalRef } from './api.ts';
-import { channelSchema, decoding } from './codec.ts';
+import { decoding, isChannel, partsOf } from './codec.ts';
 import type { Row } from './frame.ts';
 import { keyParts } from './keys.ts';
 import type { Life } from './life.ts';
+import { asNameOf, asObject, asText, asTexts } from './narrow.ts';
 
 /** Payloads of messages, the steps of their life, their place in the outbox and their links. */
 
 const whole = z.int();
+const channelSchema = z.custom<Channel>((value) => typeof value === 'string' && isChannel(value));
 
 // --- messages and their life
 
@@ -110,9 +113,6 @@ export function decodeLife(row: Row): Life | Damage {
   return decoding(row, () => lifePayload.parse(row.payload));
 }
 
-const linkPayload = z.object({ replaces: z.array(z.string()), told: z.string().exactOptional() });
-const linkKeyParts = z.tuple([z.literal('l'), z.string(), channelSchema, z.string(), z.string(), z.string()]);
-
 /** A message that carries an interval; `replaces` names the earlier messages that it corrects or supersedes. */
 export interface Link extends IntervalRef {
   readonly message: MessageId;
@@ -122,7 +122,14 @@ export interface Link extends IntervalRef {
 }
 
 export function decodeLink(row: Row): Link | Damage {
-  return decoding(row, () => ({ ...readLinkKey(row.key), ...linkPayload.parse(row.payload) }));
+  return decoding(row, () => {
+    const { replaces, told } = asObject(row.payload);
+    return {
+      ...readLinkKey(row.key),
+      replaces: asTexts(replaces),
+      ...(told !== undefined && { told: asText(told) }),
+    };
+  });
 }
 
 /** What the key alone says, for a link whose value is damaged; undefined where the key is not one of a link. */
@@ -135,6 +142,6 @@ export function linkOfKey(key: string): Omit<Link, 'replaces' | 'told'> | undefi
 }
 
 function readLinkKey(key: string): Omit<Link, 'replaces' | 'told'> {
-  const [, point, channel, start, version, message] = linkKeyParts.parse(keyParts(key));
-  return { point, channel, start: parseUtc(start), version: Number(version), message };
+  const [point = '', channel, start = '', version, message = ''] = partsOf(key, 'l', 5);
+  return { point, channel: asNameOf(channel, CHANNEL_UNIT), start: parseUtc(start), version: Number(version), message };
 }

@@ -1,33 +1,46 @@
-import { z } from 'zod';
 import { type Decimal, decimalText, parseDecimal } from '../core/decimal.ts';
-import { type Boundary, CHANNEL_UNIT, type Channel, type Interval, QUALITIES } from '../core/interval.ts';
-import { QUANTITIES, type Quantity, UNITS, type Unit } from '../core/quantity.ts';
+import {
+  type Boundary,
+  CHANNEL_UNIT,
+  type Channel,
+  type Interval,
+  type IntervalOrigin,
+  QUALITIES,
+} from '../core/interval.ts';
+import { QUANTITIES, type Quantity, UNITS } from '../core/quantity.ts';
 import type { MeterFlag, Reading, ReadingSource } from '../core/reading.ts';
 import { parseUtc } from '../core/time.ts';
 import type { Damage } from './api.ts';
 import type { Row } from './frame.ts';
 import { keyParts } from './keys.ts';
+import {
+  asArray,
+  asBoolean,
+  asNameOf,
+  asObject,
+  asText,
+  asTexts,
+  asTuple,
+  asWhole,
+  asWholes,
+  asWord,
+  isNameOf,
+} from './narrow.ts';
 
 /**
  * Payloads: what a key says already is not said again. Decimals are text. Readings, by far the most rows, are arrays;
  * everything else names its fields.
  */
 
-export function isQuantity(text: string | undefined): text is Quantity {
-  return text !== undefined && Object.hasOwn(QUANTITIES, text);
-}
-
 export function isChannel(text: string | undefined): text is Channel {
-  return text !== undefined && Object.hasOwn(CHANNEL_UNIT, text);
+  return isNameOf(text, CHANNEL_UNIT);
 }
 
-const whole = z.int();
-const decimalSchema = z.string().transform(readDecimal);
-const unitSchema = z.custom<Unit>((value) => typeof value === 'string' && Object.hasOwn(UNITS, value));
-const quantitySchema = z.custom<Quantity>((value) => typeof value === 'string' && isQuantity(value));
-export const channelSchema = z.custom<Channel>((value) => typeof value === 'string' && isChannel(value));
-const sourceSchema = z.enum(['sampled', 'stored']) satisfies z.ZodType<ReadingSource>;
-const flagSchema = z.enum([
+const KINDS: ReadonlySet<'c' | 'i'> = new Set(['c', 'i']);
+const SOURCES: ReadonlySet<ReadingSource> = new Set(['sampled', 'stored']);
+const EDGES: ReadonlySet<Boundary['source']> = new Set(['sampled', 'stored', 'interpolated']);
+const QUALITY_WORDS = new Set(QUALITIES);
+const FLAGS: ReadonlySet<MeterFlag> = new Set([
   'alarm',
   'disturbed',
   'power-failed',
@@ -35,36 +48,28 @@ const flagSchema = z.enum([
   'clock-invalid',
   'low-battery',
   'wall-stepped',
-]) satisfies z.ZodType<MeterFlag>;
+]);
 
 /** Text that reads back to the same coefficient and exponent: `12.340`, and `12e3` where the exponent is positive. */
 function decimalToText(value: Decimal): string {
   return value.exponent > 0 ? `${value.coefficient}e${value.exponent}` : decimalText(value);
 }
 
-function readDecimal(text: string): Decimal {
-  const [mantissa = '', power] = text.split('e');
-  const value = parseDecimal(mantissa);
-  return power === undefined ? value : { coefficient: value.coefficient, exponent: Number(power) };
+function readDecimal(value: unknown): Decimal {
+  const [mantissa = '', power] = asText(value).split('e');
+  const plain = parseDecimal(mantissa);
+  return power === undefined ? plain : { coefficient: plain.coefficient, exponent: Number(power) };
+}
+
+/** The parts of a key of this kind, its first part left out. */
+export function partsOf(key: string, kind: string, count: number): readonly string[] {
+  const [first, ...rest] = keyParts(key);
+  if (first !== kind || rest.length !== count) throw new TypeError(`not a key of ${count} parts below ${kind}/`);
+  return rest;
 }
 
 // --- readings: a row holds those of one device, source and instant, each
 // [quantity, c|i, value, unit, uncertainty, delay until read, flags, raw, contradicts?]
-
-const readingPayload = z.array(
-  z.tuple([
-    quantitySchema,
-    z.enum(['c', 'i']),
-    decimalSchema,
-    unitSchema,
-    whole,
-    whole,
-    z.array(flagSchema),
-    z.string(),
-    z.boolean(),
-  ]),
-);
-const readingKeyParts = z.tuple([z.literal('r'), z.string(), z.string(), sourceSchema, z.string()]);
 
 export interface StoredReading {
   readonly reading: Reading;
@@ -82,85 +87,48 @@ export function encodeReadings(stored: readonly StoredReading[]): unknown {
 
 export function decodeReadings(row: Row): StoredReading[] | Damage {
   return decoding(row, () => {
-    const [, day, device, source, time] = readingKeyParts.parse(keyParts(row.key));
-    const at = parseUtc(`${day}T${time.split('~')[0]}`);
-    return readingPayload
-      .parse(row.payload)
-      .map(([quantity, kind, value, unit, uncertaintyMs, delay, flags, raw, contradicts]) => ({
-        contradicts,
-        reading: {
-          device,
-          quantity,
-          kind: kind === 'c' ? 'counter' : 'instantaneous',
-          value,
-          unit,
-          at,
-          source,
-          uncertaintyMs,
-          readAt: at + delay,
-          flags,
-          raw,
-        },
-      }));
+    const [day = '', device = '', source, time = ''] = partsOf(row.key, 'r', 4);
+    const of = { device, at: parseUtc(`${day}T${time.split('~')[0]}`), source: asWord(source, SOURCES) };
+    return asArray(row.payload).map((one) => {
+      const [quantity, ...said] = asTuple(one, 9);
+      return readingOf(of, asNameOf(quantity, QUANTITIES), said);
+    });
   });
+}
+
+function readingOf(
+  { device, at, source }: Pick<Reading, 'device' | 'at' | 'source'>,
+  quantity: Quantity,
+  said: readonly unknown[],
+): StoredReading {
+  const [kind, value, unit, uncertaintyMs, delay, flags, raw, contradicts] = asTuple(said, 8);
+  const reading: Reading = {
+    device,
+    quantity,
+    kind: asWord(kind, KINDS) === 'c' ? 'counter' : 'instantaneous',
+    value: readDecimal(value),
+    unit: asNameOf(unit, UNITS),
+    at,
+    source,
+    uncertaintyMs: asWhole(uncertaintyMs),
+    readAt: at + asWhole(delay),
+    flags: asArray(flags).map((flag) => asWord(flag, FLAGS)),
+    raw: asText(raw),
+  };
+  return { contradicts: asBoolean(contradicts), reading };
 }
 
 // --- readings as version 1 had them, one to a row: r/<device>/<quantity>/<at>/<source>
 
-const readingPayload1 = z.tuple([
-  z.enum(['c', 'i']),
-  decimalSchema,
-  unitSchema,
-  whole,
-  whole,
-  z.array(flagSchema),
-  z.string(),
-  z.boolean(),
-]);
-const readingKeyParts1 = z.tuple([z.literal('r'), z.string(), quantitySchema, z.string(), z.string()]);
-
 export function decodeReading1(row: Row): StoredReading | Damage {
   return decoding(row, () => {
-    const [, device, quantity, time, last] = readingKeyParts1.parse(keyParts(row.key));
-    const [kind, value, unit, uncertaintyMs, delay, flags, raw, contradicts] = readingPayload1.parse(row.payload);
-    const at = parseUtc(time);
-    const reading: Reading = {
-      device,
-      quantity,
-      kind: kind === 'c' ? 'counter' : 'instantaneous',
-      value,
-      unit,
-      at,
-      source: sourceSchema.parse(last.split('~')[0]),
-      uncertaintyMs,
-      readAt: at + delay,
-      flags,
-      raw,
-    };
-    return { reading, contradicts };
+    const [device = '', quantity, time = '', last = ''] = partsOf(row.key, 'r', 4);
+    const of = { device, at: parseUtc(time), source: asWord(last.split('~')[0], SOURCES) };
+    return readingOf(of, asNameOf(quantity, QUANTITIES), asArray(row.payload));
   });
 }
 
 // --- intervals
-
-const boundaryPayload = z.object({
-  at: whole,
-  index: decimalSchema,
-  source: z.enum(['sampled', 'stored', 'interpolated']),
-  readings: z.array(whole),
-});
-const intervalPayload = z.object({
-  end: whole,
-  value: decimalSchema.exactOptional(),
-  unit: unitSchema,
-  quality: z.enum(QUALITIES),
-  findings: z.array(z.string()),
-  madeAt: whole,
-  origins: z.array(
-    z.object({ device: z.string(), quantity: quantitySchema, from: boundaryPayload, to: boundaryPayload }),
-  ),
-});
-const intervalKeyParts = z.tuple([z.literal('i'), z.string(), channelSchema, z.string(), z.string()]);
 
 export function encodeInterval({ end, value, unit, quality, findings, madeAt, origins }: Interval): unknown {
   return {
@@ -185,27 +153,63 @@ function encodeBoundary({ at, index, source, readings }: Boundary): unknown {
 
 export function decodeInterval(row: Row): Interval | Damage {
   return decoding(row, () => {
-    const [, point, channel, start, version] = intervalKeyParts.parse(keyParts(row.key));
-    const payload = intervalPayload.parse(row.payload);
-    return { point, channel, start: parseUtc(start), version: Number(version), ...payload };
+    const of = readIntervalKey(row.key);
+    const { end, value, unit, quality, findings, madeAt, origins } = asObject(row.payload);
+    return {
+      ...of,
+      end: asWhole(end),
+      ...(value !== undefined && { value: readDecimal(value) }),
+      unit: asNameOf(unit, UNITS),
+      quality: asWord(quality, QUALITY_WORDS),
+      findings: asTexts(findings),
+      madeAt: asWhole(madeAt),
+      origins: asArray(origins).map(decodeOrigin),
+    };
   });
+}
+
+function readIntervalKey(key: string): Pick<Interval, 'point' | 'channel' | 'start' | 'version'> {
+  const [point = '', channel, start = '', version] = partsOf(key, 'i', 4);
+  return { point, channel: asNameOf(channel, CHANNEL_UNIT), start: parseUtc(start), version: Number(version) };
+}
+
+function decodeOrigin(origin: unknown): IntervalOrigin {
+  const { device, quantity, from, to } = asObject(origin);
+  return {
+    device: asText(device),
+    quantity: asNameOf(quantity, QUANTITIES),
+    from: decodeBoundary(from),
+    to: decodeBoundary(to),
+  };
+}
+
+function decodeBoundary(boundary: unknown): Boundary {
+  const { at, index, source, readings } = asObject(boundary);
+  return {
+    at: asWhole(at),
+    index: readDecimal(index),
+    source: asWord(source, EDGES),
+    readings: asWholes(readings),
+  };
 }
 
 // --- journal entries: [key, checksum] of each row written
 
-const entryPayload = z.array(z.tuple([z.string(), z.string()]));
-export type Entry = z.infer<typeof entryPayload>;
+export type Entry = readonly (readonly [key: string, checksum: string])[];
 
 export function decodeEntry(row: Row): Entry | Damage {
-  return decoding(row, () => entryPayload.parse(row.payload));
+  return decoding(row, () =>
+    asArray(row.payload).map((one) => {
+      const [key, checksum] = asTuple(one, 2);
+      return [asText(key), asText(checksum)] as const;
+    }),
+  );
 }
 
 // --- cursors
 
-const cursorPayload = z.object({ sequence: whole });
-
-export function decodeCursor(row: Row): z.infer<typeof cursorPayload> | Damage {
-  return decoding(row, () => cursorPayload.parse(row.payload));
+export function decodeCursor(row: Row): { readonly sequence: number } | Damage {
+  return decoding(row, () => ({ sequence: asWhole(asObject(row.payload).sequence) }));
 }
 
 /** A payload that fits its checksum but not its format is damage too: it is never half-decoded. */

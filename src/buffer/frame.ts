@@ -58,8 +58,11 @@ function seal(version: number, key: string, sequence: number, payload: unknown):
 
 /** What sealRow wrote, or what is wrong with it. */
 export function openRow(key: string, bytes: Uint8Array): Row | Damage {
-  const damage = damageOf(key, bytes);
-  if (damage) return damage;
+  return damageOf(key, bytes) ?? openWhole(key, bytes);
+}
+
+/** The same of a frame in which `damageOf` has found no damage. */
+export function openWhole(key: string, bytes: Uint8Array): Row | Damage {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const version = view.getUint8(0);
   try {
@@ -87,8 +90,12 @@ export function damageOf(key: string, bytes: Uint8Array): Damage | undefined {
   return isKnown ? undefined : damaged(`record format ${version}, this program knows up to ${FRAME_VERSION}`);
 }
 
+export function isMark(frame: Uint8Array): boolean {
+  return frame[0] === MARK_VERSION;
+}
+
 export function isDamage(row: object): row is Damage {
-  return 'detail' in row;
+  return !Array.isArray(row) && 'detail' in row;
 }
 
 /** The checksum as the journal writes it. */

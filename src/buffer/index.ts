@@ -19,6 +19,7 @@ import { openOutbox } from './outbox.ts';
 import { quarantine } from './quarantine.ts';
 import { queueMessages } from './queue.ts';
 import { keepRound, nameReadingsAgain, readReadings } from './readings.ts';
+import { type Recent, rememberRecent } from './recent.ts';
 import { keepRefusals, refusalsIn } from './refusals.ts';
 import { decodeRow, type Rows, readRows } from './rows.ts';
 import { scrub, scrubEnds } from './scrub.ts';
@@ -37,8 +38,10 @@ export type * from './reports.ts';
  */
 export async function openBuffer(store: Store, options: BufferOptions): Promise<Buffer> {
   const met = { damages: 0 };
+  const recent = rememberRecent(store);
   const onDamage = (damage: Damage): void => {
     met.damages++;
+    recent.forget();
     options.onDamage?.(damage);
   };
   const rows = readRows(store, onDamage);
@@ -61,9 +64,18 @@ export async function openBuffer(store: Store, options: BufferOptions): Promise<
   const { idRoom, siteNumber: number, clock } = options;
   const ids = createIds({ last, idRoom, number, now: () => clock.now() });
   const { vital: log } = options;
-  const journal = openJournal(store, { ...found.heads, lastId: ids.last() }, ids, log && { log, clock, heads: copy });
+  const journal = openJournal(
+    store,
+    { ...found.heads, lastId: ids.last() },
+    ids,
+    recent,
+    log && { log, clock, heads: copy },
+  );
   await mendOutbox(journal, rows, found);
-  return { ...assemble(store, journal, rows, options, behind, met), ...(copyDoubt !== undefined && { copyDoubt }) };
+  return {
+    ...assemble(store, journal, rows, recent, options, behind, met),
+    ...(copyDoubt !== undefined && { copyDoubt }),
+  };
 }
 
 /** Numbers that the second copy knows to be given out and the store does not: they are never given out again. */
@@ -77,12 +89,13 @@ function assemble(
   store: Store,
   journal: Journal,
   rows: Rows,
+  recent: Recent,
   options: BufferOptions,
   behind: Partial<Record<Stream, number>>,
   met: { damages: number },
 ): Buffer {
   const { vital } = options;
-  const readings = readReadings(rows);
+  const readings = readReadings(rows, recent);
   const messages = readMessages(rows);
   /** As they stand on the disk: the stages ask for theirs at every step. */
   const cursors = new Map<string, number>();
@@ -122,11 +135,15 @@ function assemble(
     messagesOf: messages.ofDay,
     deliveryOf: messages.deliveryOf,
 
-    changes: (stream, afterSequence, limit) => readChanges(store, rows, journal, stream, afterSequence, limit),
+    changes: (stream, afterSequence, limit) => readChanges(recent, rows, journal, stream, afterSequence, limit),
     async cursor(name) {
       const known = cursors.get(name) ?? (await readCursor(store, rows, name));
       cursors.set(name, known);
       return known;
+    },
+    advanceCursor(name, sequence) {
+      cursors.set(name, sequence);
+      journal.setSoon(cursorKey(name), { sequence });
     },
     async setCursor(name, sequence) {
       cursors.delete(name);
@@ -141,6 +158,8 @@ function assemble(
     scrub: (from, limit) => scrub(store, journal, from, limit),
     scrubEnds: (entries) => scrubEnds(store, journal, entries),
     async quarantine(suspects) {
+      // The second look is at the disk.
+      recent.forget();
       const found = await quarantine(store, journal, suspects);
       met.damages += found.length;
       return found;

@@ -66,10 +66,10 @@ export async function latestIntervals(
   const prefix = intervalsPrefix(point, channel);
   const range = { gte: `${prefix}${timeText(span.start)}`, lt: `${prefix}${timeText(span.end)}` };
   const latest = new Map<string, Interval | undefined>();
-  for await (const row of rows.eachOrDamage(range, decodeInterval)) {
-    if (isDamage(row)) latest.set(keyParts(row.key)[3] ?? '', undefined);
-    else latest.set(timeText(row.start), row);
-  }
+  for await (const page of rows.pages(range, decodeInterval))
+    for (const row of page)
+      if (isDamage(row)) latest.set(keyParts(row.key)[3] ?? '', undefined);
+      else latest.set(timeText(row.start), row);
   const intact: Interval[] = [];
   const damaged: UtcMs[] = [];
   for (const [start, interval] of latest) {

@@ -68,6 +68,8 @@ export function openOutbox(journal: Journal, rows: Rows, messages: MessageReader
 
   async function heads(): Promise<QueuedHead[]> {
     const queued: QueuedHead[] = [];
+    // The sender looks once a minute, and nearly always nothing waits.
+    if (journal.waiting() === 0) return queued;
     for await (const row of rows.eachOrDamage(below('w/'), (each) => withId(each, decodeLife(each)))) {
       const id = isDamage(row) ? row.key.slice('w/'.length) : row.id;
       const head = await queuedHead(id, isDamage(row) ? await messages.life(id) : row.life);

@@ -7,6 +7,8 @@ import { decodeReadings, encodeReadings, type StoredReading } from './codec.ts';
 import { isDamage } from './frame.ts';
 import type { Draft, Journal } from './journal.ts';
 import { below, clockText, type KeyRange, keyParts, readingDay, readingKey, readingsPrefix } from './keys.ts';
+import type { Recent } from './recent.ts';
+import { type Asked, recentReadings } from './recent-readings.ts';
 import type { Rows } from './rows.ts';
 
 export const STREAM_OF_SOURCE: Readonly<Record<ReadingSource, Stream>> = { stored: 'readings', sampled: 'samples' };
@@ -130,7 +132,9 @@ export interface ReadingReader {
   readonly conflicts: (device: DeviceId, quantity: Quantity, span: Span) => Promise<Reading[]>;
 }
 
-export function readReadings(rows: Rows): ReadingReader {
+export function readReadings(rows: Rows, recent: Recent): ReadingReader {
+  const known = recentReadings(recent, rows);
+
   /** The days that have readings of any device, from one end of the range. */
   async function* days({ gte, lt }: KeyRange, reverse = false): AsyncGenerator<string> {
     let rest = { gte, lt };
@@ -155,9 +159,15 @@ export function readReadings(rows: Rows): ReadingReader {
     const { span } = asked;
     const readings: Reading[] = [];
     if (span.end <= span.start) return readings;
+    const recently = known.within(asked);
+    if (recently)
+      return recently
+        .filter(wanted)
+        .slice(0, limit)
+        .map(({ reading }) => reading);
     for await (const day of daysOf(span)) {
       const ofDay: Reading[] = [];
-      for (const source of sourcesOf(asked)) ofDay.push(...(await all(day, source, asked, wanted)));
+      for (const source of asked.sources) ofDay.push(...(await all(day, source, asked, wanted)));
       readings.push(...ofDay.sort((a, b) => a.at - b.at));
       if (readings.length >= limit) return readings.slice(0, limit);
     }
@@ -171,21 +181,31 @@ export function readReadings(rows: Rows): ReadingReader {
     wanted: (stored: StoredReading) => boolean,
   ): Promise<Reading[]> {
     const found: Reading[] = [];
-    for await (const row of rows.each(inDay(day, device, source, span), decodeReadings))
-      for (const stored of row) if (stored.reading.quantity === quantity && wanted(stored)) found.push(stored.reading);
+    for await (const page of rows.pages(inDay(day, device, source, span), decodeReadings))
+      for (const row of page)
+        for (const stored of isDamage(row) ? [] : row)
+          if (stored.reading.quantity === quantity && wanted(stored)) found.push(stored.reading);
     return found;
   }
 
   /** The first of its quantity in a range of one device and source. */
   async function first(range: KeyRange, quantity: Quantity, reverse: boolean): Promise<Reading[]> {
-    for await (const row of rows.each(range, decodeReadings, reverse)) {
-      const stored = row.find(({ reading, contradicts }) => reading.quantity === quantity && !contradicts);
-      if (stored) return [stored.reading];
-    }
-    return [];
+    const served = ({ reading, contradicts }: StoredReading) => reading.quantity === quantity && !contradicts;
+    const row = await rows.find(range, decodeReadings, reverse, (stored) => stored.some(served));
+    return (row?.filter(served) ?? []).slice(0, 1).map(({ reading }) => reading);
   }
 
   async function nearest(asked: Asked, reverse: boolean): Promise<Reading | undefined> {
+    const { span } = asked;
+    // Whoever asks for the nearest follows what is read now, and asks again.
+    for (const source of asked.sources)
+      if (!recent.newest(asked.device, source))
+        await recent.learn(asked.device, source, reverse ? span.end - 1 : span.start);
+    const recently = known.nearest(asked, reverse);
+    return recently ? recently.reading : nearestOnDisk(asked, reverse);
+  }
+
+  async function nearestOnDisk(asked: Asked, reverse: boolean): Promise<Reading | undefined> {
     const { span } = asked;
     const [first, last] = [readingDay(span.start), readingDay(span.end - 1)];
     const range = { gte: `r/${first}/`, lt: below(`r/${last}/`).lt };
@@ -202,7 +222,7 @@ export function readReadings(rows: Rows): ReadingReader {
 
   async function nearestIn(day: string, asked: Asked, reverse: boolean): Promise<Reading | undefined> {
     const found: Reading[] = [];
-    for (const source of sourcesOf(asked))
+    for (const source of asked.sources)
       found.push(...(await first(inDay(day, asked.device, source, asked.span), asked.quantity, reverse)));
     found.sort((a, b) => a.at - b.at);
     return reverse ? found.at(-1) : found[0];
@@ -211,33 +231,41 @@ export function readReadings(rows: Rows): ReadingReader {
   const isServed = ({ contradicts }: StoredReading) => !contradicts;
   return {
     within: (device, quantity, span, limit = Number.POSITIVE_INFINITY, source) =>
-      collect({ device, quantity, span, source }, isServed, limit),
+      collect({ device, quantity, span, sources: sourcesOf(source) }, isServed, limit),
     async withConflicts(device, quantity, span) {
       const conflicts: Reading[] = [];
       const isServedElseKept = (stored: StoredReading) => {
         if (stored.contradicts) conflicts.push(stored.reading);
         return isServed(stored);
       };
-      const served = await collect({ device, quantity, span }, isServedElseKept, Number.POSITIVE_INFINITY);
+      const served = await collect(
+        { device, quantity, span, sources: SOURCES },
+        isServedElseKept,
+        Number.POSITIVE_INFINITY,
+      );
       return { served, conflicts };
     },
     conflicts: (device, quantity, span) =>
-      collect({ device, quantity, span }, ({ contradicts }) => contradicts, Number.POSITIVE_INFINITY),
+      collect({ device, quantity, span, sources: SOURCES }, ({ contradicts }) => contradicts, Number.POSITIVE_INFINITY),
     atOrBefore: (device, quantity, at, source, reachMs = LATEST) =>
-      nearest({ device, quantity, span: { start: Math.max(EARLIEST, at - reachMs), end: at + 1 }, source }, true),
+      nearest(
+        {
+          device,
+          quantity,
+          span: { start: Math.max(EARLIEST, at - reachMs), end: at + 1 },
+          sources: sourcesOf(source),
+        },
+        true,
+      ),
     atOrAfter: (device, quantity, at, source, reachMs = LATEST) =>
-      nearest({ device, quantity, span: { start: at, end: Math.min(LATEST, at + reachMs + 1) }, source }, false),
+      nearest(
+        { device, quantity, span: { start: at, end: Math.min(LATEST, at + reachMs + 1) }, sources: sourcesOf(source) },
+        false,
+      ),
   };
 }
 
-interface Asked {
-  readonly device: DeviceId;
-  readonly quantity: Quantity;
-  readonly span: Span;
-  readonly source?: ReadingSource | undefined;
-}
-
-function sourcesOf({ source }: Asked): readonly ReadingSource[] {
+function sourcesOf(source: ReadingSource | undefined): readonly ReadingSource[] {
   return source ? [source] : SOURCES;
 }
 

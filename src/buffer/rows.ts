@@ -1,11 +1,13 @@
 import { OdecetError } from '../core/failure.ts';
 import type { Store, StoreRange } from '../machine/store.ts';
 import type { Damage } from './api.ts';
-import { checksumOf, damageOf, isDamage, openRow, type Row } from './frame.ts';
+import { checksumOf, damageOf, isDamage, openRow, openWhole, type Row } from './frame.ts';
 import type { KeyRange } from './keys.ts';
 
 /** Rows fetched at once: few at first, since many look only for the next one, then more, since the others want them all. */
 const PAGE_ROWS_FIRST = 4;
+/** Of who wants all of a range whose rows are small: a day of hours with its neighbours. */
+const PAGE_ROWS_ALL = 32;
 const PAGE_ROWS_MAX = 512;
 const PAGE_BYTES = 1_000_000;
 /** About one device's day: the rules of a day look at the same rows again and again. */
@@ -21,6 +23,15 @@ export interface Rows {
   each<T extends object>(range: KeyRange, decode: Decode<T>, reverse?: boolean): AsyncGenerator<T>;
   /** The same, and the damaged ones as they are. */
   eachOrDamage<T extends object>(range: KeyRange, decode: Decode<T>, reverse?: boolean): AsyncGenerator<T | Damage>;
+  /** All of a range whose rows are small, in order, page by page; damaged rows are reported and stand among the others. */
+  pages<T extends object>(range: KeyRange, decode: Decode<T>): AsyncGenerator<(T | Damage)[]>;
+  /** The first intact row that `wanted` says yes to, from one end of the range. */
+  find<T extends object>(
+    range: KeyRange,
+    decode: Decode<T>,
+    reverse: boolean,
+    wanted: (value: T) => boolean,
+  ): Promise<T | undefined>;
   /** Decodes what was fetched; damage is not reported. */
   decode: typeof decodeRow;
   keys(range: KeyRange): Promise<string[]>;
@@ -34,23 +45,35 @@ export function readRows(store: Store, onDamage: (damage: Damage) => void): Rows
     if (!damage.quarantined) onDamage(damage);
   };
   const decodeKnown = rememberDecoded();
+  const read = <T extends object>(key: string, bytes: Uint8Array, decode: Decode<T>): T | Damage => {
+    const value = decodeKnown(key, bytes, decode);
+    if (isDamage(value)) tell(value);
+    return value;
+  };
   async function* eachOrDamage<T extends object>(range: KeyRange, decode: Decode<T>, reverse = false) {
-    for await (const [key, bytes] of walk(store, range, reverse)) {
-      const value = decodeKnown(key, bytes, decode);
-      if (isDamage(value)) tell(value);
-      yield value;
-    }
+    for await (const [key, bytes] of walk(store, range, reverse)) yield read(key, bytes, decode);
   }
   return {
     decode: decodeKnown,
     onDamage: tell,
     eachOrDamage,
+    async *pages(range, decode) {
+      for await (const page of walkPages(store, range, false, PAGE_ROWS_ALL))
+        yield page.map(([key, bytes]) => read(key, bytes, decode));
+    },
+    async find(range, decode, reverse, wanted) {
+      for await (const page of walkPages(store, range, reverse, PAGE_ROWS_FIRST))
+        for (const [key, bytes] of page) {
+          const value = read(key, bytes, decode);
+          if (!isDamage(value) && wanted(value)) return value;
+        }
+      return undefined;
+    },
     async get(key, decode) {
       const bytes = await store.get(key);
       if (bytes === undefined) return undefined;
-      const value = decodeKnown(key, bytes, decode);
+      const value = read(key, bytes, decode);
       if (!isDamage(value)) return value;
-      tell(value);
       throw damaged(value);
     },
     async *each(range, decode, reverse) {
@@ -86,7 +109,8 @@ function rememberDecoded(): typeof decodeRow {
     const checksum = checksumOf(bytes);
     const known = remembered.get(key);
     if (known?.checksum === checksum && known.decode === decode) return known.value as T;
-    const value = decodeRow(key, bytes, decode);
+    const row = openWhole(key, bytes);
+    const value = isDamage(row) ? row : decode(row);
     if (isDamage(value)) return value;
     const [oldest] = remembered.keys();
     if (oldest !== undefined && remembered.size >= REMEMBERED_MAX) remembered.delete(oldest);
@@ -110,11 +134,20 @@ export async function* walk(
   range: KeyRange,
   reverse = false,
 ): AsyncGenerator<[key: string, bytes: Uint8Array]> {
+  for await (const page of walkPages(store, range, reverse, PAGE_ROWS_FIRST)) yield* page;
+}
+
+async function* walkPages(
+  store: Store,
+  range: KeyRange,
+  reverse: boolean,
+  firstRows: number,
+): AsyncGenerator<[key: string, bytes: Uint8Array][]> {
   let rest: StoreRange = { ...range, reverse };
-  let limit = PAGE_ROWS_FIRST;
+  let limit = firstRows;
   for (;;) {
     const page = await store.range({ ...rest, limit });
-    yield* page;
+    yield page;
     const last = page.at(-1);
     if (!last || page.length < limit) return;
     const bytes = page.reduce((sum, [, value]) => sum + value.length, 0);

@@ -1,12 +1,14 @@
 import type { Store } from '../machine/store.ts';
 import { type Scrubbed, type ScrubPosition, STREAMS, type Stream, type Suspect } from './api.ts';
-import { decodeEntry, type Entry } from './codec.ts';
+import { decodeEntry } from './codec.ts';
 import { damageOf, isDamage } from './frame.ts';
 import type { Journal } from './journal.ts';
 import { journalKey } from './keys.ts';
 import { decodeRow } from './rows.ts';
 
 const ENTRIES_AT_ONCE = 64;
+/** A row of a message may be large. */
+const NAMED_AT_ONCE = 64;
 const BEYOND = '\u{10ffff}';
 
 /**
@@ -63,22 +65,31 @@ async function checkEntries(
   const found = await store.getMany(keys);
   const suspects: Suspect[] = [];
   let checked = keys.length;
+  let named: Named[] = [];
   for (const [n, key] of keys.entries()) {
     const bytes = found[n];
     const entry = bytes ? decodeRow(key, bytes, decodeEntry) : { key, detail: 'the journal entry is gone' };
     if (isDamage(entry)) suspects.push(entry);
     else {
-      suspects.push(...(await checkNamed(store, key, entry)));
+      named.push(...entry.map(([record]) => ({ key: record, namedBy: key })));
       checked += entry.length;
     }
+    if (named.length < NAMED_AT_ONCE && n < keys.length - 1) continue;
+    suspects.push(...(await checkNamed(store, named)));
+    named = [];
   }
   return { last, checked, suspects: suspects.filter(({ quarantined }) => !quarantined) };
 }
 
-async function checkNamed(store: Store, namedBy: string, entry: Entry): Promise<Suspect[]> {
-  const keys = entry.map(([key]) => key);
-  const found = await store.getMany(keys);
-  return keys.flatMap((key, n): Suspect[] => {
+interface Named {
+  readonly key: string;
+  /** The entry that names it. */
+  readonly namedBy: string;
+}
+
+async function checkNamed(store: Store, named: readonly Named[]): Promise<Suspect[]> {
+  const found = await store.getMany(named.map(({ key }) => key));
+  return named.flatMap(({ key, namedBy }, n): Suspect[] => {
     const bytes = found[n];
     if (!bytes) return [{ key, namedBy, detail: `${namedBy} names it and it is gone` }];
     return frameSuspects(key, bytes);
