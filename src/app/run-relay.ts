@@ -31,7 +31,7 @@ import { certificatesOf, loadOperatorCredentials, type OperatorWay, operatorWay 
 const KEPT_MS = 2_000;
 
 /** Of the thread that reads what comes up: the largest document takes a tenth. */
-const READER_LIMITS = { memoryMb: 64, youngMb: 8 };
+const READER_LIMITS = { memoryMb: 64, youngMb: 4 };
 
 /** After the longest possible try another relay may take over; one that waits for its turn waits no longer than a try takes. */
 const LEASE_MARGIN_MS = 15_000;

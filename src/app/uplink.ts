@@ -16,9 +16,8 @@ import { threadProgram } from './thread-program.ts';
 
 /** Of each thread: enough for the largest message, and those of a centre leave room for the rest. */
 const SEAL_MEMORY_MB = 64;
-/** Of what is made and forgotten at once. A gateway's is small, because it seals some messages a day; a centre's collects seldom. */
+/** Of what is made and forgotten at once. */
 const YOUNG_MB = 4;
-const CENTRE_YOUNG_MB = 8;
 
 /** Everything the way to the operator needs from files, checked before anything starts. */
 export interface UplinkCredentials {
@@ -81,7 +80,7 @@ export interface OperatorWay {
 export function operatorWay({ operator, credentials, packOf, clock, much }: OperatorParts): OperatorWay {
   const { certificatePem, keyPem } = credentials.tls;
   const http = hostHttp({ trustPem: credentials.trustPem, certificatePem, keyPem }, much?.keptMs);
-  const limits = { memoryMb: SEAL_MEMORY_MB, youngMb: much ? CENTRE_YOUNG_MB : YOUNG_MB };
+  const limits = { memoryMb: SEAL_MEMORY_MB, youngMb: YOUNG_MB };
   const oneSealer = () => threadSealer(threadProgram('seal-worker'), credentials.seal, limits);
   const sealer = much ? sealerPool(Array.from({ length: much.sealThreads }, oneSealer)) : oneSealer();
   const { operatorCertificates } = credentials;

@@ -38,6 +38,9 @@ export function newKeyPem(): string {
   return generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
 }
 
+/** Some kilobytes each; a centre's ten thousand sites would take as much as all its messages. */
+const KEYS_MAX = 1_000;
+
 export function hostCodec(): Codec {
   // Making a key out of its text costs as much as verifying with it.
   const keys = new Map<string, ReturnType<typeof createPublicKey>>();
@@ -46,6 +49,8 @@ export function hostCodec(): Codec {
     if (known) return known;
     const made = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: publicKey }, format: 'jwk' });
     keys.set(publicKey, made);
+    const [oldest] = keys.keys();
+    if (keys.size > KEYS_MAX && oldest !== undefined) keys.delete(oldest);
     return made;
   };
   return {

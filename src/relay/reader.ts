@@ -40,7 +40,7 @@ function saidIn({ id, sender, day, madeAt, corrects, rows }: ReadDocument): Docu
 }
 
 /** A kilobyte each. */
-const REMEMBERED_MAX = 4_096;
+const REMEMBERED_MAX = 1_024;
 
 /**
  * Remembers what documents said, by the packed bytes themselves: a site that has no receipt yet sends the same bytes again, and

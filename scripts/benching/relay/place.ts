@@ -36,7 +36,7 @@ export interface Place {
 }
 
 /** As in systemd/odecet-relay.service. */
-const RELAY_NODE_OPTIONS = '--max-semi-space-size=8 --max-old-space-size=192';
+const RELAY_NODE_OPTIONS = '--max-semi-space-size=4 --max-old-space-size=192';
 
 export function siteName(n: number): string {
   return `site-${String(n).padStart(5, '0')}`;
