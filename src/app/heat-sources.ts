@@ -59,7 +59,7 @@ export function heatSupply({ site, folder, stateFolder, clock, log, http }: Heat
       if (text === source.text) continue;
       source.text = text;
       try {
-        source.table = text === '' ? new Map() : heatFromCsv(text, source.name);
+        source.table = text === '' ? new Map() : heatFromCsv(text, source.name, site.zone);
       } catch (error) {
         if (!(error instanceof OdecetError)) throw error;
         log.error('heat-not-read', { ...error.failure });
@@ -74,8 +74,11 @@ export function heatSupply({ site, folder, stateFolder, clock, log, http }: Heat
     askAt = clock.now() + source.everyMinutes * MINUTE_MS;
     try {
       const fetched = sources.at(-1)!.table;
-      const news = [...(await fetchHeat(source, client, signal))].filter(([day]) => !fetched.has(day));
+      // A preliminary value is corrected now and then: what the service said last counts.
+      const news = changesTo(fetched, await fetchHeat(source, client, site.zone, signal));
       if (news.length === 0) return;
+      const corrected = news.flatMap(([day]) => (fetched.has(day) ? [day] : []));
+      if (corrected.length > 0) log.warn('heat-corrected', { from: source.url, days: corrected });
       await state.write(FETCHED_FILE, heatCsv(new Map([...fetched, ...news])));
       await readAll();
     } catch (error) {
@@ -95,7 +98,7 @@ export function heatSupply({ site, folder, stateFolder, clock, log, http }: Heat
   };
 }
 
-async function fetchHeat(source: HeatSourceConfig, http: Http, signal: AbortSignal): Promise<HeatTable> {
+async function fetchHeat(source: HeatSourceConfig, http: Http, zone: string, signal: AbortSignal): Promise<HeatTable> {
   const outcome = await http.send(
     {
       method: 'GET',
@@ -108,7 +111,12 @@ async function fetchHeat(source: HeatSourceConfig, http: Http, signal: AbortSign
   );
   if (outcome.kind !== 'answer') throw new OdecetError('heat-unreachable', outcome.failure.detail);
   if (outcome.status !== 200) throw new OdecetError('heat-unreachable', `${source.url}: HTTP status ${outcome.status}`);
-  return heatFromAnswer(new TextDecoder().decode(outcome.body), source);
+  return heatFromAnswer(new TextDecoder().decode(outcome.body), source, zone);
+}
+
+/** The days of `table` that are new, or have another value than before. */
+function changesTo(before: HeatTable, table: HeatTable): [MarketDay, Decimal][] {
+  return [...table].filter(([day, heat]) => !before.has(day) || compare(before.get(day)!, heat) !== 0);
 }
 
 /** Adds days to what was imported; a day that was there is overwritten. Throws OdecetError heat-invalid. */
@@ -118,9 +126,10 @@ export async function importHeat(
 ): Promise<{ added: number; changed: number; days: number }> {
   const folder = hostFolder(stateFolder);
   const text = await folder.readText(IMPORTED_FILE);
-  const before = text === undefined ? new Map<MarketDay, Decimal>() : heatFromCsv(text, IMPORTED_FILE);
+  const before = text === undefined ? new Map<MarketDay, Decimal>() : heatFromCsv(text, IMPORTED_FILE, 'UTC');
+  const news = changesTo(before, table);
   const after = new Map([...before, ...table]);
   await folder.write(IMPORTED_FILE, heatCsv(after));
-  const changed = [...table].filter(([day, heat]) => before.has(day) && compare(before.get(day)!, heat) !== 0).length;
-  return { added: after.size - before.size, changed, days: after.size };
+  const added = after.size - before.size;
+  return { added, changed: news.length - added, days: after.size };
 }

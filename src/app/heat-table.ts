@@ -1,11 +1,11 @@
-import { parse } from 'csv-parse/sync';
 import { stringify } from 'csv-stringify/sync';
 import { z } from 'zod';
-import { marketDaySpan } from '../core/calendar.ts';
+import { isoLocal, marketDaySpan } from '../core/calendar.ts';
 import { compare, type Decimal, decimal, decimalText, parseDecimal } from '../core/decimal.ts';
 import { OdecetError } from '../core/failure.ts';
-import type { MarketDay } from '../core/time.ts';
+import { type MarketDay, parseUtc } from '../core/time.ts';
 import type { HeatSourceConfig } from '../device/profile-config.ts';
+import { type CsvRow, csvRows } from './csv-rows.ts';
 
 /** Combustion heat by gas day, kWh/m3. */
 export type HeatTable = ReadonlyMap<MarketDay, Decimal>;
@@ -14,35 +14,44 @@ export type HeatTable = ReadonlyMap<MarketDay, Decimal>;
 const HEAT_MIN = decimal(5);
 const HEAT_MAX = decimal(15);
 
-/** A CSV with a heading, divided by semicolons or commas; with semicolons a decimal comma is understood. Throws OdecetError heat-invalid. */
-export function heatFromCsv(text: string, where: string, columns = { day: 'day', value: 'kWhPerM3' }): HeatTable {
-  const delimiter = (text.split('\n', 1)[0] ?? '').includes(';') ? ';' : ',';
-  let rows: Record<string, string>[];
+/**
+ * A CSV with a heading, divided by semicolons or commas; with semicolons a decimal comma is understood.
+ * Throws OdecetError heat-invalid.
+ * @param zone in which an instant in the place of a date is meant
+ */
+export function heatFromCsv(
+  text: string,
+  where: string,
+  zone: string,
+  columns = { day: 'day', value: 'kWhPerM3' },
+): HeatTable {
+  const entries = rowsIn(text, where).map((row) => ({
+    where: `${where}, line ${row.line}`,
+    day: row.cell(columns.day),
+    value: row.number(columns.value),
+  }));
+  return tableOf(entries, columns, zone);
+}
+
+function rowsIn(text: string, where: string): CsvRow[] {
   try {
-    rows = parse(text, { columns: true, delimiter, bom: true, skip_empty_lines: true, trim: true });
+    return csvRows(text);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new OdecetError('heat-invalid', `${where}: ${why}`, { cause });
   }
-  const entries = rows.map((row, n) => ({
-    // The heading is the first line.
-    where: `${where}, line ${n + 2}`,
-    day: row[columns.day],
-    value: delimiter === ';' ? row[columns.value]?.replace(',', '.') : row[columns.value],
-  }));
-  return tableOf(entries, columns);
 }
 
 /** What a declared web service answered. Throws OdecetError heat-invalid. */
-export function heatFromAnswer(text: string, source: HeatSourceConfig): HeatTable {
+export function heatFromAnswer(text: string, source: HeatSourceConfig, zone: string): HeatTable {
   const columns = { day: source.day, value: source.value };
-  if (source.format === 'csv') return heatFromCsv(text, source.url, columns);
+  if (source.format === 'csv') return heatFromCsv(text, source.url, zone, columns);
   const entries = itemsOf(text, source).map((item, n) => ({
     where: `${source.url}, entry ${n + 1}`,
     day: item[source.day]?.toString(),
     value: item[source.value]?.toString(),
   }));
-  return tableOf(entries, columns);
+  return tableOf(entries, columns, zone);
 }
 
 export function heatCsv(table: HeatTable): string {
@@ -74,12 +83,12 @@ interface HeatEntry {
   readonly value: string | undefined;
 }
 
-function tableOf(entries: readonly HeatEntry[], columns: { day: string; value: string }): HeatTable {
+function tableOf(entries: readonly HeatEntry[], columns: { day: string; value: string }, zone: string): HeatTable {
   const table = new Map<MarketDay, Decimal>();
   for (const { where, day, value } of entries) {
     if (day === undefined || value === undefined)
       throw new OdecetError('heat-invalid', `${where}: expected the columns "${columns.day}" and "${columns.value}"`);
-    const gasDay = dayIn(day, where);
+    const gasDay = dayIn(day, where, zone);
     const heat = heatIn(value, where);
     const other = table.get(gasDay);
     if (other && compare(other, heat) !== 0)
@@ -89,11 +98,14 @@ function tableOf(entries: readonly HeatEntry[], columns: { day: string; value: s
   return table;
 }
 
-/** A date, or an instant of which the local date is meant (2026-03-28T06:00:00+01:00). */
-function dayIn(text: string, where: string): MarketDay {
-  const day = /^(\d{4}-\d\d-\d\d)(T.*)?$/.exec(text)?.[1];
+/**
+ * A date, or an instant of which the local date is meant: 2026-03-28T06:00:00+01:00, or midnight as a web service writes it,
+ * 2026-03-27T23:00:00Z.
+ */
+function dayIn(text: string, where: string, zone: string): MarketDay {
   try {
-    if (day !== undefined && marketDaySpan('gas', day, 'UTC')) return day;
+    const day = /^\d{4}-\d\d-\d\d$/.test(text) ? text : isoLocal(parseUtc(text), zone).slice(0, 'YYYY-MM-DD'.length);
+    if (marketDaySpan('gas', day, 'UTC')) return day;
   } catch {
     // Told below with what is expected.
   }

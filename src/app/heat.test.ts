@@ -16,6 +16,7 @@ import { createHeatPass } from './heat-stage.ts';
 import { heatFromAnswer, heatFromCsv } from './heat-table.ts';
 import { createProfiler } from './profiler.ts';
 
+const ZONE = 'Europe/Prague';
 const NEVER = new AbortController().signal;
 const texts = (table: ReadonlyMap<string, Parameters<typeof decimalText>[0]>) =>
   Object.fromEntries([...table].map(([day, heat]) => [day, decimalText(heat)]));
@@ -23,8 +24,10 @@ const texts = (table: ReadonlyMap<string, Parameters<typeof decimalText>[0]>) =>
 describe('a table of combustion heat', () => {
   it('is read with semicolons and decimal commas, or with commas and decimal points', () => {
     const expected = { '2026-06-01': '10.6649', '2026-06-02': '10.70' };
-    expect(texts(heatFromCsv('\ufeffday;kWhPerM3\n2026-06-01;10,6649\n2026-06-02;10.70\n', 'f'))).toEqual(expected);
-    expect(texts(heatFromCsv('kWhPerM3,day\n10.6649,2026-06-01\n10.70,2026-06-02\n', 'f'))).toEqual(expected);
+    expect(texts(heatFromCsv('\ufeffday;kWhPerM3\n2026-06-01;10,6649\n2026-06-02;10.70\n', 'f', ZONE))).toEqual(
+      expected,
+    );
+    expect(texts(heatFromCsv('kWhPerM3,day\n10.6649,2026-06-01\n10.70,2026-06-02\n', 'f', ZONE))).toEqual(expected);
   });
 
   it.each([
@@ -35,9 +38,20 @@ describe('a table of combustion heat', () => {
     ['day;kWhPerM3\n2026-06-01;-10\n', '"-10" is no combustion heat'],
     ['day;kWhPerM3\n2026-06-01;10\n2026-06-01;11\n', 'f, line 3: 2026-06-01 stands here twice'],
     ['day;kWhPerM3\n2026-06-01\n', 'f: '],
+    ['day;kWhPerM3\n\n2026-06-01;38.4\n', 'f, line 3: "38.4"'],
+    ['day;kWhPerM3\n2026-06-01Tmorning;10\n', '"2026-06-01Tmorning" is no gas day'],
   ])('that is wrong says where: %j', (text, what) => {
-    expect(() => heatFromCsv(text, 'f')).toThrow(OdecetError);
-    expect(() => heatFromCsv(text, 'f')).toThrow(what);
+    expect(() => heatFromCsv(text, 'f', ZONE)).toThrow(OdecetError);
+    expect(() => heatFromCsv(text, 'f', ZONE)).toThrow(what);
+  });
+
+  it.each([
+    ['2026-06-01T06:00:00+02:00', '2026-06-01'],
+    ['2026-06-01T04:00:00Z', '2026-06-01'],
+    ['2026-05-31T22:00:00Z', '2026-06-01'],
+    ['2026-03-28T23:00:00.000Z', '2026-03-29'],
+  ])('means the local date of an instant: %s', (text, day) => {
+    expect([...heatFromCsv(`day;kWhPerM3\n${text};10\n`, 'f', ZONE).keys()]).toEqual([day]);
   });
 
   it('is found in the answer of a web service by the mapping of the site file', () => {
@@ -51,9 +65,9 @@ describe('a table of combustion heat', () => {
     const answer = JSON.stringify({
       data: { days: [{ gasDay: '2026-06-01T06:00:00+02:00', flueGasHeat: 10.6649, note: null }] },
     });
-    expect(texts(heatFromAnswer(answer, source))).toEqual({ '2026-06-01': '10.6649' });
+    expect(texts(heatFromAnswer(answer, source, ZONE))).toEqual({ '2026-06-01': '10.6649' });
     for (const wrong of ['no json', '{}', '{"data":{"days":[{"gasDay":"2026-06-01"}]}}'])
-      expect(() => heatFromAnswer(wrong, source)).toThrow(OdecetError);
+      expect(() => heatFromAnswer(wrong, source, ZONE)).toThrow(OdecetError);
   });
 });
 
@@ -119,7 +133,7 @@ describe('the sources', () => {
     await writeFile(join(folder, 'heat.csv'), 'day;kWhPerM3\n2026-06-01;10.2\n');
     await supply.refresh(NEVER);
     expect(known()).toBe('10.2');
-    await importHeat(join(folder, 'state'), heatFromCsv('day;kWhPerM3\n2026-06-01;10.3\n', 'f'));
+    await importHeat(join(folder, 'state'), heatFromCsv('day;kWhPerM3\n2026-06-01;10.3\n', 'f', ZONE));
     await supply.refresh(NEVER);
     expect(known()).toBe('10.3');
   });
@@ -158,6 +172,16 @@ describe('the sources', () => {
     expect([asked, again.known()]).toEqual([2, '10.5']);
   });
 
+  it('a web service that corrects a day is believed the next time it is asked', async () => {
+    const { supply, known, clock } = await open({ combustionHeatSource: source() });
+    answers.push('day;heat\n2026-06-01;10.5\n', 'day;heat\n2026-06-01;10.7\n2026-05-31;10.6\n');
+    await supply.refresh(NEVER);
+    expect(known()).toBe('10.5');
+    clock.stepWall(30 * MINUTE_MS);
+    await supply.refresh(NEVER);
+    expect([known(), known('2026-05-31')]).toEqual(['10.7', '10.6']);
+  });
+
   it('make the energies of a day when its heat comes, and again when it changes, also over a restart', async () => {
     const { site, buffer, clock, supply } = await open({});
     const point = aPoint();
@@ -173,10 +197,10 @@ describe('the sources', () => {
       (await buffer.intervals(GAS, 'energy', DAY)).map(({ version, value }) => `${version}: ${decimalText(value!)}`);
     await pass(NEVER);
     expect(await energies()).toEqual([]);
-    await importHeat(join(folder, 'state'), heatFromCsv('day;kWhPerM3\n2026-06-01;10.3\n', 'f'));
+    await importHeat(join(folder, 'state'), heatFromCsv('day;kWhPerM3\n2026-06-01;10.3\n', 'f', ZONE));
     await pass(NEVER);
     expect(await energies()).toEqual(Array(24).fill('1: 10.3'));
-    await importHeat(join(folder, 'state'), heatFromCsv('day;kWhPerM3\n2026-06-01;10.4\n', 'f'));
+    await importHeat(join(folder, 'state'), heatFromCsv('day;kWhPerM3\n2026-06-01;10.4\n', 'f', ZONE));
     // The program was not there when it changed.
     await createHeatPass(parts)(NEVER);
     expect(await energies()).toEqual(Array(24).fill('2: 10.4'));

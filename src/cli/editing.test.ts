@@ -102,8 +102,9 @@ describe('the commands on a gateway that does not run', () => {
       { start: '2026-07-01T04:00:00Z', channel: 'energy', value: '26.66225', unit: 'kWh', version: 2 },
     ]);
     const file = join(folder, 'values.csv');
-    await writeFile(file, 'start;value\n2026-07-01T06:00+02:00;3\n');
-    expect((await json('substitute', GAS, ...span, '--file', file, ...why)).intervals[0].value).toBe('3');
+    // As a Czech spreadsheet writes it.
+    await writeFile(file, '\ufeffstart;value\r\n2026-07-01T06:00+02:00;3,5\r\n');
+    expect((await json('substitute', GAS, ...span, '--file', file, ...why)).intervals[0].value).toBe('3.5');
   });
 
   it.each([
@@ -114,6 +115,18 @@ describe('the commands on a gateway that does not run', () => {
     const span = ['--from', '2026-07-01T06:00+02:00', '--to', '2026-07-01T07:00+02:00'];
     expect(await run('substitute', GAS, ...span, ...values, '--reason', 'r', '--by', 'b')).toContain(what);
     expect(process.exitCode).toBe(status);
+  });
+
+  it.each([
+    ['start;value\n2026-07-01T06:00+02:00;3\n2026-07-01T06:00+02:00;4\n', 'stands there twice, again in line 3'],
+    ['start;value;note\n2026-07-01T06:00+02:00;1,5\n', 'Invalid Record Length'],
+    ['start;hodnota\n2026-07-01T06:00+02:00;3\n', 'line 2 has no start or no value'],
+  ])('a file of values that may mean something else is refused: %j', async (text, what) => {
+    const file = join(folder, 'doubtful.csv');
+    await writeFile(file, text);
+    const span = ['--from', '2026-07-01T06:00+02:00', '--to', '2026-07-01T07:00+02:00'];
+    expect(await run('substitute', GAS, ...span, '--file', file, '--reason', 'r', '--by', 'b')).toContain(what);
+    expect(process.exitCode).toBe(22);
   });
 
   it('audit shows who decided, and that the chain is whole', async () => {
@@ -127,7 +140,7 @@ describe('the commands on a gateway that does not run', () => {
     const text = await run('trace', GAS, '2026-07-01T06:30+02:00');
     expect(text).toContain('sampled 2026-07-01T04:00:00Z: 100.000 m3');
     expect(text).toContain('bytes 00c0ffee');
-    expect(text).toContain('version 3: 3 m3, substituted [substituted-by-person]');
+    expect(text).toContain('version 3: 3.5 m3, substituted [substituted-by-person]');
     expect(text).toContain('decided by J. Novák: meter exchanged (audit 2');
     expect((await json('trace', GAS, '2026-07-01T04:30Z')).channels).toHaveLength(2);
   });
@@ -146,9 +159,11 @@ describe('the commands on a gateway that does not run', () => {
   it('heat import adds days beside the site file', async () => {
     const file = join(folder, 'heat.csv');
     await writeFile(file, 'day;kWhPerM3\n2026-07-02;10,7\n');
-    expect(await json('heat', 'import', file)).toEqual({ added: 1, changed: 0, days: 1 });
+    expect(await json('heat', 'import', file)).toEqual({ added: 1, changed: 0, days: 1, overruled: [] });
     await writeFile(file, 'day;kWhPerM3\n2026-07-02;10,8\n2026-07-03;10,8\n');
-    expect(await json('heat', 'import', file)).toEqual({ added: 1, changed: 1, days: 2 });
+    expect(await json('heat', 'import', file)).toEqual({ added: 1, changed: 1, days: 2, overruled: [] });
+    await writeFile(file, 'day;kWhPerM3\n2026-07-01;10,8\n');
+    expect(await run('heat', 'import', file)).toContain('without effect for 2026-07-01: combustionHeat: in');
     await writeFile(file, 'day;kWhPerM3\n2026-07-02;38,8\n');
     expect(await run('heat', 'import', file)).toContain('[heat-invalid]');
     expect(process.exitCode).toBe(21);

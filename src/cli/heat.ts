@@ -1,10 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { Command } from 'commander';
+import { siteTable } from '../app/heat.ts';
 import { importHeat } from '../app/heat-sources.ts';
 import { heatFromCsv } from '../app/heat-table.ts';
 import { loadSite } from '../app/site-files.ts';
 import { stateFolder } from '../app/state.ts';
+import { compare } from '../core/decimal.ts';
 import { OdecetError } from '../core/failure.ts';
+import type { MarketDay } from '../core/time.ts';
 
 /** `odecet heat import FILE --config site.yaml`: combustion heat of gas days, also while the gateway runs. */
 export function heatCommand(): Command {
@@ -15,12 +18,23 @@ export function heatCommand(): Command {
     .option('--json', 'print JSON')
     .action(async (file: string, { config, json }: { config: string; json?: true }) => {
       const loaded = loadSite(config);
-      const table = heatFromCsv(await readCsv(file), file);
+      const { site } = loaded;
+      const table = heatFromCsv(await readCsv(file), file, site.zone);
       const counts = await importHeat(stateFolder(loaded), table);
+      // What stands in the site file goes first: an import for its days changes nothing, and must not look as if it did.
+      const own = siteTable(site);
+      const overruled = [...table].flatMap(([day, heat]) =>
+        own.has(day) && compare(own.get(day)!, heat) !== 0 ? [day] : [],
+      );
       const said = `${counts.added} days added, ${counts.changed} changed; ${counts.days} days are known by import\n`;
-      process.stdout.write(json ? `${JSON.stringify(counts)}\n` : said);
+      process.stdout.write(json ? `${JSON.stringify({ ...counts, overruled })}\n` : said);
+      if (overruled.length > 0 && !json) process.stderr.write(`${overruledText(overruled, config)}\n`);
     });
   return new Command('heat').description('combustion heat of gas days').addCommand(importing);
+}
+
+function overruledText(days: readonly MarketDay[], config: string): string {
+  return `without effect for ${days.join(', ')}: combustionHeat: in ${config} states another value, which goes first; correct it there`;
 }
 
 async function readCsv(file: string): Promise<string> {

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { Command, Option } from 'commander';
-import { parse } from 'csv-parse/sync';
+import { csvRows } from '../app/csv-rows.ts';
 import { type Decimal, decimalText, parseDecimal } from '../core/decimal.ts';
 import { OdecetError } from '../core/failure.ts';
 import { parseUtc, type UtcMs } from '../core/time.ts';
@@ -54,15 +54,16 @@ function valuesOf({ value, file }: SubstituteOptions): string | Promise<[UtcMs, 
 
 async function valuesIn(file: string): Promise<[UtcMs, string][]> {
   try {
-    const text = await readFile(file, 'utf8');
-    const rows: Record<string, string>[] = parse(text, {
-      columns: true,
-      delimiter: [';', ','],
-      bom: true,
-      skip_empty_lines: true,
-      trim: true,
-    });
-    return rows.map((row) => [parseUtc(row.start ?? ''), decimalText(parseDecimal(row.value ?? ''))]);
+    const values = new Map<UtcMs, string>();
+    for (const row of csvRows(await readFile(file, 'utf8'))) {
+      const [start, value] = [row.cell('start'), row.number('value')];
+      if (start === undefined || value === undefined) throw new RangeError(`line ${row.line} has no start or no value`);
+      const at = parseUtc(start);
+      // Which of two would be meant, nobody knows.
+      if (values.has(at)) throw new RangeError(`${start} stands there twice, again in line ${row.line}`);
+      values.set(at, decimalText(parseDecimal(value)));
+    }
+    return [...values];
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new OdecetError('value-refused', `${file}: ${why}; expected the columns start and value`, { cause });
