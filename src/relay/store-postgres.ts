@@ -205,8 +205,8 @@ export async function openPostgresRelayStore(sql: Sql, now: string = DATABASE_NO
         results.map(({ sender }) => sender),
         results.map(({ id }) => id),
         results.map(({ stage }) => stage),
-        results.map(({ reasons }) => JSON.stringify(reasons)),
-        results.map(({ answer }) => answer ?? null),
+        results.map(({ reasons }) => JSON.stringify(reasons, (_, value: unknown) => bearable(value))),
+        results.map(({ answer }) => bearable(answer) ?? null),
         results.map(({ at }) => at),
         results.map(({ dueInMs }) => dueInMs),
       ]);
@@ -276,6 +276,15 @@ function unique(messages: readonly SiteMessage[]): SiteMessage[] {
 
 function nameText({ sender, id }: MessageName): string {
   return `${sender}/${id}`;
+}
+
+/**
+ * No text of PostgreSQL has a zero in it, and no JSON half of a pair. An answer that nobody understands may be anything, a page in
+ * UTF-16 for one; it must not keep the others from being written with it.
+ */
+function bearable<T>(value: T): T | string {
+  if (typeof value !== 'string') return value;
+  return new TextDecoder().decode(new TextEncoder().encode(value)).replaceAll('\u0000', '\uFFFD');
 }
 
 /** Inside an array the driver wants text. */

@@ -151,6 +151,22 @@ export function relayStoreContract(subject: RelayStoreSubject): void {
       expect(await store.standing(claimed!.message)).toMatchObject({ stage: 'accepted' });
     });
 
+    it('an answer that is no text keeps neither itself nor others from being written', async () => {
+      await store.keep([siteMessage(1), siteMessage(2)]);
+      const [odd, good] = await claimAt(NOW + 10, 2);
+      // A page in UTF-16, read as UTF-8; half of a pair, where a text was cut.
+      const reasons = [{ code: '', type: '', text: 'n\u0000o \ud83d' }];
+      await store.settle([
+        settledAs('unknown', odd!, { answer: '<\u0000p\u0000>\ud83d', reasons, dueInMs: NEVER }),
+        settledAs('accepted', good!, { answer: '<ok/>' }),
+      ]);
+      expect(await store.standing(odd!.message)).toMatchObject({
+        stage: 'unknown',
+        answer: expect.stringMatching(/^<.p.>/s),
+      });
+      expect(await store.standing(good!.message)).toMatchObject({ stage: 'accepted', answer: '<ok/>' });
+    });
+
     it('what got no answer, or an unknown one, is due again at its time', async () => {
       await store.keep([siteMessage(1), siteMessage(2)]);
       const claimed = await claimAt(NOW + 10, 2);
