@@ -278,10 +278,8 @@ function nameText({ sender, id }: MessageName): string {
   return `${sender}/${id}`;
 }
 
-/**
- * No text of PostgreSQL has a zero in it, and no JSON half of a pair. An answer that nobody understands may be anything, a page in
- * UTF-16 for one; it must not keep the others from being written with it.
- */
+// PostgreSQL's text has no zero in it, its JSON no half of a pair. An answer that nobody understands may be anything, a page in
+// UTF-16 for one; it must not keep the others from being written with it.
 function bearable<T>(value: T): T | string {
   if (typeof value !== 'string') return value;
   return new TextDecoder().decode(new TextEncoder().encode(value)).replaceAll('\u0000', '\uFFFD');
