@@ -11,6 +11,7 @@ import {
   aReceipt,
   DAY_START,
   type MemoryStore,
+  memoryLog,
   memoryStore,
   POINT,
   standingClock,
@@ -21,6 +22,7 @@ import { storageSchema } from '../device/storage.ts';
 import { hostAppendLog } from '../host/append-log.ts';
 import { hostClock } from '../host/clock.ts';
 import { openLevelStore } from '../host/store-level.ts';
+import type { AppendLog } from '../machine/append-log.ts';
 import type { Log } from '../machine/log.ts';
 import { simFolder } from '../sim/folder.ts';
 import { createMaintenance, type StorageStatus, type WrittenBefore } from './maintenance.ts';
@@ -43,9 +45,15 @@ function listening(): Log & { events: string[] } {
   return log;
 }
 
-async function site(store: MemoryStore, days: number, maxBytes = 20_000_000, writtenBefore?: WrittenBefore) {
+async function site(
+  store: MemoryStore,
+  days: number,
+  maxBytes = 20_000_000,
+  writtenBefore?: WrittenBefore,
+  vital?: AppendLog,
+) {
   const wall = standingClock(DAY_START + days * DAY_MS);
-  const buffer = await openBuffer(store, { clock: wall });
+  const buffer = await openBuffer(store, { clock: wall, ...(vital && { vital }) });
   const log = listening();
   const storage = { ...storageSchema.parse(undefined), maxBytes };
   const clock = { ...hostClock(), now: () => wall.now() };
@@ -144,6 +152,26 @@ describe('maintenance', () => {
     await maintenance.scrub(100_000);
     expect(await maintenance.status()).toMatchObject({ damaged: 1, scrub: { rounds: 2 } });
     expect(log.events.filter((event) => event === 'record-damaged')).toHaveLength(1);
+  });
+});
+
+describe('the second copy', () => {
+  it('is written anew when it has grown, not at every look because it needs so much; what that writes is counted', async () => {
+    const vital = memoryLog();
+    const { buffer, maintenance } = await site(memoryStore(), 1, 1e9, undefined, vital);
+    const queue = (xml: string) => buffer.queueMessage((id) => aMessage(id, [], { xml }));
+    for (let n = 0; n < 3; n++) await queue('x'.repeat(6_000_000));
+    const needs = await vital.size();
+    const written = async () => (await maintenance.status()).writtenToday;
+    const before = await written();
+    for (let n = 0; n < 3; n++) await maintenance.look();
+    const after = await written();
+    expect(after - before).toBeGreaterThan(0.99 * needs);
+    expect(after - before).toBeLessThan(1.01 * needs);
+    for (let n = 0; n < 3; n++) await queue('x'.repeat(6_000_000));
+    const grown = await written();
+    await maintenance.look();
+    expect((await written()) - grown).toBeGreaterThan(1.99 * needs);
   });
 });
 

@@ -20,8 +20,11 @@ const TRIM_SELDOM_MS = 6 * HOUR_MS;
 /** Percent of the declared size at which somebody is told. */
 const ALERT_PERCENTS = [95, 85, 70] as const;
 const FULL_PERCENT = 95;
-/** The second copy is written anew when it has grown to this, without what no day asks for any more. */
-const VITAL_BYTES_MAX = 16_000_000;
+/**
+ * The second copy is written anew when it has grown by this, without what no day asks for any more. What it needs may be more:
+ * sixty days of 64 electricity points are 78 MB.
+ */
+const VITAL_GROWS_BYTES = 16_000_000;
 const VITAL_KEEP_MS = 60 * 24 * 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 
@@ -85,6 +88,8 @@ export function createMaintenance(parts: MaintenanceParts): Maintenance {
   let position: ScrubPosition | undefined;
   let alertPercent = 0;
   let trimAt = clock.monotonicMs();
+  /** Bytes of the second copy when it was last written anew. */
+  let vitalNeeds = 0;
   let damaged = 0;
 
   async function scrub(records: number): Promise<void> {
@@ -118,7 +123,9 @@ export function createMaintenance(parts: MaintenanceParts): Maintenance {
     tellSize(store);
     if ((100 * store) / storage.maxBytes >= FULL_PERCENT)
       log.warn('storage-trimmed', { ...(await trimToFit({ storage, buffer, now })) });
-    if (vital > VITAL_BYTES_MAX) await buffer.compactVital(now - VITAL_KEEP_MS);
+    if (vital <= vitalNeeds + VITAL_GROWS_BYTES) return;
+    await buffer.compactVital(now - VITAL_KEEP_MS);
+    vitalNeeds = (await buffer.size()).vital;
   }
 
   async function trim(now: UtcMs): Promise<void> {

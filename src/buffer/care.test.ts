@@ -302,6 +302,25 @@ describe('the second copy', () => {
     expect((await next.changes('readings', 12, 9)).map(({ sequence }) => sequence)).toEqual([13]);
   });
 
+  it('is told the last numbers once, however many rounds went on while it could not be written', async () => {
+    const log = memoryLog();
+    const clock = standingClock();
+    const buffer = await openBuffer(memoryStore(), { clock, vital: log });
+    const { append } = log;
+    log.append = async () => Promise.reject(new OdecetError('store-io', 'the copy cannot be written'));
+    for (let n = 1; n <= 9; n++) {
+      clock.at += MINUTE_MS;
+      await expect(buffer.keepRound([aReading({ at: clock.at })])).rejects.toThrow('the copy');
+    }
+    await expect(buffer.keepIntervals([anInterval()])).rejects.toThrow('the copy');
+    log.append = append;
+    await send(buffer, [anInterval()]);
+    await buffer.tellHeads();
+    expect(log.kept[0]).toContain('"readings":9,"samples":0,"intervals":1,"delivery":1');
+    const next = await openBuffer(memoryStore(), { clock, vital: log });
+    expect(next.behind).toMatchObject({ readings: 9, intervals: 1 });
+  });
+
   it('that is lost, cut short or damaged is told at the start, and whole again when it is written anew', async () => {
     const log = memoryLog();
     const store = memoryStore();

@@ -99,6 +99,8 @@ function assemble(
   const messages = readMessages(rows);
   /** As they stand on the disk: the stages ask for theirs at every step. */
   const cursors = new Map<string, number>();
+  /** Characters of the second copy where it was written anew. */
+  let writtenAnew = 0;
   return {
     behind,
     outbox: openOutbox(journal, rows, messages),
@@ -108,7 +110,7 @@ function assemble(
       for (const conflict of kept.conflicts) options.onConflict?.(conflict);
       return kept;
     },
-    keepRefusals: (refusals) => keepRefusals(journal, refusals),
+    keepRefusals: (refusals) => keepRefusals(journal, rows, refusals),
     refusals: (device, span) => refusalsIn(rows, device, span),
     readings: readings.within,
     readingAtOrBefore: readings.atOrBefore,
@@ -168,7 +170,9 @@ function assemble(
     restoreVital: async () => (vital ? restoreVital(store, journal, vital) : { messages: 0, records: 0 }),
     compactVital: async (keepAfter) => {
       // As a plan of the one writer: nothing is written, and told to the second copy, meanwhile.
-      if (vital) await journal.write(() => compactVital(store, journal.heads(), vital, keepAfter));
+      if (!vital) return;
+      const written = await journal.write(() => compactVital(store, journal.heads(), vital, keepAfter));
+      writtenAnew += written;
     },
     tellHeads: () => journal.tellHeads(),
     nameReadingsAgain: (device, span) => nameReadingsAgain(journal, device, span),
@@ -176,7 +180,7 @@ function assemble(
     size: async () => ({
       store: await store.size(),
       vital: (await vital?.size()) ?? 0,
-      written: (store.bytesWritten?.() ?? 0) + journal.bytesTold(),
+      written: (store.bytesWritten?.() ?? 0) + journal.bytesTold() + writtenAnew,
     }),
     async snapshot() {
       if (!store.snapshot) throw new OdecetError('unexpected', 'this store can make no snapshot');

@@ -7,7 +7,7 @@ import { cloneHeads, encodeHeads, type Heads, loadHeads } from './heads.ts';
 import type { Ids } from './ids.ts';
 import { HEADS_KEY } from './keys.ts';
 import type { Recent } from './recent.ts';
-import { FOLLOWED, HEADS_EVERY_MS, vitalLine } from './vital.ts';
+import { FOLLOWED, HEADS_EVERY_MS, type VitalRecord, vitalLine } from './vital.ts';
 
 /** So many waiting calls at most share one synced batch: a burst of rounds costs one flush, not one each. */
 const GROUP_MAX = 256;
@@ -55,8 +55,8 @@ export function openJournal(store: Store, found: Heads, ids: Ids, recent: Recent
   let heads = found;
   let headsKnown = true;
   let running = false;
-  /** Lines that the second copy could not be told yet. */
-  let untold: string[] = [];
+  /** What the second copy could not be told yet. */
+  let untold: VitalRecord[] = [];
   /** Rows that go with the next batch. */
   const soon = new Map<string, unknown>();
   let told = { heads: vital?.heads, at: 0 };
@@ -105,19 +105,20 @@ export function openJournal(store: Store, found: Heads, ids: Ids, recent: Recent
 
   /**
    * After the store, so that the copy never knows of more than there is; before anybody is told that it is written. When it
-   * fails the caller is told that its call failed, and the line goes before the next one.
+   * fails the caller is told that its call failed, and what it was to be told goes before the next.
    */
   async function tellVital({ log, clock }: Copy, { copied, streams }: Group): Promise<void> {
     const isFollowed = [...streams].some((stream) => FOLLOWED.has(stream));
     // A wall clock may be set back.
     const isTime = !isKnown() && Math.abs(clock.now() - told.at) >= HEADS_EVERY_MS;
-    if (isFollowed || isTime) untold.push(vitalLine({ heads, rows: copied }));
+    // Of what has no rows the last says all: rounds go on while the copy cannot be written.
+    if (isFollowed || isTime) untold = [...untold.filter(({ rows }) => rows.length > 0), { heads, rows: copied }];
     if (untold.length === 0) return;
     await append({ log, clock }, untold);
   }
 
-  async function append({ log, clock }: Pick<Copy, 'log' | 'clock'>, lines: readonly string[]): Promise<void> {
-    const text = lines.join('\n');
+  async function append({ log, clock }: Pick<Copy, 'log' | 'clock'>, records: readonly VitalRecord[]): Promise<void> {
+    const text = records.map(vitalLine).join('\n');
     bytesTold += text.length;
     await log.append(text);
     untold = [];
@@ -131,7 +132,7 @@ export function openJournal(store: Store, found: Heads, ids: Ids, recent: Recent
   /** As a job of the one writer, between two batches; one that writes nothing itself. */
   async function tellLast(): Promise<void> {
     if (!vital || (isKnown() && untold.length === 0)) return;
-    await append(vital, [...untold, vitalLine({ heads, rows: [] })]);
+    await append(vital, [...untold, { heads, rows: [] }]);
   }
 
   async function run(): Promise<void> {

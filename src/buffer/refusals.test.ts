@@ -62,4 +62,13 @@ describe('what could not be used of a device', () => {
     await buffer.keepRefusals([refusal(0)]);
     expect(await buffer.refusals('mill', HOUR)).toEqual(['value-invalid']);
   });
+
+  it('is told as damage where it is written anew before anybody has met it', async () => {
+    const { store, buffer } = await opened();
+    await buffer.keepRefusals([refusal(0)]);
+    store.rows.get('u/2026-03-28/mill')![16]! ^= 4;
+    await buffer.keepRefusals([refusal(20)]);
+    expect(buffer.damages()).toBe(1);
+    expect(await buffer.refusals('mill', HOUR)).toEqual(['value-invalid']);
+  });
 });

@@ -23,13 +23,19 @@ type Quarters = z.infer<typeof refusalsPayload>;
 
 const decodeRefusals = (row: Row) => decoding(row, () => ({ quarters: refusalsPayload.parse(row.payload) }));
 
-export function keepRefusals(journal: Journal, refusals: readonly Refusal[]): Promise<void> {
+export function keepRefusals(
+  journal: Journal,
+  { onDamage }: Pick<Rows, 'onDamage'>,
+  refusals: readonly Refusal[],
+): Promise<void> {
   return journal.write(async (draft) => {
     for (const { device, at, code } of refusals) {
       const key = refusalsKey(readingDay(at), device);
       const row = await draft.get(key);
-      const known = row === undefined || isDamage(row) ? undefined : decodeRefusals(row);
-      const quarters: Quarters = known === undefined || isDamage(known) ? {} : known.quarters;
+      const known = row && (isDamage(row) ? row : decodeRefusals(row));
+      // What is written over it is whole, so nobody would meet the damage again.
+      if (known && isDamage(known)) onDamage(known);
+      const quarters: Quarters = known && !isDamage(known) ? known.quarters : {};
       const quarter = String(Math.floor(at / QUARTER_MS));
       const codes = quarters[quarter] ?? [];
       if (!codes.includes(code)) draft.set(key, { ...quarters, [quarter]: [...codes, code] });

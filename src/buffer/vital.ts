@@ -142,20 +142,28 @@ async function putInOutbox(draft: Draft, id: MessageId): Promise<void> {
 }
 
 /**
- * Writes the second copy anew from the store: messages that are final lose their text, and those before `keepAfter` go.
+ * Writes the second copy anew from the store: messages that are final lose their text, and those before `keepAfter` go. Gives
+ * the number of characters.
  */
-export async function compactVital(store: Store, heads: Heads, log: AppendLog, keepAfter: UtcMs): Promise<void> {
+export async function compactVital(store: Store, heads: Heads, log: AppendLog, keepAfter: UtcMs): Promise<number> {
+  let written = 0;
+  const lineOf = (rows: VitalRecord['rows']): string => {
+    const line = vitalLine({ heads, rows });
+    written += line.length;
+    return line;
+  };
   async function* lines(): AsyncGenerator<string> {
     let rows: [string, unknown][] = [];
     for await (const row of vitalRows(store, keepAfter)) {
       rows.push(row);
       if (rows.length < ROWS_IN_LINE) continue;
-      yield vitalLine({ heads, rows });
+      yield lineOf(rows);
       rows = [];
     }
-    yield vitalLine({ heads, rows });
+    yield lineOf(rows);
   }
   await log.rewrite(lines());
+  return written;
 }
 
 async function* vitalRows(store: Store, keepAfter: UtcMs): AsyncGenerator<[string, unknown]> {
