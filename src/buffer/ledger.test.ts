@@ -66,6 +66,25 @@ describe('the ledger', () => {
     expect(rows.map(({ state }) => state)).toEqual(['accepted', 'accepted', 'lost', 'pending', 'missing', 'missing']);
   });
 
+  it.each(['gone', 'damaged'])(
+    'an accepted interval that came late and is %s is lost, although what was made before it was given up',
+    async (how) => {
+      const { store, buffer } = await open();
+      for (const hour of [0, 4, 2]) await buffer.keepIntervals([anInterval({ start: START(hour) })]);
+      await send(buffer, [0, 2, 4], 'accepted');
+      expect(await buffer.trim('intervals', { olderThan: START(1), now: START(5), entriesMax: 100 })).toMatchObject({
+        entries: 1,
+      });
+      const key = `i/${POINT}/volume/${new Date(START(2)).toISOString()}/000001`;
+      if (how === 'gone') store.rows.delete(key);
+      else store.rows.get(key)![20]! ^= 1;
+      const states = async () => (await buffer.ledger(EXPECTED)).rows.map(({ state }) => state);
+      expect(await states()).toEqual(['accepted', 'missing', 'lost', 'missing', 'accepted', 'missing']);
+      await buffer.quarantine([{ key, detail: how, namedBy: 'j/intervals/000000000000003' }]);
+      expect((await states())[2]).toBe('lost');
+    },
+  );
+
   it('reads only that part of the journal that can name what is missing, and finds there what was lost', async () => {
     const { store, buffer } = await open();
     const days = Array.from({ length: 30 }, (_, n) => START(24 * n));

@@ -129,28 +129,38 @@ async function withoutLost(rows: Rows, made: readonly LedgerRow[], look: LedgerL
   if (asked.length === 0) return [...made];
   const newest = new Map(asked.map((row) => [prefixOf(row), row.version ?? 0]));
   const gone = new Set<string>();
-  const journal = below(journalPrefix('intervals'));
-  const from = { ...journal, gte: journalKey('intervals', await firstThatMayName(rows, asked)) };
+  for await (const [prefix, version] of namedFrom(rows, await firstThatMayName(rows, asked))) {
+    const known = newest.get(prefix);
+    if (known !== undefined && version > known) gone.add(prefix);
+  }
+  return made.map((row) => (gone.has(prefixOf(row)) ? { ...row, state: 'lost' } : row));
+}
+
+/** What the journal names from an entry on: the interval's key up to its version, and the version. */
+async function* namedFrom(rows: Rows, first: number): AsyncGenerator<[prefix: string, version: number]> {
+  const from = { ...below(journalPrefix('intervals')), gte: journalKey('intervals', first) };
   for await (const entry of rows.each(from, decodeEntry))
     for (const [key] of entry) {
       const cut = key.lastIndexOf('/') + 1;
-      const prefix = key.slice(0, cut);
-      const known = newest.get(prefix);
-      if (known !== undefined && Number(key.slice(cut)) > known) gone.add(prefix);
+      yield [key.slice(0, cut), Number(key.slice(cut))];
     }
-  return made.map((row) => (gone.has(prefixOf(row)) ? { ...row, state: 'lost' } : row));
 }
 
 /**
  * An accepted interval that was given up for its age, while the message that told it is still there: it is not lost. Entries are
- * given up in their order up to the first one that is young, so whatever is older than what that one names was given up.
+ * given up in their order up to the first one that is young; what is older than that one names was given up, unless it came late:
+ * then a later entry names it still, or a mark or a damaged row stands in its place.
  */
 async function withoutGivenUp(rows: Rows, made: readonly LedgerRow[]): Promise<LedgerRow[]> {
   const isOnlyTold = ({ state, version, deliveries }: LedgerRow) =>
     state === 'lost' && version === undefined && deliveries.some(({ accepted }) => accepted);
   if (!made.some(isOnlyTold)) return [...made];
   const oldest = await oldestNamed(rows);
-  return made.map((row) => (isOnlyTold(row) && row.start < oldest ? { ...row, state: 'accepted' } : row));
+  const given = new Map(made.filter((row) => isOnlyTold(row) && row.start < oldest).map((row) => [prefixOf(row), row]));
+  for (const prefix of given.keys())
+    if ((await rows.firstKey(below(prefix), false)) !== undefined) given.delete(prefix);
+  if (given.size > 0) for await (const [prefix] of namedFrom(rows, 0)) given.delete(prefix);
+  return made.map((row) => (given.has(prefixOf(row)) ? { ...row, state: 'accepted' } : row));
 }
 
 async function oldestNamed(rows: Rows): Promise<UtcMs> {
