@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { parseUtc } from '../core/time.ts';
+import { HOUR_MS, parseUtc } from '../core/time.ts';
 import { simFolder } from '../sim/folder.ts';
-import { holdDays, readHeldDays } from './held.ts';
+import { holdDays, noteStart, readHeldDays } from './held.ts';
 
 const ZONE = 'Europe/Prague';
 /** In the gas day of the 2nd and the electricity day of the 3rd. */
@@ -34,6 +34,32 @@ it('holds new messages of days that were over at the restore, until a person rel
     expect(each.hold(message('2026-06-01'))).toBeUndefined();
     expect(each.hold(message('2026-05-31'))).toMatchObject({ code: 'day-held' });
   }
+});
+
+it('until a gateway is first started on it the old machine may have gone on: days over by then are held too', async () => {
+  const folder = simFolder();
+  await holdDays(folder, RESTORED, LAST);
+  for (const days of [3, 5]) await noteStart(folder, RESTORED + days * 24 * HOUR_MS);
+  const days = await readHeldDays(folder, ZONE);
+  expect(days.hold(message('2026-06-04'))).toMatchObject({ code: 'day-held' });
+  expect(days.hold(message('2026-06-06'))).toBeUndefined();
+  await days.release(['2026-06-04']);
+  const again = await readHeldDays(folder, ZONE);
+  expect(again.hold(message('2026-06-04'))).toBeUndefined();
+  expect(again.hold(message('2026-06-03'))).toMatchObject({ code: 'day-held' });
+  const never = simFolder();
+  await noteStart(never, RESTORED);
+  expect(await never.readText('held-after-restore.json')).toBeUndefined();
+});
+
+it('what waited for a person still does after another backup and restore, although the backup knows it', async () => {
+  const folder = simFolder();
+  await holdDays(folder, RESTORED, LAST);
+  const waits = message('2026-06-01');
+  await holdDays(folder, RESTORED + 24 * HOUR_MS, waits.id);
+  const days = await readHeldDays(folder, ZONE);
+  expect(days.hold(waits)).toMatchObject({ code: 'day-held' });
+  expect(days.hold(message('2026-06-01', 'gas', LAST))).toBeUndefined();
 });
 
 it('one commodity of a day can be released without the other', async () => {

@@ -17,6 +17,8 @@ const HELD_FILE = 'held-after-restore.json';
 const heldSchema = z.strictObject({
   /** When it was restored: days that were over by then are held. */
   restoredAt: z.int(),
+  /** When a gateway was first started on it: until then the old machine may have gone on, so days over by then are held too. */
+  startedAt: z.int().optional(),
   /** The highest message id that the backup can know. */
   lastId: z.string(),
   /** Days, or `gas/2026-03-28` where only one commodity was released. */
@@ -30,29 +32,49 @@ export interface HeldDays {
   release(days: readonly MarketDay[], commodity?: Commodity): Promise<readonly string[]>;
 }
 
-/** To be called by a restore that knows nothing of what was sent since its backup. */
+type Held = z.infer<typeof heldSchema>;
+
+/**
+ * To be called by a restore that knows nothing of what was sent since its backup. Where the backup came from a restored machine
+ * itself, what waited for a person there still does: the backup knowing a message does not mean that it was never a double.
+ */
 export async function holdDays(state: Folder, restoredAt: UtcMs, lastId: MessageId): Promise<void> {
-  await state.write(
-    HELD_FILE,
-    JSON.stringify({ restoredAt, lastId, released: [] } satisfies z.infer<typeof heldSchema>),
-  );
+  const before = await readHeld(state);
+  const known = before && before.lastId < lastId ? before.lastId : lastId;
+  await writeHeld(state, { restoredAt, lastId: known, released: [] });
+}
+
+/** To be called by every start of a gateway; the first one after a restore counts. */
+export async function noteStart(state: Folder, now: UtcMs): Promise<void> {
+  const held = await readHeld(state);
+  if (held && held.startedAt === undefined) await writeHeld(state, { ...held, startedAt: now });
+}
+
+async function readHeld(state: Folder): Promise<Held | undefined> {
+  const text = await state.readText(HELD_FILE);
+  return text === undefined ? undefined : heldSchema.parse(JSON.parse(text));
+}
+
+function writeHeld(state: Folder, held: Held): Promise<void> {
+  return state.write(HELD_FILE, JSON.stringify(held));
 }
 
 export async function readHeldDays(state: Folder, zone: string): Promise<HeldDays> {
-  const text = await state.readText(HELD_FILE);
-  if (text === undefined)
+  const held = await readHeld(state);
+  if (!held)
     return {
       hold: () => undefined,
       release: async () => {
         throw new OdecetError('usage', 'this gateway was not restored from a backup: no day is held');
       },
     };
-  const { restoredAt, lastId, released } = heldSchema.parse(JSON.parse(text));
+  const { restoredAt, startedAt = restoredAt, lastId, released } = held;
+  const heldUntil = Math.max(restoredAt, startedAt);
   const free = new Set(released);
   return {
     hold({ id, commodity, day }) {
       const isFree = free.has(day) || free.has(`${commodity}/${day}`);
-      if (id <= lastId || isFree || marketDaySpan(commodity, day, zone).end > restoredAt) return undefined;
+      if (id <= lastId || isFree || marketDaySpan(commodity, day, zone).end > heldUntil) return undefined;
       const detail = `${commodity} day ${day}, message ${id}: restored from a backup on ${isoUtc(restoredAt)}, so whether this day was sent before is not known; ask the operator; where it has nothing of it: odecet release ${day} --commodity ${commodity}; where it has it: the same with --delivered --reason TEXT --by NAME`;
       return failure('day-held', detail);
     },
@@ -60,7 +82,7 @@ export async function readHeldDays(state: Folder, zone: string): Promise<HeldDay
       const wanted = days.map((day) => (commodity ? `${commodity}/${day}` : day));
       const all = [...new Set([...free, ...wanted])].sort();
       // Nothing goes out on the word of a release that a restart would not remember.
-      await state.write(HELD_FILE, JSON.stringify({ restoredAt, lastId, released: all }));
+      await writeHeld(state, { ...held, released: all });
       for (const each of wanted) free.add(each);
       return all;
     },

@@ -14,7 +14,7 @@ import type { Folder } from '../machine/folder.ts';
 import type { Log } from '../machine/log.ts';
 import type { Store } from '../machine/store.ts';
 import { isGatewayThere } from './control.ts';
-import { type HeldDays, readHeldDays } from './held.ts';
+import { type HeldDays, noteStart, readHeldDays } from './held.ts';
 import { type MemoryParts, openMemory, openMemoryAgain } from './memory.ts';
 import { type OpenedStore, openOrRepair, repaired, STORE_FOLDER } from './open-store.ts';
 import type { LoadedSite } from './site-files.ts';
@@ -111,6 +111,7 @@ async function checkOpened(
   const { path, folder, vital } = opening;
   const { buffer, lastRepair } = await openMemoryAgain({ ...opening, store }, folder, repair);
   if (repair && (await folder.readText(REPAIR_FILE))) await folder.write(REPAIR_FILE, '');
+  await noteStart(folder, opening.clock.now());
   const held = await readHeldDays(folder, opening.loaded.site.zone);
   return stateOf(path, store, vital, buffer, installed, held, lastRepair);
 }
