@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -201,6 +201,15 @@ describe('the control socket', () => {
     });
     await control.close();
     expect(await askGateway(join(root, 'state'), { do: 'status' })).toBeUndefined();
+  });
+
+  // The administrator may look into everything.
+  it.skipIf(process.getuid?.() === 0)('of a folder that is not ours says whom to ask as', async () => {
+    await mkdir(join(root, 'state'));
+    await chmod(join(root, 'state'), 0);
+    const asked = askGateway(join(root, 'state'), { do: 'status' });
+    await expect(asked).rejects.toMatchObject({ failure: { code: 'store-unreadable' } });
+    await chmod(join(root, 'state'), 0o700);
   });
 
   it('stands in the state folder however deep that lies, and goes with the gateway', async () => {

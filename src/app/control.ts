@@ -183,6 +183,8 @@ async function* partsOf(
   }
 }
 
+const NOT_OURS = 'this user may not look into it; ask as the user that the gateway runs as (sudo -u odecet ...)';
+
 /** Undefined where nobody listens, or there is no such folder. */
 async function connect(stateFolder: string): Promise<Socket | undefined> {
   try {
@@ -195,6 +197,8 @@ async function connect(stateFolder: string): Promise<Socket | undefined> {
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ECONNREFUSED') return undefined;
+    if (code === 'EACCES' || code === 'EPERM')
+      throw new OdecetError('store-unreadable', `${stateFolder}: ${NOT_OURS}`, { cause: error });
     throw new OdecetError('line-unreachable', `${join(stateFolder, 'control.sock')}: ${message}`, { cause: error });
   }
 }

@@ -3,7 +3,8 @@ import type { Buffer } from '../buffer/index.ts';
 import { isoLocal, marketDaySpan } from '../core/calendar.ts';
 import { decimalText, parseDecimal } from '../core/decimal.ts';
 import { OdecetError } from '../core/failure.ts';
-import type { Interval } from '../core/interval.ts';
+import { CHANNEL_UNIT, type Interval } from '../core/interval.ts';
+import { cut } from '../core/schedule.ts';
 import { isoUtc, spanMinutes, type UtcMs } from '../core/time.ts';
 import type { Site } from '../device/site.ts';
 import { chainFaults } from './audit-chain.ts';
@@ -42,11 +43,21 @@ const substitution = z.looseObject({
 
 /** Every answer is plain text and numbers, so that it is the same over a socket. */
 export const QUESTIONS = {
-  async profile({ site, points, buffer }: Desk, request: unknown) {
+  /** The day's intervals; one that is over and was never made is told as missing, version 0, so that no hole goes unseen. */
+  async profile({ site, points, buffer, now }: Desk, request: unknown) {
     const { point: code, day } = dayRequest.parse(request);
     const point = pointOf(points, code);
     const span = marketDaySpan(point.commodity, day, site.zone);
-    const channels = await Promise.all(point.published.map((channel) => buffer.intervals(code, channel, span)));
+    const over = cut(span, point.minutes).filter(({ end }) => end <= now());
+    const channels = await Promise.all(
+      point.published.map(async (channel) => {
+        const made = await buffer.intervals(code, channel, span);
+        const starts = new Set(made.map(({ start }) => start));
+        const never = over.filter(({ start }) => !starts.has(start));
+        const holes = never.map((one) => ({ ...one, channel, unit: CHANNEL_UNIT[channel], ...NEVER_MADE }));
+        return [...made, ...holes].sort((a, b) => a.start - b.start);
+      }),
+    );
     return { point: code, day, intervals: channels.flat().map((interval) => profileRow(interval, site.zone)) };
   },
 
@@ -111,7 +122,11 @@ function pointOf(points: readonly PointPlan[], code: string): PointPlan {
   );
 }
 
-function profileRow(interval: Interval, zone: string) {
+const NEVER_MADE = { quality: 'missing', version: 0, findings: [] } as const;
+
+type ProfileRow = Pick<Interval, 'start' | 'end' | 'channel' | 'unit' | 'quality' | 'version' | 'findings' | 'value'>;
+
+function profileRow(interval: ProfileRow, zone: string) {
   return {
     start: isoLocal(interval.start, zone),
     minutes: spanMinutes(interval),

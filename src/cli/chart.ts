@@ -9,15 +9,31 @@ export interface ChartBar {
 
 const HEIGHT = 8;
 const EIGHTHS = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-/** A day of quarters is as wide as a terminal; hours are drawn wider. */
-const WIDTH_MOST = 100;
+/** Hours are drawn wider than quarters. */
+const BAR_WIDTH_MAX = 4;
 const SOFT = '░';
 const HOLE = '×';
 
-/** Bars from left to right under their highest value; `×` where nothing is known, `░` where no meter said it. */
-export function barChart(bars: readonly ChartBar[]): string {
+/**
+ * Bars from left to right under their highest value; `×` where nothing is known, `░` where no meter said it. What does not fit
+ * goes on below, on the same scale.
+ * @param columns of the terminal
+ */
+export function barChart(bars: readonly ChartBar[], columns: number): string {
   const highest = bars.reduce((most, { value }) => (value && compare(value, most) > 0 ? value : most), ZERO);
-  const width = Math.max(1, Math.min(4, Math.floor(WIDTH_MOST / Math.max(1, bars.length))));
+  const label = decimalText(round(highest, 3));
+  const room = Math.max(1, columns - label.length - AXIS.length);
+  const pieces = Math.max(1, Math.ceil(bars.length / room));
+  const length = Math.ceil(bars.length / pieces);
+  const width = Math.max(1, Math.min(BAR_WIDTH_MAX, Math.floor(room / Math.max(1, length))));
+  return Array.from({ length: pieces }, (_, n) =>
+    pieceOf(bars.slice(n * length, (n + 1) * length), highest, label, width),
+  ).join('\n\n');
+}
+
+const AXIS = ' ┤';
+
+function pieceOf(bars: readonly ChartBar[], highest: Decimal, label: string, width: number): string {
   const eighths = bars.map(({ value }) => (value ? heightOf(value, highest) : 0));
   const rows = Array.from({ length: HEIGHT }, (_, n) => {
     const floor = (HEIGHT - 1 - n) * 8;
@@ -29,10 +45,8 @@ export function barChart(bars: readonly ChartBar[]): string {
       })
       .join('');
   });
-  const label = decimalText(round(highest, 3));
-  const margin = label.length;
   return rows
-    .map((row, n) => `${(n === 0 ? label : n === HEIGHT - 1 ? '0' : '').padStart(margin)} ┤${row}`.trimEnd())
+    .map((row, n) => `${(n === 0 ? label : n === HEIGHT - 1 ? '0' : '').padStart(label.length)}${AXIS}${row}`.trimEnd())
     .join('\n');
 }
 

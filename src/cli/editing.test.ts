@@ -92,6 +92,17 @@ describe('the commands on a gateway that does not run', () => {
     expect(intervals[0]).toMatchObject({ start: '2026-07-01T06:00:00+02:00', value: '1.500', quality: 'computed' });
   });
 
+  it('profile shows a hole where an interval was never made, and nothing of what is not over', async () => {
+    const { intervals } = await json('profile', GAS, '--day', '2025-10-25');
+    expect(intervals).toHaveLength(2 * 25);
+    const [first] = intervals;
+    expect(first).toMatchObject({ start: '2025-10-25T06:00:00+02:00', quality: 'missing', version: 0, value: '' });
+    const czech = await run('profile', GAS, '--day', '2025-10-25', '--lang', 'cs');
+    expect(czech).toContain('objem: součet 0 m3, 25 chybí');
+    expect(czech).toContain(`0 ┤${'×'.repeat(100)}\n`);
+    expect(await run('profile', GAS, '--day', '2999-07-01', '--lang', 'cs')).toBe('není co zobrazit\n');
+  });
+
   it('substitute writes a new version and an audit entry, with the energy of the volume', async () => {
     const span = ['--from', '2026-07-01T06:00+02:00', '--to', '2026-07-01T07:00+02:00'];
     const why = ['--reason', 'meter exchanged', '--by', 'J. Novák'];

@@ -5,6 +5,7 @@ import type { Language } from '../core/say.ts';
 import { parseDay } from './arguments.ts';
 import { ask } from './ask.ts';
 import { barChart } from './chart.ts';
+import { sayFor } from './say.ts';
 import { printTable } from './table.ts';
 import { viewCommand } from './views.ts';
 import { languageOf, languageOption, type Word, word } from './words.ts';
@@ -32,6 +33,9 @@ export function profileCommand(): Command {
 
 type Row = Omit<Answer<'profile'>['intervals'][number], 'findings'> & { readonly findings: string };
 
+/** Where the output is no terminal: a day of quarters in one line. */
+const COLUMNS = 120;
+
 function printProfile(rows: readonly Row[], language: Language): void {
   for (const channel of new Set(rows.map((row) => row.channel))) {
     const own = rows.filter((row) => row.channel === channel);
@@ -46,9 +50,12 @@ function printProfile(rows: readonly Row[], language: Language): void {
       const value = values[n];
       return { ...(value && { value }), soft: quality === 'estimated' || quality === 'substituted' };
     });
-    process.stdout.write(`${barChart(bars)}\n`);
+    process.stdout.write(`${barChart(bars, process.stdout.columns ?? COLUMNS)}\n`);
   }
-  printTable(rows.map((row) => inLanguage(row, language)));
+  printTable(
+    rows.map((row) => inLanguage(row, language)),
+    sayFor({ lang: language }),
+  );
 }
 
 function inLanguage(row: Row, language: Language) {
