@@ -22,7 +22,7 @@ const ALERT_PERCENTS = [95, 85, 70] as const;
 const FULL_PERCENT = 95;
 /**
  * The second copy is written anew when it has grown by this, without what no day asks for any more. What it needs may be more:
- * sixty days of 64 electricity points are 78 MB.
+ * sixty days of 64 points of quarter-hours are 78 MB.
  */
 const VITAL_GROWS_BYTES = 16_000_000;
 const VITAL_KEEP_MS = 60 * 24 * 60 * MINUTE_MS;
