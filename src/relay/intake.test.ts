@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { shiftDay } from '../core/calendar.ts';
 import { OdecetError } from '../core/failure.ts';
 import { hostCodec, hostSigner, newKeyPem } from '../host/signer.ts';
+import type { Log } from '../machine/log.ts';
 import type { DocumentReader } from '../machine/reader.ts';
 import { electricityPack, gasPack } from '../message/message.testkit.ts';
 import { packId } from '../message/pack.ts';
@@ -22,10 +23,11 @@ const STANDING = { stage: 'stored' as const, reasons: [], at: 0, attempts: 0 };
 
 interface Odd {
   readonly reader?: DocumentReader;
+  readonly log?: Log;
   readonly isRevoked?: () => boolean;
 }
 
-function intakeOver(keep: () => Promise<Kept[]>, number?: number, { reader, isRevoked }: Odd = {}) {
+function intakeOver(keep: () => Promise<Kept[]>, number?: number, { reader, log = quietLog, isRevoked }: Odd = {}) {
   const receipts: string[] = [];
   const details: string[] = [];
   const store: RelayStore = {
@@ -59,7 +61,7 @@ function intakeOver(keep: () => Promise<Kept[]>, number?: number, { reader, isRe
     senders: new Set([SENDER, ELECTRICITY_SENDER]),
     clockOffMsMax: 600_000,
     clock: { now: () => message.madeAt },
-    log: quietLog,
+    log,
     answer: ({ id }, { stage }) => receipts.push(`${id} ${stage}`),
     refuse: ({ id }, refusal, detail) => {
       receipts.push(`${id} ${refusal}`);
@@ -92,6 +94,19 @@ test('no receipt before the store has the message', async () => {
 test('no receipt at all when the store refuses', async () => {
   const { intake, receipts } = intakeOver(() => Promise.reject(new OdecetError('store-full', 'no room')));
   await expect(intake.take('site-a', envelope())).rejects.toMatchObject({ failure: { code: 'store-full' } });
+  expect(receipts).toEqual([]);
+});
+
+test('a thread that cannot read is told; no receipt', async () => {
+  const told: unknown[] = [];
+  const log: Log = { ...quietLog, error: (event, fields) => void told.push([event, fields?.code]) };
+  const reader: DocumentReader = {
+    read: () => Promise.reject(new OdecetError('unexpected', 'a thread broke off')),
+    close: async () => undefined,
+  };
+  const { intake, receipts } = intakeOver(async () => [], undefined, { reader, log });
+  await expect(intake.take('site-a', envelope())).rejects.toThrow('broke off');
+  expect(told).toEqual([['relay-cannot-read', 'unexpected']]);
   expect(receipts).toEqual([]);
 });
 

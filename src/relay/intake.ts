@@ -102,8 +102,7 @@ export function createIntake(deps: IntakeDeps): Intake {
       for (const [n, one] of group.entries()) answer(one, kept[n]!);
       deps.stored();
     } catch (error) {
-      const problem = error instanceof OdecetError ? error.failure : failure('unexpected', String(error));
-      deps.log.error('relay-cannot-keep', { ...problem, messages: group.length });
+      deps.log.error('relay-cannot-keep', { ...problemOf(error), messages: group.length });
       for (const { reject } of group) reject(error);
     }
   }
@@ -119,7 +118,11 @@ export function createIntake(deps: IntakeDeps): Intake {
 
   return {
     async take(site, payload) {
-      const judged = await judge(site, payload, deps);
+      const judged = await judge(site, payload, deps).catch((error: unknown) => {
+        // No receipt: it comes again. Who calls us has nobody to tell.
+        deps.log.error('relay-cannot-read', { ...problemOf(error), site });
+        throw error;
+      });
       if (judged.kind === 'refused') return refuse(site, judged.envelope, judged.refusal, judged.more);
       await new Promise<void>((resolve, reject) => {
         waiting.push({ message: judged.message, resolve, reject });
@@ -127,6 +130,10 @@ export function createIntake(deps: IntakeDeps): Intake {
       });
     },
   };
+}
+
+function problemOf(error: unknown): Failure {
+  return error instanceof OdecetError ? error.failure : failure('unexpected', String(error));
 }
 
 type Judged =
