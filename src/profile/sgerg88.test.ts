@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { compressionFactor, type GasQuality } from './sgerg88.ts';
 
-/** Check values of ISO 12213-3, gases 1 to 3: Z at 60 and 120 bar. */
+/** Check values of ISO 12213-3, gases 1 to 6: Z at 60 and 120 bar. */
 const TEMPERATURES = [-3.15, 6.85, 16.85, 36.85, 56.85];
-const gas = (superiorHeatMJ: number, relativeDensity: number, carbonDioxide: number): GasQuality => ({
+const gas = (superiorHeatMJ: number, relativeDensity: number, carbonDioxide: number, hydrogen = 0): GasQuality => ({
   superiorHeatMJ,
   relativeDensity,
   carbonDioxide,
-  hydrogen: 0,
+  hydrogen,
 });
 const CHECKS: readonly [string, GasQuality, bar: number, z: readonly number[]][] = [
   ['gas 1', gas(40.66, 0.581, 0.006), 60, [0.84084, 0.86202, 0.88007, 0.90881, 0.92996]],
@@ -16,6 +16,12 @@ const CHECKS: readonly [string, GasQuality, bar: number, z: readonly number[]][]
   ['gas 2', gas(40.62, 0.609, 0.005), 120, [0.7114, 0.75079, 0.78472, 0.83877, 0.87832]],
   ['gas 3', gas(43.53, 0.65, 0.015), 60, [0.79415, 0.8221, 0.84553, 0.88223, 0.90893]],
   ['gas 3', gas(43.53, 0.65, 0.015), 120, [0.64322, 0.69062, 0.73196, 0.79778, 0.84554]],
+  ['gas 4', gas(34.16, 0.599, 0.016, 0.095), 60, [0.88569, 0.9015, 0.91507, 0.93684, 0.95302]],
+  ['gas 4', gas(34.16, 0.599, 0.016, 0.095), 120, [0.80843, 0.83613, 0.85999, 0.89827, 0.92662]],
+  ['gas 5', gas(36.64, 0.686, 0.076), 60, [0.82664, 0.85017, 0.87003, 0.90124, 0.92394]],
+  ['gas 5', gas(36.64, 0.686, 0.076), 120, [0.69557, 0.73828, 0.77463, 0.83166, 0.87269]],
+  ['gas 6', gas(36.58, 0.644, 0.011), 60, [0.85406, 0.87388, 0.89071, 0.91736, 0.9369]],
+  ['gas 6', gas(36.58, 0.644, 0.011), 120, [0.74939, 0.78473, 0.8149, 0.86266, 0.89749]],
 ];
 
 describe('SGERG-88', () => {
