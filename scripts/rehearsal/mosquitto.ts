@@ -50,6 +50,7 @@ export async function startMosquitto(options: MosquittoOptions = {}): Promise<Mo
     ...(options.more ?? []).map((line) => line.replaceAll('FOLDER', folder)),
   ];
   await writeFile(join(folder, 'mosquitto.conf'), `${lines.join('\n')}\n`);
+  const ports = lines.flatMap((line) => /^listener (\d+)/.exec(line)?.[1] ?? []).map(Number);
   let running: ChildProcess | undefined;
 
   async function start(forget = false): Promise<void> {
@@ -60,7 +61,8 @@ export async function startMosquitto(options: MosquittoOptions = {}): Promise<Mo
     });
     running = child;
     child.once('error', () => undefined);
-    await untilOpen(port, child);
+    // It opens one after the other: who finds the first may not yet find the last.
+    for (const each of ports) await untilOpen(each, child);
   }
 
   async function end(signal: NodeJS.Signals): Promise<void> {
