@@ -130,6 +130,24 @@ describe.each([
   });
 });
 
+test('a message whose mark is gone is sent when its site asks, and is told', async () => {
+  const { mended, open, claim, damage } = await place();
+  let store = await open();
+  await store.keep([one, two]);
+  await damage(`q/${nameOf(one)}`, undefined);
+  store = await open();
+  expect(await claim(store)).toEqual([2]);
+  const kept = await store.keep([one, one, two]);
+  expect(kept).toMatchObject([1, 2, 3].map(() => ({ kind: 'known', standing: { stage: 'stored' } })));
+  expect(mended).toMatchObject([{ key: `q/${nameOf(one)}`, rebuilt: expect.stringContaining('under its id') }]);
+  expect(await claim(store)).toEqual([1, 2]);
+  await store.settle([settled('accepted', one), settled('accepted', two)]);
+  expect(await store.counts()).toMatchObject({ stored: 0, accepted: 2 });
+  store = await open();
+  expect(await store.keep([one])).toMatchObject([{ standing: { stage: 'accepted' } }]);
+  expect(await claim(store)).toEqual([]);
+});
+
 test('a settled message whose standing was lost goes at its time, and what was set aside with it', async () => {
   const { disk, open, claim, damage } = await place();
   const store = await open();

@@ -1,6 +1,7 @@
 import type { Clock } from '../machine/clock.ts';
 import type { Store, StoreOp } from '../machine/store.ts';
 import { type Change, createTally, plainCounts } from './level-counts.ts';
+import { AS_LOST, AS_OPEN, goneText, lossOf, mendedStanding, resentMessages } from './level-losses.ts';
 import { openRows, queueOf } from './level-open.ts';
 import {
   asideKey,
@@ -10,7 +11,6 @@ import {
   nameOf,
   pageAfter,
   parseRow,
-  type ReadRows,
   readMany,
   senderOf,
   standingSchema,
@@ -47,10 +47,6 @@ interface Settlement {
   readonly from: StandingStage | undefined;
   readonly to: StandingRow;
 }
-
-/** The operator knows each id: whether or not this one was sent before, it may go again under it. */
-const AS_OPEN = 'the message goes to the operator, perhaps again, under its id';
-const AS_LOST = 'it was settled and its site was told; it is sent again only when the site asks';
 
 /**
  * The relay's memory for one relay, over an ordered store. What is not settled is also kept in memory, so that claiming reads
@@ -104,10 +100,11 @@ export async function openLevelRelayStore(store: Store, clock: Pick<Clock, 'mono
       if (earlier && !isSame(earlier, message))
         return { kind: 'taken', bySite: earlier.site, version: earlier.version };
       const standing = standings.rows.get(name);
-      const why = lossOf(name, known, standings);
-      if (why !== undefined) rebuilt.set(name, mendedStanding(name, why, AS_OPEN));
-      if (why !== undefined || needsWriting(earlier, standing)) written.set(name, message);
-      const isKnown = earlier !== undefined || standing !== undefined || why !== undefined;
+      const isMarked = queueOf(open, message.sender).has(name);
+      const lost = lossOf(name, known, standings, isMarked);
+      if (lost) rebuilt.set(lost.key, lost);
+      if (lost || needsWriting(earlier, standing)) written.set(name, message);
+      const isKnown = earlier !== undefined || standing !== undefined || lost !== undefined;
       const whole = standing && !standing.isLost ? standingOf(standing) : newStanding(message);
       return { kind: isKnown ? 'known' : 'new', standing: whole };
     });
@@ -117,7 +114,7 @@ export async function openLevelRelayStore(store: Store, clock: Pick<Clock, 'mono
         ...[...written].flatMap(openRowsOf),
         ...fresh.map(([name, message]) => standingOp({ name, to: newStanding(message) })),
       ],
-      fresh.filter(([name]) => !rebuilt.has(name)).map(([name]) => ({ name, from: undefined, to: 'stored' })),
+      fresh.filter(([name]) => !rebuilt.has(`s/${name}`)).map(([name]) => ({ name, from: undefined, to: 'stored' })),
       [...rebuilt.values(), ...resentMessages(known, written)],
     );
     for (const [name, { sender, site, day, receivedAt }] of written) {
@@ -177,8 +174,8 @@ export async function openLevelRelayStore(store: Store, clock: Pick<Clock, 'mono
         const claimed = taken.flatMap(({ name, site }) => {
           const message = messages.rows.get(name);
           if (message) {
-            const why = lossOf(name, messages, standings);
-            if (why !== undefined) rebuilt.push(mendedStanding(name, why, AS_OPEN));
+            const lost = lossOf(name, messages, standings, true);
+            if (lost) rebuilt.push(lost);
             const standing = standings.rows.get(name) ?? newStanding(message);
             const attempt = standing.attempts + 1;
             return [{ name, to: { ...standing, attempts: attempt }, message, attempt }];
@@ -250,25 +247,6 @@ export async function openLevelRelayStore(store: Store, clock: Pick<Clock, 'mono
     }
     return { rows, rebuilt };
   }
-}
-
-/** Why nothing is known of a message that is or was here; undefined where something is, or it never was. */
-function lossOf(name: string, messages: ReadRows<SiteMessage>, standings: ReadRows<StandingRow>): string | undefined {
-  const isGone = messages.rows.has(name) && !standings.rows.has(name);
-  return standings.damaged.get(name)?.message ?? (isGone ? goneText(name) : undefined);
-}
-
-function mendedStanding(name: string, why: string, rebuilt: string): MendedRow {
-  return { key: `s/${name}`, why, rebuilt };
-}
-
-function resentMessages({ damaged }: ReadRows<SiteMessage>, written: ReadonlyMap<string, SiteMessage>): MendedRow[] {
-  const mended = [...damaged].filter(([name]) => written.has(name));
-  return mended.map(([name, { message: why }]) => ({ key: `m/${name}`, why, rebuilt: 'its site has sent it again' }));
-}
-
-function goneText(name: string): string {
-  return `s/${name}: gone, and its message is not`;
 }
 
 function isSame(one: SiteMessage, other: SiteMessage): boolean {
