@@ -445,6 +445,20 @@ describe('records that are whole and whose journal entry is not', () => {
     expect((await again.verify()).clean).toBe(true);
   });
 
+  it('are named once more when the entry that named them again is lost too', async () => {
+    const { store, buffer } = await orphaned();
+    await buffer.quarantine(await scrubAll(buffer));
+    const last = { readings: buffer.entries('readings'), samples: buffer.entries('samples') };
+    for (const stream of ['readings', 'samples'] as const) store.rows.delete(journalKey(stream, last[stream]));
+    await buffer.quarantine(await scrubAll(buffer));
+    for (const [stream, at] of [
+      ['readings', HOURS[1]!],
+      ['samples', HOURS[1]! + 60_000],
+    ] as const)
+      expect((await buffer.changes(stream, last[stream], 10)).flatMap(({ items }) => items)).toMatchObject([{ at }]);
+    expect((await buffer.verify()).clean).toBe(true);
+  });
+
   it('are given up at their age, as all others', async () => {
     const { buffer } = await orphaned();
     await buffer.quarantine(await scrubAll(buffer));

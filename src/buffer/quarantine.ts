@@ -55,7 +55,11 @@ async function nameSome(draft: Draft, orphans: readonly [stream: Stream, key: st
   for (const [stream, key] of orphans) {
     const entry = await draft.get(key);
     // Given up meanwhile.
-    if (entry && !isDamage(entry)) draft.nameAgain(stream, key, entry.checksum);
+    if (!entry || isDamage(entry)) continue;
+    // Readings are written anew, so that they say which entry names them now: it may be lost too. Of intervals the ledger wants
+    // to know by which entry they were made.
+    if (key.startsWith('r/')) draft.add(stream, key, entry.payload);
+    else draft.nameAgain(stream, key, entry.checksum);
   }
 }
 

@@ -59,6 +59,10 @@ describe('what could not be used of a device', () => {
     const { suspects } = await buffer.scrub({ afterKey: '' }, 100);
     await buffer.quarantine(suspects);
     expect(store.rows.has('u/2026-03-28/mill')).toBe(false);
+    await buffer.trim('readings', { olderThan: DAY_START, now: DAY_START, entriesMax: 10 });
+    expect(store.rows.has('q/u/2026-03-28/mill')).toBe(true);
+    await buffer.trim('readings', { olderThan: DAY_START + DAY_MS, now: DAY_START + DAY_MS, entriesMax: 10 });
+    expect(store.rows.has('q/u/2026-03-28/mill')).toBe(false);
     await buffer.keepRefusals([refusal(0)]);
     expect(await buffer.refusals('mill', HOUR)).toEqual(['value-invalid']);
   });

@@ -69,6 +69,7 @@ function isOf(stream: Stream, key: string): boolean {
   const [kind = '', second, , source] = keyParts(key);
   if (kind === 'j') return second === stream;
   if (kind === 'r') return stream === (source === 'stored' ? 'readings' : 'samples');
+  if (kind === 'u') return stream === 'readings';
   return kind === 'i' ? stream === 'intervals' : 'menl'.includes(kind) && stream === 'delivery';
 }
 
@@ -156,6 +157,8 @@ function agedAt(key: string): UtcMs {
   switch (parts[0] ?? '') {
     case 'r':
       return parseUtc(`${parts[1]}T${parts[4]?.split('~')[0]}`);
+    case 'u':
+      return parseUtc(`${parts[1]}T23:59:59.999Z`);
     case 'i':
       return parseUtc(parts[3] ?? '');
     case 'm':
