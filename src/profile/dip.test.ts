@@ -70,6 +70,17 @@ describe('an index that goes back a little', () => {
     ]);
   });
 
+  it('begins from the index at the end of a gap, not from the one before it', () => {
+    expect(told([100, 110, undefined, 115, 112, 130, 131])).toEqual([
+      '10',
+      'no-reading',
+      'no-reading',
+      'negative',
+      'after-negative',
+      '1',
+    ]);
+  });
+
   it('is another thing than a counter that was reset, which counts anew at once', () => {
     expect(told([9_000, 9_010, 3, 8, 12])).toEqual(['10', 'counter-reset', '5', '4']);
     expect(told([9_000, 9_010, undefined, 3, 8])).toEqual(['10', 'no-reading', 'no-reading', '5']);

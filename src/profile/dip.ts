@@ -68,10 +68,13 @@ function entered(plan: ChannelPlan, stands: Stands, origin: IntervalOrigin): Sta
   const here = { high: from.index, last: from.index, at: from.at };
   const known = stands.get(keyOf(origin));
   if (!known) return here;
-  const wasInDip = isBelow(plan, keyOf(origin), known.last, known.high);
+  // Over a gap the counter may have passed what it had shown before: from there on that is the highest.
+  const isStillBelow = isBelow(plan, keyOf(origin), from.index, known.high);
   // One edge may be known twice, between samples and from the archive: the two are no step of the counter.
-  if (known.at >= from.at) return wasInDip ? { ...here, high: known.high } : here;
-  const isReset = stepOf(plan, origin, { at: known.at, index: known.last }, from) === 'counter-reset';
+  const wasInDip = isBelow(plan, keyOf(origin), known.last, known.high);
+  if (!isStillBelow || (known.at >= from.at && !wasInDip)) return here;
+  const isReset =
+    known.at < from.at && stepOf(plan, origin, { at: known.at, index: known.last }, from) === 'counter-reset';
   return isReset ? here : { ...here, high: known.high };
 }
 
