@@ -32,10 +32,16 @@ function siteMessage(sender: string, n: number): SiteMessage {
 }
 
 /** A relay's dispatcher on an imagined disk, for so long; `again` starts another one on the same disk afterwards. */
-function relayOn(deliver: (message: Outgoing, sender: string) => Delivery, isMade = false) {
+function relayOn(
+  deliver: (message: Outgoing, sender: string) => Delivery,
+  isMade = false,
+  perSecondMax = 1_000,
+  answerMs: (n: number) => number = () => 20,
+) {
   const world = createWorld(1);
   const disk = simDisk(world, { random: world.random, latencyMs: 5 });
   const tries: string[] = [];
+  const leftAt: number[] = [];
   const receipts: string[] = [];
   const alerts = new Map<string, Failure | undefined>();
   let isFirst = !isMade;
@@ -52,7 +58,8 @@ function relayOn(deliver: (message: Outgoing, sender: string) => Delivery, isMad
       async deliver(message, sender, _signal, turn) {
         let delivery: Delivery | undefined;
         const left = await turn(async () => {
-          await pause(world, 20);
+          leftAt.push(world.monotonicMs());
+          await pause(world, answerMs(leftAt.length));
           tries.push(`${sender} ${Number(message.id)}`);
           delivery = deliver(message, sender);
           return outcomeOf(delivery);
@@ -62,7 +69,7 @@ function relayOn(deliver: (message: Outgoing, sender: string) => Delivery, isMad
       answer: ({ id }, { stage }) => receipts.push(`${Number(id)} ${stage}`),
       alert: ({ id }, problem) => void alerts.set(id, problem),
       inFlightMax: 4,
-      perSecondMax: 1_000,
+      perSecondMax,
       leaseMs: 60_000,
       retry: RETRY,
       clock,
@@ -75,7 +82,7 @@ function relayOn(deliver: (message: Outgoing, sender: string) => Delivery, isMad
     await running;
     return store;
   }
-  return { world, run, disk, tries, receipts, alerts };
+  return { world, run, disk, tries, leftAt, receipts, alerts };
 }
 
 /** What the wire saw of it. */
@@ -120,6 +127,22 @@ test('a sender who cannot reach the operator holds up nobody else', async () => 
     expect(tries.filter((text) => text.startsWith('A')).length).toBeLessThan(4 + 5);
     expect(await store.counts()).toMatchObject({ accepted: 8 });
     await store.close();
+  });
+});
+
+test('no more leave in a second than may, also when a slow operator answers many at once', async () => {
+  const perSecondMax = 5;
+  const { world, run, leftAt } = relayOn(
+    (message) => answered('accepted', message),
+    false,
+    perSecondMax,
+    (n) => (n <= 4 ? 3_000 : 20),
+  );
+  await world.run(async () => {
+    const all = Array.from({ length: 30 }, (_, n) => siteMessage('A', n + 1));
+    await (await run(20_000, all)).close();
+    expect(leftAt).toHaveLength(all.length);
+    for (const [n, at] of leftAt.slice(perSecondMax).entries()) expect(at - leftAt[n]!).toBeGreaterThanOrEqual(1_000);
   });
 });
 

@@ -10,6 +10,7 @@ import type { Delivery, Outgoing, Turn } from '../uplink/direct.ts';
 import { documentIn, openEnvelope } from '../uplink/relay/protocol.ts';
 import { type Answers, createAnswers } from './answers.ts';
 import { createPlaces } from './places.ts';
+import { createRate } from './rate.ts';
 import type { Claimed, DamagedMessage, RelayStore, Settled, SiteMessage, Standing } from './store.ts';
 
 /** A look at the store even if nobody rang: another relay's messages, and those that wait for their time. */
@@ -26,7 +27,7 @@ export interface DispatcherDeps {
   readonly alert: (message: Pick<SiteMessage, 'site' | 'id'>, problem: Delivery['failure']) => void;
   /** Of one sender, at the operator at once. */
   readonly inFlightMax: number;
-  /** Messages of one sender begun in a second at most. */
+  /** Messages of one sender that leave in a second at most. */
   readonly perSecondMax: number;
   /** Longer than one try can take; after it another relay may take over. */
   readonly leaseMs: Millis;
@@ -73,6 +74,7 @@ function createLane(sender: string, deps: DispatcherDeps, answers: Answers): Dis
   const { store, clock, entropy, log, retry } = deps;
   const underWayMax = 2 * deps.inFlightMax;
   const places = createPlaces(deps.inFlightMax);
+  const rate = createRate(deps.perSecondMax, clock);
   let bell = new AbortController();
   let underWay = 0;
   let awayFailures = 0;
@@ -92,6 +94,8 @@ function createLane(sender: string, deps: DispatcherDeps, answers: Answers): Dis
   const inTurn = (send: () => Promise<HttpOutcome>, signal: AbortSignal): Promise<HttpOutcome> =>
     places.one(async () => {
       signal.throwIfAborted();
+      // What was sealed meanwhile would leave all at once when a slow operator answers.
+      await rate.pass(signal);
       if (clock.monotonicMs() < pausedUntil) {
         const detail = 'another message has just found the operator away';
         return { kind: 'not-sent', failure: failure('operator-unreachable', detail) };
