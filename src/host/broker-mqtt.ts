@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { connect, type IClientOptions, type MqttClient } from 'mqtt';
+import { writeToStream } from 'mqtt-packet';
 import { type Failure, failure, OdecetError } from '../core/failure.ts';
 import { type Broker, type BrokerHello, type BrokerSession, HANDS_FULL, type Publication } from '../machine/broker.ts';
 
@@ -24,6 +25,9 @@ const SESSION_KEPT_SECONDS = 7 * 24 * 3600;
 const PULSE_EVERY_MS = 1_000;
 /** CONNACK codes that waiting does not mend: 3.1.1 (1, 2, 4, 5) and 5 (4.13, those of name, password and right). */
 const REFUSING_CODES = [1, 2, 4, 5, 132, 133, 134, 135, 138, 140];
+
+// The library's codec keeps a buffer of each number up to 65,535, made at its first packet: 6 MB for what two bytes hold.
+writeToStream.cacheNumbers = false;
 
 /**
  * MQTT.js, used for one connection at a time: it may drop what it has queued when a connection breaks during the replay of its
