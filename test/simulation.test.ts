@@ -57,6 +57,10 @@ describe('a simulated run', () => {
     ],
     [82, 'a clock without seconds that was 70 s fast was believed at the full hour'],
     [37, 'readings that a repair had named again were given up with their first entry, and then told as damage'],
+    [
+      50,
+      'judge: an archive is not asked for what was before the first whole day, so a gap of that time stays estimated',
+    ],
   ])('short seed %i: %s', { timeout: 120_000 }, async (seed) => {
     const { broken } = await run(short(seed));
     expect(broken).toEqual([]);

@@ -68,12 +68,15 @@ function alarmComplaint(one: Case, span: Span, quality: Quality): string | undef
 
 const ACTUAL: ReadonlySet<Quality> = new Set(['measured', 'flagged', 'computed']);
 
-/** Estimates as they stand: marked, with a cause, never in the place of an actual value, and adding up to what the index moved. */
-export async function judgeEstimates(one: Case): Promise<void> {
+/**
+ * Estimates as they stand: marked, with a cause, never in the place of an actual value, and adding up to what the index moved.
+ * @param counted from the first whole day on: what was before it is sent by nobody, and no archive is asked for it
+ */
+export async function judgeEstimates(one: Case, counted: Span): Promise<void> {
   const { meter, parts, tally } = one;
   const { point, commodity, device, stores } = meter.plan;
   const channel = commodity === 'gas' ? 'volume' : 'import';
-  const intervals = await parts.buffer.intervals(point, channel, { start: parts.start, end: parts.end });
+  const intervals = await parts.buffer.intervals(point, channel, counted);
   const gaps = new Map<string, IntervalOrigin>();
   for (const interval of intervals.filter(({ quality }) => quality === 'estimated')) {
     const where = `${device.id} ${isoUtc(interval.start)}`;

@@ -65,8 +65,9 @@ async function judgePoint(one: Case): Promise<void> {
   const { commodity } = meter.plan;
   const begun = ownDayOf(commodity, parts.start);
   let day = ownDay(commodity, begun).start === parts.start ? begun : dayAfter(begun);
+  const counted = { start: ownDay(commodity, day).start, end: parts.end };
   for (; ownDay(commodity, day).end <= parts.end; day = dayAfter(day)) await judgeDay(one, day);
-  await judgeEstimates(one);
+  await judgeEstimates(one, counted);
 }
 
 async function judgeDay(one: Case, day: MarketDay): Promise<void> {
