@@ -33,6 +33,8 @@ export interface ImaginedMeter extends ParkMeter {
   readonly resolution: number;
   /** Frozen periods that can still be asked for; 0 where the meter freezes nothing. */
   readonly periodsKept: number;
+  /** Requests of one dialogue that reads its present state. */
+  readonly exchanges: number;
   readonly multipliers: readonly { readonly from: UtcMs; readonly value: number }[];
   /** The counter that the point is billed by. */
   readonly quantity: Quantity;
@@ -126,6 +128,7 @@ function imagineMeter(n: number, kind: Kind, wish: SiteWish, lines: ImaginedLine
     ...(range && { rollsOverAt: range }),
     resolution,
     periodsKept,
+    exchanges: kind.exchanges,
     multipliers,
     quantity: isOperating ? 'volume.operating.total' : INDEX[commodity],
     isOperating,

@@ -9,6 +9,8 @@ export interface Kind {
   readonly hasSerial: boolean;
   readonly resolution: number;
   readonly periodsKept: number;
+  /** Requests of one dialogue that reads its present state. */
+  readonly exchanges: number;
   readonly fullPerHour: number;
   /** Digits before the point, in the unit of the device file; a site says them in its own copy of the file. */
   readonly digits?: number;
@@ -26,6 +28,7 @@ export const KINDS: readonly Kind[] = [
     hasSerial: true,
     resolution: 0,
     periodsKept: 1,
+    exchanges: 1,
     fullPerHour: 320_000,
   },
   {
@@ -35,6 +38,7 @@ export const KINDS: readonly Kind[] = [
     hasSerial: true,
     resolution: 0,
     periodsKept: 12,
+    exchanges: 1,
     fullPerHour: 240_000,
     digits: 5,
     range: 100_000_000,
@@ -46,6 +50,7 @@ export const KINDS: readonly Kind[] = [
     hasSerial: false,
     resolution: 0,
     periodsKept: 60,
+    exchanges: 2,
     fullPerHour: 210_000,
   },
   {
@@ -55,6 +60,7 @@ export const KINDS: readonly Kind[] = [
     hasSerial: false,
     resolution: 16,
     periodsKept: 0,
+    exchanges: 3,
     fullPerHour: 45_000,
   },
   {
@@ -64,6 +70,7 @@ export const KINDS: readonly Kind[] = [
     hasSerial: false,
     resolution: 10,
     periodsKept: 0,
+    exchanges: 3,
     fullPerHour: 5_000,
     multiplier: true,
   },
@@ -74,6 +81,7 @@ export const KINDS: readonly Kind[] = [
     hasSerial: false,
     resolution: 0,
     periodsKept: 0,
+    exchanges: 3,
     fullPerHour: 90_000,
     digits: 8,
     range: 100_000_000,

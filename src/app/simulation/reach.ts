@@ -3,6 +3,7 @@ import type { Episode } from './faults.ts';
 import type { SiteLife } from './life.ts';
 import type { RunningMeter } from './meters.ts';
 import type { OwnClock } from './own-clock.ts';
+import { stormShare } from './weather.ts';
 
 /** When a meter could not be read, or not be believed: the only excuse for an interval that is not there. */
 export interface Reach {
@@ -14,8 +15,8 @@ export interface Reach {
   wallDoubtMs(at: UtcMs): Millis;
 }
 
-/** A storm that spoils more than this share of the exchanges is as good as silence. */
-const STORM_BLOCKS = 0.1;
+/** A storm that spoils more than this share of a meter's dialogues is as good as silence: one that fails is not tried again for minutes. */
+const STORM_BLOCKS = 0.27;
 /** Where clocks differ by nearly the limit, an exchange may or may not be beyond it. */
 const CLOCK_OFF_MS = 50_000;
 /** After trouble the device and its line are left alone for a while: the longest back-off, and a line's. */
@@ -35,7 +36,7 @@ export function reachOf(
     ...life.outages,
     ...(life.lineDown.get(meter.plan.device.line) ?? []),
     ...episodes.filter(({ kind }) => kind === 'store-full'),
-    ...episodes.filter((episode) => isStorm(episode) && mine(episode) && episode.force > STORM_BLOCKS),
+    ...episodes.filter((episode) => isStorm(episode) && mine(episode) && spoiltShare(meter, episode) > STORM_BLOCKS),
     ...meter.deaths,
     ...doubtfulClocks(meter, wall),
   ].map(({ start, end }) => ({ start, end: end + BACK_OFF_MS }));
@@ -66,6 +67,11 @@ export function reachOf(
 
 function isStorm({ kind }: Episode): boolean {
   return ['silence', 'late', 'truncated', 'noise', 'foreign', 'collision', 'disconnect'].includes(kind);
+}
+
+/** A dialogue fails as a whole when one of its exchanges is spoilt: nothing of it is kept. */
+function spoiltShare({ plan }: RunningMeter, storm: Episode): number {
+  return 1 - (1 - stormShare(storm)) ** plan.exchanges;
 }
 
 /** So far may a clock seem to be off and be right: M-Bus meters tell the time without seconds. */

@@ -14,6 +14,11 @@ const ALWAYS_SHARE = 0.006;
 const LATE_LEAST_MS: Millis = 1_000;
 const LATE_MOST_MS: Millis = 3_400;
 
+/** The share of the exchanges that a storm spoils. */
+export function stormShare({ force }: Episode): number {
+  return 0.2 + 0.7 * force;
+}
+
 /** What a line does to each exchange. TCP checks its bytes itself: they come whole, late, from elsewhere or not at all. */
 export function lineWeather(
   { framing }: LineConfig,
@@ -55,7 +60,7 @@ export function lineWeather(
     const now = trueNow();
     const storm = storms.find(({ start, end }) => start <= now && now < end);
     // A storm is as slow throughout as its converter: the answer that comes too late meets the same request asked again.
-    if (storm && random.chance(0.2 + 0.7 * storm.force)) return fault(storm.kind, request, storm.choice);
+    if (storm && random.chance(stormShare(storm))) return fault(storm.kind, request, storm.choice);
     return random.chance(ALWAYS_SHARE)
       ? fault(mine[random.below(mine.length)]!, request, random.fraction())
       : undefined;
