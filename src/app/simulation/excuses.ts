@@ -1,7 +1,8 @@
 import type { LedgerRow } from '../../buffer/index.ts';
-import { MINUTE_MS, type Millis, type Span, type UtcMs } from '../../core/time.ts';
+import { HOUR_MS, MINUTE_MS, type Millis, type Span, type UtcMs } from '../../core/time.ts';
 import type { SiteLife } from './life.ts';
 import type { RunningMeter } from './meters.ts';
+import { winterFrom } from './own-days.ts';
 import { doubtfulClocks, type Reach } from './reach.ts';
 
 /** What is known of a meter's weather. */
@@ -35,7 +36,7 @@ export function isStoredExcused(one: Witness, span: Span): boolean {
   const { periodsKept, minutes } = meter.plan;
   return [span.start, span.end].some((at) => {
     const window = { start: at, end: at + periodsKept * minutes * MINUTE_MS };
-    const fetched = { ...window, start: frozenFrom(one.meter, at) };
+    const fetched = { start: frozenFrom(one.meter, at), end: toldUntil(one.meter, at) };
     const wasOff = doubtfulClocks(meter, one.life.wall()).some(
       ({ start, end }) => start <= window.end && end >= at - MINUTE_MS,
     );
@@ -43,6 +44,20 @@ export function isStoredExcused(one: Witness, span: Span): boolean {
       wasOff || reach.longestClear(fetched) < CLEAR_ENOUGH_MS || reach.wallDoubtMs(at) > 0 || isFlippedNear(one, at)
     );
   });
+}
+
+/**
+ * How long the value frozen for an instant can be had and told from others. A stamp of the hour that happens twice is told by its
+ * row: by the last summer bit beside it (M-Bus), else by the period before that hour. When the meter has given that up, the
+ * drivers refuse the stamp (`core/doubled-hour.ts`): a meter that stood still for an hour would show the same.
+ */
+function toldUntil({ plan }: RunningMeter, at: UtcMs): UtcMs {
+  const { periodsKept, minutes, framing } = plan;
+  const periodMs = minutes * MINUTE_MS;
+  const second = winterFrom(at);
+  const isTwice = second - HOUR_MS <= at && at < second + HOUR_MS;
+  const beside = (framing === 'mbus' ? second : second - HOUR_MS) - periodMs;
+  return (isTwice && periodsKept > 1 ? Math.min(at, beside) : at) + periodsKept * periodMs;
 }
 
 /** From when on the meter has what it froze for this instant. */

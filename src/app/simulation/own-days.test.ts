@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { marketDayOf, marketDaySpan } from '../../core/calendar.ts';
 import { HOUR_MS } from '../../core/time.ts';
-import { dayAfter, ownDay, ownDayOf, ownSpans } from './own-days.ts';
+import { dayAfter, ownDay, ownDayOf, ownSpans, winterFrom } from './own-days.ts';
 
 /** Written by hand: the days around the switches, gas from 06:00 to 06:00, electricity from 00:00 to 00:00 local time. */
 it.each([
@@ -29,4 +29,11 @@ it('agrees with the calendar of the gateway on every day of five years, though n
       expect(marketDaySpan(commodity, day, 'Europe/Prague')).toEqual(span);
       expect(marketDayOf(commodity, span.start, 'Europe/Prague')).toBe(ownDayOf(commodity, span.start));
     }
+});
+
+it.each([
+  ['2026-10-25T00:30:00Z', '2026-10-25T01:00:00Z'],
+  ['2027-03-28T12:00:00Z', '2027-10-31T01:00:00Z'],
+])('the year of %s has its doubled hour for the second time at %s', (at, second) => {
+  expect(winterFrom(Date.parse(at))).toBe(Date.parse(second));
 });

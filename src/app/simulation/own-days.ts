@@ -43,6 +43,11 @@ function offsetMs(at: UtcMs): Millis {
   return lastSunday(year, MARCH) <= at && at < lastSunday(year, OCTOBER) ? 2 * HOUR_MS : HOUR_MS;
 }
 
+/** When the hour that happens twice begins for the second time, in the year of an instant. */
+export function winterFrom(at: UtcMs): UtcMs {
+  return lastSunday(new Date(at).getUTCFullYear(), OCTOBER);
+}
+
 /** 01:00 UTC on it. */
 function lastSunday(year: number, month: number): UtcMs {
   const lastDay = new Date(Date.UTC(year, month + 1, 0, 1));
