@@ -7,6 +7,9 @@ import { filterOf, placeOf } from '../uplink/relay/topics.ts';
 const seenStatus = siteStatusSchema.partial();
 const alertSchema = z.object({ id: z.string(), code: z.string(), detail: z.string(), since: z.string() });
 
+/** The words that there are have a few letters. */
+const STATE_MAX = 20;
+
 export interface SeenSite {
   readonly site: string;
   readonly state: string;
@@ -42,7 +45,7 @@ export function createSiteView(): SiteView {
       if (!place) return;
       const text = new TextDecoder().decode(payload);
       const site = of(place.site);
-      if (place.what === 'state') site.state = text;
+      if (place.what === 'state') site.state = plain(text).slice(0, STATE_MAX);
       else if (place.what === 'status') {
         const status = seenStatus.safeParse(parse(text));
         if (status.success) site.status = status.data;
@@ -64,9 +67,14 @@ export function createSiteView(): SiteView {
   };
 }
 
+/** Whoever has one site's password says what he likes, and a terminal would obey it. */
+function plain(text: string): string {
+  return text.replaceAll(/\p{Cc}/gu, '\uFFFD');
+}
+
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return JSON.parse(text, (_, value: unknown) => (typeof value === 'string' ? plain(value) : value));
   } catch {
     return undefined;
   }
