@@ -72,4 +72,25 @@ describe('what a row said', () => {
     await expect(get()).rejects.toThrow('checksum');
     expect(damages).toHaveLength(1);
   });
+
+  it('is held within a bound of bytes, and never of a document', async () => {
+    const small = Array.from({ length: 80 }, (_, n): [string, string] => [`m/${n}`, 's'.repeat(7_000)]);
+    const stored = [...small, ['m/document', 'd'.repeat(66_000)] as const];
+    const decoded: string[] = [];
+    const decode = (row: Row) => {
+      decoded.push(row.key);
+      return { payload: row.payload };
+    };
+    const store = memoryStore(new Map(stored.map(([key, text]) => [key, sealRow(key, 0, { text })])));
+    const rows = readRows(store, () => {});
+    await rows.get('m/document', decode);
+    await rows.get('m/document', decode);
+    expect(decoded).toEqual(['m/document', 'm/document']);
+    for (const [key] of small) await rows.get(key, decode);
+    decoded.length = 0;
+    await rows.get('m/79', decode);
+    expect(decoded).toEqual([]);
+    await rows.get('m/0', decode);
+    expect(decoded).toEqual(['m/0']);
+  });
 });

@@ -12,6 +12,10 @@ const PAGE_ROWS_MAX = 512;
 const PAGE_BYTES = 1_000_000;
 /** About one device's day: the rules of a day look at the same rows again and again. */
 const REMEMBERED_MAX = 1_024;
+/** Of the rows as they are stored; decoded they take several times as much. */
+const REMEMBERED_BYTES_MAX = 512_000;
+/** Larger ones are documents, which nobody looks at twice in a row. */
+const REMEMBERED_ROW_BYTES_MAX = 8_000;
 
 export type Decode<T extends object> = (row: Row) => T | Damage;
 
@@ -93,6 +97,7 @@ export function readRows(store: Store, onDamage: (damage: Damage) => void): Rows
 
 interface Decoded {
   readonly checksum: number;
+  readonly bytes: number;
   readonly decode: unknown;
   readonly value: object;
 }
@@ -103,6 +108,24 @@ interface Decoded {
  */
 function rememberDecoded(): typeof decodeRow {
   const remembered = new Map<string, Decoded>();
+  let total = 0;
+
+  function forget(key: string): void {
+    total -= remembered.get(key)?.bytes ?? 0;
+    remembered.delete(key);
+  }
+
+  function remember(key: string, decoded: Decoded): void {
+    forget(key);
+    if (decoded.bytes > REMEMBERED_ROW_BYTES_MAX) return;
+    remembered.set(key, decoded);
+    total += decoded.bytes;
+    for (const [oldest] of remembered) {
+      if (remembered.size <= REMEMBERED_MAX && total <= REMEMBERED_BYTES_MAX) return;
+      forget(oldest);
+    }
+  }
+
   return <T extends object>(key: string, bytes: Uint8Array, decode: Decode<T>): T | Damage => {
     const damage = damageOf(key, bytes);
     if (damage) return damage;
@@ -112,9 +135,7 @@ function rememberDecoded(): typeof decodeRow {
     const row = openWhole(key, bytes);
     const value = isDamage(row) ? row : decode(row);
     if (isDamage(value)) return value;
-    const [oldest] = remembered.keys();
-    if (oldest !== undefined && remembered.size >= REMEMBERED_MAX) remembered.delete(oldest);
-    remembered.set(key, { checksum, decode, value });
+    remember(key, { checksum, bytes: bytes.length, decode, value });
     return value;
   };
 }
