@@ -8,6 +8,7 @@ import { aPlan, aPoint, aReading, aSite, type Bench, bench, GAS, gasDay, SILENT,
 import { createCloser } from './closer.ts';
 import type { PointPlan } from './plan.ts';
 import { createProfiler } from './profiler.ts';
+import { trimByAge } from './retention.ts';
 
 const OTHER = '27ZG500Z00000027';
 const DAY = gasDay('2026-06-01');
@@ -133,6 +134,50 @@ describe('a day that is over', () => {
     finished.length = 0;
     await closer.closeDays();
     expect(finished).toContain(DAY.start);
+  });
+
+  it.each([
+    ['the place where the closer stood is lost', 0],
+    ['a person goes back to a day before it', INSTALLED],
+  ])('is not made and sent again after its intervals and messages were given up, when %s', async (_, at) => {
+    const of = aSite({
+      combustionHeat: site.combustionHeat,
+      storage: { retention: { intervalsDays: 60, messagesDays: 60 } },
+    });
+    const { made, closer, queued } = await closed([dayOf('meter'), dayOf('other')], POINTS, of);
+    expect(queued).toBe(1);
+    await answer(made, 'accepted');
+    await closer.closeDays();
+    made.clock.stepWall(70 * 24 * HOUR_MS);
+    const { buffer, clock } = made;
+    expect(await trimByAge({ storage: of.storage, buffer, now: clock.now() })).toMatchObject({ intervals: 96 });
+    await buffer.setCursor('closer/gas', at);
+    const again = await made.restart();
+    const { profiler, closer: after } = stagesOf(again, POINTS, of);
+    await profiler.follow();
+    await after.closeDays();
+    expect((await again.buffer.outbox.waiting()).map(({ message }) => message.day)).toEqual([]);
+  });
+
+  it('is closed however old it is, when it was never accepted', async () => {
+    const of = aSite({
+      combustionHeat: site.combustionHeat,
+      storage: { retention: { intervalsDays: 60, messagesDays: 60 } },
+    });
+    const { made, closer, profiler, queued } = await closed(
+      [dayOf('meter', DAY.start, [10]), dayOf('other')],
+      POINTS,
+      of,
+    );
+    expect(queued).toBe(1);
+    await answer(made, 'accepted');
+    made.clock.stepWall(70 * 24 * HOUR_MS);
+    const { buffer, clock } = made;
+    await trimByAge({ storage: of.storage, buffer, now: clock.now() });
+    await buffer.keepRound(dayOf('meter'));
+    await profiler.follow();
+    expect(await closer.closeDays()).toBe(1);
+    expect(await pointsIn(made, (await answer(made, 'accepted'))[0]!)).toEqual([GAS]);
   });
 
   it('is not sent again after a restart while its answer is awaited', async () => {

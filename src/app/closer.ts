@@ -4,7 +4,7 @@ import { type Failure, OdecetError } from '../core/failure.ts';
 import type { Commodity } from '../core/interval.ts';
 import type { MessageId } from '../core/message.ts';
 import { cut } from '../core/schedule.ts';
-import type { MarketDay, Span, UtcMs } from '../core/time.ts';
+import { HOUR_MS, type MarketDay, type Millis, type Span, type UtcMs } from '../core/time.ts';
 import type { Site } from '../device/site.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { Log } from '../machine/log.ts';
@@ -33,6 +33,8 @@ export interface Closer {
 
 /** Days further back are history: that they are passed over is told. */
 const DAYS_BACK_MAX = 400;
+/** Accepted intervals are given up by whole days (UTC), and a wall clock may have been ahead. */
+const GIVEN_UP_EARLY_MS: Millis = 3 * 24 * HOUR_MS;
 
 export function createCloser(parts: CloserParts): Closer {
   const { site, points, packs, buffer, profiler, clock, log, installedAt } = parts;
@@ -78,6 +80,30 @@ export function createCloser(parts: CloserParts): Closer {
     return isSettled(await pointDay(plan, day));
   }
 
+  /**
+   * An old day that is not wholly here was accepted and given up for its age, its messages perhaps with it: made again from
+   * readings that are kept longer, it would be sent twice. One that was never accepted is all here, its missing intervals too.
+   */
+  async function mayBeGivenUp(
+    { commodity, counted, minutes }: PointPlan,
+    day: MarketDay,
+    span: Span,
+  ): Promise<boolean> {
+    const keptMs = site.storage.retention.intervalsDays * 24 * HOUR_MS;
+    if (span.start >= clock.now() - keptMs + GIVEN_UP_EARLY_MS) return false;
+    const expected = cut(span, minutes).length;
+    for (const { point, channel } of counted)
+      if ((await buffer.intervals(point, channel, span)).length < expected) {
+        tellGivenUp(commodity, day);
+        return true;
+      }
+    return false;
+  }
+
+  async function isDoneWith(plan: PointPlan, day: MarketDay, span: Span): Promise<boolean> {
+    return (await isSettledYet(plan, span)) || (await mayBeGivenUp(plan, day, span));
+  }
+
   async function pointDay(plan: PointPlan, day: Span): Promise<PointDay> {
     const channels = await Promise.all(
       plan.published.map(async (channel) => [channel, await buffer.intervals(plan.code, channel, day)] as const),
@@ -94,6 +120,15 @@ export function createCloser(parts: CloserParts): Closer {
     if (told.get(key) === (found?.detail ?? '')) return;
     told.set(key, found?.detail ?? '');
     if (found) log.warn('day-not-complete', { point: point.code, day, ...found });
+  }
+
+  /** The newest such day of each commodity stands for all before it. */
+  function tellGivenUp(commodity: Commodity, day: MarketDay): void {
+    const key = `${commodity}/given-up`;
+    if (told.has(key)) return;
+    told.set(key, day);
+    const { intervalsDays } = site.storage.retention;
+    log.warn('day-given-up', { commodity, day, intervalsDays, send: 'odecet substitute, all intervals of the day' });
   }
 
   /** What validation doubts in a day goes out all the same, but never without a word. */
@@ -128,7 +163,7 @@ export function createCloser(parts: CloserParts): Closer {
     const corrections = new Map<MessageId, PointDay[]>();
     let done = true;
     for (const plan of plans) {
-      if (await isSettledYet(plan, span)) continue;
+      if (await isDoneWith(plan, day, span)) continue;
       await profiler.finish(plan, span);
       const found = await pointDay(plan, span);
       done &&= isSettled(found);

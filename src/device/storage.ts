@@ -6,7 +6,8 @@ import { z } from 'zod';
  * months, so that a year can be settled and last year's month is still there to compare.
  *
  * The least: samples must outlive the closing of a day, readings the time for which meters are asked to fill gaps (40 days),
- * intervals and messages the time for which days are closed by themselves (45 days), or they would be made and sent again.
+ * intervals and messages the time for which days are closed by themselves (45 days). An older day that is not all there any more
+ * is not made again: it was accepted.
  */
 const retention = z
   .strictObject({
