@@ -97,7 +97,8 @@ export const PLANTED: readonly Fault[] = [
     file: 'src/collect/readings.ts',
     from: 'Math.abs(clockOffsetMs) > clockOffMsMax + uncertaintyMs;',
     to: 'Math.abs(clockOffsetMs) > 1e12;',
-    faults: 'meter',
+    faults: 'meter-clock-wrong',
+    weeks: '1.5',
   },
   {
     name: 'a sample is stamped with the end of the exchange',
@@ -215,7 +216,10 @@ export const PLANTED: readonly Fault[] = [
     file: 'src/app/versions.ts',
     from: "if (quality === 'estimated') return 1;",
     to: "if (quality === 'estimated') return 4;",
-    faults: 'machine-replaced,meter-dead,line-down,power-cut',
+    // A meter that is dead over the end of its day, comes back and has all of it in its archive.
+    faults: 'meter-dead',
+    weeks: '1.5',
+    points: '1',
   },
   {
     name: 'estimates do not add up to what the index moved',
