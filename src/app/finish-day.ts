@@ -1,7 +1,7 @@
 import type { Buffer } from '../buffer/index.ts';
 import { marketDayOf, marketDaySpan, shiftDay } from '../core/calendar.ts';
 import type { FailureCode } from '../core/failure.ts';
-import type { Interval } from '../core/interval.ts';
+import type { Commodity, Interval } from '../core/interval.ts';
 import type { Quantity } from '../core/quantity.ts';
 import type { Reading } from '../core/reading.ts';
 import { cut } from '../core/schedule.ts';
@@ -208,17 +208,28 @@ async function viewOf(
   };
 }
 
-/** The month is judged on its last day. */
+/**
+ * The month is judged on its last day, and again on a day that a person or a rule filled when it was over: whatever closes its
+ * last hole is held against the index of all of it, also where the day has none at its ends.
+ */
 async function monthFinding(
-  { buffer, site }: FinishParts,
+  { buffer, site, clock }: FinishParts,
   { commodity, code, limits }: PointPlan,
   { plan, day, intervals }: DayView,
 ): Promise<readonly string[]> {
-  const last = marketDayOf(commodity, day.start, site.zone);
-  const month = last.slice(0, 7);
-  if (shiftDay(last, 1).startsWith(month)) return [];
-  const start = marketDaySpan(commodity, `${month}-01`, site.zone).start;
-  const before = await buffer.intervals(code, plan.channel, { start, end: day.start });
-  const span = { start, end: day.end };
-  return sumDiffers({ plan, limits }, span, [...before, ...intervals], 'month-sum-differs').map(([, found]) => found);
+  const month = monthOf(commodity, day.start, site.zone);
+  const isFilled = intervals.some(({ quality }) => quality === 'substituted' || quality === 'estimated');
+  if (day.end !== month.end && (!isFilled || month.end > clock.now())) return [];
+  const before = await buffer.intervals(code, plan.channel, { start: month.start, end: day.start });
+  const after = await buffer.intervals(code, plan.channel, { start: day.end, end: month.end });
+  const all = [...before, ...intervals, ...after];
+  return sumDiffers({ plan, limits }, month, all, 'month-sum-differs').map(([, found]) => found);
+}
+
+function monthOf(commodity: Commodity, at: UtcMs, zone: string): Span {
+  const month = marketDayOf(commodity, at, zone).slice(0, 'YYYY-MM'.length);
+  const first = marketDaySpan(commodity, `${month}-01`, zone);
+  // Some day of the next month, whatever the length of this one.
+  const next = shiftDay(`${month}-01`, 31).slice(0, 'YYYY-MM'.length);
+  return { start: first.start, end: marketDaySpan(commodity, `${next}-01`, zone).start };
 }
