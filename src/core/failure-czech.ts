@@ -32,7 +32,7 @@ export const FAILURES_CZECH: Readonly<Record<FailureCode, string>> = {
   'capacity-exceeded': 'spotřeba překračuje připojenou kapacitu',
   'day-incomplete': 'obchodní den skončil a chybějí v něm intervaly',
   'audit-broken': 'záznam zásahů byl změněn nebo poškozen',
-  'heat-invalid': 'údaj, který má být spalným teplem, jím není',
+  'heat-invalid': 'údaj o spalném teple je neplatný',
   'heat-unreachable': 'zdroj spalného tepla neodpověděl',
   'value-refused': 'zadávaná hodnota nevyhovuje',
   'heat-missing': 'pro plynárenský den není zadáno spalné teplo',
