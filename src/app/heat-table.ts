@@ -48,8 +48,8 @@ export function heatFromAnswer(text: string, source: HeatSourceConfig, zone: str
   if (source.format === 'csv') return heatFromCsv(text, source.url, zone, columns);
   const entries = itemsOf(text, source).map((item, n) => ({
     where: `${source.url}, entry ${n + 1}`,
-    day: item[source.day]?.toString(),
-    value: item[source.value]?.toString(),
+    day: item[source.day],
+    value: item[source.value],
   }));
   return tableOf(entries, columns, zone);
 }
@@ -61,7 +61,8 @@ export function heatCsv(table: HeatTable): string {
 
 const itemsSchema = z.array(z.record(z.string(), z.unknown().transform(scalarText)));
 
-function scalarText(value: unknown): string | undefined {
+function scalarText(value: unknown): string | null | undefined {
+  if (value === null) return null;
   return typeof value === 'string' || typeof value === 'number' ? String(value) : undefined;
 }
 
@@ -79,14 +80,16 @@ function itemsOf(text: string, { url, list }: HeatSourceConfig): z.output<typeof
 
 interface HeatEntry {
   readonly where: string;
-  readonly day: string | undefined;
-  readonly value: string | undefined;
+  readonly day: string | null | undefined;
+  /** A service that lists a day before its heat is known says null of it; that is no fault of the other days. */
+  readonly value: string | null | undefined;
 }
 
 function tableOf(entries: readonly HeatEntry[], columns: { day: string; value: string }, zone: string): HeatTable {
   const table = new Map<MarketDay, Decimal>();
   for (const { where, day, value } of entries) {
-    if (day === undefined || value === undefined)
+    if (value === null) continue;
+    if (!day || value === undefined)
       throw new OdecetError('heat-invalid', `${where}: expected the columns "${columns.day}" and "${columns.value}"`);
     const gasDay = dayIn(day, where, zone);
     const heat = heatIn(value, where);

@@ -63,7 +63,13 @@ describe('a table of combustion heat', () => {
       value: 'flueGasHeat',
     });
     const answer = JSON.stringify({
-      data: { days: [{ gasDay: '2026-06-01T06:00:00+02:00', flueGasHeat: 10.6649, note: null }] },
+      data: {
+        days: [
+          { gasDay: '2026-06-01T06:00:00+02:00', flueGasHeat: 10.6649, note: null },
+          // Not known yet: no reason to refuse the days that are.
+          { gasDay: '2026-06-02T06:00:00+02:00', flueGasHeat: null },
+        ],
+      },
     });
     expect(texts(heatFromAnswer(answer, source, ZONE))).toEqual({ '2026-06-01': '10.6649' });
     for (const wrong of ['no json', '{}', '{"data":{"days":[{"gasDay":"2026-06-01"}]}}'])

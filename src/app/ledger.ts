@@ -8,7 +8,7 @@ import type { PointPlan } from './plan.ts';
 
 /**
  * What became of every interval of the points' market days `from` to `to`, both included. Counted from the records alone, in one
- * look, since the journal is read through for what is gone.
+ * look, since the journal is read through for what is gone. Days before the point's own `from` are nobody's: not expected.
  */
 export async function pointLedgers(
   buffer: Buffer,
@@ -17,8 +17,9 @@ export async function pointLedgers(
   from: MarketDay,
   to: MarketDay,
 ) {
-  const expected = points.flatMap(({ code, commodity, minutes, published }) => {
-    const { start } = marketDaySpan(commodity, from, site.zone);
+  const expected = points.flatMap(({ code, commodity, minutes, published, from: first = from }) => {
+    if (first > to) return [];
+    const { start } = marketDaySpan(commodity, first > from ? first : from, site.zone);
     const { end } = marketDaySpan(commodity, to, site.zone);
     const spans = cut({ start, end }, minutes);
     return published.map((channel) => ({ point: code, channel, spans }));
