@@ -78,3 +78,12 @@ it('a release that cannot be written down releases nothing', async () => {
   await expect(days.release(['2026-06-01'])).rejects.toThrow('full');
   expect(days.hold(message('2026-06-01'))).toMatchObject({ code: 'day-held' });
 });
+
+it('a damaged file of held days is told and frees no day', async () => {
+  const folder = simFolder();
+  for (const text of ['', '{"restoredAt":1', '{"restoredAt":"soon","lastId":"1","released":[]}']) {
+    await folder.write('held-after-restore.json', text);
+    await expect(readHeldDays(folder, ZONE)).rejects.toMatchObject({ failure: { code: 'store-damaged' } });
+    await expect(noteStart(folder, RESTORED)).rejects.toMatchObject({ failure: { code: 'store-damaged' } });
+  }
+});

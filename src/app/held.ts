@@ -52,7 +52,13 @@ export async function noteStart(state: Folder, now: UtcMs): Promise<void> {
 
 async function readHeld(state: Folder): Promise<Held | undefined> {
   const text = await state.readText(HELD_FILE);
-  return text === undefined ? undefined : heldSchema.parse(JSON.parse(text));
+  if (text === undefined) return undefined;
+  try {
+    return heldSchema.parse(JSON.parse(text));
+  } catch (cause) {
+    const detail = `${HELD_FILE} in the state folder cannot be read, so which days may have been sent before the restore is not known; restore the backup again`;
+    throw new OdecetError('store-damaged', detail, { cause });
+  }
 }
 
 function writeHeld(state: Folder, held: Held): Promise<void> {
