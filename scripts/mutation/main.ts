@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
 import { PROJECT_FOLDER } from '../../src/app/project.ts';
-import { type Edit, type Fault, PLANTED } from './planted.ts';
+import { planted } from './plant.ts';
+import { type Fault, PLANTED } from './planted.ts';
 
 /** What the copy needs to be built and to run. */
 const COPIED = [
@@ -41,6 +42,7 @@ const { values, positionals } = parseArgs({
 const chosen = PLANTED.filter(
   ({ name }) => positionals.length === 0 || positionals.some((part) => name.includes(part)),
 );
+if (chosen.length === 0) throw new Error(`no planted fault has ${positionals.join(' or ')} in its name`);
 const results = triedAll(chosen);
 const table = new Table({ head: ['planted fault', 'caught by seed', 'how'], style: { head: [], border: [] } });
 for (const { name, caughtBy, how } of results) table.push([name, caughtBy ?? 'NOT CAUGHT', how.slice(0, 110)]);
@@ -70,22 +72,18 @@ function tried(fault: Fault, folder: string): Result {
   const edits = [fault, ...(fault.also ?? [])];
   const before = new Map(edits.map(({ file }) => [file, readFileSync(join(folder, file), 'utf8')]));
   try {
-    for (const edit of edits) plant(fault.name, edit, join(folder, edit.file));
+    for (const edit of edits) {
+      const path = join(folder, edit.file);
+      writeFileSync(path, planted(readFileSync(path, 'utf8'), edit));
+    }
     build(folder);
     return run(fault, folder);
+  } catch (error) {
+    // The others are tried all the same.
+    return { name: fault.name, how: `not planted: ${error instanceof Error ? error.message : String(error)}` };
   } finally {
     for (const [file, text] of before) writeFileSync(join(folder, file), text);
   }
-}
-
-function plant(name: string, { file, from, to }: Edit, path: string): void {
-  const text = readFileSync(path, 'utf8');
-  const places = text.split(from).length - 1;
-  if (places !== 1) throw new Error(`${name}: "${from}" stands ${places} times in ${file}, it must stand once`);
-  writeFileSync(
-    path,
-    text.replace(from, () => to),
-  );
 }
 
 /** A planted fault may leave something unused; only a program that does not come out at all is an error. */
