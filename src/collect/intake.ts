@@ -1,5 +1,6 @@
 import { isoUtc, type Millis } from '../core/time.ts';
 import type { Log } from '../machine/log.ts';
+import { doubted, NO_DOUBT, seenClock } from './clock-doubt.ts';
 import { createComplaints } from './complaints.ts';
 import type { DeviceStatus, Round } from './round.ts';
 import { FIRST_ORDER, inOrder } from './sample-order.ts';
@@ -15,13 +16,15 @@ export interface Intake {
 export function createIntake(log: Log, clockOffMsMax: Millis): Intake {
   const complaints = createComplaints(log, clockOffMsMax);
   let order = FIRST_ORDER;
+  let doubt = NO_DOUBT;
   return {
     get lastUnusable() {
       return complaints.lastUnusable;
     },
     take(round, steps) {
       complaints.hear(round);
-      const ordered = inOrder(order, round.readings, steps);
+      doubt = seenClock(doubt, round, steps, clockOffMsMax);
+      const ordered = inOrder(order, doubted(doubt, round.readings), steps);
       order = ordered.order;
       if (ordered.repeatsUntil !== undefined) log.warn('samples-repeated', { until: isoUtc(ordered.repeatsUntil) });
       return { ...round, readings: ordered.readings };
