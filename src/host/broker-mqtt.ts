@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
-import { connect, type IClientOptions, type MqttClient } from 'mqtt';
-import { writeToStream } from 'mqtt-packet';
+import { connect, type IClientOptions, type MqttClient, Store } from 'mqtt';
+import { type Packet, writeToStream } from 'mqtt-packet';
 import { type Failure, failure, OdecetError } from '../core/failure.ts';
 import { type Broker, type BrokerHello, type BrokerSession, HANDS_FULL, type Publication } from '../machine/broker.ts';
 
@@ -81,6 +81,7 @@ function clientOptions(options: MqttOptions, { clientId, clean, will }: BrokerHe
     manualConnect: true,
     resubscribe: false,
     queueQoSZero: false,
+    outgoingStore: new NothingKept(),
     ...(protocolVersion === 5 && {
       properties: {
         // What waits for us waits at the broker, not in front of the answers that it has for us.
@@ -140,10 +141,38 @@ async function session(client: MqttClient, hello: BrokerHello, user: string): Pr
     ended,
     async publish(publication) {
       const { topic, qos = 1, retain = false } = publication;
-      await orLost(client.publishAsync(topic, bytesOf(publication), { qos, retain }), `say ${topic}`);
+      const { came, done } = acknowledgement();
+      client.publish(topic, bytesOf(publication), { qos, retain }, done);
+      // Not awaited: what waits here would keep the publication.
+      return orLost(came, `say ${topic}`);
     },
     close: () => client.endAsync().catch(() => undefined),
   };
+}
+
+/** Made apart from what is published: thousands may wait for theirs, and none keeps its payload. */
+function acknowledgement(): { readonly came: Promise<void>; readonly done: (error?: Error) => void } {
+  let done: (error?: Error) => void = () => undefined;
+  const came = new Promise<void>((resolve, reject) => {
+    done = (error) => (error ? reject(error) : resolve());
+  });
+  return { came, done };
+}
+
+/**
+ * In place of the library's store, which keeps what the broker has not acknowledged for a replay that never comes. Mosquitto
+ * 2.0.11 sends all that waits for us in one go, whatever `receiveMaximum` says: in a flood the acknowledgements of thousands of
+ * receipts stand behind it.
+ */
+class NothingKept extends Store {
+  override put(_packet: Packet, done: (error?: Error) => void): this {
+    done();
+    return this;
+  }
+  override del(_packet: Pick<Packet, 'messageId'>, done: (error?: Error) => void): this {
+    done();
+    return this;
+  }
 }
 
 async function wish(

@@ -79,7 +79,8 @@ export function createLink(deps: LinkDeps): Link {
     },
     async publish(publication) {
       if (!session) throw new OdecetError('broker-unreachable', problem?.detail ?? 'not connected');
-      await session.publish(publication);
+      // Not awaited: what waits here would keep the publication until the broker has acknowledged it.
+      return session.publish(publication);
     },
     isOnline: () => session !== undefined,
     problem: () => problem,
