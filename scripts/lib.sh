@@ -53,3 +53,5 @@ prepare() {
 
 # A gateway shares a small box for years: little memory before speed (docs/performance.md, Memory). The same as in its systemd unit.
 GATEWAY_NODE_OPTIONS=(--max-semi-space-size=1 --optimize-for-size)
+# A centre has thousands of messages at once; the same as in its systemd unit.
+RELAY_NODE_OPTIONS=(--max-semi-space-size=4 --max-old-space-size=192 --initial-old-space-size=32)

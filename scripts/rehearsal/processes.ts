@@ -22,8 +22,23 @@ const RESTART_AFTER_MS = 300;
 /** So many ends by itself (not by our kill) and the demo has failed. */
 const ENDS_MAX = 5;
 
-/** @param name of the process; its output goes to `<logFolder>/<name>.log` */
-export function supervise(name: string, args: readonly string[], logFolder: string, heard: Heard): Supervised {
+/** How a service file starts Node. */
+export interface NodeStart {
+  readonly options: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/**
+ * @param name of the process; its output goes to `<logFolder>/<name>.log`
+ * @param node without anything of its own where absent
+ */
+export function supervise(
+  name: string,
+  args: readonly string[],
+  logFolder: string,
+  heard: Heard,
+  node: NodeStart = { options: [], env: {} },
+): Supervised {
   const log = createWriteStream(join(logFolder, `${name}.log`), { flags: 'a' });
   let child: ChildProcess;
   let stopping = false;
@@ -36,8 +51,9 @@ export function supervise(name: string, args: readonly string[], logFolder: stri
   });
   gaveUp.catch(() => {});
   const start = () => {
-    child = spawn(process.execPath, [join(PROJECT_FOLDER, 'dist/program/main.js'), ...args], {
+    child = spawn(process.execPath, [...node.options, join(PROJECT_FOLDER, 'dist/program/main.js'), ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...node.env },
     });
     listen(child, log, heard);
     child.once('exit', (code, signal) => {

@@ -12,7 +12,7 @@ import type { Signer } from '../../../src/machine/signer.ts';
 import { makeKeys } from '../../rehearsal/keys.ts';
 import { type Mosquitto, startMosquitto } from '../../rehearsal/mosquitto.ts';
 import { startPostgres } from '../../rehearsal/postgres.ts';
-import { freePorts, type Heard, type Supervised, supervise } from '../../rehearsal/processes.ts';
+import { freePorts, type Heard, type NodeStart, type Supervised, supervise } from '../../rehearsal/processes.ts';
 import { SENDER } from './messages.ts';
 
 export interface Load {
@@ -36,7 +36,10 @@ export interface Place {
 }
 
 /** As in systemd/odecet-relay.service. */
-const RELAY_NODE_OPTIONS = '--max-semi-space-size=4 --max-old-space-size=192';
+const RELAY_NODE: NodeStart = {
+  options: ['--max-semi-space-size=4', '--max-old-space-size=192', '--initial-old-space-size=32'],
+  env: { MALLOC_ARENA_MAX: '1' },
+};
 
 export function siteName(n: number): string {
   return `site-${String(n).padStart(5, '0')}`;
@@ -56,15 +59,14 @@ export async function openPlace(load: Load): Promise<Place> {
   await file('registry.json', JSON.stringify({ sites: signers.map(lineOf) }));
   if (database) await file('database.url', database.url);
   const operator = await startOperator(folder, operatorPort, load);
-  // The operator has them not.
-  process.env.NODE_OPTIONS = RELAY_NODE_OPTIONS;
   const pids: number[] = [];
   const running: Supervised[] = [];
   for (let n = 1; n <= load.relays; n++) {
     const name = `centre-${n}`;
     await file(`${name}.yaml`, stringify(relayOf(name, load, mosquitto, operatorPort)));
     const up = waitFor('broker-connected', (pid) => pids.push(pid));
-    const relay = supervise(name, ['relay', '--config', join(folder, `${name}.yaml`)], join(folder, 'logs'), up.hear);
+    const args = ['relay', '--config', join(folder, `${name}.yaml`)];
+    const relay = supervise(name, args, join(folder, 'logs'), up.hear, RELAY_NODE);
     await Promise.race([up.heard, relay.gaveUp]);
     running.push(relay);
   }
@@ -75,7 +77,6 @@ export async function openPlace(load: Load): Promise<Place> {
     cpuSeconds: () => ({ relays: pids.reduce((sum, pid) => sum + cpuOf(pid), 0), operator: cpuOf(operator.pid) }),
     relayPeakMb: () => Math.max(...pids.map(peakMbOf)),
     async stop() {
-      delete process.env.NODE_OPTIONS;
       for (const one of running.reverse()) await one.stop();
       operator.kill();
       await database?.stop();
