@@ -195,7 +195,10 @@ function assembleCollector(
       return gapsOf(device, here, buffer, Math.min(...starts), clock.now(), gapMemory);
     },
     ...(serials && { serialBefore: serials.of }),
-    sink: bufferSink(buffer, serials, log),
+    sink: bufferSink(buffer, serials, log, (id) => {
+      const device = devices.get(id);
+      return device?.model.clock === 'local' ? device.zone : undefined;
+    }),
     clock,
     entropy,
     log,

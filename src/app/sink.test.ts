@@ -9,7 +9,7 @@ import { bufferSink } from './sink.ts';
 it('keeps what was read and what of it could not be used', async () => {
   const at = Date.UTC(2026, 5, 1, 10);
   const { buffer } = await bench(at);
-  const sink = bufferSink(buffer, undefined, quietLog);
+  const sink = bufferSink(buffer, undefined, quietLog, () => undefined);
   const round: Round = { device: 'meter', readings: [aReading(at, '7')], unusable: [], startedAt: at, endedAt: at };
   await sink.keep(round);
   await sink.keep({ ...round, unusable: [failure('value-invalid', 'error digits')], endedAt: at + HOUR_MS });

@@ -36,7 +36,8 @@ export function excuseOf(one: Witness, span: Span): string | undefined {
 export function isStoredExcused(one: Witness, span: Span): boolean {
   const { meter, reach } = one;
   const { periodsKept, minutes } = meter.plan;
-  return [span.start, span.end].some((at) => {
+  const instants = [span.start, span.end].flatMap((at) => (isSecondHour(at) ? [at, at - HOUR_MS] : [at]));
+  return instants.some((at) => {
     const window = { start: at, end: at + periodsKept * minutes * MINUTE_MS };
     const fetched = { start: frozenFrom(one.meter, at), end: toldUntil(one.meter, at) };
     const wasOff = doubtfulClocks(meter, one.life.wall()).some(
@@ -60,6 +61,11 @@ function toldUntil({ plan }: RunningMeter, at: UtcMs): UtcMs {
   const isTwice = second - HOUR_MS <= at && at < second + HOUR_MS;
   const beside = (framing === 'mbus' ? second : second - HOUR_MS) - periodMs;
   return (isTwice && periodsKept > 1 ? Math.min(at, beside) : at) + periodsKept * periodMs;
+}
+
+/** A value of the second of the two hours is believed beside that of the first only (`app/second-hour.ts`). */
+function isSecondHour(at: UtcMs): boolean {
+  return winterFrom(at) <= at && at < winterFrom(at) + HOUR_MS;
 }
 
 /** From when on the meter has what it froze for this instant. */
