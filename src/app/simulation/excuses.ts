@@ -16,8 +16,6 @@ export interface Witness {
 const CLEAR_ENOUGH_MS: Millis = 26 * MINUTE_MS;
 const NEAR_MS: Millis = 45 * MINUTE_MS;
 const BLOCKED_LEAST_MS: Millis = 4 * MINUTE_MS;
-/** The collector believes nothing until it has seen the clock right again (`collect/clock-doubt.ts`): at the next sample at the latest. */
-const SEEN_RIGHT_MS: Millis = 16 * MINUTE_MS;
 
 /** Why the meter could not tell an interval of this span; undefined where it could. */
 export function excuseOf(one: Witness, span: Span): string | undefined {
@@ -40,8 +38,10 @@ export function isStoredExcused(one: Witness, span: Span): boolean {
   return instants.some((at) => {
     const window = { start: at, end: at + periodsKept * minutes * MINUTE_MS };
     const fetched = { start: frozenFrom(one.meter, at), end: toldUntil(one.meter, at) };
+    // The collector believes nothing until it has seen the clock right again (`collect/clock-doubt.ts`): a clock that was put right
+    // while nobody could look is doubted until somebody could.
     const wasOff = doubtfulClocks(meter, one.life.wall()).some(
-      ({ start, end }) => start <= window.end && end >= at - SEEN_RIGHT_MS,
+      ({ start, end }) => start <= window.end && reach.clearFrom(end) >= at,
     );
     return (
       wasOff || reach.longestClear(fetched) < CLEAR_ENOUGH_MS || reach.wallDoubtMs(at) > 0 || isFlippedNear(one, at)

@@ -9,6 +9,8 @@ import { stormShare } from './weather.ts';
 export interface Reach {
   /** The longest stretch inside in which nothing stood in the way. */
   longestClear(within: Span): Millis;
+  /** The first instant from this one on in which nothing stood in the way. */
+  clearFrom(at: UtcMs): UtcMs;
   /** How much of it was in the way. */
   blockedMs(within: Span): Millis;
   /** How far the wall was off where a sample could have been stamped with this instant; 0 when it never was. */
@@ -54,6 +56,7 @@ export function reachOf(
       }
       return Math.max(longest, within.end - at);
     },
+    clearFrom: (at) => merged.find(({ start, end }) => start <= at && at < end)?.end ?? at,
     blockedMs: (within) => inside(within).reduce((sum, { start, end }) => sum + end - start, 0),
     wallDoubtMs(at) {
       const near = (from: UtcMs, to: UtcMs) =>
