@@ -28,6 +28,12 @@ export interface NodeStart {
   readonly env: Readonly<Record<string, string>>;
 }
 
+/** As `systemd/odecet-gateway.service` starts a gateway. */
+export const GATEWAY_SERVICE: NodeStart = {
+  options: ['--max-semi-space-size=1', '--optimize-for-size'],
+  env: { MALLOC_ARENA_MAX: '1' },
+};
+
 /**
  * @param name of the process; its output goes to `<logFolder>/<name>.log`
  * @param node without anything of its own where absent

@@ -1,6 +1,6 @@
 import { createServer, type Socket } from 'node:net';
 import { expect, test } from 'vitest';
-import { freePorts } from '../../scripts/rehearsal/processes.ts';
+import { freePorts, GATEWAY_SERVICE } from '../../scripts/rehearsal/processes.ts';
 import { layOut } from '../kit/rehearsal.ts';
 
 /** A control room's broker that hangs, beside a day that is read, closed and delivered by the real program. */
@@ -54,7 +54,8 @@ test('a Sparkplug broker that never answers, or stops reading, holds up neither 
     const text = await fetch(`http://127.0.0.1:${port}/metrics`).then((answer) => answer.text());
     return Number(new RegExp(`^${name}\\{.*\\} ([\\d.e+]+)$`, 'm').exec(text)?.[1]);
   };
-  const gateway = rehearsal.startGateway();
+  // Memory is that of the service: Node without its options lets garbage stand for longer.
+  const gateway = rehearsal.startGateway(undefined, GATEWAY_SERVICE);
   const others = [rehearsal.startSandbox(), rehearsal.startMeters()];
   const accepted = () =>
     rehearsal.gatewayLog.filter(({ event, detail }) => event === 'message-tried' && /accepted/.test(String(detail)));

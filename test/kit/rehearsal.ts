@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { makeKeys } from '../../scripts/rehearsal/keys.ts';
-import { freePorts, type Supervised, supervise } from '../../scripts/rehearsal/processes.ts';
+import { freePorts, type NodeStart, type Supervised, supervise } from '../../scripts/rehearsal/processes.ts';
 import { type DemoSite, demoSite, LINE_IDS, sandboxFile, siteFile } from '../../scripts/rehearsal/site.ts';
 import { type ClockSetting, clockFrom, clockText } from '../../src/app/clock.ts';
 import { PROJECT_FOLDER } from '../../src/app/project.ts';
@@ -43,7 +43,8 @@ export interface Rehearsal {
   /** One for each line of the site, by its id. */
   readonly ports: ReadonlyMap<string, number>;
   readonly gatewayLog: readonly LogLine[];
-  startGateway(heard?: (line: LogLine) => void): Supervised;
+  /** @param node without anything of its own where absent */
+  startGateway(heard?: (line: LogLine) => void, node?: NodeStart): Supervised;
   startSandbox(heard?: (line: LogLine) => void): Supervised;
   startMeters(): Supervised;
   remove(): Promise<void>;
@@ -68,8 +69,8 @@ export async function layOut(plan: RehearsalPlan): Promise<Rehearsal> {
   const setting = { startWall: demo.start, startedAtEpochMs: Date.now() + START_AFTER_MS, scale: plan.scale };
   await writePark(folder, plan, demo, setting);
   const gatewayLog: LogLine[] = [];
-  const start = (name: string, args: readonly string[], heard: (line: LogLine) => void) =>
-    supervise(name, args, join(folder, 'logs'), heard);
+  const start = (name: string, args: readonly string[], heard: (line: LogLine) => void, node?: NodeStart) =>
+    supervise(name, args, join(folder, 'logs'), heard, node);
   const clockArgs = ['--clock', clockText(setting)];
   return {
     folder,
@@ -81,11 +82,13 @@ export async function layOut(plan: RehearsalPlan): Promise<Rehearsal> {
     end: demo.end,
     ports: new Map(LINE_IDS.map((id, n) => [id, ports[n]!])),
     gatewayLog,
-    startGateway: (heard) =>
-      start('gateway', ['gateway', '--config', join(folder, 'site.yaml'), ...clockArgs], (line) => {
+    startGateway(heard, node) {
+      const keep = (line: LogLine) => {
         gatewayLog.push(line);
         heard?.(line);
-      }),
+      };
+      return start('gateway', ['gateway', '--config', join(folder, 'site.yaml'), ...clockArgs], keep, node);
+    },
     startSandbox: (heard) =>
       start('sandbox', ['sandbox', '--config', join(folder, 'sandbox.yaml'), ...clockArgs], (line) => heard?.(line)),
     startMeters: () => start('meters', ['meters', '--park', join(folder, 'park.json')], () => {}),

@@ -2,8 +2,8 @@ import { expect, it } from 'vitest';
 import { FAULT_KINDS } from '../../src/app/simulation/faults.ts';
 import { simulate } from '../../src/app/simulation/simulate.ts';
 
-/** So many short lives of small sites are walked through by every run of the tests; scripts/soak walks through two hundred. */
-const SEEDS = 40;
+/** So many short lives of small sites are walked through by every run of the tests; scripts/soak walks through the next two hundred. */
+const SEEDS = 200;
 
 /** Every `of`-th seed, from `first` on: one worker walks through each part. */
 export function walkSeeds(first: number, of: number): void {

@@ -8,12 +8,11 @@ import { promisify } from 'node:util';
 import { stringify } from 'yaml';
 import { PROJECT_FOLDER } from '../../../src/app/project.ts';
 import { makeKeys } from '../../rehearsal/keys.ts';
-import { freePorts } from '../../rehearsal/processes.ts';
+import { freePorts, GATEWAY_SERVICE } from '../../rehearsal/processes.ts';
 import { cost, type Figure } from '../figure.ts';
 import { POINTS, ZONE } from './days.ts';
 
 const run = promisify(execFile);
-const GATEWAY_NODE_OPTIONS = ['--max-semi-space-size=1', '--optimize-for-size'];
 const MB = 1_000_000;
 
 export interface Drained {
@@ -47,10 +46,9 @@ async function measure(days: number): Promise<Drained> {
   });
   if (prepared.status !== 0) throw new Error('the backlog could not be made');
   try {
-    // As its systemd unit starts a gateway.
     const drain = fileURLToPath(new URL('./drain.js', import.meta.url));
-    const args = [...GATEWAY_NODE_OPTIONS, drain, folder, String(port)];
-    const { stdout } = await run(process.execPath, args, { env: { ...process.env, MALLOC_ARENA_MAX: '1' } });
+    const args = [...GATEWAY_SERVICE.options, drain, folder, String(port)];
+    const { stdout } = await run(process.execPath, args, { env: { ...process.env, ...GATEWAY_SERVICE.env } });
     return JSON.parse(stdout) as Drained;
   } finally {
     sandbox.kill();
