@@ -87,6 +87,14 @@ describe('the newest readings', () => {
     for (const ask of asks) expect(ask).not.toHaveBeenCalled();
   });
 
+  it('do not stand for older ones: the first from an instant on that lies before them is on the disk', async () => {
+    const { buffer } = await setUp();
+    for (let n = 0; n < 10; n++) await buffer.keepRound([sample(10 * n)]);
+    await buffer.readingAtOrBefore('boiler-house', 'volume.base', MIDNIGHT + 2 * HOUR_MS, 'sampled');
+    const first = await buffer.readingAtOrAfter('boiler-house', 'volume.base', MIDNIGHT + 5 * MINUTE_MS, 'sampled');
+    expect(first).toEqual(sample(10));
+  });
+
   it('that a batch of unknown end may hold are asked of the disk', async () => {
     const { store, buffer } = await setUp();
     await buffer.keepRound([sample(0)]);
