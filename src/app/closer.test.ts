@@ -159,6 +159,30 @@ describe('a day that is over', () => {
     expect((await again.buffer.outbox.waiting()).map(({ message }) => message.day)).toEqual([]);
   });
 
+  it.each([
+    ['as it was left', []],
+    ['made again from readings that are kept longer', ['meter', 'other']],
+  ])('is not sent again when the site file states more days after it was given up, %s', async (_, again) => {
+    const with60 = (intervalsDays: number) =>
+      aSite({ combustionHeat: site.combustionHeat, storage: { retention: { intervalsDays, messagesDays: 60 } } });
+    const { made } = await closed([dayOf('meter'), dayOf('other')], POINTS, with60(60));
+    await answer(made, 'accepted');
+    made.clock.stepWall(70 * 24 * HOUR_MS);
+    const { buffer, clock } = made;
+    const trim = () => trimByAge({ storage: with60(60).storage, buffer, now: clock.now() });
+    await stagesOf(made, POINTS, with60(60)).closer.closeDays();
+    expect(await trim()).toMatchObject({ intervals: 96 });
+    while (Object.keys(await trim()).length > 0);
+    await buffer.setCursor('closer/gas', INSTALLED);
+    const after = await made.restart();
+    const { profiler, closer } = stagesOf(after, POINTS, with60(400));
+    for (const device of again) await after.buffer.nameReadingsAgain(device, DAY);
+    await profiler.follow();
+    expect(await closer.closeDays()).toBe(0);
+    const { counts } = await after.buffer.ledger([{ point: GAS, channel: 'volume', spans: cut(DAY, 60) }]);
+    expect(counts).toMatchObject({ givenUp: 24, missing: 0, pending: 0 });
+  });
+
   it('is closed however old it is, when it was never accepted', async () => {
     const of = aSite({
       combustionHeat: site.combustionHeat,

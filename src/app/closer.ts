@@ -4,7 +4,7 @@ import { type Failure, OdecetError } from '../core/failure.ts';
 import type { Commodity } from '../core/interval.ts';
 import type { MessageId } from '../core/message.ts';
 import { cut } from '../core/schedule.ts';
-import { HOUR_MS, type MarketDay, type Millis, type Span, type UtcMs } from '../core/time.ts';
+import { contains, HOUR_MS, type MarketDay, type Millis, type Span, type UtcMs } from '../core/time.ts';
 import type { Site } from '../device/site.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { Log } from '../machine/log.ts';
@@ -81,8 +81,9 @@ export function createCloser(parts: CloserParts): Closer {
   }
 
   /**
-   * An old day that is not wholly here was accepted and given up for its age, its messages perhaps with it: made again from
-   * readings that are kept longer, it would be sent twice. One that was never accepted is all here, its missing intervals too.
+   * A day that was accepted and given up for its age, its messages perhaps with it, would be sent twice if it were made again
+   * from readings that are kept longer. What was given up is written down, since the site file may state other days now; that an
+   * old day is not wholly here says the same. One that was never accepted is all here, its missing intervals too.
    */
   async function mayBeGivenUp(
     { commodity, counted, minutes }: PointPlan,
@@ -90,13 +91,20 @@ export function createCloser(parts: CloserParts): Closer {
     span: Span,
   ): Promise<boolean> {
     const keptMs = site.storage.retention.intervalsDays * 24 * HOUR_MS;
-    if (span.start >= clock.now() - keptMs + GIVEN_UP_EARLY_MS) return false;
+    const isOld = span.start < clock.now() - keptMs + GIVEN_UP_EARLY_MS;
     const expected = cut(span, minutes).length;
-    for (const { point, channel } of counted)
-      if ((await buffer.intervals(point, channel, span)).length < expected) {
-        tellGivenUp(commodity, day);
-        return true;
-      }
+    for (const { point, channel } of counted) {
+      const gone = await buffer.givenUp(point, channel, span);
+      if (!isOld && gone.length === 0) continue;
+      const here = await buffer.intervals(point, channel, span);
+      // What a person entered since is news; what was made again is not.
+      const isAgain = here.some(
+        ({ start, quality }) => quality !== 'substituted' && gone.some((one) => contains(one, start)),
+      );
+      if (here.length === expected && !isAgain) continue;
+      tellGivenUp(commodity, day);
+      return true;
+    }
     return false;
   }
 

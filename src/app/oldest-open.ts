@@ -50,7 +50,9 @@ export function createOldestOpen({ site, points, buffer, installedAt }: OldestOp
     const spans = cut(marketDaySpan(point.commodity, day, site.zone), point.minutes).filter(({ end }) => end <= now);
     const expected = point.published.map((channel) => ({ point: point.code, channel, spans }));
     const { rows } = await buffer.ledger(expected, 'records');
-    const open = rows.filter(({ state }) => state !== 'accepted').sort((a, b) => a.start - b.start)[0];
+    const open = rows
+      .filter(({ state }) => state !== 'accepted' && state !== 'given-up')
+      .sort((a, b) => a.start - b.start)[0];
     return open && { point: open.point, channel: open.channel, start: isoUtc(open.start) };
   }
 

@@ -14,7 +14,7 @@ export interface PointDay {
 }
 
 export function isSettled({ rows }: PointDay): boolean {
-  return rows.every((row) => row.state === 'accepted');
+  return rows.every(({ state }) => state === 'accepted' || state === 'given-up');
 }
 
 export type Wish =

@@ -24,7 +24,7 @@ import { readHandler } from './field/serve.ts';
 import { createGateway, type Gateway } from './gateway.ts';
 import type { HeatSupply } from './heat.ts';
 import { heatSupply } from './heat-sources.ts';
-import { clearCopies } from './leftovers.ts';
+import { clearCopies, clearUnfinished } from './leftovers.ts';
 import { loadWay } from './load-way.ts';
 import { withMeterKeys } from './meter-keys.ts';
 import type { CertificateTime, MetricsServer } from './metrics-server.ts';
@@ -196,6 +196,7 @@ async function showed(
 async function clearDaily(folder: string, clock: Clock, log: Log, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     await clearCopies(folder, clock.now(), log);
+    await clearUnfinished(folder, clock.now());
     await clock.sleep(24 * HOUR_MS, signal).catch(() => undefined);
   }
 }

@@ -256,6 +256,8 @@ export interface Buffer {
 
   /** Gives up the oldest entries of a stream and what they name; what must stay is named again by a new entry. */
   trim(stream: Exclude<Stream, 'audit'>, rule: TrimRule): Promise<Trimmed>;
+  /** Which intervals of a span were accepted and given up for their age; what stands here again of them is new. */
+  givenUp(point: PointCode, channel: Channel, span: Span): Promise<readonly Span[]>;
   /** Looks at about so many records: checksums, holes, and that what the journal names is there. */
   scrub(from: ScrubPosition | undefined, limit: number): Promise<Scrubbed>;
   /** A scrub of the youngest entries: what a damaged LevelDB log takes with it. */

@@ -58,7 +58,16 @@ async function isWhole(buffer: Buffer, acknowledged: readonly Reading[]): Promis
 
 async function isDone(buffer: Buffer): Promise<void> {
   const { counts } = await buffer.ledger([{ point: POINT, channel: 'volume', spans: SPANS }]);
-  expect(counts).toEqual({ expected: 4, accepted: 4, pending: 0, rejected: 0, missing: 0, lost: 0, doubled: 0 });
+  expect(counts).toEqual({
+    expected: 4,
+    accepted: 4,
+    pending: 0,
+    rejected: 0,
+    missing: 0,
+    lost: 0,
+    doubled: 0,
+    givenUp: 0,
+  });
   expect(await buffer.messagesOf('gas', '2026-03-28')).toHaveLength(1);
 }
 

@@ -6,6 +6,7 @@ import { keepAudited, readAuditLog } from './audit.ts';
 import { readChanges } from './changes.ts';
 import { decodeCursor } from './codec.ts';
 import { isDamage } from './frame.ts';
+import { givenUpIn } from './given-up.ts';
 import { type FoundHeads, type Heads, loadHeads } from './heads.ts';
 import { createIds } from './ids.ts';
 import { intervalVersions, keepIntervals, latestIntervals } from './intervals.ts';
@@ -156,7 +157,8 @@ function assemble(
     },
     onChange: journal.onChange,
 
-    trim: (stream, rule) => trim(store, journal, stream, rule),
+    trim: (stream, rule) => trim(store, journal, rows, stream, rule),
+    givenUp: (point, channel, span) => givenUpIn(rows, point, channel, span),
     scrub: (from, limit) => scrub(store, journal, from, limit),
     scrubEnds: (entries) => scrubEnds(store, journal, entries),
     async quarantine(suspects) {

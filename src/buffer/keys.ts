@@ -20,6 +20,7 @@ import type { IntervalRef, Stream } from './api.ts';
  *   c/<name>                                    cursor (rewritten)
  *   v/heads                                     the vital record (rewritten)
  *   u/<day>/<device>                            what could not be used of a device's answers (rewritten)
+ *   g/<point>/<channel>/<month>                 which intervals were accepted and given up (rewritten)
  *   q/<key>                                     the bytes of a damaged record that stood under `key`
  *
  * Readings stand by day first: the oldest day is one stretch of the store, so giving it up frees whole files, and a day that
@@ -79,6 +80,15 @@ export function intervalPrefix(point: PointCode, channel: Channel, start: UtcMs)
 
 export function intervalKey({ point, channel, start, version }: IntervalRef): string {
   return `${intervalPrefix(point, channel, start)}${digits(version, 6)}`;
+}
+
+export function givenUpPrefix(point: PointCode, channel: Channel): string {
+  return `g/${part(point)}/${channel}/`;
+}
+
+/** By the month (UTC) in which an interval starts. */
+export function givenUpKey(point: PointCode, channel: Channel, start: UtcMs): string {
+  return `${givenUpPrefix(point, channel)}${timeText(start).slice(0, 'YYYY-MM'.length)}`;
 }
 
 export function linkPrefix(point: PointCode, channel: Channel, start: UtcMs): string {

@@ -50,7 +50,16 @@ describe('the ledger', () => {
     store.rows.delete(`i/${POINT}/volume/${new Date(START(4)).toISOString()}/000001`);
     const { counts, rows } = await buffer.ledger(EXPECTED);
     expect(rows.map(({ state }) => state)).toEqual(['accepted', 'rejected', 'pending', 'pending', 'lost', 'missing']);
-    expect(counts).toEqual({ expected: 6, accepted: 1, pending: 2, rejected: 1, missing: 1, lost: 1, doubled: 0 });
+    expect(counts).toEqual({
+      expected: 6,
+      accepted: 1,
+      pending: 2,
+      rejected: 1,
+      missing: 1,
+      lost: 1,
+      givenUp: 0,
+      doubled: 0,
+    });
     expect(rows[0]).toMatchObject({ version: 1, quality: 'measured', deliveries: [{ state: 'accepted' }] });
   });
 
@@ -64,6 +73,54 @@ describe('the ledger', () => {
     store.rows.delete(`i/${POINT}/volume/${new Date(START(2)).toISOString()}/000001`);
     const { rows } = await buffer.ledger(EXPECTED);
     expect(rows.map(({ state }) => state)).toEqual(['accepted', 'accepted', 'lost', 'pending', 'missing', 'missing']);
+  });
+
+  it('tells what was accepted and given up with its message from what is missing, also when it is made again', async () => {
+    const { store, buffer } = await open();
+    for (const hour of [0, 1, 2, 3]) await buffer.keepIntervals([anInterval({ start: START(hour) })]);
+    await send(buffer, [0, 1], 'accepted');
+    const old = { olderThan: START(4), now: START(500), entriesMax: 100 };
+    expect(await buffer.trim('intervals', old)).toMatchObject({ records: 2 });
+    expect(await buffer.trim('delivery', { ...old, olderThan: START(499) })).toMatchObject({ records: 7 });
+    const states = async (of = buffer) => (await of.ledger(EXPECTED)).rows.map(({ state }) => state);
+    const after = ['given-up', 'given-up', 'pending', 'pending', 'missing', 'missing'];
+    expect(await states()).toEqual(after);
+    const { counts, rows } = await buffer.ledger(EXPECTED);
+    expect(counts).toMatchObject({ expected: 6, givenUp: 2, pending: 2, missing: 2, lost: 0 });
+    expect(rows[0]).toMatchObject({ givenUpAt: START(500), deliveries: [] });
+    expect(await buffer.givenUp(POINT, 'volume', { start: START(1), end: START(9) })).toMatchObject([
+      { start: START(0), end: START(2) },
+    ]);
+    expect(await buffer.givenUp(POINT, 'volume', { start: START(2), end: START(9) })).toEqual([]);
+    expect(await buffer.verify()).toMatchObject({ clean: true });
+    const again = await openBuffer(store, { clock: standingClock() });
+    expect(await states(again)).toEqual(after);
+    await again.keepIntervals([anInterval({ start: START(0) })]);
+    expect(await states(again)).toEqual(after);
+    await again.keepIntervals([anInterval({ start: START(1), quality: 'substituted' })]);
+    expect((await states(again))[1]).toBe('pending');
+  });
+
+  it('what is given up later joins what was given up before, over the end of a month too', async () => {
+    const { buffer } = await open();
+    const end = Date.UTC(2026, 3, 1);
+    const starts = [2, 1, 0, -1].map((hour) => end - hour * HOUR_MS);
+    for (const start of starts) await buffer.keepIntervals([anInterval({ start })]);
+    const message = await buffer.queueMessage((id) =>
+      aMessage(
+        id,
+        starts.map((start) => anInterval({ start })),
+      ),
+    );
+    const number = await buffer.outbox.beginAttempt(message.id, DAY_START);
+    await buffer.outbox.endAttempt(anAttempt(message.id, number, 'answered'), aReceipt(message.id, 'accepted'));
+    for (const start of starts)
+      await buffer.trim('intervals', { olderThan: start + 1, now: end + 500 * HOUR_MS, entriesMax: 100 });
+    const found = await buffer.givenUp(POINT, 'volume', { start: end - 9 * HOUR_MS, end: end + 9 * HOUR_MS });
+    expect(found.map(({ start, end: to }) => [start, to])).toEqual([
+      [end - 2 * HOUR_MS, end],
+      [end, end + 2 * HOUR_MS],
+    ]);
   });
 
   it.each(['gone', 'damaged'])(

@@ -6,6 +6,7 @@ import { withAllReplaced } from './carriers.ts';
 import { decodeEntry, decodeInterval } from './codec.ts';
 import type { Link } from './codec-delivery.ts';
 import { isDamage, type Row } from './frame.ts';
+import { type GivenUp, givenUpIn } from './given-up.ts';
 import { latestIntervals } from './intervals.ts';
 import {
   below,
@@ -37,7 +38,7 @@ export async function makeLedger(
   const lives = new Map<MessageId, Life>();
   const made: LedgerRow[] = [];
   for (const one of expected) made.push(...(await rowsOf(rows, messages, lives, one)));
-  const judged = await withoutGivenUp(rows, await withoutLost(rows, made, look));
+  const judged = await withGivenUp(rows, await withoutGivenUp(rows, await withoutLost(rows, made, look)));
   return { counts: countRows(judged), rows: judged };
 }
 
@@ -50,6 +51,7 @@ export function countRows(rows: readonly LedgerRow[]): LedgerCounts {
     rejected: counted('rejected'),
     missing: counted('missing'),
     lost: counted('lost'),
+    givenUp: counted('given-up'),
     doubled: rows.filter((row) => row.doubled).length,
   };
 }
@@ -167,6 +169,36 @@ async function oldestNamed(rows: Rows): Promise<UtcMs> {
   for await (const entry of rows.each(below(journalPrefix('intervals')), decodeEntry))
     return Math.min(...entry.map(([key]) => Date.parse(keyParts(key)[3] ?? '')));
   return Number.NEGATIVE_INFINITY;
+}
+
+/**
+ * Of what nothing is left: what was accepted and given up for its age. Made again from readings that are kept longer it is the
+ * same still; what a person entered since is new.
+ */
+async function withGivenUp(rows: Rows, made: readonly LedgerRow[]): Promise<LedgerRow[]> {
+  const mayBe = ({ state, quality, deliveries }: LedgerRow) =>
+    (state === 'missing' || state === 'pending') && deliveries.length === 0 && quality !== 'substituted';
+  const asked = new Map<string, LedgerRow[]>();
+  for (const row of made.filter(mayBe)) {
+    const key = intervalsPrefix(row.point, row.channel);
+    const own = asked.get(key);
+    if (own) own.push(row);
+    else asked.set(key, [row]);
+  }
+  const gone = new Map<LedgerRow, GivenUp>();
+  for (const own of asked.values()) {
+    const [{ point, channel, start }, { end }] = [own[0]!, own.at(-1)!];
+    const spans = await givenUpIn(rows, point, channel, { start, end });
+    for (const row of own) {
+      const found = spans.find((span) => span.start <= row.start && row.start < span.end);
+      if (found) gone.set(row, found);
+    }
+  }
+  if (gone.size === 0) return [...made];
+  return made.map((row) => {
+    const found = gone.get(row);
+    return found ? { ...row, state: 'given-up', givenUpAt: found.at } : row;
+  });
 }
 
 /** The number of a journal entry before which none can name any of these intervals: they were not over yet when it was written. */

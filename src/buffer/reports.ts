@@ -1,6 +1,6 @@
 import type { Channel, PointCode, Quality } from '../core/interval.ts';
 import type { MessageId, MessageState } from '../core/message.ts';
-import type { Span } from '../core/time.ts';
+import type { Span, UtcMs } from '../core/time.ts';
 import type { Damage, Stream } from './api.ts';
 
 /** A message that carried an interval. */
@@ -24,8 +24,9 @@ export interface Expected {
  * rejected  the latest version was only in rejected messages
  * missing   no interval was made, or nothing credible is known and nobody was told
  * lost      the records show that it, or a newer version of it, existed, but it cannot be read
+ * given-up  it was accepted, and was given up for its age with the messages that told it
  */
-export type LedgerState = 'accepted' | 'pending' | 'rejected' | 'missing' | 'lost';
+export type LedgerState = 'accepted' | 'pending' | 'rejected' | 'missing' | 'lost' | 'given-up';
 
 export interface LedgerRow extends Span {
   readonly point: PointCode;
@@ -37,11 +38,13 @@ export interface LedgerRow extends Span {
   readonly version?: number;
   readonly quality?: Quality;
   readonly deliveries: readonly Delivery[];
+  /** Of one that was given up: when, at the latest. */
+  readonly givenUpAt?: UtcMs;
 }
 
-/** expected = accepted + pending + rejected + missing + lost; doubled counts beside them. */
-export type LedgerCounts = { readonly expected: number; readonly doubled: number } & Readonly<
-  Record<LedgerState, number>
+/** expected = accepted + pending + rejected + missing + lost + givenUp; doubled counts beside them. */
+export type LedgerCounts = { readonly expected: number; readonly doubled: number; readonly givenUp: number } & Readonly<
+  Record<Exclude<LedgerState, 'given-up'>, number>
 >;
 
 export interface Ledger {

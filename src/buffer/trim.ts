@@ -6,6 +6,7 @@ import type { Stream, Trimmed, TrimRule } from './api.ts';
 import { decodeEntry, type Entry } from './codec.ts';
 import { decodeLink, decodeMessage } from './codec-delivery.ts';
 import { isDamage } from './frame.ts';
+import { type GoneInterval, goneIntervals, noteGivenUp } from './given-up.ts';
 import type { Draft, Journal } from './journal.ts';
 import {
   below,
@@ -21,6 +22,7 @@ import {
   readingDay,
 } from './keys.ts';
 import { waitingState } from './life.ts';
+import type { Rows } from './rows.ts';
 import { lifeInDraft } from './waiting.ts';
 
 const ENTRIES_AT_ONCE = 128;
@@ -32,7 +34,13 @@ const FUTURE_MS = 24 * HOUR_MS;
  * Gives up the oldest entries of a journal and what they name. What is old and must stay is named again by a new entry, so
  * that every record is named by an entry and the numbers have no holes. Stops at the first entry that is young.
  */
-export async function trim(store: Store, journal: Journal, stream: Stream, rule: TrimRule): Promise<Trimmed> {
+export async function trim(
+  store: Store,
+  journal: Journal,
+  rows: Pick<Rows, 'onDamage'>,
+  stream: Stream,
+  rule: TrimRule,
+): Promise<Trimmed> {
   const last = Math.min(
     journal.head(stream),
     rule.upTo ?? Number.POSITIVE_INFINITY,
@@ -41,7 +49,7 @@ export async function trim(store: Store, journal: Journal, stream: Stream, rule:
   let entries = 0;
   let records = 0;
   for (;;) {
-    const step = await journal.write((draft) => trimSome(draft, journal, stream, rule, last));
+    const step = await journal.write((draft) => trimSome(draft, journal, rows, stream, rule, last));
     entries += step.entries;
     records += step.records;
     if (step.entries < ENTRIES_AT_ONCE) break;
@@ -92,6 +100,7 @@ async function trimRefusals(draft: Draft, { olderThan }: TrimRule): Promise<void
 async function trimSome(
   draft: Draft,
   journal: Journal,
+  rows: Pick<Rows, 'onDamage'>,
   stream: Stream,
   rule: TrimRule,
   last: number,
@@ -102,8 +111,9 @@ async function trimSome(
   if (count === 0 || (await entryAt(draft, stream, first)).some(([key]) => isYoung(key, rule))) return NOTHING;
   const numbers = Array.from({ length: count }, (_, n) => first + n);
   await draft.load(numbers.map((number) => journalKey(stream, number)));
-  if (isOfReadings(stream)) await loadNamed(draft, stream, numbers);
+  if (stream !== 'delivery') await loadNamed(draft, stream, numbers);
   const mayGo = keeperOf(draft, stream);
+  const gone: GoneInterval[] = [];
   let entries = 0;
   let records = 0;
   for (const number of numbers) {
@@ -112,6 +122,7 @@ async function trimSome(
     for (const [key, checksum] of entry) {
       if (await isNamedLater(draft, stream, key, number)) continue;
       if (agedAt(key) <= rule.now + FUTURE_MS && (await mayGo(key))) {
+        gone.push(...(await goneIntervals(draft, key)));
         draft.remove(key);
         records++;
       } else draft.nameAgain(stream, key, Number.parseInt(checksum, 16));
@@ -119,6 +130,7 @@ async function trimSome(
     draft.remove(journalKey(stream, number));
     entries++;
   }
+  await noteGivenUp(draft, rows, gone, rule.now);
   if (entries > 0) draft.raiseLow(stream, first + entries - 1);
   return { entries, records };
 }

@@ -46,6 +46,10 @@ class LogFile implements AppendLog {
       try {
         for await (const line of lines) await next.appendFile(`${line}\n`);
         await next.sync();
+      } catch (error) {
+        // On a full disk half a copy would keep others from writing.
+        await rm(unfinished, { force: true });
+        throw error;
       } finally {
         await next.close();
       }

@@ -125,9 +125,9 @@ function ledgerComplaint(
 ): string[] {
   const { tally } = one;
   const where = `${row.point} ${channel} ${isoUtc(row.start)}`;
-  if (row.state === 'accepted' && !held) {
+  if ((row.state === 'accepted' || row.state === 'given-up') && !held) {
     tally.lost++;
-    return [`lost: ${where} counts as accepted, the operator has nothing of it`];
+    return [`lost: ${where} counts as ${row.state}, the operator has nothing of it`];
   }
   const isDamaged = isTouched(one.standing, row) || isRecordHit(one.parts.life, row);
   if (row.doubled) return [`doubled in the ledger: ${where}`];
@@ -135,7 +135,7 @@ function ledgerComplaint(
     tally.lost++;
     return [`lost: ${where} was there and is no more`];
   }
-  if (held && row.version === undefined && isPastRetention(one, row)) return [];
+  if (held && (row.version === undefined || row.state === 'given-up') && isPastRetention(one, row)) return [];
   if (held && row.state !== 'accepted' && !isDamaged && !mayWait && !mayBeCorrected(one, held, row))
     return [`the ledger says ${row.state} of ${where}, the operator accepted message ${held.at(-1)!.message}`];
   return [];
