@@ -58,6 +58,7 @@ describe('a simulated run', () => {
     [82, 'a clock without seconds that was 70 s fast was believed at the full hour'],
     [37, 'readings that a repair had named again were given up with their first entry, and then told as damage'],
     [91, 'a meter that froze late showed the stamp of the first doubled hour in the second, and was believed'],
+    [302, 'a value of the second doubled hour stayed doubted when the archive told it again beside that of the first'],
     [
       50,
       'judge: an archive is not asked for what was before the first whole day, so a gap of that time stays estimated',

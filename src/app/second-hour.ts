@@ -1,47 +1,58 @@
 import type { Buffer } from '../buffer/index.ts';
 import { offsetMinutes } from '../core/calendar.ts';
 import { equal } from '../core/decimal.ts';
-import type { MeterFlag, Reading } from '../core/reading.ts';
+import type { Reading } from '../core/reading.ts';
 import { HOUR_MS, type UtcMs } from '../core/time.ts';
+
+/** What a meter told, parted by whether its stamp can be believed. */
+export interface Believed {
+  readonly believed: readonly Reading[];
+  readonly refused: readonly Reading[];
+}
 
 /**
  * A meter that shows local time gives the frozen values of the doubled autumn hour the same stamps twice. One that freezes late, or
  * has stopped, still shows the first of them in the second hour, and by the clock alone it passes for the second: an hour of
- * nothing, and the next one with the use of two. So a value of the second hour is believed only beside that of the first, and
- * where the index has moved since. What is not believed is asked of the archive again, or made of samples.
+ * nothing, and the next one with the use of two. So what was frozen in the second hour is believed only beside what was in the
+ * first, and where a counter has moved since. All that was frozen in one instant is one row of the meter: a counter that stands
+ * still, as that of disturbed volume does, is believed with the others. What is not is refused, as the drivers refuse a stamp that
+ * can mean either hour: the same value is news when the archive tells it beside that of the first, or the hour is made of samples.
  *
  * @param zone in which the meter shows local time
  */
-export async function withSecondHourDoubted(
+export async function withoutSecondHourInDoubt(
   buffer: Buffer,
   readings: readonly Reading[],
   zone: string,
-): Promise<readonly Reading[]> {
-  const checked: Reading[] = [];
-  for (const reading of readings) {
-    const isDoubtful = reading.source === 'stored' && isSecondHour(reading.at, zone);
-    checked.push(!isDoubtful || (await hasMoved(buffer, readings, reading)) ? reading : withDoubt(reading));
-  }
-  return checked;
+): Promise<Believed> {
+  const inDoubt = new Set<UtcMs>();
+  for (const at of new Set(readings.filter(isStored).map((reading) => reading.at)))
+    if (isSecondHour(at, zone) && !(await hasMoved(buffer, readings, at))) inDoubt.add(at);
+  if (inDoubt.size === 0) return { believed: readings, refused: [] };
+  const isRefused = (reading: Reading) => isStored(reading) && inDoubt.has(reading.at);
+  return { believed: readings.filter((reading) => !isRefused(reading)), refused: readings.filter(isRefused) };
 }
 
 function isSecondHour(at: UtcMs, zone: string): boolean {
   return offsetMinutes(at - HOUR_MS, zone) - offsetMinutes(at, zone) === 60;
 }
 
-async function hasMoved(
-  buffer: Buffer,
-  beside: readonly Reading[],
-  { device, quantity, at, value }: Reading,
-): Promise<boolean> {
+/** Whether a counter stood elsewhere an hour before. */
+async function hasMoved(buffer: Buffer, readings: readonly Reading[], at: UtcMs): Promise<boolean> {
   const first = at - HOUR_MS;
-  const known = await buffer.readings(device, quantity, { start: first, end: first + 1 }, undefined, 'stored');
-  const isFirst = (one: Reading) => one.quantity === quantity && one.source === 'stored' && one.at === first;
-  const before = [...known, ...beside.filter(isFirst)];
-  return before.length > 0 && before.every((one) => !equal(one.value, value));
+  for (const { device, quantity, value } of readings.filter((one) => isStoredCounter(one) && one.at === at)) {
+    const known = await buffer.readings(device, quantity, { start: first, end: first + 1 }, undefined, 'stored');
+    const beside = readings.filter((one) => isStored(one) && one.quantity === quantity && one.at === first);
+    const before = [...known, ...beside];
+    if (before.length > 0 && before.every((one) => !equal(one.value, value))) return true;
+  }
+  return false;
 }
 
-function withDoubt(reading: Reading): Reading {
-  const flags: readonly MeterFlag[] = [...new Set<MeterFlag>([...reading.flags, 'clock-invalid'])];
-  return { ...reading, flags };
+function isStoredCounter(reading: Reading): boolean {
+  return isStored(reading) && reading.kind === 'counter';
+}
+
+function isStored({ source }: Reading): boolean {
+  return source === 'stored';
 }

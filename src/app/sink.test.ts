@@ -3,7 +3,7 @@ import type { Round } from '../collect/round.ts';
 import { failure } from '../core/failure.ts';
 import { HOUR_MS } from '../core/time.ts';
 import { quietLog } from '../uplink/uplink.testkit.ts';
-import { aReading, bench } from './app.testkit.ts';
+import { aReading, bench, ZONE } from './app.testkit.ts';
 import { bufferSink } from './sink.ts';
 
 it('keeps what was read and what of it could not be used', async () => {
@@ -17,4 +17,20 @@ it('keeps what was read and what of it could not be used', async () => {
   expect(await buffer.readings('meter', 'volume.base.total', hour(0))).toHaveLength(1);
   expect(await buffer.refusals('meter', hour(0))).toEqual([]);
   expect(await buffer.refusals('meter', hour(1))).toEqual(['value-invalid']);
+});
+
+it('a value of the second autumn hour that was refused is news when the archive tells it beside that of the first', async () => {
+  const first = Date.UTC(2027, 9, 31, 0);
+  const { buffer } = await bench(first + HOUR_MS);
+  const sink = bufferSink(buffer, undefined, quietLog, () => ZONE);
+  const stored = (at: number, value: string) => aReading(at, value, { source: 'stored' });
+  const round = { device: 'meter', unusable: [], startedAt: first + 1.9 * HOUR_MS, endedAt: first + 1.9 * HOUR_MS };
+  const second = { start: first + HOUR_MS, end: first + HOUR_MS + 1 };
+  await sink.keep({ ...round, readings: [stored(first + HOUR_MS, '8')] });
+  expect(await buffer.readings('meter', 'volume.base.total', second)).toEqual([]);
+  expect(await buffer.refusals('meter', { start: round.endedAt, end: round.endedAt + 1 })).toEqual([
+    'clock-not-credible',
+  ]);
+  await sink.keep({ ...round, readings: [stored(first + HOUR_MS, '8'), stored(first, '7')] });
+  expect(await buffer.readings('meter', 'volume.base.total', second)).toMatchObject([{ flags: [] }]);
 });

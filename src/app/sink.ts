@@ -2,7 +2,7 @@ import type { Buffer } from '../buffer/index.ts';
 import type { Sink } from '../collect/round.ts';
 import type { DeviceId } from '../core/reading.ts';
 import type { Log } from '../machine/log.ts';
-import { withSecondHourDoubted } from './second-hour.ts';
+import { withoutSecondHourInDoubt } from './second-hour.ts';
 import type { Serials } from './serials.ts';
 
 /**
@@ -19,8 +19,11 @@ export function bufferSink(
     async keep({ device, readings, unusable, endedAt, identity }) {
       await serials?.learn(device, identity?.serial);
       const zone = localZone(device);
-      const believed = zone ? await withSecondHourDoubted(buffer, readings, zone) : readings;
-      const refusals = unusable.map(({ code }) => ({ device, at: endedAt, code }));
+      const { believed, refused: inDoubt } = zone
+        ? await withoutSecondHourInDoubt(buffer, readings, zone)
+        : { believed: readings, refused: [] };
+      const codes = [...unusable.map(({ code }) => code), ...inDoubt.map(() => 'clock-not-credible' as const)];
+      const refusals = [...new Set(codes)].map((code) => ({ device, at: endedAt, code }));
       // Asked for in one breath, both are one batch.
       const refused = refusals.length > 0 ? buffer.keepRefusals(refusals) : undefined;
       const [{ written }] = await Promise.all([buffer.keepRound(believed), refused]);
