@@ -1,6 +1,6 @@
 import { type BackoffRule, backoffMs } from '../core/backoff.ts';
 import { failure, OdecetError } from '../core/failure.ts';
-import type { Millis } from '../core/time.ts';
+import type { Millis, MonotonicMs } from '../core/time.ts';
 import { childAbort } from '../machine/abort.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { Entropy } from '../machine/entropy.ts';
@@ -10,11 +10,17 @@ import type { Delivery, Outgoing, Turn } from '../uplink/direct.ts';
 import { documentIn, openEnvelope } from '../uplink/relay/protocol.ts';
 import { type Answers, createAnswers } from './answers.ts';
 import { createPlaces } from './places.ts';
-import { createRate } from './rate.ts';
+import { createRate, type Rate } from './rate.ts';
+import { createSharedRate } from './shared-rate.ts';
 import type { Claimed, DamagedMessage, RelayStore, Settled, SiteMessage, Standing } from './store.ts';
 
 /** A look at the store even if nobody rang: another relay's messages, and those that wait for their time. */
 const LOOK_EVERY_MS = 1_000;
+
+const TURN_TOO_LATE = {
+  kind: 'not-sent' as const,
+  failure: failure('operator-unreachable', 'its turn came too late, after so many others of all relays'),
+};
 
 export interface DispatcherDeps {
   readonly store: RelayStore;
@@ -27,7 +33,7 @@ export interface DispatcherDeps {
   readonly alert: (message: Pick<SiteMessage, 'site' | 'id'>, problem: Delivery['failure']) => void;
   /** Of one sender, at the operator at once. */
   readonly inFlightMax: number;
-  /** Messages of one sender that leave in a second at most. */
+  /** Messages of one sender that leave in a second at most, through all relays that share the store. */
   readonly perSecondMax: number;
   /** Longer than one try can take; after it another relay may take over. */
   readonly leaseMs: Millis;
@@ -74,28 +80,33 @@ function createLane(sender: string, deps: DispatcherDeps, answers: Answers): Dis
   const { store, clock, entropy, log, retry } = deps;
   const underWayMax = 2 * deps.inFlightMax;
   const places = createPlaces(deps.inFlightMax);
-  const rate = createRate(deps.perSecondMax, clock);
+  const rate = rateOf(sender, deps);
   let bell = new AbortController();
   let underWay = 0;
   let awayFailures = 0;
   let pausedUntil = clock.monotonicMs();
 
-  async function attempt({ message, attempt: number }: Claimed, signal: AbortSignal): Promise<void> {
+  async function attempt({ message, attempt: number }: Claimed, claimedAt: MonotonicMs, signal: AbortSignal) {
     const outgoing = marketMessage(message);
-    const delivery = outgoing
-      ? await deps.deliver(outgoing, sender, signal, (send) => inTurn(send, signal))
-      : damaged(message);
+    const turn: Turn = (send) => inTurn(send, claimedAt, signal);
+    const delivery = outgoing ? await deps.deliver(outgoing, sender, signal, turn) : damaged(message);
     if (signal.aborted && delivery.outcome !== 'answered') return;
     noteOperator(delivery);
     await answers.take(message, number, delivery);
   }
 
   /** What is sealed when another has found the operator away does not leave. */
-  const inTurn = (send: () => Promise<HttpOutcome>, signal: AbortSignal): Promise<HttpOutcome> =>
+  const inTurn = (
+    send: () => Promise<HttpOutcome>,
+    claimedAt: MonotonicMs,
+    signal: AbortSignal,
+  ): Promise<HttpOutcome> =>
     places.one(async () => {
       signal.throwIfAborted();
       // What was sealed meanwhile would leave all at once when a slow operator answers.
       await rate.pass(signal);
+      // Half a lease is longer than an answer takes: what leaves later might be another relay's before it is answered.
+      if (clock.monotonicMs() - claimedAt > deps.leaseMs / 2) return TURN_TOO_LATE;
       if (clock.monotonicMs() < pausedUntil) {
         const detail = 'another message has just found the operator away';
         return { kind: 'not-sent', failure: failure('operator-unreachable', detail) };
@@ -106,6 +117,7 @@ function createLane(sender: string, deps: DispatcherDeps, answers: Answers): Dis
     });
 
   function noteOperator({ outcome, failure: problem }: Delivery): void {
+    if (problem === TURN_TOO_LATE.failure) return;
     if (outcome === 'no-answer' || problem?.code === 'operator-unreachable') isAway();
     else awayFailures = 0;
   }
@@ -124,9 +136,9 @@ function createLane(sender: string, deps: DispatcherDeps, answers: Answers): Dis
     either.release();
   }
 
-  function start(claimed: Claimed, signal: AbortSignal): void {
+  function start(claimed: Claimed, claimedAt: MonotonicMs, signal: AbortSignal): void {
     underWay += 1;
-    void attempt(claimed, signal)
+    void attempt(claimed, claimedAt, signal)
       .catch((error: unknown) => {
         const problem = error instanceof OdecetError ? error.failure : failure('unexpected', String(error));
         // Its lease gives it back.
@@ -161,8 +173,9 @@ function createLane(sender: string, deps: DispatcherDeps, answers: Answers): Dis
     const pauseMs = pausedUntil - clock.monotonicMs();
     if (pauseMs > 0) return rest(pauseMs, rung, signal);
     const limit = room();
+    const claimedAt = clock.monotonicMs();
     const claimed = limit > 0 ? await store.claim(sender, limit, deps.leaseMs, tellDamage) : [];
-    for (const one of claimed) start(one, signal);
+    for (const one of claimed) start(one, claimedAt, signal);
     if (claimed.length === 0) return rest(LOOK_EVERY_MS, rung, signal);
     await clock.sleep((claimed.length * 1_000) / deps.perSecondMax, signal);
   }
@@ -187,6 +200,15 @@ function createLane(sender: string, deps: DispatcherDeps, answers: Answers): Dis
     },
     wake: () => bell.abort(),
   };
+}
+
+/** Of this relay, or of all that share the store. */
+function rateOf(sender: string, deps: DispatcherDeps): Rate {
+  const { store, perSecondMax, clock } = deps;
+  if (!store.slots) return createRate(perSecondMax, clock);
+  const onTrouble = (error: unknown) => told(deps, error, { sender });
+  const reserve = (count: number, everyMs: number) => store.slots!(sender, count, everyMs);
+  return createSharedRate({ perSecondMax, reserve, clock, onTrouble });
 }
 
 function told({ log }: Pick<DispatcherDeps, 'log'>, error: unknown, more: object): false {

@@ -36,6 +36,8 @@ const MIGRATIONS: readonly string[] = [
      row jsonb not null
    );
    create index message_damaged_name on message_damaged (sender, id);`,
+  // Unlogged: a crash of the database takes longer than what it would forget, and no disk is waited for.
+  `create unlogged table if not exists operator_rate (sender text primary key, next_at double precision not null);`,
 ];
 
 /** Any number; the same for all relays, so that two that start together do not migrate together. */

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { OdecetError } from '../core/failure.ts';
 import type { Sql } from '../machine/sql.ts';
-import { RELAY_REASON_TYPE } from '../uplink/relay/protocol.ts';
 import { createMended } from './mended.ts';
 import { migrate, NEWEST_MIGRATION } from './migrations.ts';
 import { type BadRow, FORGET_DAMAGED, holdBack, mendReasons } from './postgres-mend.ts';
+import { BARE, claimText, FIND, KEEP, LOST_REASONS, REMOVE, REPLACE, settleText, slotsText } from './postgres-texts.ts';
 import { reasonsSchema, STAGE_NAMES } from './standing.ts';
 import {
   type Kept,
@@ -56,76 +56,6 @@ const messageRow = z.object({
 
 type KeptRow = z.output<typeof keptRow>;
 
-/** How far a claim looks past its own number for sites that have their turn. */
-const HEAD_TIMES = 8;
-
-const COLUMNS = 'sender, id, site, version, hash, day, received_at, envelope';
-
-/** Two relays that keep the same message at once: the second finds the first's. Sorted, so that they cannot block each other. */
-const KEEP = `insert into message (${COLUMNS}, stage_at)
-  select m.*, m.received_at from unnest($1::text[], $2::text[], $3::text[], $4::integer[], $5::text[], $6::text[], $7::bigint[],
-    $8::bytea[]) as m (${COLUMNS}) order by m.sender, m.id
-  on conflict (sender, id) do nothing
-  returning sender, id`;
-
-/**
- * What came again and is not as it came, in place of what was damaged here: site, hash and version are the same, and
- * so should be all else. What is settled stays; its envelope may have been given up.
- */
-const REPLACE = `update message m
-  set day = n.day, received_at = n.received_at, envelope = n.envelope, due_at = 0
-  from unnest($1::text[], $2::text[], $3::text[], $4::integer[], $5::text[], $6::text[], $7::bigint[], $8::bytea[])
-    as n (${COLUMNS})
-  where m.sender = n.sender and m.id = n.id and m.site = n.site and m.hash = n.hash and m.version = n.version
-    and m.stage in ('stored', 'sent', 'unknown')
-    and (m.day <> n.day or m.envelope <> n.envelope)`;
-
-const LOST_REASONS = JSON.stringify([
-  { code: 'reasons-lost', type: RELAY_REASON_TYPE, text: "the relay's row of them was damaged; see the answer" },
-]);
-
-const FIND = `select m.sender, m.id, site, hash, version, stage, reasons, answer, stage_at, attempts
-  from message m join unnest($1::text[], $2::text[]) as n (sender, id) on m.sender = n.sender and m.id = n.id`;
-
-/**
- * The order is that of the index over what is open. Of the head of the queue, some times longer than what is wanted, the sites
- * take turns. The whole head is locked while this runs, so that two relays never look at the same.
- */
-const claimText = (now: string) => `with head as materialized (
-    select sender, id, site, day, received_at from message
-    where sender = $3 and stage in ('stored', 'sent', 'unknown') and due_at <= ${now}
-    order by day desc, received_at limit $1 * ${HEAD_TIMES} for update skip locked),
-  turn as (
-    select sender, id, day, received_at, row_number() over (partition by day, site order by received_at) as turn
-    from head order by day desc, turn, received_at limit $1)
-  update message m set due_at = ${now} + $2::bigint, attempts = attempts + 1
-  from turn where m.sender = turn.sender and m.id = turn.id
-  returning m.sender, m.id, site, version, hash, m.day, m.received_at, envelope, attempts, turn.turn`;
-
-const BARE = `with old as (
-    select sender, id from message
-    where stage in ('accepted', 'rejected') and not is_bare
-      and stage_at < case stage when 'accepted' then $1::bigint else $2::bigint end and stage_at < greatest($1::bigint, $2::bigint)
-    order by stage_at limit $3 for update skip locked)
-  update message m set envelope = '', answer = null, is_bare = true
-  from old where m.sender = old.sender and m.id = old.id returning 1 as done`;
-
-/** Only what was bared before: an envelope never goes before its time, whatever the times are. */
-const REMOVE = `delete from message where (sender, id) in (
-    select sender, id from message where is_bare and stage_at < $1 limit $2 for update skip locked)
-  returning 1 as done`;
-
-/** `stored` changes nothing but when it goes again. */
-const settleText = (now: string) => `update message m
-  set stage = case r.stage when 'stored' then m.stage else r.stage end,
-    reasons = case r.stage when 'stored' then m.reasons else r.reasons end,
-    answer = case r.stage when 'stored' then m.answer else r.answer end,
-    stage_at = case r.stage when 'stored' then m.stage_at else r.at end,
-    due_at = case r.due when ${NEVER} then r.due else ${now} + least(r.due, ${PUT_OFF_MS_MAX}) end
-  from unnest($1::text[], $2::text[], $3::text[], $4::jsonb[], $5::text[], $6::bigint[], $7::bigint[])
-    as r (sender, id, stage, reasons, answer, at, due)
-  where m.sender = r.sender and m.id = r.id and m.stage not in ('accepted', 'rejected')`;
-
 /** For all relays the same, however far off their own clocks are. Within a statement it stands. */
 const DATABASE_NOW = '(extract(epoch from statement_timestamp()) * 1000)::bigint';
 
@@ -134,7 +64,7 @@ const DATABASE_NOW = '(extract(epoch from statement_timestamp()) * 1000)::bigint
  * @param now SQL for the time in ms, which leases and pauses go by; other than the database's own clock in tests
  */
 export async function openPostgresRelayStore(sql: Sql, now: string = DATABASE_NOW): Promise<RelayStore> {
-  const [claim, settle] = [claimText(now), settleText(now)];
+  const [claim, settle, slots] = [claimText(now), settleText(now), slotsText(now)];
   const mended = createMended();
   const found = await migrate(sql);
   if (found > NEWEST_MIGRATION)
@@ -210,6 +140,11 @@ export async function openPostgresRelayStore(sql: Sql, now: string = DATABASE_NO
         results.map(({ at }) => at),
         results.map(({ dueInMs }) => dueInMs),
       ]);
+    },
+
+    async slots(sender, count, everyMs) {
+      const [row] = await sql.query(slots, [sender, count * everyMs]);
+      return whole.parse(row?.in_ms);
     },
 
     async release() {

@@ -118,6 +118,11 @@ export interface RelayStore {
   /** Gives up one portion of what may go, about `limit` messages; what is not accepted or rejected stays in any case. */
   shed(rule: SheddingRule, limit: number): Promise<Shed>;
   standing(name: MessageName): Promise<Standing | undefined>;
+  /**
+   * Where several relays use one store: reserves so many slots of a sender, one every `everyMs`, which no other relay gets, and
+   * tells how long it is until the first. Absent where there is one relay only.
+   */
+  slots?(sender: string, count: number, everyMs: number): Promise<Millis>;
   counts(): Promise<StoreCounts>;
   /** Told of every row that was found unreadable and mended, also of those that were before anybody asked. */
   onMended(tell: (row: MendedRow) => void): void;

@@ -118,6 +118,27 @@ describe.skipIf(!postgresPrograms())(
       await store.close();
     });
 
+    it('slots follow each other through all relays; those that were not asked for in time are gone', async () => {
+      const sql = postgres(server.url, 1);
+      await sql.query('drop table if exists message, message_damaged, odecet_migration, operator_rate, test_clock');
+      await sql.query('create table test_clock as select 1000::bigint as at');
+      const [one, two] = await Promise.all(
+        [1, 2].map(() => openPostgresRelayStore(postgres(server.url, 2), TABLE_CLOCK)),
+      );
+      expect(await one!.slots!('A', 4, 2.5)).toBe(0);
+      expect(await two!.slots!('A', 1, 2.5)).toBe(10);
+      expect(await one!.slots!('A', 1, 2.5)).toBe(12.5);
+      expect(await one!.slots!('B', 1, 2.5)).toBe(0);
+      const setTime = (at: number) => sql.query('update test_clock set at = $1', [at]);
+      await setTime(5_000);
+      expect(await two!.slots!('A', 2, 2.5)).toBe(0);
+      // The database's clock was set back by an hour.
+      await setTime(-3_595_000);
+      expect(await one!.slots!('A', 2, 2.5)).toBe(0);
+      expect(await two!.slots!('A', 2, 2.5)).toBe(5);
+      await Promise.all([one!.close(), two!.close(), sql.close()]);
+    });
+
     it('one row that cannot be read is set aside and told; the others are claimed, kept and answered', async () => {
       const sql = postgres(server.url, 1);
       await sql.query('drop table if exists message, message_damaged, odecet_migration');

@@ -1,0 +1,84 @@
+import { RELAY_REASON_TYPE } from '../uplink/relay/protocol.ts';
+import { NEVER, PUT_OFF_MS_MAX } from './store.ts';
+
+/** The statements of the relay's store on PostgreSQL. */
+
+/** How far a claim looks past its own number for sites that have their turn. */
+const HEAD_TIMES = 8;
+
+const COLUMNS = 'sender, id, site, version, hash, day, received_at, envelope';
+
+/** Two relays that keep the same message at once: the second finds the first's. Sorted, so that they cannot block each other. */
+export const KEEP = `insert into message (${COLUMNS}, stage_at)
+  select m.*, m.received_at from unnest($1::text[], $2::text[], $3::text[], $4::integer[], $5::text[], $6::text[], $7::bigint[],
+    $8::bytea[]) as m (${COLUMNS}) order by m.sender, m.id
+  on conflict (sender, id) do nothing
+  returning sender, id`;
+
+/**
+ * What came again and is not as it came, in place of what was damaged here: site, hash and version are the same, and
+ * so should be all else. What is settled stays; its envelope may have been given up.
+ */
+export const REPLACE = `update message m
+  set day = n.day, received_at = n.received_at, envelope = n.envelope, due_at = 0
+  from unnest($1::text[], $2::text[], $3::text[], $4::integer[], $5::text[], $6::text[], $7::bigint[], $8::bytea[])
+    as n (${COLUMNS})
+  where m.sender = n.sender and m.id = n.id and m.site = n.site and m.hash = n.hash and m.version = n.version
+    and m.stage in ('stored', 'sent', 'unknown')
+    and (m.day <> n.day or m.envelope <> n.envelope)`;
+
+export const LOST_REASONS = JSON.stringify([
+  { code: 'reasons-lost', type: RELAY_REASON_TYPE, text: "the relay's row of them was damaged; see the answer" },
+]);
+
+export const FIND = `select m.sender, m.id, site, hash, version, stage, reasons, answer, stage_at, attempts
+  from message m join unnest($1::text[], $2::text[]) as n (sender, id) on m.sender = n.sender and m.id = n.id`;
+
+/**
+ * The order is that of the index over what is open. Of the head of the queue, some times longer than what is wanted, the sites
+ * take turns. The whole head is locked while this runs, so that two relays never look at the same.
+ */
+export const claimText = (now: string) => `with head as materialized (
+    select sender, id, site, day, received_at from message
+    where sender = $3 and stage in ('stored', 'sent', 'unknown') and due_at <= ${now}
+    order by day desc, received_at limit $1 * ${HEAD_TIMES} for update skip locked),
+  turn as (
+    select sender, id, day, received_at, row_number() over (partition by day, site order by received_at) as turn
+    from head order by day desc, turn, received_at limit $1)
+  update message m set due_at = ${now} + $2::bigint, attempts = attempts + 1
+  from turn where m.sender = turn.sender and m.id = turn.id
+  returning m.sender, m.id, site, version, hash, m.day, m.received_at, envelope, attempts, turn.turn`;
+
+/** A slot further ahead was reserved by a clock that was wrong. */
+const SLOT_AHEAD_MS_MAX = 60_000;
+
+/** Slots follow each other through all relays; those that nobody reserved in time are gone. */
+export const slotsText = (now: string) => `insert into operator_rate as r (sender, next_at)
+  values ($1, ${now} + $2::float8)
+  on conflict (sender) do update
+  set next_at = case when r.next_at between ${now} and ${now} + ${SLOT_AHEAD_MS_MAX} then r.next_at else ${now} end + $2::float8
+  returning next_at - $2::float8 - ${now} as in_ms`;
+
+export const BARE = `with old as (
+    select sender, id from message
+    where stage in ('accepted', 'rejected') and not is_bare
+      and stage_at < case stage when 'accepted' then $1::bigint else $2::bigint end and stage_at < greatest($1::bigint, $2::bigint)
+    order by stage_at limit $3 for update skip locked)
+  update message m set envelope = '', answer = null, is_bare = true
+  from old where m.sender = old.sender and m.id = old.id returning 1 as done`;
+
+/** Only what was bared before: an envelope never goes before its time, whatever the times are. */
+export const REMOVE = `delete from message where (sender, id) in (
+    select sender, id from message where is_bare and stage_at < $1 limit $2 for update skip locked)
+  returning 1 as done`;
+
+/** `stored` changes nothing but when it goes again. */
+export const settleText = (now: string) => `update message m
+  set stage = case r.stage when 'stored' then m.stage else r.stage end,
+    reasons = case r.stage when 'stored' then m.reasons else r.reasons end,
+    answer = case r.stage when 'stored' then m.answer else r.answer end,
+    stage_at = case r.stage when 'stored' then m.stage_at else r.at end,
+    due_at = case r.due when ${NEVER} then r.due else ${now} + least(r.due, ${PUT_OFF_MS_MAX}) end
+  from unnest($1::text[], $2::text[], $3::text[], $4::jsonb[], $5::text[], $6::bigint[], $7::bigint[])
+    as r (sender, id, stage, reasons, answer, at, due)
+  where m.sender = r.sender and m.id = r.id and m.stage not in ('accepted', 'rejected')`;
