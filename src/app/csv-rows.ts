@@ -1,4 +1,4 @@
-import { parse } from 'csv-parse/sync';
+import { CsvError, parse } from 'csv-parse/sync';
 
 /** One row of a table that a person or a spreadsheet wrote. */
 export interface CsvRow {
@@ -10,23 +10,70 @@ export interface CsvRow {
   number(column: string): string | undefined;
 }
 
+const DELIMITERS = [';', '\t', ','] as const;
+/** Older spreadsheets write the Central European code page. */
+const OLD_PAGE = 'windows-1250';
+
 /**
- * The rows of a CSV with a heading, divided by semicolons or commas as the heading is. A Czech spreadsheet writes semicolons and
- * decimal commas: with semicolons a comma is the decimal one. Throws an Error where a row has more or fewer cells than the heading.
+ * The text of a file that a spreadsheet wrote: UTF-8, UTF-16 where a mark says so, else Windows-1250.
+ * Throws an Error for bytes that are no text.
+ */
+export function csvText(bytes: Uint8Array): string {
+  if (bytes[0] === 0xff && bytes[1] === 0xfe) return new TextDecoder('utf-16le').decode(bytes);
+  const text = utf8(bytes) ?? new TextDecoder(OLD_PAGE).decode(bytes);
+  if (text.includes('\0')) throw new Error('this is no text; save the table as CSV');
+  return text;
+}
+
+function utf8(bytes: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * The rows of a CSV with a heading, divided by semicolons, tabulators or commas as the heading is. A Czech spreadsheet writes
+ * semicolons and decimal commas: where a comma does not divide it is the decimal one, and a space divides thousands. Names of
+ * columns are found whatever their case. Throws an Error where a row has more or fewer cells than the heading.
  */
 export function csvRows(text: string): CsvRow[] {
-  const delimiter = (text.split('\n', 1)[0] ?? '').includes(';') ? ';' : ',';
-  const rows: { record: Record<string, string>; info: { lines: number } }[] = parse(text, {
-    columns: true,
-    delimiter,
-    bom: true,
-    skip_empty_lines: true,
-    trim: true,
-    info: true,
-  });
-  return rows.map(({ record, info }) => ({
+  const heading = text.split(/\r?\n/).find((line) => line.trim() !== '') ?? '';
+  const delimiter = DELIMITERS.find((each) => heading.includes(each)) ?? ',';
+  return parsed(text, delimiter).map(({ record, info }) => ({
     line: info.lines,
-    cell: (column) => record[column],
-    number: (column) => (delimiter === ';' ? record[column]?.replace(',', '.') : record[column]),
+    cell: (column) => record[nameOf(column)],
+    number: (column) => (delimiter === ',' ? record[nameOf(column)] : plainNumber(record[nameOf(column)])),
   }));
+}
+
+function parsed(text: string, delimiter: string): { record: Record<string, string>; info: { lines: number } }[] {
+  try {
+    return parse(text, {
+      columns: (names: string[]) => names.map(nameOf),
+      delimiter,
+      bom: true,
+      skip_empty_lines: true,
+      skip_records_with_empty_values: true,
+      trim: true,
+      info: true,
+    });
+  } catch (cause) {
+    if (!(cause instanceof CsvError) || cause.code !== 'CSV_RECORD_INCONSISTENT_COLUMNS') throw cause;
+    const { lines } = cause;
+    throw new RangeError(
+      `line ${Number(lines)} has not as many cells as the heading; where numbers have a decimal comma, semicolons divide`,
+      { cause },
+    );
+  }
+}
+
+/** Thousands are divided by a space, which need not be the plain one. */
+function plainNumber(text: string | undefined): string | undefined {
+  return text?.replace(/(?<=\d)[ \u00a0\u202f](?=\d{3}(\D|$))/g, '').replace(',', '.');
+}
+
+function nameOf(column: string): string {
+  return column.trim().toLowerCase();
 }

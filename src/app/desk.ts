@@ -3,6 +3,7 @@ import type { Buffer } from '../buffer/index.ts';
 import { isoLocal, marketDaySpan } from '../core/calendar.ts';
 import { decimalText, parseDecimal } from '../core/decimal.ts';
 import { OdecetError } from '../core/failure.ts';
+import { hint } from '../core/guess.ts';
 import { CHANNEL_UNIT, type Interval } from '../core/interval.ts';
 import { cut } from '../core/schedule.ts';
 import { isoUtc, spanMinutes, type UtcMs } from '../core/time.ts';
@@ -23,12 +24,19 @@ export interface Desk {
   readonly buffer: Buffer;
   readonly heatOn: HeatOn;
   readonly now: () => UtcMs;
+  /** Since when the gateway answers for the site. */
+  readonly installedAt: UtcMs;
   /** Lets nothing else write intervals while the work goes on. */
   readonly alone: <T>(work: () => Promise<T>) => Promise<T>;
 }
 
 const dayRequest = z.looseObject({ point: z.string(), day: z.string() });
-const daysRequest = z.looseObject({ from: z.string(), to: z.string() });
+const daysRequest = z.looseObject({
+  from: z.string(),
+  to: z.string(),
+  rows: z.boolean().default(false),
+  point: z.string().optional(),
+});
 const momentRequest = z.looseObject({ point: z.string(), at: z.int() });
 const substitution = z.looseObject({
   point: z.string(),
@@ -61,14 +69,15 @@ export const QUESTIONS = {
     return { point: code, day, intervals: channels.flat().map((interval) => profileRow(interval, site.zone)) };
   },
 
-  async ledger({ site, points, buffer }: Desk, request: unknown) {
-    const { from, to } = daysRequest.parse(request);
-    return pointLedgers(buffer, site, points, from, to);
+  async ledger(desk: Desk, request: unknown) {
+    const { from, to, rows, point } = daysRequest.parse(request);
+    const points = point === undefined ? desk.points : [pointOf(desk.points, point)];
+    return pointLedgers({ ...desk, points, now: desk.now() }, { from, to, rows });
   },
 
-  async trace({ points, buffer }: Desk, request: unknown) {
+  async trace(desk: Desk, request: unknown) {
     const { point, at } = momentRequest.parse(request);
-    return traceInterval(buffer, pointOf(points, point), at);
+    return traceInterval({ ...desk, now: desk.now() }, pointOf(desk.points, point), at);
   },
 
   async audit({ buffer }: Desk) {
@@ -85,16 +94,23 @@ export const QUESTIONS = {
         ? parseDecimal(values)
         : new Map(values.map(([start, value]) => [start, parseDecimal(value)]));
     const span = { start: from, end: to };
+    pointOf(desk.points, wish.point);
     const { entry, intervals } = await desk.alone(() =>
       substitute({ ...desk, now: desk.now() }, { ...wish, span, values: given, ...(channel && { channel }) }),
     );
-    const rows = intervals.map(({ start, channel: of, value, unit, version }) => ({
-      start: isoUtc(start),
-      channel: of,
-      value: value ? decimalText(value) : '',
-      unit,
-      version,
-    }));
+    const said = readAudit(entry.text);
+    const known = said?.what === 'substitute' ? said.intervals : [];
+    const rows = intervals.map(({ start, channel: of, value, unit, version }) => {
+      const before = of === 'energy' ? undefined : known.find((one) => one.start === isoUtc(start))?.before;
+      return {
+        start: isoUtc(start),
+        channel: of,
+        value: value ? decimalText(value) : '',
+        unit,
+        version,
+        ...(before && { before }),
+      };
+    });
     return { audit: entry, intervals: rows };
   },
 };
@@ -116,10 +132,8 @@ export function deskHandlers(desk: Desk): Readonly<Record<Question, Handler>> {
 function pointOf(points: readonly PointPlan[], code: string): PointPlan {
   const point = points.find((plan) => plan.code === code);
   if (point) return point;
-  throw new OdecetError(
-    'usage',
-    `the site has no point "${code}"; it has ${points.map((plan) => plan.code).join(', ')}`,
-  );
+  const codes = points.map((plan) => plan.code);
+  throw new OdecetError('usage', `the site has no point "${code}"; it has ${codes.join(', ')}${hint(code, codes)}`);
 }
 
 const NEVER_MADE = { quality: 'missing', version: 0, findings: [] } as const;

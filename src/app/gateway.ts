@@ -123,7 +123,15 @@ export function createGateway(parts: GatewayParts): Gateway {
     lastAnswer,
     ask: collector.ask,
     drivers,
-    desk: { site, points, buffer, heatOn: supply.on, now: () => clock.now(), alone: profiler.alone },
+    desk: {
+      site,
+      points,
+      buffer,
+      heatOn: supply.on,
+      now: () => clock.now(),
+      installedAt: parts.installedAt,
+      alone: profiler.alone,
+    },
     async run(signal) {
       const stopListening = buffer.onChange((streams) => {
         if (streams.has('readings') || streams.has('samples')) bells.readings.ring();

@@ -123,7 +123,7 @@ function changesTo(before: HeatTable, table: HeatTable): [MarketDay, Decimal][] 
 export async function importHeat(
   stateFolder: string,
   table: HeatTable,
-): Promise<{ added: number; changed: number; days: number }> {
+): Promise<{ added: number; changed: number; days: number; news: readonly MarketDay[] }> {
   const folder = hostFolder(stateFolder);
   const text = await folder.readText(IMPORTED_FILE);
   const before = text === undefined ? new Map<MarketDay, Decimal>() : heatFromCsv(text, IMPORTED_FILE, 'UTC');
@@ -131,5 +131,5 @@ export async function importHeat(
   const after = new Map([...before, ...table]);
   await folder.write(IMPORTED_FILE, heatCsv(after));
   const added = after.size - before.size;
-  return { added, changed: news.length - added, days: after.size };
+  return { added, changed: news.length - added, days: after.size, news: news.map(([day]) => day).sort() };
 }

@@ -9,7 +9,7 @@ import { type HeatSupply, heatMark } from './heat.ts';
 import type { Profiler } from './profiler.ts';
 
 /** Heat of older days is history: what follows from it is for a person. */
-const DAYS_BACK_MAX = 45;
+export const HEAT_DAYS_BACK_MAX = 45;
 /** Which heat the energies in the store were made of. */
 const CURSOR = 'heat';
 
@@ -28,7 +28,7 @@ export function createHeatPass({ site, supply, profiler, buffer, clock, log }: H
 
   return async (signal: AbortSignal): Promise<UtcMs | undefined> => {
     const next = await supply.refresh(signal);
-    const oldest = shiftDay(marketDayOf('gas', clock.now(), site.zone), -DAYS_BACK_MAX);
+    const oldest = shiftDay(marketDayOf('gas', clock.now(), site.zone), -HEAT_DAYS_BACK_MAX);
     const days = supply.days().filter((day) => day >= oldest);
     const now = new Map(days.map((day) => [day, decimalText(supply.on(day)!)]));
     const mark = heatMark(supply, days);

@@ -1,18 +1,77 @@
-import { expect, it } from 'vitest';
-import type { MarketDay } from '../core/time.ts';
+import { describe, expect, it } from 'vitest';
+import { isoUtc, type MarketDay } from '../core/time.ts';
+import { missingInterval } from '../profile/interval.ts';
 import { aPlan, aPoint, aSite, bench, GAS, gasDay } from './app.testkit.ts';
-import { pointLedgers } from './ledger.ts';
+import { type LedgerParts, pointLedgers, totalOf } from './ledger.ts';
 
-it('nothing is expected of a point before the day from which it is answered for', async () => {
-  const { buffer } = await bench(gasDay('2026-06-04').end);
-  const expectedOf = async (from: MarketDay | undefined) => {
+const NOW = gasDay('2026-06-04').end;
+const INSTALLED = gasDay('2026-05-01').start;
+const DAYS = { from: '2026-06-01', to: '2026-06-03' };
+
+async function partsOf(changes: Partial<LedgerParts> = {}): Promise<LedgerParts> {
+  const { buffer } = await bench(NOW);
+  return { site: aSite(), points: [aPoint()], buffer, installedAt: INSTALLED, now: NOW, ...changes };
+}
+
+describe('what is expected', () => {
+  it.each([
+    ['wherever it begins', undefined, 72],
+    ['from a day on', '2026-06-02', 48],
+    ['from a day before', '2026-05-02', 72],
+    ['from a day after', '2026-06-04', 0],
+  ] as const)('of a point that is answered for %s', async (_, from: MarketDay | undefined, hours) => {
     const point = aPoint(aPlan(), from ? { from } : {});
-    const [ledger] = await pointLedgers(buffer, aSite(), [point], '2026-06-01', '2026-06-03');
-    expect(ledger!.point).toBe(GAS);
-    return ledger!.counts.expected / point.published.length;
-  };
-  expect(await expectedOf(undefined)).toBe(72);
-  expect(await expectedOf('2026-06-02')).toBe(48);
-  expect(await expectedOf('2026-05-02')).toBe(72);
-  expect(await expectedOf('2026-06-04')).toBe(0);
+    const [ledger] = await pointLedgers(await partsOf({ points: [point] }), DAYS);
+    expect(ledger).toMatchObject({ point: GAS, since: from ?? '2026-05-01' });
+    expect(ledger!.counts).toMatchObject({ expected: 2 * hours, missing: 2 * hours });
+  });
+
+  it('begins with the first whole day after the installation', async () => {
+    const installedAt = gasDay('2026-06-02').start + 1;
+    const [ledger] = await pointLedgers(await partsOf({ installedAt }), DAYS);
+    expect(ledger).toMatchObject({ since: '2026-06-03', counts: { expected: 48 } });
+  });
+
+  it('is nothing of hours that are not over', async () => {
+    const now = gasDay('2026-06-03').start + 5 * 3_600_000 + 1;
+    const [ledger] = await pointLedgers(await partsOf({ now }), DAYS);
+    expect(ledger).toMatchObject({ counts: { expected: 2 * 53, missing: 2 * 53 }, notYetDue: 2 * 19 });
+  });
+
+  it('does not hide what is there before the installation', async () => {
+    const parts = await partsOf({ installedAt: gasDay('2026-06-03').start });
+    const [first, second] = [0, 1].map((n) => ({ start: gasDay('2026-06-01').start + n * 3_600_000 }));
+    const made = [first!, second!].map(({ start }) =>
+      missingInterval(aPlan(), { start, end: start + 3_600_000 }, 'no-reading', NOW, 1),
+    );
+    await parts.buffer.keepIntervals([
+      { ...made[0]!, quality: 'substituted', value: { coefficient: 1n, exponent: 0 } },
+      made[1]!,
+    ]);
+    const [ledger] = await pointLedgers(parts, { ...DAYS, rows: true });
+    expect(ledger!.counts).toMatchObject({ expected: 49, pending: 1, missing: 48 });
+    expect(ledger!.rows.filter(({ version }) => version)).toMatchObject([
+      { start: isoUtc(first!.start), state: 'pending', quality: 'substituted' },
+    ]);
+  });
+});
+
+describe('many days', () => {
+  it('are counted piece by piece, as if at once', async () => {
+    const points = Array.from({ length: 40 }, (_, n) => aPoint(aPlan({ point: `P${n}`, minutes: 15 })));
+    const parts = await partsOf({ points });
+    const ledgers = await pointLedgers(parts, { from: '2026-05-20', to: '2026-05-31' });
+    expect(new Set(ledgers.map(({ counts }) => counts.expected))).toEqual(new Set([12 * 96 * 2]));
+    expect(totalOf(ledgers)).toMatchObject({ expected: 40 * 12 * 96 * 2, missing: 40 * 12 * 96 * 2, accepted: 0 });
+  });
+
+  it('are refused where they are too many, and where every interval of them is asked for', async () => {
+    const parts = await partsOf();
+    await expect(pointLedgers(parts, { from: '1990-01-01', to: '2026-06-01' })).rejects.toMatchObject({
+      failure: { code: 'usage', detail: '13301 days are too many at once; ask for 1000 at most' },
+    });
+    const points = Array.from({ length: 10 }, (_, n) => aPoint(aPlan({ point: `P${n}`, minutes: 15 })));
+    const question = { from: '2026-01-01', to: '2026-05-01', rows: true };
+    await expect(pointLedgers({ ...parts, points }, question)).rejects.toMatchObject({ failure: { code: 'usage' } });
+  });
 });

@@ -95,10 +95,11 @@ describe('a substitution', () => {
     ['whole intervals of 60 minutes', { span: { start: DAY.start, end: DAY.start + 1 } }],
     ['ends before it begins', { span: { start: DAY.start, end: DAY.start } }],
     ['is not over yet', { span: { start: DAY.start, end: DAY.end + 2 * HOUR_MS } }],
+    ['has more than 6 decimals', { values: parseDecimal('1.1234567') }],
     ['is negative', { values: decimal(-1) }],
-    ['no value for 2026-06-01T05:00:00Z', { values: new Map([[DAY.start, decimal(1)]]) }],
+    ['no value for 2026-06-01T07:00+02:00', { values: new Map([[DAY.start, decimal(1)]]) }],
     [
-      '1 of the values are for no interval of 2026-06-01T04:00:00Z to 2026-06-01T06:00:00Z: 2026-06-01T13:00:00Z',
+      '1 of the values are for no interval of 2026-06-01T06:00+02:00 to 2026-06-01T08:00+02:00: 2026-06-01T15:00+02:00',
       { values: new Map([0, 1, 9].map((hour) => [DAY.start + hour * HOUR_MS, decimal(1)])) },
     ],
     ['beyond 120 %', { values: parseDecimal('120.001') }],
@@ -145,7 +146,7 @@ describe('a trace', () => {
     const { parts, buffer, points } = await ready();
     await buffer.keepRound([aReading(HOUR.start, '999')]);
     await substitute(parts, WISH);
-    const trace = await traceInterval(buffer, points[0]!, HOUR.start + 1);
+    const trace = await traceInterval({ ...parts, installedAt: 0 }, points[0]!, HOUR.start + 1);
     expect(trace).toMatchObject({ point: GAS, start: '2026-06-01T04:00:00Z', end: '2026-06-01T05:00:00Z' });
     const [volume] = trace.channels;
     expect(volume).toMatchObject({ channel: 'volume', state: 'pending', doubled: false });

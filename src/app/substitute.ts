@@ -9,6 +9,7 @@ import { exceedsSpikeLimit } from '../profile/interval.ts';
 import { chained } from './audit-chain.ts';
 import type { SubstituteText } from './audit-texts.ts';
 import { energiesOf, type HeatOn } from './energies.ts';
+import { localText } from './local-time.ts';
 import type { PointPlan } from './plan.ts';
 
 /** What a person wants to stand in the place of intervals. */
@@ -44,15 +45,17 @@ export async function substitute(
     throw refused(`there is no point "${wish.point}"; there are ${points.map(({ code }) => code).join(', ')}`);
   if (wish.reason.trim() === '' || wish.by.trim() === '') throw refused('a reason and a name are needed');
   const plan = planOf(point, wish.channel);
-  const spans = spansOf(wish, plan.minutes, now);
-  refuseStrays(wish, spans);
+  const spans = spansOf(wish, plan.minutes, now, site.zone);
+  refuseStrays(wish, spans, site.zone);
   const stored = await buffer.intervals(point.code, plan.channel, wish.span);
   const known = new Map(stored.map((interval) => [interval.start, interval]));
   const made = spans.map((span): Interval => {
-    const value = valueFor(span, wish.values);
+    const value = valueFor(span, wish.values, site.zone);
     const most = multiply(plan.capacityPerHour, decimal((span.end - span.start) * 12, -1));
     if (compare(multiply(value, decimal(HOUR_MS)), most) > 0)
-      throw refused(`${decimalText(value)} at ${isoUtc(span.start)} is beyond 120 % of the connected capacity`);
+      throw refused(
+        `${decimalText(value)} at ${localText(span.start, site.zone)} is beyond 120 % of the connected capacity`,
+      );
     const before = known.get(span.start);
     return {
       point: point.code,
@@ -87,8 +90,8 @@ function planOf({ code, counted }: PointPlan, channel: Channel | undefined) {
   );
 }
 
-function spansOf({ span }: Substitution, minutes: number, now: UtcMs): Span[] {
-  const text = `${isoUtc(span.start)} to ${isoUtc(span.end)}`;
+function spansOf({ span }: Substitution, minutes: number, now: UtcMs, zone: string): Span[] {
+  const text = `${localText(span.start, zone)} to ${localText(span.end, zone)}`;
   if (span.end <= span.start) throw refused(`${text} ends before it begins`);
   if (span.end > now) throw refused(`${text} is not over yet`);
   try {
@@ -99,23 +102,30 @@ function spansOf({ span }: Substitution, minutes: number, now: UtcMs): Span[] {
 }
 
 /** A value that belongs to no interval of the span was meant for something: it is not passed over. */
-function refuseStrays({ span, values }: Substitution, spans: readonly Span[]): void {
+function refuseStrays({ span, values }: Substitution, spans: readonly Span[], zone: string): void {
   if ('coefficient' in values) return;
   const starts = new Set(spans.map(({ start }) => start));
   const strays = [...values.keys()].filter((start) => !starts.has(start));
   if (strays.length === 0) return;
-  const named = strays.slice(0, STRAYS_NAMED_MAX).map(isoUtc).join(', ');
+  const named = strays
+    .slice(0, STRAYS_NAMED_MAX)
+    .map((at) => localText(at, zone))
+    .join(', ');
   throw refused(
-    `${strays.length} of the values are for no interval of ${isoUtc(span.start)} to ${isoUtc(span.end)}: ${named}; take them out, or widen the span`,
+    `${strays.length} of the values are for no interval of ${localText(span.start, zone)} to ${localText(span.end, zone)}: ${named}; take them out, or widen the span`,
   );
 }
 
 const STRAYS_NAMED_MAX = 5;
+/** No meter shows more, and no document takes more. */
+const DECIMALS_MAX = 6;
 
-function valueFor({ start }: Span, values: Substitution['values']): Decimal {
+function valueFor({ start }: Span, values: Substitution['values'], zone: string): Decimal {
   const value = 'coefficient' in values ? values : values.get(start);
-  if (!value) throw refused(`no value for ${isoUtc(start)}`);
-  if (isNegative(value)) throw refused(`${decimalText(value)} at ${isoUtc(start)} is negative`);
+  if (!value) throw refused(`no value for ${localText(start, zone)}`);
+  if (isNegative(value)) throw refused(`${decimalText(value)} at ${localText(start, zone)} is negative`);
+  if (-value.exponent > DECIMALS_MAX)
+    throw refused(`${decimalText(value)} at ${localText(start, zone)} has more than ${DECIMALS_MAX} decimals`);
   return value;
 }
 

@@ -1,21 +1,36 @@
 import type { AuditEntry, Buffer } from '../buffer/index.ts';
+import { marketDayOf } from '../core/calendar.ts';
 import { decimalText } from '../core/decimal.ts';
 import type { Boundary, Channel, Interval, IntervalOrigin } from '../core/interval.ts';
 import type { MessageId } from '../core/message.ts';
 import { lastBoundary } from '../core/schedule.ts';
 import { isoUtc, MINUTE_MS, type Span, type UtcMs } from '../core/time.ts';
+import type { Site } from '../device/site.ts';
 import { readAudit } from './audit-texts.ts';
+import { firstDayOf } from './closer.ts';
 import type { PointPlan } from './plan.ts';
 
+export interface TraceParts {
+  readonly site: Site;
+  readonly buffer: Buffer;
+  readonly installedAt: UtcMs;
+  readonly now: UtcMs;
+}
+
 /** The whole life of one interval, from bytes to answer; everything as text, for people and for JSON. */
-export async function traceInterval(buffer: Buffer, point: PointPlan, at: UtcMs) {
+export async function traceInterval({ site, buffer, installedAt, now }: TraceParts, point: PointPlan, at: UtcMs) {
   const start = lastBoundary(at, point.minutes);
   const span = { start, end: start + point.minutes * MINUTE_MS };
   const log = await buffer.auditLog();
+  const since = firstDayOf(point, installedAt, site.zone);
   return {
     point: point.code,
     start: isoUtc(span.start),
     end: isoUtc(span.end),
+    isOver: span.end <= now,
+    /** The first market day that the point is answered for; nothing is expected before it. */
+    since,
+    isAnsweredFor: marketDayOf(point.commodity, start, site.zone) >= since,
     channels: await Promise.all(point.published.map((channel) => traceChannel(buffer, point, channel, span, log))),
   };
 }
@@ -37,6 +52,7 @@ async function traceChannel(
     channel,
     state: row?.state ?? 'missing',
     doubled: row?.doubled ?? false,
+    givenUpBefore: row?.givenUpAt === undefined ? undefined : isoUtc(row.givenUpAt),
     versions: await Promise.all(
       versions.map(async (interval) => ({
         ...told(interval),

@@ -1,54 +1,68 @@
 import type { Command } from 'commander';
 import type { Answer } from '../app/desk.ts';
+import { localText } from '../app/local-time.ts';
 import { OdecetError } from '../core/failure.ts';
+import type { Say } from '../core/say.ts';
 import { ask } from './ask.ts';
-import { printTable } from './table.ts';
+import { type SpokenOptions, sayFor } from './say.ts';
 import { viewCommand } from './views.ts';
+
+interface AuditOptions extends SpokenOptions {
+  readonly config: string;
+  readonly json?: true;
+}
 
 /** `odecet audit --config site.yaml`: what people decided, and whether the log is whole. */
 export function auditCommand(): Command {
   return viewCommand(
     'audit',
     'what people decided and what a centre commanded, with a check of the chain of hashes',
-  ).action(async ({ config, json }: { config: string; json?: true }) => {
-    const { whole, faults, entries } = await ask(config, 'audit');
-    if (json) process.stdout.write(`${JSON.stringify({ whole, faults, entries })}\n`);
-    else printTable(entries.map(rowOf));
+  ).action(async (options: AuditOptions) => {
+    const { answer, zone } = await ask(options.config, 'audit');
+    const { faults, entries } = answer;
+    const say = sayFor(options);
+    if (options.json) process.stdout.write(`${JSON.stringify(answer)}\n`);
+    else for (const entry of entries) process.stdout.write(`${entryLines(entry, zone, say).join('\n')}\n`);
     if (faults.length > 0)
       throw new OdecetError('audit-broken', faults.map(({ number, what }) => `entry ${number}: ${what}`).join('; '));
-    if (!json)
+    if (!options.json)
       process.stdout.write(
-        `${entries.length} entries, the chain is whole; last hash ${entries.at(-1)?.hash ?? 'none'}\n`,
+        `${say`${entries.length} entries, the chain is whole; last hash ${entries.at(-1)?.hash ?? '-'}`}\n`,
       );
   });
 }
 
-function rowOf({ number, said, hash }: Answer<'audit'>['entries'][number]) {
-  return {
-    number,
-    at: said?.at,
-    by: said && 'by' in said ? said.by : undefined,
-    what: said?.what ?? 'unreadable',
-    about: said && aboutOf(said),
-    reason: said && reasonOf(said),
-    hash: hash.slice(0, 12),
-  };
+type Entry = Answer<'audit'>['entries'][number];
+type Said = NonNullable<Entry['said']>;
+
+/** Who did what when, about what, and why: whatever is long has a line of its own. */
+function entryLines({ number, said, hash }: Entry, zone: string, say: Say): string[] {
+  const head = say`entry ${number}, hash ${hash.slice(0, 12)}`;
+  if (!said) return [`${head}: ${say`cannot be read`}`];
+  const who = 'by' in said ? `, ${said.by}` : '';
+  const details = [...aboutOf(said, zone, say), reasonOf(said)].filter((line) => line !== '');
+  return [`${head}: ${localText(said.at, zone)}${who}, ${say.whole(said.what)}`, ...details.map((line) => `  ${line}`)];
 }
 
-type Said = NonNullable<Answer<'audit'>['entries'][number]['said']>;
-
-function aboutOf(said: Said): string {
+function aboutOf(said: Said, zone: string, say: Say): string[] {
   switch (said.what) {
-    case 'substitute':
-      return `${said.point} ${said.channel}, ${said.intervals.length} from ${said.intervals[0]?.start ?? ''}`;
+    case 'substitute': {
+      const [from, to] = [said.intervals[0]?.start, said.intervals.at(-1)?.end];
+      const count = said.intervals.length;
+      const channel = say.whole(said.channel);
+      if (from === undefined || to === undefined) return [`${said.point} ${channel}`];
+      return [
+        say`${said.point} ${channel}, ${count} intervals from ${localText(from, zone)} to ${localText(to, zone)}`,
+      ];
+    }
     case 'delivered':
-      return `${said.days.join(', ')}: message ${said.messages.join(', ')}`;
+      return [say`${said.days.join(', ')}: message ${said.messages.join(', ')}`];
     case 'command':
-      return `${said.kind} ${said.id.slice(0, 8)} ${said.outcome}`;
+      return [`${said.kind} ${said.id.slice(0, 8)} ${said.outcome}`];
     case 'answer':
-      return `${said.id.slice(0, 8)} ${said.outcome}`;
+      return [`${said.id.slice(0, 8)} ${said.outcome}`];
     case 'stranger':
-      return '';
+      return [];
   }
 }
 

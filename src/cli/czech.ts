@@ -1,7 +1,9 @@
 import type { Translations } from '../core/say.ts';
+import { CZECH_DESK } from './czech-desk.ts';
 
 /** What the commands of a field engineer say, in Czech. Codes, quantities and units stay as they are, so that they can be searched for. */
 export const CZECH: Translations = {
+  ...CZECH_DESK,
   // tables
   'nothing to show': 'není co zobrazit',
   quantity: 'veličina',

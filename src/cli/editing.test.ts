@@ -8,7 +8,7 @@ import { type Desk, deskHandlers } from '../app/desk.ts';
 import { planPoints } from '../app/plan.ts';
 import { createProfiler } from '../app/profiler.ts';
 import { loadSite } from '../app/site-files.ts';
-import { openState, stateFolder } from '../app/state.ts';
+import { INSTALLED_FILE, openState, stateFolder } from '../app/state.ts';
 import { marketIntervals } from '../core/calendar.ts';
 import { decimal } from '../core/decimal.ts';
 import { changed, GAS_MODEL, POWER_MODEL, SITE } from '../device/site.testkit.ts';
@@ -16,6 +16,7 @@ import { hostClock } from '../host/clock.ts';
 import { runCommand } from './program.ts';
 
 const GAS = '27ZG500Z00000019';
+const POWER = '859182400500000017';
 const DAY = '2026-07-01';
 let folder: string;
 let config: string;
@@ -54,6 +55,7 @@ beforeAll(async () => {
   const profiler = createProfiler({ site: loaded.site, points, buffer: state.buffer, clock: hostClock() });
   await profiler.follow();
   await state.close();
+  await writeFile(join(stateFolder(loaded), INSTALLED_FILE), '2026-06-29T12:00:00Z\n');
 }, 30_000);
 afterAll(() => rm(folder, { recursive: true }));
 
@@ -109,7 +111,14 @@ describe('the commands on a gateway that does not run', () => {
     const done = await json('substitute', GAS, ...span, '--value', '2.5', ...why);
     expect(done.audit.number).toBe(1);
     expect(done.intervals).toEqual([
-      { start: '2026-07-01T04:00:00Z', channel: 'volume', value: '2.5', unit: 'm3', version: 2 },
+      {
+        start: '2026-07-01T04:00:00Z',
+        channel: 'volume',
+        value: '2.5',
+        unit: 'm3',
+        version: 2,
+        before: { version: 1, quality: 'computed', value: '1.500' },
+      },
       { start: '2026-07-01T04:00:00Z', channel: 'energy', value: '26.66225', unit: 'kWh', version: 2 },
     ]);
     const file = join(folder, 'values.csv');
@@ -129,8 +138,15 @@ describe('the commands on a gateway that does not run', () => {
   });
 
   it.each([
-    ['start;value\n2026-07-01T06:00+02:00;3\n2026-07-01T06:00+02:00;4\n', 'stands there twice, again in line 3'],
-    ['start;value;note\n2026-07-01T06:00+02:00;1,5\n', 'Invalid Record Length'],
+    [
+      'start;value\n2026-07-01T06:00+02:00;3\n2026-07-01T06:00+02:00;4\n',
+      'line 3: 2026-07-01T06:00+02:00 stands there twice',
+    ],
+    ['start;value;note\n2026-07-01T06:00+02:00;1,5\n', 'line 2 has not as many cells as the heading'],
+    ['', 'there is no value in it'],
+    ['start;value\n1. 7. 2026 6:00;3\n', 'line 2: found "1. 7. 2026 6:00" and "3", expected an instant'],
+    ['start;value\n2026-07-01T06:00+02:00;0.1.2\n', 'found "2026-07-01T06:00+02:00" and "0.1.2"'],
+    ['start;value\n2026-07-01T06:00+02:00;1,1234567\n', 'has more than 6 decimals'],
     ['start;hodnota\n2026-07-01T06:00+02:00;3\n', 'line 2 has no start or no value'],
   ])('a file of values that may mean something else is refused: %j', async (text, what) => {
     const file = join(folder, 'doubtful.csv');
@@ -149,10 +165,14 @@ describe('the commands on a gateway that does not run', () => {
 
   it('trace tells an interval from its bytes to the decision', async () => {
     const text = await run('trace', GAS, '2026-07-01T06:30+02:00');
-    expect(text).toContain('sampled 2026-07-01T04:00:00Z: 100.000 m3');
+    expect(text).toContain('sampled 2026-07-01T06:00+02:00: 100.000 m3');
     expect(text).toContain('bytes 00c0ffee');
     expect(text).toContain('version 3: 3.5 m3, substituted [substituted-by-person]');
     expect(text).toContain('decided by J. Novák: meter exchanged (audit 2');
+    const czech = await run('trace', GAS, '2026-07-01T06:30+02:00', '--lang', 'cs');
+    expect(czech).toContain('verze 3: 3.5 m3, náhradní [substituted-by-person]');
+    expect(czech).toContain('rozhodl(a) J. Novák: meter exchanged (záznam 2');
+    expect(czech).not.toContain('Z: ');
     expect((await json('trace', GAS, '2026-07-01T04:30Z')).channels).toHaveLength(2);
   });
 
@@ -163,6 +183,14 @@ describe('the commands on a gateway that does not run', () => {
     expect(total.expected).toBe(48 + 96);
     const several = await json('ledger', '--from', DAY, '--to', '2026-07-02');
     expect(several).toMatchObject({ from: DAY, to: '2026-07-02', total: { expected: 288, pending: 48, missing: 240 } });
+    expect((await json('ledger', '--day', '2026-06-29')).total).toMatchObject({ expected: 0, notYetDue: 0 });
+    expect(await run('ledger', '--day', '2026-06-29', '--lang', 'cs')).toContain(`za ${GAS} se odpovídá od 2026-06-30`);
+    expect(await run('ledger', '--day', '2999-01-01')).toContain('not yet due, and not expected: 144 intervals');
+    const one = await run('ledger', '--day', DAY, '--rows', '--point', GAS, '--lang', 'cs');
+    expect(one).toMatch(/2026-07-01T06:00\+02:00 .*čeká .*náhradní/);
+    expect(one).not.toContain(POWER);
+    expect(await run('ledger', '--from', '1990-01-01', '--to', DAY)).toContain('13331 days are too many at once');
+    expect(process.exitCode).toBe(2);
     await run('ledger', '--from', DAY);
     expect(process.exitCode).toBe(2);
   });
@@ -170,9 +198,23 @@ describe('the commands on a gateway that does not run', () => {
   it('heat import adds days beside the site file', async () => {
     const file = join(folder, 'heat.csv');
     await writeFile(file, 'day;kWhPerM3\n2026-07-02;10,7\n');
-    expect(await json('heat', 'import', file)).toEqual({ added: 1, changed: 0, days: 1, overruled: [] });
+    const none = { overruled: [], notBegun: [] };
+    const old = { ...none, tooOld: ['2026-07-02'] };
+    expect(await json('heat', 'import', file)).toEqual({ added: 1, changed: 0, days: 1, ...old });
     await writeFile(file, 'day;kWhPerM3\n2026-07-02;10,8\n2026-07-03;10,8\n');
-    expect(await json('heat', 'import', file)).toEqual({ added: 1, changed: 1, days: 2, overruled: [] });
+    const both = { ...none, tooOld: ['2026-07-02', '2026-07-03'] };
+    expect(await json('heat', 'import', file)).toEqual({ added: 1, changed: 1, days: 2, ...both });
+    // What says nothing new has nothing that follows.
+    expect(await json('heat', 'import', file)).toEqual({ added: 0, changed: 0, days: 2, ...none, tooOld: [] });
+    await writeFile(file, 'Day;KWHPERM3\n2026-07-02;10,7\n2999-07-03;10,8\n');
+    const said = await run('heat', 'import', file);
+    expect(said).toContain('a day more than 45 back that was sent is not corrected by itself: 2026-07-02. To');
+    expect(said).toContain('not begun yet: 2999-07-03');
+    for (const empty of ['', 'day;kWhPerM3\n', '\ufeffday;kWhPerM3\r\n;\r\n']) {
+      await writeFile(file, empty);
+      expect(await run('heat', 'import', file)).toContain('names no day; expected a heading day;kWhPerM3');
+      expect(process.exitCode).toBe(21);
+    }
     await writeFile(file, 'day;kWhPerM3\n2026-07-01;10,8\n');
     expect(await run('heat', 'import', file)).toContain('without effect for 2026-07-01: combustionHeat: in');
     await writeFile(file, 'day;kWhPerM3\n2026-07-02;38,8\n');
@@ -194,6 +236,7 @@ describe('the same commands while the gateway runs', () => {
       buffer: state.buffer,
       heatOn: () => decimal(10),
       now: () => hostClock().now(),
+      installedAt: state.installedAt,
       alone,
     };
     const control = await serveControl(stateFolder(loaded), deskHandlers(desk), SILENT);

@@ -1,5 +1,13 @@
 import { Command } from 'commander';
 import { exportMessages } from '../app/export.ts';
+import { type SpokenOptions, sayFor } from './say.ts';
+import { languageOption } from './words.ts';
+
+interface ExportOptions extends SpokenOptions {
+  readonly config: string;
+  readonly out: string;
+  readonly json?: true;
+}
 
 /** `odecet export --config site.yaml --out DIR`: every message and answer, verbatim. */
 export function exportCommand(): Command {
@@ -8,12 +16,14 @@ export function exportCommand(): Command {
     .requiredOption('--config <site.yaml>', 'the site file')
     .requiredOption('--out <dir>', 'where messages/ and answers/ are written')
     .option('--json', 'print JSON')
-    .action(async ({ config, out, json }: { config: string; out: string; json?: true }) => {
+    .addOption(languageOption())
+    .action(async ({ config, out, json, ...spoken }: ExportOptions) => {
       const counts = await exportMessages(config, out);
+      const say = sayFor(spoken);
       process.stdout.write(
         json
           ? `${JSON.stringify(counts)}\n`
-          : `${counts.messages} messages, ${counts.rejected} of them rejected, in ${out}\n`,
+          : `${say`${counts.messages} messages, ${counts.rejected} of them rejected, in ${out}`}\n`,
       );
     });
 }

@@ -1,13 +1,23 @@
 import { readFile } from 'node:fs/promises';
 import { Command } from 'commander';
+import { csvText } from '../app/csv-rows.ts';
 import { siteTable } from '../app/heat.ts';
 import { importHeat } from '../app/heat-sources.ts';
+import { HEAT_DAYS_BACK_MAX } from '../app/heat-stage.ts';
 import { heatFromCsv } from '../app/heat-table.ts';
 import { loadSite } from '../app/site-files.ts';
 import { stateFolder } from '../app/state.ts';
+import { marketDayOf, shiftDay } from '../core/calendar.ts';
 import { compare } from '../core/decimal.ts';
 import { OdecetError } from '../core/failure.ts';
 import type { MarketDay } from '../core/time.ts';
+import { type SpokenOptions, sayFor } from './say.ts';
+import { languageOption } from './words.ts';
+
+interface ImportOptions extends SpokenOptions {
+  readonly config: string;
+  readonly json?: true;
+}
 
 /** `odecet heat import FILE --config site.yaml`: combustion heat of gas days, also while the gateway runs. */
 export function heatCommand(): Command {
@@ -16,31 +26,63 @@ export function heatCommand(): Command {
     .argument('<file.csv>', 'gas days like 2026-03-28 and kWh/m3, with a heading')
     .requiredOption('--config <site.yaml>', 'the site file')
     .option('--json', 'print JSON')
-    .action(async (file: string, { config, json }: { config: string; json?: true }) => {
-      const loaded = loadSite(config);
-      const { site } = loaded;
-      const table = heatFromCsv(await readCsv(file), file, site.zone);
-      const counts = await importHeat(stateFolder(loaded), table);
-      // What stands in the site file goes first: an import for its days changes nothing, and must not look as if it did.
-      const own = siteTable(site);
-      const overruled = [...table].flatMap(([day, heat]) =>
-        own.has(day) && compare(own.get(day)!, heat) !== 0 ? [day] : [],
-      );
-      const said = `${counts.added} days added, ${counts.changed} changed; ${counts.days} days are known by import\n`;
-      process.stdout.write(json ? `${JSON.stringify({ ...counts, overruled })}\n` : said);
-      if (overruled.length > 0 && !json) process.stderr.write(`${overruledText(overruled, config)}\n`);
-    });
+    .addOption(languageOption())
+    .action(importFile);
   return new Command('heat').description('combustion heat of gas days').addCommand(importing);
 }
 
-function overruledText(days: readonly MarketDay[], config: string): string {
-  return `without effect for ${days.join(', ')}: combustionHeat: in ${config} states another value, which goes first; correct it there`;
+async function importFile(file: string, options: ImportOptions): Promise<void> {
+  const { config, json } = options;
+  const loaded = loadSite(config);
+  const { site } = loaded;
+  const table = heatFromCsv(await readCsv(file), file, site.zone);
+  if (table.size === 0)
+    throw new OdecetError(
+      'heat-invalid',
+      `${file} names no day; expected a heading day;kWhPerM3 and a line for each gas day`,
+    );
+  const counts = await importHeat(stateFolder(loaded), table);
+  const today = marketDayOf('gas', Date.now(), site.zone);
+  const days = [...table.keys()].sort();
+  // What stands in the site file goes first: an import for its days changes nothing, and must not look as if it did.
+  const own = siteTable(site);
+  const overruled = days.filter((day) => own.has(day) && compare(own.get(day)!, table.get(day)!) !== 0);
+  const oldest = shiftDay(today, -HEAT_DAYS_BACK_MAX);
+  const tooOld = counts.news.filter((day) => day < oldest && !overruled.includes(day));
+  const notBegun = days.filter((day) => day > today);
+  const { news: _, ...told } = counts;
+  if (json) {
+    process.stdout.write(`${JSON.stringify({ ...told, overruled, tooOld, notBegun })}\n`);
+    return;
+  }
+  const say = sayFor(options);
+  process.stdout.write(
+    `${say`${counts.added} days added, ${counts.changed} changed; ${counts.days} days are known by import`}\n`,
+  );
+  if (overruled.length > 0)
+    process.stderr.write(
+      `${say`without effect for ${listed(overruled)}: combustionHeat: in ${config} states another value, which goes first; correct it there`}\n`,
+    );
+  if (tooOld.length > 0)
+    process.stderr.write(
+      `${say`kept; but a day more than ${HEAT_DAYS_BACK_MAX} back that was sent is not corrected by itself: ${listed(tooOld)}. To correct one, enter its volumes with odecet substitute, which makes its energy of this heat`}\n`,
+    );
+  if (notBegun.length > 0) process.stderr.write(`${say`not begun yet: ${listed(notBegun)}; is the date right?`}\n`);
+}
+
+const LISTED_MAX = 10;
+
+/** A year of days is no help to anybody. */
+function listed(days: readonly MarketDay[]): string {
+  if (days.length <= LISTED_MAX) return days.join(', ');
+  return `${days[0]} … ${days.at(-1)} (${days.length})`;
 }
 
 async function readCsv(file: string): Promise<string> {
   try {
-    return await readFile(file, 'utf8');
+    return csvText(await readFile(file));
   } catch (cause) {
-    throw new OdecetError('heat-invalid', `${file} cannot be read`, { cause });
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new OdecetError('heat-invalid', `${file} cannot be read: ${why}`, { cause });
   }
 }

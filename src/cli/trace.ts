@@ -1,19 +1,28 @@
 import type { Command } from 'commander';
 import pc from 'picocolors';
+import { localText } from '../app/local-time.ts';
 import type { Trace } from '../app/trace.ts';
+import type { Say } from '../core/say.ts';
 import type { UtcMs } from '../core/time.ts';
 import { parseInstant } from './arguments.ts';
 import { ask } from './ask.ts';
+import { type SpokenOptions, sayFor } from './say.ts';
 import { viewCommand } from './views.ts';
+
+interface TraceOptions extends SpokenOptions {
+  readonly config: string;
+  readonly json?: true;
+}
 
 /** `odecet trace POINT TIME --config site.yaml`: from the bytes on the wire to the operator's answer. */
 export function traceCommand(): Command {
   return viewCommand('trace', "one interval's whole life: readings, versions, messages, attempts, answers")
     .argument('<point>', "the point's EIC or EAN")
     .argument('<time>', 'an instant in the interval, e.g. 2026-03-28T07:30+01:00', parseInstant)
-    .action(async (code: string, at: UtcMs, { config, json }: { config: string; json?: true }) => {
-      const trace = await ask(config, 'trace', { point: code, at });
-      process.stdout.write(json ? `${JSON.stringify(trace)}\n` : `${traceText(trace)}\n`);
+    .action(async (code: string, at: UtcMs, options: TraceOptions) => {
+      const { answer, zone } = await ask(options.config, 'trace', { point: code, at });
+      const text = options.json ? JSON.stringify(answer) : traceText(answer, zone, sayFor(options));
+      process.stdout.write(`${text}\n`);
     });
 }
 
@@ -22,69 +31,88 @@ type Version = Channel['versions'][number];
 type Edge = Version['origins'][number]['from'];
 
 /** The trace as a tree, each level two columns further in. */
-export function traceText({ point, start, end, channels }: Trace): string {
-  return [`${point} ${start} to ${end}`, ...channels.flatMap(channelLines)].join('\n');
-}
-
-function channelLines({ channel, state, doubled, versions }: Channel): string[] {
-  const head = `${channel}: ${state}${doubled ? ', DOUBLED' : ''}${versions.length === 0 ? ', no interval was made' : ''}`;
-  return indented([pc.bold(head), ...indented(versions.flatMap(versionLines))]);
-}
-
-function versionLines(version: Version): string[] {
-  const { value, unit, quality, findings, madeAt, decidedBy } = version;
-  const found = findings.length === 0 ? '' : ` [${findings.join(', ')}]`;
-  const decision = decidedBy
-    ? [`decided by ${decidedBy.by}: ${decidedBy.reason} (audit ${decidedBy.audit}, ${decidedBy.at})`]
-    : [];
-  const origins = version.origins.flatMap(({ device, quantity, from, to }) => [
-    `${device} ${quantity}`,
-    ...indented([...edgeLines('from', from), ...edgeLines('to', to)]),
-  ]);
-  const messages = version.messages.flatMap(messageLines);
-  const under = [...decision, ...origins, ...(messages.length === 0 ? ['in no message'] : messages)];
+function traceText(
+  { point, start, end, since, isOver, isAnsweredFor, channels }: Trace,
+  zone: string,
+  say: Say,
+): string {
+  const local = (at: string) => localText(at, zone);
+  const teller = tellerOf(say, local);
   return [
-    `version ${version.version}: ${value ?? 'no value'} ${unit}, ${quality}${found}, made ${madeAt}`,
-    ...indented(under),
-  ];
+    say`${point} ${local(start)} to ${local(end)}`,
+    ...(isOver ? [] : [say`it is not over yet`]),
+    ...(isAnsweredFor ? [] : [say`${point} is answered for since ${since}; nothing is expected before`]),
+    ...channels.flatMap(teller.channelLines),
+  ].join('\n');
 }
 
-function edgeLines(name: string, { at, index, source, readings }: Edge): string[] {
-  return [
-    `${name} ${at}: ${index} (${source})`,
-    ...indented(
-      readings.map((reading) => {
-        const flags = reading.flags.length === 0 ? '' : ` [${reading.flags.join(', ')}]`;
-        const conflict = reading.contradicts ? ' CONTRADICTS' : '';
-        return `${reading.source} ${reading.at}: ${reading.value} ${reading.unit}${flags}${conflict}, read ${reading.readAt}, bytes ${reading.raw}`;
-      }),
-    ),
-  ];
-}
+function tellerOf(say: Say, local: (at: string) => string) {
+  function channelLines({ channel, state, doubled, versions, givenUpBefore }: Channel): string[] {
+    const double = doubled ? `, ${say`DOUBLED`}` : '';
+    const none = versions.length === 0 && state === 'missing' ? `, ${say`no interval was made`}` : '';
+    const given =
+      givenUpBefore === undefined
+        ? []
+        : [say`it was accepted, and went for its age with the messages that told it, by ${local(givenUpBefore)}`];
+    const head = `${say.whole(channel)}: ${say.whole(state)}${double}${none}`;
+    return indented([pc.bold(head), ...indented([...given, ...versions.flatMap(versionLines)])]);
+  }
 
-function messageLines({
-  message,
-  state,
-  madeAt,
-  pack,
-  corrects,
-  attempts,
-  answer,
-}: Version['messages'][number]): string[] {
-  const correction = corrects === undefined ? '' : `, corrects ${corrects}`;
-  return [
-    `message ${message}: ${state ?? 'unreadable'}, ${pack ?? 'unreadable'}, made ${madeAt ?? 'unreadable'}${correction}`,
-    ...indented([
-      ...attempts.map(
-        (one) => `attempt ${one.number} ${one.startedAt}: ${one.outcome}${one.detail === '' ? '' : `, ${one.detail}`}`,
+  function versionLines(version: Version): string[] {
+    const { value, unit, quality, findings, madeAt, decidedBy } = version;
+    const found = findings.length === 0 ? '' : ` [${findings.join(', ')}]`;
+    const decision = decidedBy
+      ? [say`decided by ${decidedBy.by}: ${decidedBy.reason} (audit ${decidedBy.audit}, ${local(decidedBy.at)})`]
+      : [];
+    const origins = version.origins.flatMap(({ device, quantity, from, to }) => [
+      `${device} ${quantity}`,
+      ...indented([...edgeLines('from', from), ...edgeLines('to', to)]),
+    ]);
+    const messages = version.messages.flatMap(messageLines);
+    const under = [...decision, ...origins, ...(messages.length === 0 ? [say`in no message`] : messages)];
+    const told = value === undefined ? say`no value` : `${value} ${unit}`;
+    return [
+      say`version ${version.version}: ${told}, ${say.whole(quality)}${found}, made ${local(madeAt)}`,
+      ...indented(under),
+    ];
+  }
+
+  function edgeLines(name: 'from' | 'to', { at, index, source, readings }: Edge): string[] {
+    return [
+      `${say.whole(name)} ${local(at)}: ${index} (${say.whole(source)})`,
+      ...indented(
+        readings.map((reading) => {
+          const flags = reading.flags.length === 0 ? '' : ` [${reading.flags.join(', ')}]`;
+          const conflict = reading.contradicts ? ` ${say`CONTRADICTS`}` : '';
+          const value = `${say.whole(reading.source)} ${local(reading.at)}: ${reading.value} ${reading.unit}${flags}${conflict}`;
+          return say`${value}, read ${local(reading.readAt)}, bytes ${reading.raw}`;
+        }),
       ),
-      ...(answer
-        ? [
-            `answer ${answer.receivedAt}: ${[answer.verdict, ...answer.reasons.map(({ code, text }) => `${code} ${text}`)].join('; ')}`,
-          ]
-        : ['no answer']),
-    ]),
-  ];
+    ];
+  }
+
+  function messageLines(told: Version['messages'][number]): string[] {
+    const { message, state, madeAt, pack, corrects, attempts, answer } = told;
+    const correction = corrects === undefined ? '' : `, ${say`corrects ${corrects}`}`;
+    const gone = say`unreadable`;
+    const made = madeAt === undefined ? gone : local(madeAt);
+    return [
+      say`message ${message}: ${state === undefined ? gone : say.whole(state)}, ${pack ?? gone}, made ${made}${correction}`,
+      ...indented([
+        ...attempts.map(({ number, startedAt, outcome, detail }) =>
+          [say`attempt ${number} ${local(startedAt)}: ${say.whole(outcome)}`, detail].filter(Boolean).join(', '),
+        ),
+        answer ? answerLine(answer) : say`no answer`,
+      ]),
+    ];
+  }
+
+  function answerLine({ receivedAt, verdict, reasons }: NonNullable<Version['messages'][number]['answer']>): string {
+    const said = [say.whole(verdict), ...reasons.map(({ code, text }) => `${code} ${text}`)].join('; ');
+    return say`answer ${local(receivedAt)}: ${said}`;
+  }
+
+  return { channelLines };
 }
 
 function indented(lines: readonly string[]): string[] {
