@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { isoUtc, type MarketDay } from '../core/time.ts';
+import { decimal } from '../core/decimal.ts';
+import type { Interval } from '../core/interval.ts';
+import { HOUR_MS, isoUtc, type MarketDay } from '../core/time.ts';
 import { missingInterval } from '../profile/interval.ts';
 import { aPlan, aPoint, aSite, bench, GAS, gasDay } from './app.testkit.ts';
 import { type LedgerParts, pointLedgers, totalOf } from './ledger.ts';
@@ -33,26 +35,26 @@ describe('what is expected', () => {
   });
 
   it('is nothing of hours that are not over', async () => {
-    const now = gasDay('2026-06-03').start + 5 * 3_600_000 + 1;
+    const now = gasDay('2026-06-03').start + 5 * HOUR_MS + 1;
     const [ledger] = await pointLedgers(await partsOf({ now }), DAYS);
     expect(ledger).toMatchObject({ counts: { expected: 2 * 53, missing: 2 * 53 }, notYetDue: 2 * 19 });
   });
 
-  it('does not hide what is there before the installation', async () => {
+  it('does not hide what was told of the time before the installation, and expects nothing of the rest', async () => {
     const parts = await partsOf({ installedAt: gasDay('2026-06-03').start });
-    const [first, second] = [0, 1].map((n) => ({ start: gasDay('2026-06-01').start + n * 3_600_000 }));
-    const made = [first!, second!].map(({ start }) =>
-      missingInterval(aPlan(), { start, end: start + 3_600_000 }, 'no-reading', NOW, 1),
-    );
-    await parts.buffer.keepIntervals([
-      { ...made[0]!, quality: 'substituted', value: { coefficient: 1n, exponent: 0 } },
-      made[1]!,
-    ]);
+    const { start } = gasDay('2026-06-01');
+    const made = [0, 1, 2].map((n): Interval => {
+      const hour = { start: start + n * HOUR_MS, end: start + (n + 1) * HOUR_MS };
+      const known = n < 2 && { quality: 'measured' as const, value: decimal(1) };
+      return { ...missingInterval(aPlan(), hour, 'no-reading', NOW, 1), ...known };
+    });
+    await parts.buffer.keepIntervals(made);
+    const carried = [{ point: GAS, channel: 'volume' as const, start, version: 1 }];
+    const message = { commodity: 'gas', day: '2026-06-01', pack: 'test@1', madeAt: NOW, xml: '<a/>', carried } as const;
+    await parts.buffer.queueMessage((id) => ({ id, ...message }));
     const [ledger] = await pointLedgers(parts, { ...DAYS, rows: true });
     expect(ledger!.counts).toMatchObject({ expected: 49, pending: 1, missing: 48 });
-    expect(ledger!.rows.filter(({ version }) => version)).toMatchObject([
-      { start: isoUtc(first!.start), state: 'pending', quality: 'substituted' },
-    ]);
+    expect(ledger!.rows.filter(({ version }) => version)).toMatchObject([{ start: isoUtc(start), state: 'pending' }]);
   });
 });
 

@@ -56,7 +56,7 @@ export interface PointLedger {
 
 /**
  * What became of every interval of the points' market days. Counted from the records alone. Nothing is expected of days before
- * the first that a point is answered for, nor of intervals that are not over; what is there of them all the same is counted.
+ * the first that a point is answered for, nor of intervals that are not over; what was told of them all the same is counted.
  * Throws OdecetError usage where more is asked for than can be told at once.
  */
 export async function pointLedgers(parts: LedgerParts, question: LedgerQuestion): Promise<PointLedger[]> {
@@ -124,9 +124,14 @@ async function rowsOf(
 
 function dueOf({ site, now }: LedgerParts, { commodity }: PointPlan, since: MarketDay, rows: readonly LedgerRow[]) {
   const span = { start: marketDaySpan(commodity, since, site.zone).start, end: now };
-  const due = rows.filter((row) => row.state !== 'missing' || isExpected(row, span));
+  const due = rows.filter((row) => isExpected(row, span) || !isUntold(row));
   const notYetDue = rows.filter((row) => row.state === 'missing' && row.start >= span.start && row.end > now).length;
   return { due, notYetDue };
+}
+
+/** Nobody was told of it, and nothing is known to have been there that is not. */
+function isUntold({ state, deliveries }: LedgerRow): boolean {
+  return state === 'missing' || (state === 'pending' && deliveries.length === 0);
 }
 
 /** Of the time for which a point is answered for, as far as it is over. */

@@ -34,6 +34,7 @@ export const CZECH_DESK: Translations = {
   '{0} missing': '{0} chybí',
   // ledger
   '{0} is answered for since {1}; nothing is expected before': 'za {0} se odpovídá od {1}; dříve se nic neočekává',
+  'answered for since {0}, nothing is expected before: {1}': 'odpovídá se od {0}, dříve se nic neočekává: {1}',
   'not yet due, and not expected: {0} intervals that are not over':
     'dosud se neočekává: intervaly, které ještě neskončily: {0}',
   'given up: they were accepted, and went for their age (storage.retention in the site file)':

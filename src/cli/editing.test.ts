@@ -184,7 +184,9 @@ describe('the commands on a gateway that does not run', () => {
     const several = await json('ledger', '--from', DAY, '--to', '2026-07-02');
     expect(several).toMatchObject({ from: DAY, to: '2026-07-02', total: { expected: 288, pending: 48, missing: 240 } });
     expect((await json('ledger', '--day', '2026-06-29')).total).toMatchObject({ expected: 0, notYetDue: 0 });
-    expect(await run('ledger', '--day', '2026-06-29', '--lang', 'cs')).toContain(`za ${GAS} se odpovídá od 2026-06-30`);
+    expect(await run('ledger', '--day', '2026-06-29', '--lang', 'cs')).toContain(
+      'odpovídá se od 2026-06-30, dříve se nic neočekává: celkem',
+    );
     expect(await run('ledger', '--day', '2999-01-01')).toContain('not yet due, and not expected: 144 intervals');
     const one = await run('ledger', '--day', DAY, '--rows', '--point', GAS, '--lang', 'cs');
     expect(one).toMatch(/2026-07-01T06:00\+02:00 .*čeká .*náhradní/);

@@ -84,9 +84,12 @@ function printCounts(ledgers: readonly PointLedger[], from: string, say: Say): v
     })),
     say,
   );
-  for (const { point, since } of ledgers)
-    if (from < since)
-      process.stdout.write(`${say`${point} is answered for since ${since}; nothing is expected before`}\n`);
+  const late = ledgers.filter(({ since }) => from < since);
+  for (const first of new Set(late.map(({ since }) => since))) {
+    const points = late.filter(({ since }) => since === first).map(({ point }) => point);
+    const named = points.length === ledgers.length && points.length > 1 ? say`all` : points.join(', ');
+    process.stdout.write(`${say`answered for since ${first}, nothing is expected before: ${named}`}\n`);
+  }
   const notYetDue = notYetDueOf(ledgers);
   if (notYetDue > 0)
     process.stdout.write(`${say`not yet due, and not expected: ${notYetDue} intervals that are not over`}\n`);

@@ -37,5 +37,5 @@ it('loses its frame before it is wider than the terminal, then wraps what is wid
 });
 
 it('a heading of two lines is as wide as its longer one', () => {
-  expect(printed([{ point: 'A', 'given\nup': 1 }], 7)).toEqual(['point given', '      up', 'A     1']);
+  expect(printed([{ point: 'A', 'given\nup': 1 }], 7)).toEqual(['point given', '         up', 'A         1']);
 });

@@ -36,14 +36,17 @@ function tableText(fields: readonly string[], rows: readonly Row[], say: Say, co
   const head = fields.map(say.whole);
   const cells = rows.map((row) => fields.map((field) => String(row[field] ?? '')));
   const widths = fields.map((_, n) => Math.max(...[head, ...cells].flatMap((line) => widthOf(line[n]!))));
+  // Numbers stand one under the other.
+  const colAligns = fields.map((_, n) => (cells.every((line) => /^-?[\d.]*$/.test(line[n]!)) ? 'right' : 'left'));
   const total = widths.reduce((sum, width) => sum + width, 0);
   if (columns === undefined || total + FRAMED_CELL * widths.length + 1 <= columns)
-    return filled(head, cells, { chars: NO_LINES_BETWEEN_ROWS });
+    return filled(head, cells, { chars: NO_LINES_BETWEEN_ROWS, colAligns });
   const over = total + widths.length - 1 - columns;
   const widest = widths.indexOf(Math.max(...widths));
   const narrowed = Math.max(TEXT_WIDTH_LEAST, widths[widest]! - over);
   const text = filled(head, cells, {
     chars: NO_LINES,
+    colAligns,
     style: { 'padding-left': 0, 'padding-right': 0 },
     ...(over > 0 && {
       colWidths: widths.map((width, n) => (n === widest ? Math.min(width, narrowed) : width)),
