@@ -1,4 +1,5 @@
 import { SaxesParser } from 'saxes';
+import { quickElement } from './quick-xml.ts';
 
 /** XML as it came from outside: the one reader for market documents, answers and SOAP envelopes. */
 export interface XmlElement {
@@ -45,7 +46,7 @@ export function readXml(xml: string, charactersMax: number): XmlRead {
   if (xml.length > charactersMax)
     return { kind: 'refused', why: `${xml.length} characters, at most ${charactersMax} are read` };
   try {
-    return { kind: 'element', element: parsed(xml) };
+    return { kind: 'element', element: quickElement(xml, DEPTH_MAX) ?? parsed(xml) };
   } catch (error) {
     return { kind: 'refused', why: error instanceof Error ? error.message : String(error) };
   }

@@ -70,10 +70,18 @@ function attributeText({ prefix, local, value }: XmlAttribute): string {
   return ` ${prefix === '' ? local : `${prefix}:${local}`}="${escapedValue(value)}"`;
 }
 
-/** What comes signed mostly is in order already. */
+/** They are few and mostly in order: each is moved before those that come after it. */
 function inOrder(attributes: readonly XmlAttribute[]): readonly XmlAttribute[] {
-  const isOrdered = attributes.every((each, n) => n === 0 || byNamespaceAndName(attributes[n - 1]!, each) <= 0);
-  return isOrdered ? attributes : attributes.toSorted(byNamespaceAndName);
+  let ordered: XmlAttribute[] | undefined;
+  for (let n = 1; n < attributes.length; n++) {
+    const attribute = attributes[n]!;
+    let at = n;
+    if (byNamespaceAndName((ordered ?? attributes)[n - 1]!, attribute) <= 0) continue;
+    ordered ??= [...attributes];
+    for (; at > 0 && byNamespaceAndName(ordered[at - 1]!, attribute) > 0; at--) ordered[at] = ordered[at - 1]!;
+    ordered[at] = attribute;
+  }
+  return ordered ?? attributes;
 }
 
 /** Canonical XML 1.0, 2.2: by namespace, those without any first, then by local name. */

@@ -7,11 +7,6 @@ export const SOAP = 'http://schemas.xmlsoap.org/soap/envelope/';
 
 const DECLARATION = /^\uFEFF?\s*<\?xml[^>]*\?>\s*/;
 
-/** A document without its declaration and what stands behind it. */
-export function elementOf(document: string): string {
-  return document.replace(DECLARATION, '').trimEnd();
-}
-
 /**
  * A market document, byte for byte as it was made, in a Body.
  * @param document one XML document; its declaration is dropped, the rest is not touched
@@ -19,7 +14,7 @@ export function elementOf(document: string): string {
  * Throws Error when the document has a document type: it cannot stand inside another document.
  */
 export function bodyOf(document: string, attributes = ''): string {
-  const element = elementOf(document);
+  const element = document.replace(DECLARATION, '').trimEnd();
   if (/<!DOCTYPE/i.test(element)) throw new Error('a document with a document type cannot be wrapped');
   const start = ['soap:Body', `xmlns:soap="${SOAP}"`, attributes].filter(Boolean).join(' ');
   return `<${start}>${element}</soap:Body>`;

@@ -3,8 +3,7 @@ import { isoUtc } from '../core/time.ts';
 import type { Entropy } from '../machine/entropy.ts';
 import type { Seal, SealCrypto, StampedFor } from '../machine/sealer.ts';
 import { canonical } from './canonical.ts';
-import { plainCanonical } from './plain-canonical.ts';
-import { bodyOf, elementOf, envelopeOf } from './soap.ts';
+import { bodyOf, envelopeOf } from './soap.ts';
 import { parseXml } from './xml.ts';
 
 /**
@@ -43,7 +42,7 @@ export function sealEnvelope(document: string, seal: Seal, machine: SealMachine,
   const { entropy, crypto } = machine;
   const mark = hex(entropy.bytes(8));
   const token = securityToken(seal, mark);
-  const body = canonicalBody(document, mark);
+  const body = canonicalText(bodyOf(document, `xmlns:wsu="${WSU}" wsu:Id="body-${mark}"`));
   const timestamp = canonicalText(timestampOf(stamped, mark));
   const info = canonicalText(
     signedInfo([
@@ -57,13 +56,6 @@ export function sealEnvelope(document: string, seal: Seal, machine: SealMachine,
     '</wsse:SecurityTokenReference></ds:KeyInfo></ds:Signature>';
   const security = `<wsse:Security xmlns:wsse="${WSSE}" soap:mustUnderstand="1">${token}${timestamp}${signature}</wsse:Security>`;
   return envelopeOf(body, security);
-}
-
-/** The Body's own tag is written as its canonical form has it, so what remains is the document. */
-function canonicalBody(document: string, mark: string): string {
-  const attributes = `xmlns:wsu="${WSU}" wsu:Id="body-${mark}"`;
-  const plain = plainCanonical(elementOf(document));
-  return plain === undefined ? canonicalText(bodyOf(document, attributes)) : bodyOf(plain, attributes);
 }
 
 function canonicalText(xml: string): string {
