@@ -91,13 +91,13 @@ function planOf({ code, counted }: PointPlan, channel: Channel | undefined) {
 }
 
 function spansOf({ span }: Substitution, minutes: number, now: UtcMs, zone: string): Span[] {
-  const text = `${localText(span.start, zone)} to ${localText(span.end, zone)}`;
-  if (span.end <= span.start) throw refused(`${text} ends before it begins`);
-  if (span.end > now) throw refused(`${text} is not over yet`);
+  const [from, to] = [localText(span.start, zone), localText(span.end, zone)];
+  if (span.end <= span.start) throw refused(`${from} to ${to} ends before it begins`);
+  if (span.end > now) throw refused(`${from} to ${to} is not over yet`);
   try {
     return cut(span, minutes);
   } catch {
-    throw refused(`${text} is not whole intervals of ${minutes} minutes`);
+    throw refused(`${from} to ${to} is not whole intervals of ${minutes} minutes`);
   }
 }
 

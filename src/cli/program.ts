@@ -38,15 +38,18 @@ const COMMANDS: Readonly<Record<string, () => Promise<() => Command>>> = {
   enroll: async () => (await import('./enroll.ts')).enrollCommand,
 };
 
-async function createProgram(asked: string | undefined): Promise<Command> {
+async function createProgram(asked: string | undefined, language: Language): Promise<Command> {
   const program = new Command('odecet')
     .description('Reads gas correctors and electricity meters and proves to the market operator what was used.')
     .version(programVersion())
     .showHelpAfterError('(odecet --help shows what there is)')
     .exitOverride();
+  const czech = language === 'cs' ? await import('./in-czech.ts') : undefined;
+  czech?.speakCzech(program);
   const isKnown = asked !== undefined && Object.hasOwn(COMMANDS, asked);
   for (const name of isKnown ? [asked] : Object.keys(COMMANDS))
     program.addCommand(settled((await COMMANDS[name]!())(), program));
+  czech?.describeInCzech(program);
   return program;
 }
 
@@ -59,10 +62,11 @@ function settled(command: Command, program: Command): Command {
 
 /** Runs one command; whatever stops it is told in one line, with an exit status of its own (docs/failures.md). */
 export async function runCommand(argv: readonly string[]): Promise<void> {
+  const language = languageAsked(argv);
   try {
-    await (await createProgram(argv[2])).parseAsync([...argv]);
+    await (await createProgram(argv[2], language)).parseAsync([...argv]);
   } catch (error) {
-    process.exitCode = await explain(error, languageAsked(argv));
+    process.exitCode = await explain(error, language);
   }
 }
 
@@ -73,12 +77,16 @@ function languageAsked(argv: readonly string[]): Language {
   return asked ?? languageOf(process.env);
 }
 
+async function inCzech(detail: string): Promise<string> {
+  return (await import('./in-czech.ts')).detailInCzech(detail);
+}
+
 async function explain(error: unknown, language: Language): Promise<number> {
   const what = language === 'cs' ? (await import('../core/failure-czech.ts')).FAILURES_CZECH : undefined;
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : exitStatus('usage');
   if (error instanceof OdecetError) {
     const { code, detail } = error.failure;
-    process.stderr.write(`odecet: ${what ? `${what[code]}: ${detail}` : error.message} [${code}]\n`);
+    process.stderr.write(`odecet: ${what ? `${what[code]}: ${await inCzech(detail)}` : error.message} [${code}]\n`);
     return exitStatus(code);
   }
   if (error instanceof Stopped) {

@@ -5,6 +5,9 @@ import { FAILURES } from '../core/failure.ts';
 import { FAILURES_CZECH } from '../core/failure-czech.ts';
 import { inEnglish, sayIn } from '../core/say.ts';
 import { CZECH } from './czech.ts';
+import { DETAILS_CZECH } from './czech-details.ts';
+import { HELP_CZECH } from './czech-help.ts';
+import { detailInCzech } from './in-czech.ts';
 import { runCommand } from './program.ts';
 import { sayFor } from './say.ts';
 
@@ -72,5 +75,103 @@ describe('a failure', () => {
     expect(process.exitCode).toBe(10);
     process.exitCode = before;
     expect(told.join('')).toContain(expected);
+  });
+});
+
+describe('details and help in Czech', () => {
+  /** Every text in the sources, its values as {0}, {1}, ... in the order in which they stand. */
+  const texts = new Set(
+    ['cli', 'app', 'host', 'core'].flatMap((folder) =>
+      readdirSync(join(SOURCES, folder), { recursive: true, encoding: 'utf8' })
+        .filter((name) => name.endsWith('.ts') && !name.includes('.test') && !name.includes('czech'))
+        .flatMap((name) => textsIn(readFileSync(join(SOURCES, folder, name), 'utf8'))),
+    ),
+  );
+
+  function textsIn(source: string): string[] {
+    const plain = [...source.matchAll(/'((?:[^'\\\n]|\\.)*)'|"((?:[^"\\\n]|\\.)*)"/g)].map(([, a, b]) => a ?? b ?? '');
+    const made = [...source.matchAll(/(?<![\w.])`((?:[^`\\]|\\.)*)`/g)].map(([, text = '']) => {
+      let n = 0;
+      return text.replace(/\$\{(?:[^{}]|\{[^{}]*\})*\}/g, () => `{${n++}}`);
+    });
+    return [...plain, ...made];
+  }
+  /** What Node or the command line's library says. */
+  const isForeign = (text: string) =>
+    /^(E[A-Z]+: |error: |\(Did you|Allowed choices|Usage:|Options:|Commands:|Arguments:|output the|display help)/.test(
+      text,
+    );
+
+  it('know no text that nothing says any more', () => {
+    const known = [...Object.keys(DETAILS_CZECH), ...Object.keys(HELP_CZECH)].filter((text) => !isForeign(text));
+    // A text may end with a hint: "(did you mean ...)", as the value after its last.
+    const ends = ['', '{2}', '{3}'];
+    const isSaid = (text: string) => ends.some((end) => texts.has(`${text.replace(/ \(did you mean .*$/, '')}${end}`));
+    expect(known.filter((text) => !isSaid(text))).toEqual([]);
+  });
+
+  it('have the same values in both languages', () => {
+    const values = (text: string) => (text.match(/\{\d\}/g) ?? []).sort();
+    for (const table of [DETAILS_CZECH, HELP_CZECH])
+      for (const [english, czech] of Object.entries(table)) expect(values(czech), english).toEqual(values(english));
+  });
+
+  it.each([
+    [
+      'the site has no point "X1"; it has X2, X3 (did you mean "X2"?)',
+      'místo nemá odběrné místo "X1"; má X2, X3 (nemělo to být "X2"?)',
+    ],
+    [
+      'values.csv: line 3: 2026-07-01T06:00+02:00 stands there twice; expected a heading start;value and a line for each interval',
+      'values.csv: řádek 3: 2026-07-01T06:00+02:00 je v souboru dvakrát; očekává se záhlaví start;value a řádek pro každý interval',
+    ],
+    ['something that nobody has thought of: {0}', 'something that nobody has thought of: {0}'],
+  ])('a detail is known by its pattern: %s', (english, czech) => {
+    expect(detailInCzech(english)).toBe(czech);
+  });
+
+  it.each(['profile', 'ledger', 'trace', 'substitute', 'audit', 'export', 'verify', 'heat', 'backup', 'restore'])(
+    'the help of %s is in Czech, all of it',
+    async (name) => {
+      const told: string[] = [];
+      vi.spyOn(process.stdout, 'write').mockImplementation((part) => told.push(String(part)) > 0);
+      await runCommand([
+        'node',
+        'odecet',
+        ...(name === 'heat' ? ['heat', 'import'] : [name]),
+        '--help',
+        '--lang',
+        'cs',
+      ]);
+      vi.restoreAllMocks();
+      const text = told.join('');
+      expect(text).toMatch(/^Použití: odecet /);
+      const lines = text.split('\n').slice(1).join(' ').replace(/\s+/g, ' ');
+      for (const english of Object.keys(HELP_CZECH))
+        if (english.length > 4) expect(lines.includes(` ${english} `), english).toBe(false);
+      expect(lines).not.toMatch(/ (the|of|with|and) /);
+    },
+  );
+
+  it.each([
+    [['profile', 'X', '--day', '2026-02-30'], "hodnota '2026-02-30' volby '--day <date>' je neplatná; zadejte datum"],
+    [['profile', 'X'], "chybí povinná volba '--config <site.yaml>'"],
+    [['trace', '--config', 'x'], "chybí povinný argument 'point'"],
+    [['trace', 'X', '2026-03-28T07:00', '--config', 'x'], 'zadejte okamžik s časovým posunem'],
+    [['ledger', '--dya', 'x', '--config', 'x'], "neznámá volba '--dya'\n(nemělo to být --day?)"],
+    [['heat', 'import', 'a', 'b', '--config', 'x'], 'očekává se 1, zadáno 2'],
+  ])('what is wrong in %j is said in Czech', async (words, expected) => {
+    const told: string[] = [];
+    vi.spyOn(process.stderr, 'write').mockImplementation((part) => told.push(String(part)) > 0);
+    vi.stubEnv('LC_ALL', 'cs_CZ.UTF-8');
+    const before = process.exitCode;
+    await runCommand(['node', 'odecet', ...words]);
+    vi.restoreAllMocks();
+    vi.unstubAllEnvs();
+    expect(process.exitCode).toBe(2);
+    process.exitCode = before;
+    const text = told.join('');
+    expect(text).toContain(expected);
+    expect(text).not.toMatch(/error:|give /);
   });
 });
