@@ -1,13 +1,20 @@
 import { parseUtc } from '../core/time.ts';
-import type { AuditRef, Change, ChangeItems, DeliveryRef, IntervalRef, ReadingRef, Stream } from './api.ts';
-import { decodeEntry, decodeReadings, isChannel } from './codec.ts';
+import type { Store } from '../machine/store.ts';
+import type { AuditRef, Change, ChangeItems, Damage, DeliveryRef, IntervalRef, ReadingRef, Stream } from './api.ts';
+import { decodeEntry, decodeReadingRefs, decodeReadings, isChannel } from './codec.ts';
 import { isDamage } from './frame.ts';
 import type { Journal } from './journal.ts';
 import { journalKey, keyParts } from './keys.ts';
 import type { Recent } from './recent.ts';
 import { decodeRow, type Rows } from './rows.ts';
 
-type Fetch = Pick<Recent, 'getMany'>;
+/** From where the journal is read. */
+export interface ChangeSources {
+  readonly store: Pick<Store, 'getMany'>;
+  readonly recent: Pick<Recent, 'named' | 'written'>;
+  readonly rows: Rows;
+  readonly journal: Journal;
+}
 type Keyed = Exclude<Stream, 'readings' | 'samples'>;
 
 /** What a key of the journal stands for; undefined for rows that are only indexes. */
@@ -18,49 +25,57 @@ const ITEM: { readonly [S in Keyed]: (key: string) => ChangeItems[S] | undefined
 };
 
 export async function readChanges<S extends Stream>(
-  recent: Fetch,
-  rows: Rows,
-  journal: Journal,
+  from: ChangeSources,
   stream: S,
   afterSequence: number,
   limit: number,
 ): Promise<Change<S>[]> {
+  const { journal, rows } = from;
   // What was given up is no change: a stage that comes so late begins with what is left.
   const after = Math.max(afterSequence, journal.low(stream));
   const count = Math.max(0, Math.min(limit, journal.head(stream) - after));
-  if (count === 0) return [];
-  const keys = Array.from({ length: count }, (_, n) => journalKey(stream, after + 1 + n));
-  const found = await recent.getMany(keys);
   const changes: Change<S>[] = [];
-  for (const [n, key] of keys.entries()) {
+  if (count === 0) return changes;
+  for (const [n, named] of (await entriesAfter(from, stream, after, count)).entries()) {
     const sequence = after + 1 + n;
-    const bytes = found[n];
-    const entry = bytes ? decodeRow(key, bytes, decodeEntry) : { key, detail: 'the journal entry is gone' };
-    if (isDamage(entry)) {
-      rows.onDamage(entry);
+    if (isDamage(named)) {
+      rows.onDamage(named);
       changes.push({ sequence, items: [], lost: true });
-      continue;
-    }
-    const written = entry.map(([writtenKey]) => writtenKey);
-    changes.push({ sequence, ...(await itemsOf(recent, rows, stream, written)) });
+    } else changes.push({ sequence, ...(await itemsOf(from, stream, named)) });
   }
   return changes;
 }
 
+/** What the entries name: those written last from memory, the others from the store. */
+async function entriesAfter(
+  { recent, store }: ChangeSources,
+  stream: Stream,
+  after: number,
+  count: number,
+): Promise<(readonly string[] | Damage)[]> {
+  const numbers = Array.from({ length: count }, (_, n) => after + 1 + n);
+  const kept = numbers.flatMap((number) => {
+    const named = recent.named(stream, number);
+    return named ? [named] : [];
+  });
+  if (kept.length === count) return kept;
+  const keys = numbers.map((number) => journalKey(stream, number));
+  const found = await store.getMany(keys);
+  return keys.map((key, n) => {
+    const bytes = found[n];
+    const entry = bytes ? decodeRow(key, bytes, decodeEntry) : { key, detail: 'the journal entry is gone' };
+    return isDamage(entry) ? entry : entry.map(([written]) => written);
+  });
+}
+
 async function itemsOf<S extends Stream>(
-  recent: Fetch,
-  rows: Rows,
+  from: ChangeSources,
   stream: S,
   keys: readonly string[],
 ): Promise<Pick<Change<S>, 'items' | 'lost'>> {
-  const read: Record<Stream, () => Promise<Pick<Change<Stream>, 'items' | 'lost'>>> = {
-    readings: () => readingItems(recent, rows, keys),
-    samples: () => readingItems(recent, rows, keys),
-    intervals: async () => keyedItems('intervals', keys),
-    delivery: async () => keyedItems('delivery', keys),
-    audit: async () => keyedItems('audit', keys),
-  };
-  return (await read[stream]()) as Pick<Change<S>, 'items' | 'lost'>;
+  const items =
+    stream === 'readings' || stream === 'samples' ? await readingItems(from, keys) : keyedItems(stream as Keyed, keys);
+  return items as Pick<Change<S>, 'items' | 'lost'>;
 }
 
 function keyedItems<S extends Keyed>(stream: S, keys: readonly string[]): Pick<Change<S>, 'items' | 'lost'> {
@@ -73,23 +88,27 @@ function keyedItems<S extends Keyed>(stream: S, keys: readonly string[]): Pick<C
 
 /** Which quantities a row of readings has is known to the row alone. */
 async function readingItems(
-  recent: Fetch,
-  rows: Rows,
+  { recent, store, rows }: ChangeSources,
   keys: readonly string[],
 ): Promise<{ items: ReadingRef[]; lost: boolean }> {
-  const found = await recent.getMany(keys);
+  const kept = keys.map((key) => recent.written(key));
+  const found = kept.every(Boolean) ? undefined : await store.getMany(keys);
   const items: ReadingRef[] = [];
   let lost = false;
   for (const [n, key] of keys.entries()) {
-    const bytes = found[n];
-    const stored = bytes ? rows.decode(key, bytes, decodeReadings) : { key, detail: 'the record is gone' };
-    if (isDamage(stored)) {
-      rows.onDamage(stored);
+    const refs = found ? refsFromDisk(rows, key, found[n]) : rows.decodeKept(key, kept[n]!, decodeReadingRefs);
+    if (isDamage(refs)) {
+      rows.onDamage(refs);
       lost = true;
-    } else
-      items.push(...stored.map(({ reading: { device, quantity, at, source } }) => ({ device, quantity, at, source })));
+    } else items.push(...refs);
   }
   return { items, lost };
+}
+
+function refsFromDisk(rows: Rows, key: string, bytes: Uint8Array | undefined): readonly ReadingRef[] | Damage {
+  const stored = bytes ? rows.decode(key, bytes, decodeReadings) : { key, detail: 'the record is gone' };
+  if (isDamage(stored)) return stored;
+  return stored.map(({ reading: { device, quantity, at, source } }) => ({ device, quantity, at, source }));
 }
 
 function intervalRef(key: string): IntervalRef | undefined {

@@ -9,8 +9,9 @@ import {
 } from '../core/interval.ts';
 import { QUANTITIES, type Quantity, UNITS } from '../core/quantity.ts';
 import type { MeterFlag, Reading, ReadingSource } from '../core/reading.ts';
+import { remembering } from '../core/remember.ts';
 import { parseUtc } from '../core/time.ts';
-import type { Damage } from './api.ts';
+import type { Damage, ReadingRef } from './api.ts';
 import type { Row } from './frame.ts';
 import { keyParts } from './keys.ts';
 import {
@@ -87,12 +88,40 @@ export function encodeReadings(stored: readonly StoredReading[]): unknown {
 
 export function decodeReadings(row: Row): StoredReading[] | Damage {
   return decoding(row, () => {
-    const [day = '', device = '', source, time = ''] = partsOf(row.key, 'r', 4);
-    const of = { device, at: parseUtc(`${day}T${time.split('~')[0]}`), source: asWord(source, SOURCES) };
-    return asArray(row.payload).map((one) => {
-      const [quantity, ...said] = asTuple(one, 9);
-      return readingOf(of, asNameOf(quantity, QUANTITIES), said);
-    });
+    const of = readReadingsKey(row.key);
+    return readingTuples(row.payload).map(([quantity, said]) => readingOf(of, quantity, said));
+  });
+}
+
+/** Decodes of a row only one quantity: most rows have ten, and who reads a day wants one of them. */
+export const decodeReadingsOf = remembering(
+  (wanted: Quantity) =>
+    (row: Row): StoredReading[] | Damage =>
+      decoding(row, () => {
+        const said = readingTuples(row.payload).filter(([quantity]) => quantity === wanted);
+        if (said.length === 0) return [];
+        const of = readReadingsKey(row.key);
+        return said.map(([quantity, one]) => readingOf(of, quantity, one));
+      }),
+);
+
+/** What a row has, without the values. */
+export function decodeReadingRefs(row: Row): ReadingRef[] | Damage {
+  return decoding(row, () => {
+    const of = readReadingsKey(row.key);
+    return readingTuples(row.payload).map(([quantity]) => ({ ...of, quantity }));
+  });
+}
+
+function readReadingsKey(key: string): Pick<Reading, 'device' | 'at' | 'source'> {
+  const [day = '', device = '', source, time = ''] = partsOf(key, 'r', 4);
+  return { device, at: parseUtc(`${day}T${time.split('~')[0]}`), source: asWord(source, SOURCES) };
+}
+
+function readingTuples(payload: unknown): (readonly [Quantity, readonly unknown[]])[] {
+  return asArray(payload).map((one) => {
+    const said = asTuple(one, 9);
+    return [asNameOf(said[0], QUANTITIES), said] as const;
   });
 }
 
@@ -101,7 +130,7 @@ function readingOf(
   quantity: Quantity,
   said: readonly unknown[],
 ): StoredReading {
-  const [kind, value, unit, uncertaintyMs, delay, flags, raw, contradicts] = asTuple(said, 8);
+  const [, kind, value, unit, uncertaintyMs, delay, flags, raw, contradicts] = said;
   const reading: Reading = {
     device,
     quantity,
@@ -124,7 +153,7 @@ export function decodeReading1(row: Row): StoredReading | Damage {
   return decoding(row, () => {
     const [device = '', quantity, time = '', last = ''] = partsOf(row.key, 'r', 4);
     const of = { device, at: parseUtc(time), source: asWord(last.split('~')[0], SOURCES) };
-    return readingOf(of, asNameOf(quantity, QUANTITIES), asArray(row.payload));
+    return readingOf(of, asNameOf(quantity, QUANTITIES), [quantity, ...asTuple(row.payload, 8)]);
   });
 }
 

@@ -2,10 +2,10 @@ import { OdecetError } from '../core/failure.ts';
 import type { MessageId } from '../core/message.ts';
 import type { Store, StoreOp } from '../machine/store.ts';
 import type { Damage, Stream } from './api.ts';
-import { checksumOf, crcText, FRAME_VERSION, openRow, type Row, sealMark, sealRow } from './frame.ts';
+import { checksumOf, crcText, FRAME_VERSION, headOf, isDamage, openRow, type Row, sealMark, sealRow } from './frame.ts';
 import type { Heads } from './heads.ts';
 import { journalKey, type KeyRange } from './keys.ts';
-import type { Recent } from './recent.ts';
+import type { NewEntry, Recent } from './recent.ts';
 import { walk } from './rows.ts';
 import { COPIED } from './vital.ts';
 
@@ -14,6 +14,8 @@ export interface Draft {
   /** Fetches rows ahead of `get`, in one go. */
   load(keys: readonly string[]): Promise<void>;
   get(key: string): Promise<Row | Damage | undefined>;
+  /** The number of the entry that a stored row says names it; undefined where there is none, or it is damaged. */
+  namedBy(key: string): Promise<number | undefined>;
   /** A new record, written once and named in the journal of its stream. */
   add(stream: Stream, key: string, payload: unknown): void;
   /** Names a record again that is there already, so that the stages that follow look at it anew. */
@@ -27,8 +29,10 @@ export interface Draft {
   remove(key: string): void;
   /** The number of the stream's last entry, those of this plan left out. */
   last(stream: Stream): number;
-  /** Everything in a range, also what the calls before it have written. */
+  /** Everything in a range as the disk has it, and what the calls before it have written. */
   list(range: KeyRange): Promise<(Row | Damage)[]>;
+  /** The same from memory where that has it. */
+  listKept(range: KeyRange): Promise<(Row | Damage)[]>;
   takeId(): MessageId;
   /** The outbox grows or shrinks by so many messages. */
   countWaiting(change: number): void;
@@ -40,6 +44,7 @@ export interface Group {
   /** Undefined: known to be absent, or removed. */
   readonly rows: Map<string, Uint8Array | undefined>;
   readonly ops: StoreOp[];
+  readonly entries: NewEntry[];
   readonly streams: Set<Stream>;
   /** What the second copy is told. */
   readonly copied: [key: string, payload: unknown][];
@@ -59,7 +64,7 @@ export function openDraft(
   store: Store,
   group: Group,
   takeId: () => MessageId,
-  recent: Pick<Recent, 'row'>,
+  recent: Pick<Recent, 'row' | 'within'>,
 ): Draft & { seal(): void } {
   const added = new Map<Stream, Map<string, unknown>>();
   const named = new Map<Stream, Map<string, number>>();
@@ -78,7 +83,7 @@ export function openDraft(
     const wanted: string[] = [];
     for (const key of keys) {
       if (group.rows.has(key)) continue;
-      const known = key.startsWith('r/') ? recent.row(key) : undefined;
+      const known = recent.row(key);
       if (known) group.rows.set(key, known.bytes);
       else wanted.push(key);
     }
@@ -87,6 +92,17 @@ export function openDraft(
     wanted.forEach((key, n) => {
       group.rows.set(key, found[n]);
     });
+  };
+
+  /** The rows of a range with what the group has of them. */
+  const opened = (range: KeyRange, found: Map<string, Uint8Array | undefined>): (Row | Damage)[] => {
+    for (const [key, bytes] of group.rows) if (range.gte <= key && key < range.lt) found.set(key, bytes);
+    return [...found].flatMap(([key, bytes]) => (bytes ? [openRow(key, bytes)] : []));
+  };
+  const list = async (range: KeyRange): Promise<(Row | Damage)[]> => {
+    const found = new Map<string, Uint8Array | undefined>();
+    for await (const [key, bytes] of walk(store, range)) found.set(key, bytes);
+    return opened(range, found);
   };
 
   return {
@@ -99,6 +115,12 @@ export function openDraft(
       await load([key]);
       const bytes = group.rows.get(key);
       return bytes && openRow(key, bytes);
+    },
+    async namedBy(key) {
+      await load([key]);
+      const bytes = group.rows.get(key);
+      const head = bytes && headOf(key, bytes);
+      return head && !isDamage(head) ? head.sequence : undefined;
     },
     add(stream, key, payload) {
       const rows = added.get(stream) ?? new Map<string, unknown>();
@@ -123,11 +145,10 @@ export function openDraft(
       removed.add(key);
     },
     last: (stream) => group.heads[stream],
-    async list(range) {
-      const found = new Map<string, Uint8Array | undefined>();
-      for await (const [key, bytes] of walk(store, range)) found.set(key, bytes);
-      for (const [key, bytes] of group.rows) if (range.gte <= key && key < range.lt) found.set(key, bytes);
-      return [...found].flatMap(([key, bytes]) => (bytes ? [openRow(key, bytes)] : []));
+    list,
+    async listKept(range) {
+      const kept = recent.within(range);
+      return kept ? opened(range, new Map(kept.map(({ key, bytes }) => [key, bytes]))) : list(range);
     },
     countWaiting(change) {
       waitingChange += change;
@@ -144,11 +165,15 @@ export function openDraft(
       }
       for (const stream of new Set([...added.keys(), ...named.keys()])) {
         const sequence = ++group.heads[stream];
-        const entry = [...(named.get(stream) ?? [])].map(([key, checksum]) => [key, crcText(checksum)]);
+        const entry = [...(named.get(stream) ?? [])].map(([key, checksum]): [string, string] => [
+          key,
+          crcText(checksum),
+        ]);
         if (COPIED.has(stream)) group.copied.push(...(added.get(stream) ?? []));
         for (const [key, payload] of added.get(stream) ?? [])
           entry.push([key, crcText(put(key, sealRow(key, sequence, payload)))]);
         put(journalKey(stream, sequence), sealRow(journalKey(stream, sequence), sequence, entry));
+        group.entries.push({ stream, sequence, keys: entry.map(([key]) => key) });
         group.streams.add(stream);
       }
       for (const [key, payload] of rewritten) put(key, sealRow(key, 0, payload));

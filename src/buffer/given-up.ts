@@ -82,9 +82,11 @@ export async function givenUpIn(
   // The key of a month sorts before every instant in it, and after every instant before it.
   const range = { gte: `${prefix}${timeText(start).slice(0, 'YYYY-MM'.length)}`, lt: `${prefix}${timeText(end)}` };
   const found: GivenUp[] = [];
-  for await (const month of rows.each(range, decodeGivenUp))
+  for (const month of await rows.all(range, decodeGivenUp)) {
+    if (isDamage(month)) continue;
     for (const [from, to] of month.spans)
       if (from < end && to > start) found.push({ start: from, end: to, at: month.at });
+  }
   return found;
 }
 

@@ -22,7 +22,7 @@ import { queueMessages } from './queue.ts';
 import { keepRound, nameReadingsAgain, readReadings } from './readings.ts';
 import { type Recent, rememberRecent } from './recent.ts';
 import { keepRefusals, refusalsIn } from './refusals.ts';
-import { decodeRow, type Rows, readRows } from './rows.ts';
+import { decodeRow, type Rows, readRows, withMemory } from './rows.ts';
 import { scrub, scrubEnds } from './scrub.ts';
 import { trim } from './trim.ts';
 import { verify } from './verify.ts';
@@ -89,13 +89,14 @@ function behindOf(heads: Heads, copy: Heads | undefined): Partial<Record<Stream,
 function assemble(
   store: Store,
   journal: Journal,
-  rows: Rows,
+  onDisk: Rows,
   recent: Recent,
   options: BufferOptions,
   behind: Partial<Record<Stream, number>>,
   met: { damages: number },
 ): Buffer {
   const { vital } = options;
+  const rows = withMemory(onDisk, recent);
   const readings = readReadings(rows, recent);
   const messages = readMessages(rows);
   /** As they stand on the disk: the stages ask for theirs at every step. */
@@ -138,7 +139,8 @@ function assemble(
     messagesOf: messages.ofDay,
     deliveryOf: messages.deliveryOf,
 
-    changes: (stream, afterSequence, limit) => readChanges(recent, rows, journal, stream, afterSequence, limit),
+    changes: (stream, afterSequence, limit) =>
+      readChanges({ store, recent, rows, journal }, stream, afterSequence, limit),
     async cursor(name) {
       const known = cursors.get(name) ?? (await readCursor(store, rows, name));
       cursors.set(name, known);
@@ -189,8 +191,12 @@ function assemble(
       return store.snapshot();
     },
 
-    ledger: (expected, look = 'whole') => makeLedger(rows, messages, expected, look),
-    verify: () => verify(store, journal, rows),
+    // A proof is of what the disk has.
+    ledger: (expected, look = 'whole') =>
+      look === 'whole'
+        ? makeLedger(onDisk, readMessages(onDisk), expected, look)
+        : makeLedger(rows, messages, expected, look),
+    verify: () => verify(store, journal, onDisk),
   };
 }
 

@@ -65,16 +65,15 @@ export async function latestIntervals(
 ): Promise<{ readonly intact: Interval[]; readonly damaged: UtcMs[] }> {
   const prefix = intervalsPrefix(point, channel);
   const range = { gte: `${prefix}${timeText(span.start)}`, lt: `${prefix}${timeText(span.end)}` };
-  const latest = new Map<string, Interval | undefined>();
-  for await (const page of rows.pages(range, decodeInterval))
-    for (const row of page)
-      if (isDamage(row)) latest.set(keyParts(row.key)[3] ?? '', undefined);
-      else latest.set(timeText(row.start), row);
+  const latest = new Map<UtcMs, Interval | undefined>();
+  for (const row of await rows.all(range, decodeInterval))
+    if (isDamage(row)) latest.set(Date.parse(keyParts(row.key)[3] ?? ''), undefined);
+    else latest.set(row.start, row);
   const intact: Interval[] = [];
   const damaged: UtcMs[] = [];
   for (const [start, interval] of latest) {
     if (interval) intact.push(interval);
-    else damaged.push(Date.parse(start));
+    else damaged.push(start);
   }
   return { intact, damaged };
 }
@@ -85,8 +84,6 @@ export async function intervalVersions(
   channel: Channel,
   start: UtcMs,
 ): Promise<Interval[]> {
-  const versions: Interval[] = [];
-  for await (const interval of rows.each(below(intervalPrefix(point, channel, start)), decodeInterval))
-    versions.push(interval);
-  return versions;
+  const found = await rows.all(below(intervalPrefix(point, channel, start)), decodeInterval);
+  return found.filter((interval): interval is Interval => !isDamage(interval));
 }

@@ -65,7 +65,14 @@ export function openJournal(store: Store, found: Heads, ids: Ids, recent: Recent
   async function writeGroup(jobs: readonly Job[]): Promise<void> {
     if (!headsKnown) heads = (await loadHeads(store)).heads;
     headsKnown = true;
-    const group: Group = { heads: cloneHeads(heads), rows: new Map(), ops: [], streams: new Set(), copied: [] };
+    const group: Group = {
+      heads: cloneHeads(heads),
+      rows: new Map(),
+      ops: [],
+      entries: [],
+      streams: new Set(),
+      copied: [],
+    };
     const planned: { job: Job; done: () => void }[] = [];
     for (const job of jobs) {
       try {
@@ -98,7 +105,7 @@ export function openJournal(store: Store, found: Heads, ids: Ids, recent: Recent
       throw error;
     }
     heads = group.heads;
-    recent.heed(group.ops);
+    recent.heed(group.ops, group.entries);
     for (const [key, payload] of taken) if (soon.get(key) === payload) soon.delete(key);
     if (vital) await tellVital(vital, group);
   }

@@ -64,11 +64,10 @@ export function readMessages(rows: Rows): MessageReader {
   const life = async (id: MessageId): Promise<Life> => foldLife(await events(id));
   const links = async (range: KeyRange): Promise<Link[]> => {
     const found: Link[] = [];
-    for await (const page of rows.pages(range, decodeLink))
-      for (const row of page) {
-        const link = isDamage(row) ? await linkOfDamaged(row, correctedBy) : row;
-        if (link) found.push(link);
-      }
+    for (const row of await rows.all(range, decodeLink)) {
+      const link = isDamage(row) ? await linkOfDamaged(row, correctedBy) : row;
+      if (link) found.push(link);
+    }
     return found;
   };
   const correctedBy = async (id: MessageId): Promise<MessageId | undefined> => {

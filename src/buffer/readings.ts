@@ -3,7 +3,7 @@ import { convert, type Quantity, UNITS } from '../core/quantity.ts';
 import type { DeviceId, Reading, ReadingSource } from '../core/reading.ts';
 import { HOUR_MS, type Millis, type Span, type UtcMs } from '../core/time.ts';
 import type { Conflict, KeptRound, Stream } from './api.ts';
-import { decodeReadings, encodeReadings, type StoredReading } from './codec.ts';
+import { decodeReadings, decodeReadingsOf, encodeReadings, type StoredReading } from './codec.ts';
 import { isDamage } from './frame.ts';
 import type { Draft, Journal } from './journal.ts';
 import { below, clockText, type KeyRange, keyParts, readingDay, readingKey, readingsPrefix } from './keys.ts';
@@ -181,17 +181,16 @@ export function readReadings(rows: Rows, recent: Recent): ReadingReader {
     wanted: (stored: StoredReading) => boolean,
   ): Promise<Reading[]> {
     const found: Reading[] = [];
-    for await (const page of rows.pages(inDay(day, device, source, span), decodeReadings))
+    for await (const page of rows.pages(inDay(day, device, source, span), decodeReadingsOf(quantity)))
       for (const row of page)
-        for (const stored of isDamage(row) ? [] : row)
-          if (stored.reading.quantity === quantity && wanted(stored)) found.push(stored.reading);
+        for (const stored of isDamage(row) ? [] : row) if (wanted(stored)) found.push(stored.reading);
     return found;
   }
 
   /** The first of its quantity in a range of one device and source. */
   async function first(range: KeyRange, quantity: Quantity, reverse: boolean): Promise<Reading[]> {
-    const served = ({ reading, contradicts }: StoredReading) => reading.quantity === quantity && !contradicts;
-    const row = await rows.find(range, decodeReadings, reverse, (stored) => stored.some(served));
+    const served = ({ contradicts }: StoredReading) => !contradicts;
+    const row = await rows.find(range, decodeReadingsOf(quantity), reverse, (stored) => stored.some(served));
     return (row?.filter(served) ?? []).slice(0, 1).map(({ reading }) => reading);
   }
 

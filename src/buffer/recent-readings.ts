@@ -1,7 +1,7 @@
 import type { Quantity } from '../core/quantity.ts';
 import type { DeviceId, Reading, ReadingSource } from '../core/reading.ts';
 import type { Span } from '../core/time.ts';
-import { decodeReadings, type StoredReading } from './codec.ts';
+import { decodeReadingsOf, type StoredReading } from './codec.ts';
 import { isDamage } from './frame.ts';
 import { timeText } from './keys.ts';
 import type { Recent, RecentRow } from './recent.ts';
@@ -25,12 +25,12 @@ export interface RecentReadings {
 
 export function recentReadings(
   recent: Pick<Recent, 'newest'>,
-  rows: Pick<Rows, 'decode' | 'onDamage'>,
+  rows: Pick<Rows, 'decodeKept' | 'onDamage'>,
 ): RecentReadings {
   /** Of a damaged row the store must be asked, so that it is met there. */
   function ofQuantity({ key, bytes }: RecentRow, quantity: Quantity): readonly StoredReading[] | undefined {
-    const stored = rows.decode(key, bytes, decodeReadings);
-    if (!isDamage(stored)) return stored.filter(({ reading }) => reading.quantity === quantity);
+    const stored = rows.decodeKept(key, bytes, decodeReadingsOf(quantity));
+    if (!isDamage(stored)) return stored;
     rows.onDamage(stored);
     return undefined;
   }

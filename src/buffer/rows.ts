@@ -3,6 +3,7 @@ import type { Store, StoreRange } from '../machine/store.ts';
 import type { Damage } from './api.ts';
 import { checksumOf, damageOf, isDamage, openRow, openWhole, type Row } from './frame.ts';
 import type { KeyRange } from './keys.ts';
+import type { Recent } from './recent.ts';
 
 /** Rows fetched at once: few at first, since many look only for the next one, then more, since the others want them all. */
 const PAGE_ROWS_FIRST = 4;
@@ -29,6 +30,8 @@ export interface Rows {
   eachOrDamage<T extends object>(range: KeyRange, decode: Decode<T>, reverse?: boolean): AsyncGenerator<T | Damage>;
   /** All of a range whose rows are small, in order, page by page; damaged rows are reported and stand among the others. */
   pages<T extends object>(range: KeyRange, decode: Decode<T>): AsyncGenerator<(T | Damage)[]>;
+  /** The same at once, for days of intervals and links. */
+  all<T extends object>(range: KeyRange, decode: Decode<T>): Promise<(T | Damage)[]>;
   /** The first intact row that `wanted` says yes to, from one end of the range. */
   find<T extends object>(
     range: KeyRange,
@@ -38,6 +41,8 @@ export interface Rows {
   ): Promise<T | undefined>;
   /** Decodes what was fetched; damage is not reported. */
   decode: typeof decodeRow;
+  /** The same of a row that this process wrote or has verified before, and kept: its checksum is not computed again. */
+  decodeKept: typeof decodeRow;
   keys(range: KeyRange): Promise<string[]>;
   /** The first key from one end of the range. */
   firstKey(range: KeyRange, reverse: boolean): Promise<string | undefined>;
@@ -48,7 +53,8 @@ export function readRows(store: Store, onDamage: (damage: Damage) => void): Rows
   const tell = (damage: Damage): void => {
     if (!damage.quarantined) onDamage(damage);
   };
-  const decodeKnown = rememberDecoded();
+  const decodeKept = rememberDecoded();
+  const decodeKnown: typeof decodeRow = (key, bytes, decode) => damageOf(key, bytes) ?? decodeKept(key, bytes, decode);
   const read = <T extends object>(key: string, bytes: Uint8Array, decode: Decode<T>): T | Damage => {
     const value = decodeKnown(key, bytes, decode);
     if (isDamage(value)) tell(value);
@@ -59,11 +65,15 @@ export function readRows(store: Store, onDamage: (damage: Damage) => void): Rows
   }
   return {
     decode: decodeKnown,
+    decodeKept,
     onDamage: tell,
     eachOrDamage,
     async *pages(range, decode) {
       for await (const page of walkPages(store, range, false, PAGE_ROWS_ALL))
         yield page.map(([key, bytes]) => read(key, bytes, decode));
+    },
+    async all(range, decode) {
+      return (await allPages(store, range)).map(([key, bytes]) => read(key, bytes, decode));
     },
     async find(range, decode, reverse, wanted) {
       for await (const page of walkPages(store, range, reverse, PAGE_ROWS_FIRST))
@@ -95,16 +105,34 @@ export function readRows(store: Store, onDamage: (damage: Damage) => void): Rows
   };
 }
 
+/** The same; days of intervals and links are answered from memory where it has them. */
+export function withMemory(rows: Rows, recent: Pick<Recent, 'within' | 'learnRows'>): Rows {
+  return {
+    ...rows,
+    async all(range, decode) {
+      const kept = recent.within(range) ?? ((await recent.learnRows(range)) ? recent.within(range) : undefined);
+      if (!kept) return rows.all(range, decode);
+      return kept.map(({ key, bytes }) => {
+        const value = rows.decodeKept(key, bytes, decode);
+        if (isDamage(value)) rows.onDamage(value);
+        return value;
+      });
+    },
+  };
+}
+
 interface Decoded {
   readonly checksum: number;
   readonly bytes: number;
   readonly decode: unknown;
   readonly value: object;
+  /** The same row decoded in another way: another of its quantities. */
+  readonly other?: Decoded;
 }
 
 /**
- * Decodes, and remembers what the last rows said. The checksum, which covers the key and all of the row, is verified every time;
- * a row that has the same one says the same.
+ * Decodes rows that are whole, and remembers what the last ones said: a row with the same checksum, which covers the key and all
+ * of the row, says the same.
  */
 function rememberDecoded(): typeof decodeRow {
   const remembered = new Map<string, Decoded>();
@@ -120,6 +148,7 @@ function rememberDecoded(): typeof decodeRow {
     if (decoded.bytes > REMEMBERED_ROW_BYTES_MAX) return;
     remembered.set(key, decoded);
     total += decoded.bytes;
+    if (remembered.size <= REMEMBERED_MAX && total <= REMEMBERED_BYTES_MAX) return;
     for (const [oldest] of remembered) {
       if (remembered.size <= REMEMBERED_MAX && total <= REMEMBERED_BYTES_MAX) return;
       forget(oldest);
@@ -127,15 +156,14 @@ function rememberDecoded(): typeof decodeRow {
   }
 
   return <T extends object>(key: string, bytes: Uint8Array, decode: Decode<T>): T | Damage => {
-    const damage = damageOf(key, bytes);
-    if (damage) return damage;
     const checksum = checksumOf(bytes);
-    const known = remembered.get(key);
-    if (known?.checksum === checksum && known.decode === decode) return known.value as T;
+    const found = remembered.get(key);
+    const known = found?.checksum === checksum ? found : undefined;
+    for (let one = known; one; one = one.other) if (one.decode === decode) return one.value as T;
     const row = openWhole(key, bytes);
     const value = isDamage(row) ? row : decode(row);
     if (isDamage(value)) return value;
-    remember(key, { checksum, bytes: bytes.length, decode, value });
+    remember(key, { checksum, bytes: bytes.length, decode, value, ...(known && { other: known }) });
     return value;
   };
 }
@@ -156,6 +184,12 @@ export async function* walk(
   reverse = false,
 ): AsyncGenerator<[key: string, bytes: Uint8Array]> {
   for await (const page of walkPages(store, range, reverse, PAGE_ROWS_FIRST)) yield* page;
+}
+
+async function allPages(store: Store, range: KeyRange): Promise<[key: string, bytes: Uint8Array][]> {
+  const all: [key: string, bytes: Uint8Array][] = [];
+  for await (const page of walkPages(store, range, false, PAGE_ROWS_ALL)) all.push(...page);
+  return all;
 }
 
 async function* walkPages(

@@ -32,7 +32,7 @@ export async function toldOf(draft: Draft, carried: readonly IntervalRef[]): Pro
 export async function toldBefore(draft: Draft, intervals: readonly IntervalRef[]): Promise<Map<string, string>> {
   const told = new Map<string, string>();
   for (const range of linkRanges(intervals))
-    for (const row of await draft.list(range)) {
+    for (const row of await draft.listKept(range)) {
       const link = isDamage(row) ? row : decodeLink(row);
       if (!isDamage(link)) told.set(intervalKey(link), link.told ?? '');
     }

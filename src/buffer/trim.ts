@@ -111,14 +111,18 @@ async function trimSome(
   if (count === 0 || (await entryAt(draft, stream, first)).some(([key]) => isYoung(key, rule))) return NOTHING;
   const numbers = Array.from({ length: count }, (_, n) => first + n);
   await draft.load(numbers.map((number) => journalKey(stream, number)));
-  if (stream !== 'delivery') await loadNamed(draft, stream, numbers);
-  const mayGo = keeperOf(draft, stream);
-  const gone: GoneInterval[] = [];
-  let entries = 0;
-  let records = 0;
+  const old: Entry[] = [];
   for (const number of numbers) {
     const entry = await entryAt(draft, stream, number);
     if (entry.some(([key]) => isYoung(key, rule))) break;
+    old.push(entry);
+  }
+  if (stream !== 'delivery') await draft.load(old.flatMap((entry) => entry.map(([key]) => key)));
+  const mayGo = keeperOf(draft, stream);
+  const gone: GoneInterval[] = [];
+  let records = 0;
+  for (const [n, entry] of old.entries()) {
+    const number = first + n;
     for (const [key, checksum] of entry) {
       if (await isNamedLater(draft, stream, key, number)) continue;
       if (agedAt(key) <= rule.now + FUTURE_MS && (await mayGo(key))) {
@@ -128,23 +132,16 @@ async function trimSome(
       } else draft.nameAgain(stream, key, Number.parseInt(checksum, 16));
     }
     draft.remove(journalKey(stream, number));
-    entries++;
   }
   await noteGivenUp(draft, rows, gone, rule.now);
-  if (entries > 0) draft.raiseLow(stream, first + entries - 1);
-  return { entries, records };
+  if (old.length > 0) draft.raiseLow(stream, first + old.length - 1);
+  return { entries: old.length, records };
 }
 
 /** Readings that were named again after a repair go with their later entry. */
 async function isNamedLater(draft: Draft, stream: Stream, key: string, number: number): Promise<boolean> {
   if (!isOfReadings(stream)) return false;
-  const row = await draft.get(key);
-  return row !== undefined && !isDamage(row) && row.sequence > number;
-}
-
-async function loadNamed(draft: Draft, stream: Stream, numbers: readonly number[]): Promise<void> {
-  const entries = await Promise.all(numbers.map((number) => entryAt(draft, stream, number)));
-  await draft.load(entries.flatMap((entry) => entry.map(([key]) => key)));
+  return ((await draft.namedBy(key)) ?? 0) > number;
 }
 
 function isOfReadings(stream: Stream): boolean {

@@ -4,7 +4,7 @@ import type { Store } from '../machine/store.ts';
 import { STREAMS, type Stream } from './api.ts';
 import { decodeEntry, type Entry } from './codec.ts';
 import { decodeLife } from './codec-delivery.ts';
-import { crcText, isDamage, openRow, type Row } from './frame.ts';
+import { crcText, headOf, isDamage, openRow, type Row } from './frame.ts';
 import type { Draft, Journal } from './journal.ts';
 import { below, journalKey, lastPart, messageKey, streamOf, waitingKey } from './keys.ts';
 import { stateOf, waitingState } from './life.ts';
@@ -72,7 +72,7 @@ async function checkNamed(store: Store, entry: Entry, sequence: number, found: F
   const rows = await store.getMany(entry.map(([key]) => key));
   for (const [n, [key, checksum]] of entry.entries()) {
     const bytes = rows[n];
-    const row = bytes && openRow(key, bytes);
+    const row = bytes && headOf(key, bytes);
     if (!row) found.lost.push(key);
     else if (!isDamage(row) && crcText(row.checksum) !== checksum && row.sequence <= sequence) found.stray.push(key);
   }
