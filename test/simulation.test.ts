@@ -50,6 +50,13 @@ describe('a simulated run', () => {
     expect(broken).toEqual([]);
   });
 
+  it('seed 8, alone with it: a clock that was seen off and put right over a restart was believed', {
+    timeout: 120_000,
+  }, async () => {
+    const { broken } = await run({ seed: 8, weeks: 1, points: 1, faults: ['meter-clock-unseen'] });
+    expect(broken).toEqual([]);
+  });
+
   it.each([
     [
       79,

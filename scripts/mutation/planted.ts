@@ -101,6 +101,15 @@ export const PLANTED: readonly Fault[] = [
     weeks: '1.5',
   },
   {
+    name: "that a meter's clock was seen off is forgotten at a restart",
+    file: 'src/app/round-keeper.ts',
+    from: 'doubt: kept ? doubtFrom(kept) : NO_DOUBT, kept',
+    to: 'doubt: kept && !kept ? doubtFrom(kept) : NO_DOUBT, kept',
+    faults: 'meter-clock-unseen',
+    weeks: '1',
+    points: '1',
+  },
+  {
     name: 'a sample is stamped with the end of the exchange',
     file: 'src/collect/readings.ts',
     from: 'const at = Math.round((from + to) / 2);',

@@ -30,6 +30,7 @@ import { createOutcomes, type OutcomeCount } from './outcomes.ts';
 import { type PointPlan, planPoints } from './plan.ts';
 import { createProfiler } from './profiler.ts';
 import { programVersion } from './project.ts';
+import { createRoundKeeper, type RoundKeeper } from './round-keeper.ts';
 import type { Serials } from './serials.ts';
 import { bufferSink } from './sink.ts';
 import type { LoadedSite } from './site-files.ts';
@@ -84,6 +85,8 @@ export interface Gateway {
   readonly desk: Desk;
   /** Does a person's work on a line between its dialogues, see Collector. */
   readonly ask: Collector['ask'];
+  /** Keeps what such work has read, as the lines' own rounds are kept. */
+  readonly keepRound: RoundKeeper['keep'];
   /** By protocol: one driver for everybody, so that no two requests have one transaction id. */
   readonly drivers: ReadonlyMap<string, FieldDriver<BoundDevice>>;
 }
@@ -94,7 +97,15 @@ export function createGateway(parts: GatewayParts): Gateway {
   const { site } = loaded;
   const points = planPoints(site, loaded.devices);
   const drivers = new Map([createMbusDriver(), createModbusDriver()].map((driver) => [driver.protocol, driver]));
-  const collector = assembleCollector(parts, points, drivers);
+  const keeper = createRoundKeeper({
+    buffer,
+    clockOffMsMax: site.profile.clockOffMsMax,
+    localZone(id) {
+      const device = loaded.devices.get(id);
+      return device?.model.clock === 'local' ? device.zone : undefined;
+    },
+  });
+  const collector = assembleCollector(parts, points, drivers, keeper);
   const supply = parts.heat ?? siteHeat(site);
   const profiler = createProfiler({ site, points, buffer, clock, heatOn: supply.on });
   const closer = createCloser({ ...parts, ...loaded, points, profiler });
@@ -122,6 +133,7 @@ export function createGateway(parts: GatewayParts): Gateway {
     maintenance,
     lastAnswer,
     ask: collector.ask,
+    keepRound: keeper.keep,
     drivers,
     desk: {
       site,
@@ -171,6 +183,7 @@ function assembleCollector(
   { loaded, buffer, installedAt, lineOf, waitMostMs, serials, clock, entropy, log }: GatewayParts,
   points: readonly PointPlan[],
   drivers: Gateway['drivers'],
+  keeper: RoundKeeper,
 ): Collector {
   const { site, devices } = loaded;
   const pointsOf = ({ config }: BoundDevice) =>
@@ -203,10 +216,7 @@ function assembleCollector(
       return gapsOf(device, here, buffer, Math.min(...starts), clock.now(), gapMemory);
     },
     ...(serials && { serialBefore: serials.of }),
-    sink: bufferSink(buffer, serials, log, (id) => {
-      const device = devices.get(id);
-      return device?.model.clock === 'local' ? device.zone : undefined;
-    }),
+    sink: bufferSink(keeper, serials, log),
     clock,
     entropy,
     log,

@@ -1,3 +1,4 @@
+import type { ClockMemory } from '../core/clock-memory.ts';
 import type { FailureCode } from '../core/failure.ts';
 import type { Channel, Commodity, Interval, PointCode } from '../core/interval.ts';
 import type { Attempt, Message, MessageId, MessageState, Receipt } from '../core/message.ts';
@@ -166,6 +167,9 @@ export interface Buffer {
   keepRound(readings: readonly Reading[]): Promise<KeptRound>;
   /** In the same breath as the round that they came with, they share its batch. */
   keepRefusals(refusals: readonly Refusal[]): Promise<void>;
+  /** The same for what was seen of the device's clock; what was kept of it before is replaced. */
+  keepClock(device: DeviceId, memory: ClockMemory): Promise<void>;
+  clockMemory(device: DeviceId): Promise<ClockMemory | undefined>;
   /** What could not be used of a device's answers in a span, to the quarter of an hour; the quarter at its end included. */
   refusals(device: DeviceId, span: Span): Promise<readonly FailureCode[]>;
   /** By rising time, conflicts left out. */

@@ -4,6 +4,7 @@ import type { Store } from '../machine/store.ts';
 import { type Buffer, type BufferOptions, type Damage, STREAMS, type Stream } from './api.ts';
 import { keepAudited, readAuditLog } from './audit.ts';
 import { readChanges } from './changes.ts';
+import { clockMemory, keepClock } from './clocks.ts';
 import { decodeCursor } from './codec.ts';
 import { isDamage } from './frame.ts';
 import { givenUpIn } from './given-up.ts';
@@ -114,6 +115,8 @@ function assemble(
     },
     keepRefusals: (refusals) => keepRefusals(journal, rows, refusals),
     refusals: (device, span) => refusalsIn(rows, device, span),
+    keepClock: (device, memory) => keepClock(journal, device, memory),
+    clockMemory: (device) => clockMemory(rows, device),
     readings: readings.within,
     readingAtOrBefore: readings.atOrBefore,
     readingAtOrAfter: readings.atOrAfter,

@@ -21,6 +21,7 @@ import type { IntervalRef, Stream } from './api.ts';
  *   v/heads                                     the vital record (rewritten)
  *   u/<day>/<device>                            what could not be used of a device's answers (rewritten)
  *   g/<point>/<channel>/<month>                 which intervals were accepted and given up (rewritten)
+ *   k/<device>                                  what was seen of a device's clock (rewritten)
  *   q/<key>                                     the bytes of a damaged record that stood under `key`
  *
  * Readings stand by day first: the oldest day is one stretch of the store, so giving it up frees whole files, and a day that
@@ -137,6 +138,10 @@ export function journalPrefix(stream: Stream): string {
 
 export function journalKey(stream: Stream, sequence: number): string {
   return `${journalPrefix(stream)}${digits(sequence, 15)}`;
+}
+
+export function clockKey(device: DeviceId): string {
+  return `k/${part(device)}`;
 }
 
 export function waitingKey(id: MessageId): string {

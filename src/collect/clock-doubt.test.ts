@@ -1,9 +1,9 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { decimal } from '../core/decimal.ts';
 import { failure } from '../core/failure.ts';
 import type { Reading } from '../core/reading.ts';
-import { isoUtc, MINUTE_MS, parseUtc, type UtcMs } from '../core/time.ts';
-import { doubted, NO_DOUBT, seenClock } from './clock-doubt.ts';
+import { HOUR_MS, isoUtc, MINUTE_MS, parseUtc, type UtcMs } from '../core/time.ts';
+import { type ClockDoubt, doubted, doubtFrom, NO_DOUBT, seenClock, toRemember } from './clock-doubt.ts';
 import type { Round } from './round.ts';
 
 const at = (time: string): UtcMs => parseUtc(`2026-11-21T${time}Z`);
@@ -41,8 +41,16 @@ function notBelieved(rounds: readonly Seen[]): string[][] {
     const clock = typeof off === 'number' ? { clockOffsetMs: off * MINUTE_MS } : {};
     const unusable = off === 'refused' ? [failure('clock-not-credible', 'more than an hour in the future')] : [];
     const readings = archive.map((time) => frozen(time));
-    const round: Round = { device: 'm1', readings, ...clock, unusable, startedAt: endedAt - 300, endedAt };
-    doubt = seenClock(doubt, round, steps, MINUTE_MS);
+    const round: Round = {
+      device: 'm1',
+      readings,
+      ...clock,
+      unusable,
+      startedAt: endedAt - 300,
+      endedAt,
+      wallSteps: steps,
+    };
+    doubt = seenClock(doubt, round, MINUTE_MS);
     return doubted(doubt, readings)
       .filter(({ flags }) => flags.includes('clock-invalid'))
       .map((reading) => isoUtc(reading.at).slice(11, 16));
@@ -119,4 +127,65 @@ test('a sample is stamped by our own clock and stays as it is', () => {
   const doubt = { spans: [{ start: at('12:00:00'), end: at('13:00:00') }] };
   const readings = [frozen('12:15:00'), frozen('12:15:00', 'sampled'), frozen('13:00:00')];
   expect(doubted(doubt, readings).map(({ flags }) => flags)).toEqual([['clock-invalid'], [], []]);
+});
+
+describe('over a restart', () => {
+  const round = (read: string, off?: number, wallSteps = 0): Round => ({
+    device: 'm1',
+    readings: [],
+    ...(off !== undefined && { clockOffsetMs: off * MINUTE_MS }),
+    unusable: [],
+    startedAt: at(read),
+    endedAt: at(read),
+    wallSteps,
+  });
+  const see = (doubt: ClockDoubt, ...rounds: Round[]) =>
+    rounds.reduce((before, one) => seenClock(before, one, MINUTE_MS), doubt);
+  const again = (doubt: ClockDoubt) => doubtFrom(toRemember(doubt, undefined) ?? NO_DOUBT);
+
+  test('a clock that was off is doubted until it is seen right, wherever the program ended', () => {
+    const expected = [{ start: at('11:25:00'), end: at('12:59:00') }];
+    const off = see(NO_DOUBT, round('12:00:00', 0), round('12:15:00', -35));
+    expect(see(again(off), round('13:00:00', 0)).spans).toEqual(expected);
+    expect(see(again(off), round('12:30:00', -35), round('13:00:00', 0)).spans).toEqual(expected);
+    expect(again(see(off, round('13:00:00', 0))).spans).toEqual(expected);
+  });
+
+  test('a clock that went off while the program was not there is doubted from when it was seen right', () => {
+    const right = again(see(NO_DOUBT, round('12:00:00', 0)));
+    expect(see(right, round('12:30:00', 20), round('13:00:00', 0)).spans).toEqual([
+      { start: at('12:00:00'), end: at('12:59:00') },
+    ]);
+  });
+
+  test('a wall that was wrong at the start says nothing against the meter', () => {
+    const right = again(see(NO_DOUBT, round('12:00:00', 0)));
+    expect(see(right, round('12:30:00', 20, 0), round('13:00:00', 0, 1)).spans).toEqual([]);
+  });
+
+  test('a clock that is right is written down once an hour, one that changes at once', () => {
+    const right = see(NO_DOUBT, round('12:00:00', 0));
+    const kept = toRemember(right, undefined);
+    expect(kept).toEqual({ rightAt: at('12:00:00'), spans: [] });
+    expect(toRemember(see(right, round('12:59:00', 0)), kept)).toBeUndefined();
+    expect(toRemember(see(right, round('13:00:00', 0)), kept)).toMatchObject({ rightAt: at('13:00:00') });
+    expect(toRemember(see(right, round('12:01:00', 5)), kept)).toMatchObject({ off: { at: at('12:00:00') } });
+    expect(toRemember(NO_DOUBT, undefined)).toBeUndefined();
+  });
+
+  test('of a clock that is wrong again and again nothing is forgotten for weeks, only joined', () => {
+    const days = Array.from({ length: 120 }, (_, day) => at('12:00:00') + day * 24 * HOUR_MS);
+    const rounds = days.flatMap((noon) =>
+      [0, 5, 0].map((off, n) => ({
+        ...round('12:00:00', off),
+        startedAt: noon + n * HOUR_MS,
+        endedAt: noon + n * HOUR_MS,
+      })),
+    );
+    const { spans } = see(NO_DOUBT, ...rounds);
+    expect(spans.length).toBe(32);
+    const young = days.slice(-45);
+    for (const noon of young) expect(spans.some(({ start, end }) => start <= noon && noon + HOUR_MS < end)).toBe(true);
+    expect(Math.min(...spans.map(({ end }) => end))).toBeGreaterThan(days.at(-1)! - 46 * 24 * HOUR_MS);
+  });
 });

@@ -1,6 +1,5 @@
 import { isoUtc, type Millis } from '../core/time.ts';
 import type { Log } from '../machine/log.ts';
-import { doubted, NO_DOUBT, seenClock } from './clock-doubt.ts';
 import { createComplaints } from './complaints.ts';
 import type { DeviceStatus, Round } from './round.ts';
 import { FIRST_ORDER, inOrder } from './sample-order.ts';
@@ -16,18 +15,16 @@ export interface Intake {
 export function createIntake(log: Log, clockOffMsMax: Millis): Intake {
   const complaints = createComplaints(log, clockOffMsMax);
   let order = FIRST_ORDER;
-  let doubt = NO_DOUBT;
   return {
     get lastUnusable() {
       return complaints.lastUnusable;
     },
     take(round, steps) {
       complaints.hear(round);
-      doubt = seenClock(doubt, round, steps, clockOffMsMax);
-      const ordered = inOrder(order, doubted(doubt, round.readings), steps);
+      const ordered = inOrder(order, round.readings, steps);
       order = ordered.order;
       if (ordered.repeatsUntil !== undefined) log.warn('samples-repeated', { until: isoUtc(ordered.repeatsUntil) });
-      return { ...round, readings: ordered.readings };
+      return { ...round, readings: ordered.readings, wallSteps: steps };
     },
   };
 }

@@ -14,6 +14,8 @@ export interface Round {
   readonly unusable: readonly Failure[];
   readonly startedAt: UtcMs;
   readonly endedAt: UtcMs;
+  /** How often the wall was set until then, since the collector started; not at all where it does not say. */
+  readonly wallSteps?: number;
 }
 
 /** Where rounds go. Resolves when the round would survive a power cut; a round may come again after a failure. */

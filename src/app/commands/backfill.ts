@@ -15,7 +15,7 @@ import type { PointPlan } from '../plan.ts';
 const SPAN_MS_MAX = 62 * 24 * HOUR_MS;
 
 export interface BackfillParts {
-  readonly gateway: Pick<Gateway, 'ask' | 'drivers' | 'desk'>;
+  readonly gateway: Pick<Gateway, 'ask' | 'keepRound' | 'drivers' | 'desk'>;
   readonly devices: ReadonlyMap<string, BoundDevice>;
   readonly clock: Clock;
 }
@@ -30,7 +30,7 @@ export async function backfill(
   { point: code, from, to }: CommandBody<'backfill'>,
   signal: AbortSignal,
 ): Promise<Performed> {
-  const { points, buffer, site } = gateway.desk;
+  const { points, site } = gateway.desk;
   const point = points.find((each) => each.code === code);
   if (!point) return refused(`the site has no point "${code}"; it has ${points.map((each) => each.code).join(', ')}`);
   const device = devices.get(point.watch.device)!;
@@ -52,7 +52,7 @@ export async function backfill(
     counts.dialogues += 1;
     if (!round.ok)
       throw new OdecetError(round.failure.code, `${round.failure.detail}; ${JSON.stringify(counts)} so far`);
-    const kept = await buffer.keepRound(round.round.readings);
+    const kept = await gateway.keepRound(round.round);
     counts.written += kept.written;
     counts.known += kept.known;
     counts.contradicting += kept.conflicts.length;

@@ -5,7 +5,14 @@ import type { Random } from '../../sim/random.ts';
 /** Everything that the weather of a simulated run can do, by the part of the site that it does it to. */
 export const FAULT_GROUPS = {
   line: ['silence', 'late', 'truncated', 'noise', 'foreign', 'collision', 'disconnect', 'line-down'],
-  meter: ['meter-dead', 'meter-clock-drift', 'meter-clock-wrong', 'meter-freezes-late', 'meter-alarm'],
+  meter: [
+    'meter-dead',
+    'meter-clock-drift',
+    'meter-clock-wrong',
+    'meter-clock-unseen',
+    'meter-freezes-late',
+    'meter-alarm',
+  ],
   power: ['power-cut', 'restart', 'machine-replaced'],
   store: ['store-full', 'store-io', 'bit-flip'],
   wall: ['wall-jump'],
@@ -60,6 +67,7 @@ const HABITS: Record<FaultKind, Habit> = {
   'meter-dead': { perWeek: 1, shortestMs: 10 * MINUTE_MS, longestMs: 72 * HOUR_MS },
   'meter-clock-drift': { perWeek: 0.8, shortestMs: 6 * HOUR_MS, longestMs: 60 * HOUR_MS },
   'meter-clock-wrong': { perWeek: 0.8, shortestMs: 20 * MINUTE_MS, longestMs: 12 * HOUR_MS },
+  'meter-clock-unseen': { perWeek: 0.8, shortestMs: HOUR_MS, longestMs: 12 * HOUR_MS },
   'meter-freezes-late': { perWeek: 2, shortestMs: 2 * HOUR_MS, longestMs: 40 * HOUR_MS },
   'meter-alarm': { perWeek: 2, shortestMs: HOUR_MS, longestMs: 10 * HOUR_MS },
   'power-cut': { perWeek: 2, shortestMs: MINUTE_MS, longestMs: 5 * HOUR_MS },
@@ -100,6 +108,11 @@ function episode(kind: FaultKind, within: Span, random: Random): Episode {
   const start: UtcMs = within.start + random.below(Math.max(1, within.end - within.start - lengthMs));
   const end = Math.min(within.end, start + lengthMs);
   return { kind, start, end, where: random.fraction(), force: random.fraction(), choice: random.fraction() };
+}
+
+/** When the gateway is not there while a clock is put right unseen: it was off for long enough before to be seen. */
+export function awayFrom({ start, end }: Episode): Span {
+  return { start: Math.round(end - (end - start) / 4), end: end + 5 * MINUTE_MS };
 }
 
 /** `all`, `none`, or kinds and groups with commas between. Throws OdecetError usage. */

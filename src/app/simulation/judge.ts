@@ -44,7 +44,7 @@ export async function judge(parts: JudgeParts): Promise<Findings> {
   const lineIds = site.site.lines.map(({ id }) => id);
   for (const meter of meters) {
     const reach = reachOf(meter, episodes, lineIds.indexOf(meter.plan.device.line), life, lineIds.length);
-    const truth = truthOf(meter, life.wall(), reach, parts.buffer, parts.end);
+    const truth = truthOf(meter, life, reach, parts.buffer, parts.end);
     await judgePoint({ parts, meter, reach, truth, tally, standing });
   }
   for (const what of operator.doubles) tally.broken.push(`sent twice: ${what}`);

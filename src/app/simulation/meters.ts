@@ -3,7 +3,7 @@ import { MINUTE_MS, type Millis, type Span, type UtcMs } from '../../core/time.t
 import type { SimMeter } from '../../sim/line.ts';
 import { createLoad, type LoadCurve } from '../../sim/meter/load.ts';
 import { parkMeter } from '../../sim/meter/park.ts';
-import type { Episode } from './faults.ts';
+import type { Episode, FaultKind } from './faults.ts';
 import type { ImaginedMeter, ImaginedSite } from './imagined-site.ts';
 import { shownState } from './operating.ts';
 import { type OwnClock, ownClock } from './own-clock.ts';
@@ -97,15 +97,17 @@ function isIn(spans: readonly Span[], at: UtcMs): boolean {
   return spans.some(({ start, end }) => start <= at && at < end);
 }
 
+const CLOCK_KINDS: ReadonlySet<FaultKind> = new Set(['meter-clock-drift', 'meter-clock-wrong', 'meter-clock-unseen']);
+
 /** Drift grows to at most a minute and a half and is then put right; a wrong clock jumps, and jumps back. */
 function clockSteps(episodes: readonly Episode[]): { from: UtcMs; offMs: Millis }[] {
   const steps: { from: UtcMs; offMs: Millis }[] = [];
   let free = Number.NEGATIVE_INFINITY;
   for (const episode of episodes) {
     const { kind, start, end, force, choice } = episode;
-    if ((kind !== 'meter-clock-drift' && kind !== 'meter-clock-wrong') || start < free) continue;
+    if (!CLOCK_KINDS.has(kind) || start < free) continue;
     const sign = choice < 0.5 ? -1 : 1;
-    if (kind === 'meter-clock-wrong') {
+    if (kind !== 'meter-clock-drift') {
       steps.push({ from: start, offMs: sign * Math.round(2 * MINUTE_MS * 700 ** force) });
     } else {
       const most = sign * force * 1.5 * MINUTE_MS;

@@ -9,6 +9,8 @@ import { stormShare } from './weather.ts';
 export interface Reach {
   /** The longest stretch inside in which nothing stood in the way. */
   longestClear(within: Span): Millis;
+  /** The longest stretch inside in which the meter could be asked, whatever its clock showed. */
+  longestSeen(within: Span): Millis;
   /** The first instant from this one on in which nothing stood in the way. */
   clearFrom(at: UtcMs): UtcMs;
   /** How much of it was in the way. */
@@ -34,28 +36,20 @@ export function reachOf(
 ): Reach {
   const wall = life.wall();
   const mine = (episode: Episode) => Math.floor(episode.where * lines) === line;
-  const blocked: Span[] = [
+  const unreachable: Span[] = [
     ...life.outages,
     ...(life.lineDown.get(meter.plan.device.line) ?? []),
     ...episodes.filter(({ kind }) => kind === 'store-full'),
     ...episodes.filter((episode) => isStorm(episode) && mine(episode) && spoiltShare(meter, episode) > STORM_BLOCKS),
     ...meter.deaths,
-    ...doubtfulClocks(meter, wall),
-  ].map(({ start, end }) => ({ start, end: end + BACK_OFF_MS }));
-  const merged = merge(blocked);
-  const inside = ({ start, end }: Span) =>
-    merged
-      .filter((span) => span.start < end && span.end > start)
-      .map((span) => ({ start: Math.max(start, span.start), end: Math.min(end, span.end) }));
+  ];
+  const withBackOff = ({ start, end }: Span) => ({ start, end: end + BACK_OFF_MS });
+  const silent = merge(unreachable.map(withBackOff));
+  const merged = merge([...unreachable, ...doubtfulClocks(meter, wall)].map(withBackOff));
+  const inside = (within: Span) => cutTo(merged, within);
   return {
-    longestClear(within) {
-      let [at, longest] = [within.start, 0];
-      for (const span of inside(within)) {
-        longest = Math.max(longest, span.start - at);
-        at = span.end;
-      }
-      return Math.max(longest, within.end - at);
-    },
+    longestClear: (within) => longestBetween(inside(within), within),
+    longestSeen: (within) => longestBetween(cutTo(silent, within), within),
     clearFrom: (at) => merged.find(({ start, end }) => start <= at && at < end)?.end ?? at,
     blockedMs: (within) => inside(within).reduce((sum, { start, end }) => sum + end - start, 0),
     wallDoubtMs(at) {
@@ -66,6 +60,22 @@ export function reachOf(
         .reduce((most, { offMs }) => Math.max(most, Math.abs(offMs)), 0);
     },
   };
+}
+
+function cutTo(spans: readonly Span[], { start, end }: Span): Span[] {
+  return spans
+    .filter((span) => span.start < end && span.end > start)
+    .map((span) => ({ start: Math.max(start, span.start), end: Math.min(end, span.end) }));
+}
+
+/** The longest stretch of `within` between spans that lie in it, in order. */
+function longestBetween(spans: readonly Span[], within: Span): Millis {
+  let [at, longest] = [within.start, 0];
+  for (const span of spans) {
+    longest = Math.max(longest, span.start - at);
+    at = span.end;
+  }
+  return Math.max(longest, within.end - at);
 }
 
 function isStorm({ kind }: Episode): boolean {

@@ -7,7 +7,7 @@ import { simFolder } from '../../sim/folder.ts';
 import type { Random } from '../../sim/random.ts';
 import { type SimDisk, simDisk } from '../../sim/store.ts';
 import { aimCuts } from './aimed-cuts.ts';
-import type { Episode } from './faults.ts';
+import { awayFrom, type Episode } from './faults.ts';
 import type { Outage, Replacement, SiteLife } from './life.ts';
 import { bootMachine, type Machine, type MachineParts, restoreMachine } from './machine.ts';
 import type { Operator } from './operator.ts';
@@ -219,6 +219,12 @@ export function liveOn(parts: SiteLifeParts): SiteLife {
       case 'person-substitutes':
         if (machine) void substitute(machine, episode);
         return;
+      case 'meter-clock-unseen': {
+        trace.count(kind);
+        const away = awayFrom(episode);
+        after(away.start, () => restart(away.end - away.start));
+        return;
+      }
       case 'meter-dead':
       case 'meter-clock-drift':
       case 'meter-clock-wrong':

@@ -1,13 +1,14 @@
 import type { Buffer } from '../../buffer/index.ts';
+import { clockKey } from '../../buffer/keys.ts';
 import { compare, type Decimal, decimal, decimalText, parseDecimal } from '../../core/decimal.ts';
 import type { Boundary, Interval } from '../../core/interval.ts';
 import type { Reading } from '../../core/reading.ts';
-import { isoUtc, type Millis, SECOND_MS, type Span, type UtcMs } from '../../core/time.ts';
+import { HOUR_MS, isoUtc, MINUTE_MS, type Millis, SECOND_MS, type Span, type UtcMs } from '../../core/time.ts';
 import type { DocumentRow } from '../../message/read.ts';
 import { isCredible } from '../../profile/boundary.ts';
+import type { SiteLife } from './life.ts';
 import type { RunningMeter } from './meters.ts';
 import { factorsOver } from './operating.ts';
-import type { OwnClock } from './own-clock.ts';
 import { clockDoubtMs, type Reach } from './reach.ts';
 
 /** What a meter really counted, held against what was published of it. */
@@ -22,10 +23,14 @@ export interface Truth {
 /** A clock that is off by more is not believed by the gateway; up to this its own word counts. */
 const CLOCK_LIMIT_MS: Millis = 60 * SECOND_MS;
 const SLACK_MS: Millis = 5 * SECOND_MS;
+/** In so much clear time every meter is looked at. */
+const LOOKED_MS: Millis = 26 * MINUTE_MS;
+const NEAR_MS: Millis = HOUR_MS;
 /** Whole milliseconds of both clocks. */
 const SAMPLE_SLACK_MS: Millis = 10;
 
-export function truthOf(meter: RunningMeter, wall: OwnClock, reach: Reach, buffer: Buffer, end: UtcMs): Truth {
+export function truthOf(meter: RunningMeter, life: SiteLife, reach: Reach, buffer: Buffer, end: UtcMs): Truth {
+  const wall = life.wall();
   const { plan, clock } = meter;
   const { quantity } = plan;
   const multiplierAt = (at: UtcMs) => plan.multipliers.findLast(({ from }) => from <= at)?.value ?? 1;
@@ -38,13 +43,30 @@ export function truthOf(meter: RunningMeter, wall: OwnClock, reach: Reach, buffe
   }
 
   async function believable(own: UtcMs, frozenAt: UtcMs): Promise<boolean> {
-    if (Math.abs(clock.offAt(frozenAt)) <= clockOffMsMost) return true;
+    // Of a period that the clock skipped when it was put right, the stamp is off and the clock no more.
+    if (Math.abs(own - frozenAt) <= clockOffMsMost) return true;
+    if (wasSeenOff(frozenAt)) return false;
     // Nobody could know if the clock was right again when the value was read.
     const [reading] = (await buffer.readings(plan.device.id, quantity, { start: own, end: own + 1 })).filter(
       (one) => one.source === 'stored' && isCredible(one),
     );
     const readAt = reading && (wall.whenShowed(reading.readAt, until)[0] ?? reading.readAt);
     return readAt === undefined || Math.abs(clock.offAt(readAt) - wall.offAt(readAt)) <= clockOffMsMost;
+  }
+
+  /** The gateway has looked at the clock while it was off, and could write down what it saw. */
+  function wasSeenOff(frozenAt: UtcMs): boolean {
+    const isOff = ({ offMs }: { offMs: Millis }) => Math.abs(offMs) > clockOffMsMost;
+    const run = clock.spans.find((span) => isOff(span) && span.start <= frozenAt && frozenAt <= span.end);
+    if (!run) return false;
+    const isForgotten =
+      life.replacements.some(({ start, end: replacedAt }) => start < run.end && replacedAt > run.start) ||
+      [...life.flipped].some((key) => key === clockKey(plan.device.id));
+    // Where the wall was set meanwhile nobody can tell which of the two was wrong.
+    const isWallSet = wall.spans.some(
+      ({ start, end: until, offMs }) => offMs !== 0 && start <= run.end + NEAR_MS && until >= run.start - NEAR_MS,
+    );
+    return !isForgotten && !isWallSet && reach.longestSeen(run) >= LOOKED_MS;
   }
 
   async function measured(span: Span, value: Decimal): Promise<string | undefined> {
@@ -55,7 +77,7 @@ export function truthOf(meter: RunningMeter, wall: OwnClock, reach: Reach, buffe
         candidates.push(decimalText(expected));
         if (compare(expected, value) !== 0) continue;
         if ((await believable(span.start, from.at)) && (await believable(span.end, to.at))) return undefined;
-        return `measured by a clock that was off by ${clock.offAt(from.at)} and ${clock.offAt(to.at)} ms`;
+        return `measured under stamps that are off by ${span.start - from.at} and ${span.end - to.at} ms`;
       }
     return `${decimalText(value)} published as measured, the meter counted ${candidates.join(' or ')}`;
   }
