@@ -82,8 +82,8 @@ export const PLANTED: readonly Fault[] = [
   {
     name: 'what becomes better after its day was done is not heard of',
     file: 'src/app/closer.ts',
-    from: 'if (start < (await buffer.cursor(cursorName(commodity)))) await buffer',
-    to: 'if (start < 0) await buffer',
+    from: 'if (start >= (await buffer.cursor(cursorName(commodity)))) return;',
+    to: 'if (start >= 0) return;',
   },
   {
     name: 'a frozen index is not used',

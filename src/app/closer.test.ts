@@ -97,7 +97,7 @@ describe('a day that is over', () => {
     expect(await after.closeDays()).toBe(0);
   });
 
-  it('that still waits is not looked through again for what happens to a message of another day', async () => {
+  it('that still waits is not finished again without a new reading, nor for what happens to a message of another day', async () => {
     const made = await bench(AFTER + 24 * HOUR_MS);
     const next = gasDay('2026-06-02');
     for (const device of ['meter', 'other']) {
@@ -125,7 +125,9 @@ describe('a day that is over', () => {
     });
     await profiler.follow();
     while ((await closer.closeDays()) > 0);
+    expect(finished.filter((start) => start === next.start)).toHaveLength(POINTS.length);
     finished.length = 0;
+    await made.buffer.keepRound([aReading(next.end + MINUTE_MS, '1072.1', { source: 'sampled' })]);
     await answer(made, 'rejected');
     await closer.closeDays();
     expect([...new Set(finished)]).toEqual([next.start]);

@@ -8,9 +8,10 @@ import { contains, HOUR_MS, type MarketDay, type Millis, type Span, type UtcMs }
 import type { Site } from '../device/site.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { Log } from '../machine/log.ts';
+import { createFinishedDays } from './finished-days.ts';
 import { packOf, type SitePacks } from './packs.ts';
 import type { PointPlan } from './plan.ts';
-import { doubtsOf, isSettled, type PointDay, wishOf } from './point-day.ts';
+import { doubtsOf, isSettled, type PointDay, pointDayOf, wholePointDay, wishOf } from './point-day.ts';
 import type { Profiler } from './profiler.ts';
 import { queueDay } from './queue-day.ts';
 
@@ -44,14 +45,16 @@ export function createCloser(parts: CloserParts): Closer {
   const quiet = new Map<string, boolean>();
   /** The day on which the days that are not done were last looked through. */
   const lookedOn = new Map<Commodity, MarketDay>();
+  /** Until which day every day is quiet, so that a pass has nothing to look for. */
+  const quietUntil = new Map<Commodity, MarketDay>();
+  const finished = createFinishedDays(buffer);
 
   /** The days of a commodity that are over and may still want something, oldest first. */
-  async function openDays(commodity: Commodity): Promise<MarketDay[]> {
+  async function openDays(commodity: Commodity, today: MarketDay): Promise<MarketDay[]> {
     const first = points
       .filter((point) => point.commodity === commodity)
       .map(({ code }) => firstDays.get(code)!)
       .sort()[0];
-    const today = marketDayOf(commodity, clock.now() - site.sendAfterMs, site.zone);
     if (!first) return [];
     if (lookedOn.get(commodity) !== today) lookAgain(commodity);
     lookedOn.set(commodity, today);
@@ -70,14 +73,7 @@ export function createCloser(parts: CloserParts): Closer {
   /** Once a day at what is not done, even if nothing was heard of it: a lost record makes no sound. */
   function lookAgain(commodity: Commodity): void {
     for (const [key, isDone] of quiet) if (!isDone && key.startsWith(dayKey(commodity, ''))) quiet.delete(key);
-  }
-
-  /** Where an interval is not there the day is not settled: what may have become of it need not be looked for in the journal. */
-  async function isSettledYet(plan: PointPlan, day: Span): Promise<boolean> {
-    const expected = cut(day, plan.minutes).length;
-    for (const channel of plan.published)
-      if ((await buffer.intervals(plan.code, channel, day)).length < expected) return false;
-    return isSettled(await pointDay(plan, day));
+    finished.forgetAll();
   }
 
   /**
@@ -106,20 +102,6 @@ export function createCloser(parts: CloserParts): Closer {
       return true;
     }
     return false;
-  }
-
-  async function isDoneWith(plan: PointPlan, day: MarketDay, span: Span): Promise<boolean> {
-    return (await isSettledYet(plan, span)) || (await mayBeGivenUp(plan, day, span));
-  }
-
-  async function pointDay(plan: PointPlan, day: Span): Promise<PointDay> {
-    const channels = await Promise.all(
-      plan.published.map(async (channel) => [channel, await buffer.intervals(plan.code, channel, day)] as const),
-    );
-    const spans = cut(day, plan.minutes);
-    const expected = plan.published.map((channel) => ({ point: plan.code, channel, spans }));
-    const { rows } = await buffer.ledger(expected, 'records');
-    return { plan, intervals: Object.fromEntries(channels), rows };
   }
 
   /** A failure is told once for each point and day, and again when it changes. */
@@ -163,6 +145,16 @@ export function createCloser(parts: CloserParts): Closer {
     );
   }
 
+  /** A point's day with the last word on it; undefined where nothing of it is wanted any more. */
+  async function wantedDay(plan: PointPlan, day: MarketDay, span: Span): Promise<PointDay | undefined> {
+    const standing = await wholePointDay(buffer, plan, span);
+    if ((standing && isSettled(standing)) || (await mayBeGivenUp(plan, day, span))) return undefined;
+    // What happens to a day's messages does not change its last word: only readings and intervals do.
+    if (standing && finished.has(plan.code, day)) return standing;
+    await finished.note(plan.code, day, () => profiler.finish(plan, span));
+    return pointDayOf(buffer, plan, span);
+  }
+
   /** Everything the day's points want now, whole days only; a point that is not complete does not hold the others. */
   async function closeDay(commodity: Commodity, day: MarketDay): Promise<{ queued: number; done: boolean }> {
     const span = marketDaySpan(commodity, day, site.zone);
@@ -171,9 +163,8 @@ export function createCloser(parts: CloserParts): Closer {
     const corrections = new Map<MessageId, PointDay[]>();
     let done = true;
     for (const plan of plans) {
-      if (await isDoneWith(plan, day, span)) continue;
-      await profiler.finish(plan, span);
-      const found = await pointDay(plan, span);
+      const found = await wantedDay(plan, day, span);
+      if (!found) continue;
       done &&= isSettled(found);
       const wish = wishOf(found, site);
       tell(plan, day, wish.kind === 'incomplete' ? wish.failure : undefined);
@@ -189,15 +180,19 @@ export function createCloser(parts: CloserParts): Closer {
   /** Forgets the quiet of every day that something has happened to since the last pass. */
   async function listen(): Promise<void> {
     await newItems('delivery', async (items) => {
-      for (const message of new Set(items.map((item) => item.message))) await hearOf(message);
+      // A message that is made, or on its way, wants as little of its day as one that waits.
+      const heard = items.filter(({ what }) => what !== 'queued' && what !== 'began');
+      for (const message of new Set(heard.map((item) => item.message))) await hearOf(message);
     });
     await newItems('intervals', async (items) => {
       const days = new Set<string>();
       for (const { point, start } of items) {
         const commodity = points.find(({ code }) => code === point)?.commodity;
         if (!commodity) continue;
-        const key = dayKey(commodity, marketDayOf(commodity, start, site.zone));
-        quiet.delete(key);
+        const day = marketDayOf(commodity, start, site.zone);
+        const key = dayKey(commodity, day);
+        finished.forget(point, day);
+        if (quiet.delete(key)) quietUntil.delete(commodity);
         if (!days.has(key)) await reopen(commodity, start);
         days.add(key);
       }
@@ -210,6 +205,7 @@ export function createCloser(parts: CloserParts): Closer {
     const found = await dayOfMessage(id);
     if (found) quiet.delete(found);
     else quiet.clear();
+    quietUntil.clear();
   }
 
   async function dayOfMessage(id: MessageId): Promise<string | undefined> {
@@ -225,7 +221,9 @@ export function createCloser(parts: CloserParts): Closer {
   /** A correction of a day that was done long ago: the closer goes back to it. Written down before the change is passed over. */
   async function reopen(commodity: Commodity, at: UtcMs): Promise<void> {
     const { start } = marketDaySpan(commodity, marketDayOf(commodity, at, site.zone), site.zone);
-    if (start < (await buffer.cursor(cursorName(commodity)))) await buffer.setCursor(cursorName(commodity), start);
+    if (start >= (await buffer.cursor(cursorName(commodity)))) return;
+    await buffer.setCursor(cursorName(commodity), start);
+    quietUntil.delete(commodity);
   }
 
   async function newItems<S extends 'intervals' | 'delivery'>(
@@ -239,12 +237,16 @@ export function createCloser(parts: CloserParts): Closer {
       if (!last) return;
       await heed(changes.flatMap((change) => change.items));
       buffer.advanceCursor(cursor, last.sequence);
+      // There were no more; what has come since rings.
+      if (changes.length < CHANGES_AT_ONCE) return;
     }
   }
 
   /** Newest day first: what has waited long can wait a little longer. */
   async function closeCommodity(commodity: Commodity, signal: AbortSignal | undefined): Promise<number> {
-    const days = await openDays(commodity);
+    const today = marketDayOf(commodity, clock.now() - site.sendAfterMs, site.zone);
+    if (quietUntil.get(commodity) === today) return 0;
+    const days = await openDays(commodity, today);
     const done = new Set<MarketDay>();
     let queued = 0;
     for (const day of [...days].reverse()) {
@@ -259,6 +261,7 @@ export function createCloser(parts: CloserParts): Closer {
     const firstOpen = days.findIndex((day) => !done.has(day));
     const last = days[(firstOpen < 0 ? days.length : firstOpen) - 1];
     if (last) await buffer.setCursor(cursorName(commodity), marketDaySpan(commodity, last, site.zone).end);
+    quietUntil.set(commodity, today);
     return queued;
   }
 

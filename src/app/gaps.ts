@@ -16,8 +16,10 @@ export interface GapMemory {
 }
 
 interface CounterMemory {
-  /** Boundaries with a stored index that can be believed. */
-  readonly stored: ReadonlySet<UtcMs>;
+  /** Boundaries without a stored index that can be believed, oldest first. */
+  readonly missing: readonly UtcMs[];
+  /** Every other one until here has one. */
+  readonly upTo: UtcMs;
   readonly wholeAt: UtcMs;
   /** Of the buffer, then. */
   readonly damages: number;
@@ -51,15 +53,18 @@ export async function gapsOf(
   for (const { quantity, minutes } of counters) {
     const start = Math.max(since, lastBoundary(now - LOOK_BACK_MS, minutes));
     const end = lastBoundary(now, minutes);
-    const boundaries = boundariesIn(start, end, minutes);
-    const name = `${device.config.id}/${quantity}`;
-    const { stored, ...kept } = stillTrue(memory.counters.get(name), buffer, now);
-    const known = new Set(stored);
-    const unknown = boundaries.filter((at) => !known.has(at));
+    const name = `${device.config.id}/${quantity}/${minutes}`;
+    const { missing: before, upTo, ...kept } = stillTrue(memory.counters.get(name), buffer, now);
+    const fresh = boundariesIn(Math.max(start, upTo + 1), end, minutes);
+    const unknown = [...before.filter((at) => at >= start && at <= end), ...fresh];
+    const known = new Set<UtcMs>();
     for (const run of spansOf(unknown, minutes * MINUTE_MS))
       for (const at of await storedAt(buffer, device.config.id, quantity, run)) known.add(at);
-    memory.counters.set(name, { ...kept, stored: known });
-    for (const at of unknown) if (!known.has(at)) missing.add(at);
+    const left = unknown.filter((at) => !known.has(at));
+    // After the wall went back, what lies ahead is looked for when it comes again.
+    const ahead = before.filter((at) => at > end);
+    memory.counters.set(name, { ...kept, missing: [...left, ...ahead], upTo: Math.max(upTo, end) });
+    for (const at of left) missing.add(at);
   }
   return spansOf(
     [...missing].sort((a, b) => a - b),
@@ -76,7 +81,8 @@ function boundariesIn(start: UtcMs, end: UtcMs, minutes: number): UtcMs[] {
 function stillTrue(memory: CounterMemory | undefined, buffer: Buffer, now: UtcMs): CounterMemory {
   const damages = buffer.damages();
   const isYoung = memory && memory.wholeAt <= now && now < memory.wholeAt + LOOK_WHOLE_EVERY_MS;
-  return isYoung && memory.damages === damages ? memory : { stored: new Set(), wholeAt: now, damages };
+  const isTrue = isYoung && memory.damages === damages;
+  return isTrue ? memory : { missing: [], upTo: Number.NEGATIVE_INFINITY, wholeAt: now, damages };
 }
 
 /** A value with a stamp from a clock that was off is no evidence; the archive may have a better one. */

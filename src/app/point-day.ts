@@ -1,7 +1,9 @@
-import type { LedgerRow } from '../buffer/index.ts';
+import type { Buffer, LedgerRow } from '../buffer/index.ts';
 import { type Failure, failure } from '../core/failure.ts';
 import type { Channel, Interval } from '../core/interval.ts';
 import type { MessageId } from '../core/message.ts';
+import { cut } from '../core/schedule.ts';
+import type { Span } from '../core/time.ts';
 import type { Site } from '../device/site.ts';
 import { entryOf } from '../profile/findings.ts';
 import type { PointPlan } from './plan.ts';
@@ -11,6 +13,30 @@ export interface PointDay {
   readonly plan: PointPlan;
   readonly intervals: Readonly<Partial<Record<Channel, readonly Interval[]>>>;
   readonly rows: readonly LedgerRow[];
+}
+
+export async function pointDayOf(buffer: Buffer, plan: PointPlan, day: Span): Promise<PointDay> {
+  return withRows(buffer, plan, day, await channelsOf(buffer, plan, day));
+}
+
+/** Undefined where an interval is not there: what may have become of it need not be looked for in the journal. */
+export async function wholePointDay(buffer: Buffer, plan: PointPlan, day: Span): Promise<PointDay | undefined> {
+  const channels = await channelsOf(buffer, plan, day);
+  const expected = cut(day, plan.minutes).length;
+  return channels.some(([, found]) => found.length < expected) ? undefined : withRows(buffer, plan, day, channels);
+}
+
+type Channels = readonly (readonly [Channel, readonly Interval[]])[];
+
+function channelsOf(buffer: Buffer, { code, published }: PointPlan, day: Span): Promise<Channels> {
+  return Promise.all(published.map(async (channel) => [channel, await buffer.intervals(code, channel, day)] as const));
+}
+
+async function withRows(buffer: Buffer, plan: PointPlan, day: Span, channels: Channels): Promise<PointDay> {
+  const spans = cut(day, plan.minutes);
+  const expected = plan.published.map((channel) => ({ point: plan.code, channel, spans }));
+  const { rows } = await buffer.ledger(expected, 'records');
+  return { plan, intervals: Object.fromEntries(channels), rows };
 }
 
 export function isSettled({ rows }: PointDay): boolean {

@@ -3,7 +3,7 @@ import { marketDayOf, marketDaySpan, shiftDay } from '../core/calendar.ts';
 import { parseDecimal } from '../core/decimal.ts';
 import type { Interval } from '../core/interval.ts';
 import { cut, lastBoundary } from '../core/schedule.ts';
-import { contains, type MarketDay, MINUTE_MS, type Span, type UtcMs } from '../core/time.ts';
+import { contains, HOUR_MS, type MarketDay, MINUTE_MS, type Span, type UtcMs } from '../core/time.ts';
 import type { Site } from '../device/site.ts';
 import type { Clock } from '../machine/clock.ts';
 import { afterNegative, isInDip, type Stands, standsAfter } from '../profile/dip.ts';
@@ -140,10 +140,12 @@ export function createProfiler(parts: ProfilerParts): Profiler {
   }
 
   async function touchedBy({ device, quantity, at }: ReadingRef, touched: readonly CountedPlan[]): Promise<Touched[]> {
+    const gapMs = site.profile.sampleGapMsMax;
     // What lies further off than a gap's length decides nothing; how far off it lies is asked only where gaps are estimated.
-    const reachMs = touched.some(({ point }) => point.estimation) ? undefined : site.profile.sampleGapMsMax;
-    const before = await buffer.readingAtOrBefore(device, quantity, at - 1, undefined, reachMs);
-    const after = await buffer.readingAtOrAfter(device, quantity, at + 1, undefined, reachMs);
+    // Ahead it is looked for an interval further: whether there is anything tells if the next one can have an end.
+    const [backMs, aheadMs] = touched.some(({ point }) => point.estimation) ? [] : [gapMs, gapMs + HOUR_MS];
+    const before = await buffer.readingAtOrBefore(device, quantity, at - 1, undefined, backMs);
+    const after = await buffer.readingAtOrAfter(device, quantity, at + 1, undefined, aheadMs);
     const gap = gapAround(at, before?.at, after?.at);
     return touched.map(({ point, plan }) => {
       // What is converted needs the pressure of the whole interval: it is made when the day is over.
@@ -161,12 +163,14 @@ export function createProfiler(parts: ProfilerParts): Profiler {
   }
 
   /** The market intervals that a new reading can decide: from the reading before it to the one after it, a gap's length at most. */
-  function affected(plan: ChannelPlan, at: number, before = at, after = at): Span | undefined {
+  function affected(plan: ChannelPlan, at: UtcMs, before: UtcMs = at, after?: UtcMs): Span | undefined {
     const { sampleGapMsMax } = site.profile;
     const length = plan.minutes * MINUTE_MS;
     const firstEdge = Math.ceil(Math.max(before, at - sampleGapMsMax) / length) * length;
-    const lastEdge = lastBoundary(Math.min(after, at + sampleGapMsMax), plan.minutes);
-    return firstEdge > lastEdge ? undefined : { start: firstEdge - length, end: lastEdge + length };
+    const lastEdge = lastBoundary(Math.min(after ?? at, at + sampleGapMsMax), plan.minutes);
+    // The newest reading begins an interval whose end nobody can tell yet.
+    const end = after === undefined ? lastEdge : lastEdge + length;
+    return firstEdge > lastEdge ? undefined : { start: firstEdge - length, end };
   }
 
   /** The first day that is not yet for `finish`. */
@@ -182,7 +186,8 @@ export function createProfiler(parts: ProfilerParts): Profiler {
     // The end of a gap tells how much passed in it, also for days that were finished without knowing.
     if (gap) for (let day = dayOf(gap.start); day <= dayOf(gap.end); day = shiftDay(day, 1)) days.push(day);
     if (range && dayOf(range.start) < today) {
-      const open = (await buffer.intervals(plan.point, plan.channel, range)).filter(isOpen);
+      const andNext = { start: range.start, end: range.end + plan.minutes * MINUTE_MS };
+      const open = (await buffer.intervals(plan.point, plan.channel, andNext)).filter(isOpen);
       days.push(...open.map(({ start }) => dayOf(start)));
     }
     return days.filter((day) => day < today);
@@ -236,6 +241,8 @@ export function createProfiler(parts: ProfilerParts): Profiler {
       if (!last || signal?.aborted) return made;
       made += await followReadings(changes.flatMap((change) => change.items));
       buffer.advanceCursor(cursor, last.sequence);
+      // There were no more; what has come since rings.
+      if (changes.length < CHANGES_AT_ONCE) return made;
     }
   }
 

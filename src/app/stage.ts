@@ -5,10 +5,10 @@ import { FAILURES, OdecetError } from '../core/failure.ts';
 import type { Commodity } from '../core/interval.ts';
 import type { UtcMs } from '../core/time.ts';
 import type { Site } from '../device/site.ts';
-import { childAbort } from '../machine/abort.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { Entropy } from '../machine/entropy.ts';
 import type { Log } from '../machine/log.ts';
+import { type Alarm, firstOf } from '../machine/timers.ts';
 import type { Closer } from './closer.ts';
 import type { Profiler } from './profiler.ts';
 
@@ -26,8 +26,6 @@ export interface StageParts extends Pass {
   readonly log: Log;
 }
 
-/** Without a reason every abort would make an error with a stack. */
-const PASS_OVER = 'the pass is over';
 const STORE_RETRY: BackoffRule = { firstMs: 1_000, factor: 2, mostMs: 60_000, jitter: 0.3 };
 
 /**
@@ -39,33 +37,37 @@ export async function runStage(parts: StageParts, signal: AbortSignal): Promise<
   let failures = 0;
   while (!signal.aborted) {
     // Listening starts before the pass, so that a ring during it is not missed.
-    const pause = childAbort(signal);
-    const rung = bell.heard(pause.signal);
+    let isRung = false;
+    const stopListening = bell.alarm(() => {
+      isRung = true;
+    });
     try {
       const until = await pass(signal);
       failures = 0;
-      const waits = [
-        rung,
-        ...(until === undefined ? [] : [quiet(clock.sleepUntil(until, pause.signal), pause.signal)]),
-      ];
-      await Promise.race(waits);
+      stopListening();
+      if (!isRung) await quiet(firstOf(alarmsOf(bell, clock, until), signal), signal);
     } catch (error) {
       if (!(error instanceof OdecetError) || FAILURES[error.failure.code].next !== 'retry') throw error;
       failures += 1;
       log.error('stage-waits', { stage: name, ...error.failure, failures });
       await quiet(clock.sleep(backoffMs(STORE_RETRY, failures, entropy.fraction()), signal), signal);
     } finally {
-      pause.abort(PASS_OVER);
-      pause.release();
+      stopListening();
     }
   }
 }
 
+function alarmsOf(bell: Bell, clock: Clock, until: UtcMs | undefined): Alarm[] {
+  return until === undefined ? [bell.alarm] : [bell.alarm, (wake) => clock.whenWall(until, wake)];
+}
+
 /** A wait that ends when aborted, instead of rejecting. */
 async function quiet(wait: Promise<void>, signal: AbortSignal): Promise<void> {
-  await wait.catch((reason: unknown) => {
+  try {
+    await wait;
+  } catch (reason) {
     if (!signal.aborted) throw reason;
-  });
+  }
 }
 
 export interface PassParts {

@@ -39,8 +39,7 @@ export function standsAfter(plan: ChannelPlan, stands: Stands, { start, end, ori
     const { from, to } = origin;
     const key = keyOf(origin);
     const { high } = entered(plan, stands, origin);
-    const isReset = stepOf(plan, origin, from, to) === 'counter-reset';
-    const stays = !isReset && isBelow(plan, key, to.index, high);
+    const stays = isBelow(plan, key, to.index, high) && stepOf(plan, origin, from, to) !== 'counter-reset';
     next.set(key, { high: stays ? high : to.index, last: to.index, at: to.at });
   }
   return next;
@@ -87,15 +86,16 @@ interface Edge {
 function stepOf(plan: ChannelPlan, origin: IntervalOrigin, from: Edge, to: Edge) {
   const counter = counterOf(plan, keyOf(origin));
   if (!counter) return undefined;
+  const step = counterDifference(from.index, to.index, counter.rollover, undefined);
+  if (step.kind !== 'reset') return undefined;
   const multiplier = multiplierAt(plan, from.at) ?? UNITY;
   const most = limitOf(plan, { start: from.at, end: to.at }, multiplier);
-  const limit = convert(most, CHANNEL_UNIT[plan.channel], counter.unit);
-  const step = counterDifference(from.index, to.index, counter.rollover, undefined);
-  return step.kind === 'reset' ? refusal(step, limit) : undefined;
+  return refusal(step, convert(most, CHANNEL_UNIT[plan.channel], counter.unit));
 }
 
 /** Whether an index lies below another by more than the last digit of the coarser, and no rollover explains it. */
 function isBelow(plan: ChannelPlan, key: string, index: Decimal, high: Decimal): boolean {
+  if (compare(index, high) >= 0) return false;
   const step = decimal(1, Math.max(index.exponent, high.exponent));
   if (compare(add(index, step), high) > 0) return false;
   return counterDifference(high, index, counterOf(plan, key)?.rollover, undefined).kind === 'reset';

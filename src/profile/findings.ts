@@ -129,9 +129,11 @@ export interface FindingEntry {
 
 export type FindingCode = keyof typeof FINDINGS;
 
+const ENTRIES: ReadonlyMap<string, FindingEntry> = new Map(Object.entries(FINDINGS));
+
 /** A code of an earlier release is unknown to this one: it is kept, as one that its edges gave. */
 export function entryOf(code: string): FindingEntry | undefined {
-  return Object.entries(FINDINGS).find(([known]) => known === code)?.[1];
+  return ENTRIES.get(code);
 }
 
 export function isDayFinding(code: string): boolean {

@@ -21,7 +21,7 @@ import {
 } from '../core/interval.ts';
 import { convert, type Quantity, type Unit } from '../core/quantity.ts';
 import type { DeviceId, MeterFlag } from '../core/reading.ts';
-import { HOUR_MS, type Span, type UtcMs } from '../core/time.ts';
+import { HOUR_MS, MINUTE_MS, type Millis, type Span, type UtcMs } from '../core/time.ts';
 import type { KnownBoundary } from './boundary.ts';
 import { baseVolume, type Compressibility, type GasState } from './conversion.ts';
 import type { FindingCode } from './findings.ts';
@@ -244,8 +244,15 @@ export function exceedsSpikeLimit({ capacityPerHour, spikePercent }: ChannelPlan
   return compare(value, multiply(capacityOver(capacityPerHour, span), decimal(spikePercent, -2))) > 0;
 }
 
-function capacityOver(perHour: Decimal, span: Span): Decimal {
-  return multiply(perHour, divide(decimal(span.end - span.start), decimal(HOUR_MS), 6));
+function hoursOf(lengthMs: Millis): Decimal {
+  return divide(decimal(lengthMs), decimal(HOUR_MS), 6);
+}
+
+/** Of the lengths that market intervals have: each asks several times. */
+const HOURS: ReadonlyMap<Millis, Decimal> = new Map([15 * MINUTE_MS, HOUR_MS].map((ms) => [ms, hoursOf(ms)]));
+
+function capacityOver(perHour: Decimal, { start, end }: Span): Decimal {
+  return multiply(perHour, HOURS.get(end - start) ?? hoursOf(end - start));
 }
 
 /**
