@@ -10,6 +10,10 @@ export interface Postgres {
   readonly url: string;
   /** `immediate` is a crash: the next start recovers from the log. */
   restart(how: 'fast' | 'immediate'): Promise<void>;
+  halt(how: 'fast' | 'immediate'): Promise<void>;
+  start(): Promise<void>;
+  /** Where its files are. */
+  readonly data: string;
   stop(): Promise<void>;
 }
 
@@ -49,6 +53,9 @@ export async function startPostgres(): Promise<Postgres> {
   await start();
   return {
     url: `postgres://odecet@127.0.0.1:${port}/postgres`,
+    halt: stop,
+    start,
+    data,
     async restart(how) {
       await stop(how);
       await start();

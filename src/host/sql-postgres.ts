@@ -4,6 +4,8 @@ import type { Sql } from '../machine/sql.ts';
 
 /** PostgreSQL, appendix A: class 53 is "insufficient resources". */
 const NO_ROOM = '53100';
+/** Its class XX: data or an index that is damaged, or an internal error, which both may show as. */
+const DAMAGE = /^XX00[0-2]$/;
 const CONNECT_WITHIN_MS = 5_000;
 /** A statement that hangs on a connection that is gone must not hang for ever. */
 const STATEMENT_WITHIN_MS = 30_000;
@@ -32,8 +34,14 @@ export function postgres(url: string, connectionsMax: number): Sql {
   };
 }
 
+function codeOf(cause: unknown): 'store-full' | 'store-damaged' | 'database-away' {
+  const state = cause instanceof DatabaseError ? cause.code : undefined;
+  if (state === NO_ROOM) return 'store-full';
+  return state !== undefined && DAMAGE.test(state) ? 'store-damaged' : 'database-away';
+}
+
 function sqlError(cause: unknown): OdecetError {
-  const code = cause instanceof DatabaseError && cause.code === NO_ROOM ? 'store-full' : 'database-away';
+  const code = codeOf(cause);
   const why = cause instanceof AggregateError ? cause.errors.map(String).join('; ') : String(cause);
   return new OdecetError(code, `PostgreSQL: ${why}`, { cause });
 }

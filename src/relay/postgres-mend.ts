@@ -1,3 +1,4 @@
+import { OdecetError } from '../core/failure.ts';
 import type { Sql } from '../machine/sql.ts';
 import type { MendedRow, MessageName } from './store.ts';
 
@@ -6,9 +7,10 @@ export interface BadRow extends MessageName {
   readonly why: string;
 }
 
-/** What stood in the row, but for the envelope, which the site has. */
+/** What stood in the row, but for what is large: the site has the envelope, and the answer stays. It may be what is damaged. */
 const SET_ASIDE = `insert into message_damaged (sender, id, why, row)
-  select m.sender, m.id, n.why, to_jsonb(m) - 'envelope'
+  select m.sender, m.id, n.why, jsonb_build_object('site', m.site, 'version', m.version, 'hash', m.hash, 'day', m.day,
+    'received_at', m.received_at, 'stage', m.stage, 'stage_at', m.stage_at, 'attempts', m.attempts, 'reasons', m.reasons)
   from message m join unnest($1::text[], $2::text[], $3::text[]) as n (sender, id, why) on m.sender = n.sender and m.id = n.id`;
 
 /** The answer, which holds them verbatim, stays. */
@@ -37,6 +39,30 @@ export async function mendReasons(sql: Sql, bad: readonly BadRow[], reasons: str
 /** Nobody claims these until they came again or a relay has started. */
 export async function holdBack(sql: Sql, bad: readonly BadRow[], until: number): Promise<void> {
   await sql.query(PUT_OFF, [...(await setAside(sql, bad)), until]);
+}
+
+/** Work that the database cannot do for all at once, because it cannot read one of the rows, done for each alone. */
+export async function eachAlone<T, R>(items: readonly T[], work: (items: readonly T[]) => Promise<readonly R[]>) {
+  try {
+    return { done: [...(await work(items))], failed: new Map<T, OdecetError>() };
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+  }
+  const done: R[] = [];
+  const failed = new Map<T, OdecetError>();
+  for (const item of items) {
+    try {
+      done.push(...(await work([item])));
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      failed.set(item, error);
+    }
+  }
+  return { done, failed };
+}
+
+export function isDamage(error: unknown): error is OdecetError {
+  return error instanceof OdecetError && error.failure.code === 'store-damaged';
 }
 
 async function setAside(sql: Sql, bad: readonly BadRow[]): Promise<[string[], string[]]> {

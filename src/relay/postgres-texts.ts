@@ -27,6 +27,9 @@ export const REPLACE = `update message m
     and m.stage in ('stored', 'sent', 'unknown')
     and (m.day <> n.day or m.envelope <> n.envelope)`;
 
+/** The same where the envelope that is here cannot be read to compare it. */
+export const REPLACE_UNREAD = REPLACE.replace('m.envelope <> n.envelope', 'true');
+
 export const LOST_REASONS = JSON.stringify([
   { code: 'reasons-lost', type: RELAY_REASON_TYPE, text: "the relay's row of them was damaged; see the answer" },
 ]);
@@ -38,7 +41,7 @@ export const FIND = `select m.sender, m.id, site, hash, version, stage, reasons,
  * The order is that of the index over what is open. Of the head of the queue, some times longer than what is wanted, the sites
  * take turns. The whole head is locked while this runs, so that two relays never look at the same.
  */
-export const claimText = (now: string) => `with head as materialized (
+export const claimText = (now: string, envelope = 'envelope') => `with head as materialized (
     select sender, id, site, day, received_at from message
     where sender = $3 and stage in ('stored', 'sent', 'unknown') and due_at <= ${now}
     order by day desc, received_at limit $1 * ${HEAD_TIMES} for update skip locked),
@@ -47,7 +50,9 @@ export const claimText = (now: string) => `with head as materialized (
     from head order by day desc, turn, received_at limit $1)
   update message m set due_at = ${now} + $2::bigint, attempts = attempts + 1
   from turn where m.sender = turn.sender and m.id = turn.id
-  returning m.sender, m.id, site, version, hash, m.day, m.received_at, envelope, attempts, turn.turn`;
+  returning m.sender, m.id, site, version, hash, m.day, m.received_at, ${envelope}, attempts, turn.turn`;
+
+export const ENVELOPE = 'select envelope from message where sender = $1 and id = $2';
 
 /** A slot further ahead was reserved by a clock that was wrong. */
 const SLOT_AHEAD_MS_MAX = 60_000;

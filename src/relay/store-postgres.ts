@@ -1,12 +1,25 @@
 import { z } from 'zod';
 import { OdecetError } from '../core/failure.ts';
-import type { Sql } from '../machine/sql.ts';
+import type { Sql, SqlRow } from '../machine/sql.ts';
 import { createMended } from './mended.ts';
 import { migrate, NEWEST_MIGRATION } from './migrations.ts';
-import { type BadRow, FORGET_DAMAGED, holdBack, mendReasons } from './postgres-mend.ts';
-import { BARE, claimText, FIND, KEEP, LOST_REASONS, REMOVE, REPLACE, settleText, slotsText } from './postgres-texts.ts';
+import { type BadRow, eachAlone, FORGET_DAMAGED, holdBack, isDamage, mendReasons } from './postgres-mend.ts';
+import {
+  BARE,
+  claimText,
+  ENVELOPE,
+  FIND,
+  KEEP,
+  LOST_REASONS,
+  REMOVE,
+  REPLACE,
+  REPLACE_UNREAD,
+  settleText,
+  slotsText,
+} from './postgres-texts.ts';
 import { reasonsSchema, STAGE_NAMES } from './standing.ts';
 import {
+  type DamagedMessage,
   type Kept,
   type MessageName,
   NEVER,
@@ -65,6 +78,7 @@ const DATABASE_NOW = '(extract(epoch from statement_timestamp()) * 1000)::bigint
  */
 export async function openPostgresRelayStore(sql: Sql, now: string = DATABASE_NOW): Promise<RelayStore> {
   const [claim, settle, slots] = [claimText(now), settleText(now), slotsText(now)];
+  const claimUnread = claimText(now, 'null as envelope');
   const mended = createMended();
   const found = await migrate(sql);
   if (found > NEWEST_MIGRATION)
@@ -75,9 +89,11 @@ export async function openPostgresRelayStore(sql: Sql, now: string = DATABASE_NO
 
   /** One row that cannot be read costs the others nothing: its reasons are given up, and where that is not enough it is told. */
   async function find(names: readonly MessageName[]): Promise<Map<string, KeptRow | OdecetError>> {
-    const rows = await sql.query(FIND, [names.map(({ sender }) => sender), names.map(({ id }) => id)]);
+    const { done: rows, failed } = await eachAlone(names, (some) =>
+      sql.query(FIND, [some.map(({ sender }) => sender), some.map(({ id }) => id)]),
+    );
     const bad: BadRow[] = [];
-    const found = new Map<string, KeptRow | OdecetError>();
+    const found = new Map<string, KeptRow | OdecetError>([...failed].map(([name, error]) => [nameText(name), error]));
     for (const row of rows) {
       const name = { sender: String(row.sender), id: String(row.id) };
       const read = keptRow.safeParse(row);
@@ -90,13 +106,39 @@ export async function openPostgresRelayStore(sql: Sql, now: string = DATABASE_NO
     return found;
   }
 
+  /** Where the database cannot read one of the envelopes, it gives none of them: they are then read one by one. */
+  async function claimed(sender: string, limit: number, leaseMs: number) {
+    const values = [limit, leaseMs, sender];
+    const unread: DamagedMessage[] = [];
+    try {
+      return { rows: await sql.query(claim, values), unread };
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+    }
+    const rows: SqlRow[] = [];
+    for (const row of await sql.query(claimUnread, values)) {
+      const [id, site] = [String(row.id), String(row.site)];
+      try {
+        const [read] = await sql.query(ENVELOPE, [sender, id]);
+        if (read) rows.push({ ...row, ...read });
+      } catch (error) {
+        if (!isDamage(error)) throw error;
+        unread.push({ sender, id, site, why: error.message });
+      }
+    }
+    return { rows, unread };
+  }
+
   return {
     async keep(messages) {
       const rows = unique(messages);
       const made = await sql.query(KEEP, valuesOf(rows));
       const isNew = new Set(made.map(({ sender, id }) => nameText({ sender: String(sender), id: String(id) })));
       const again = rows.filter((row) => !isNew.has(nameText(row)));
-      if (again.length > 0) await sql.query(REPLACE, valuesOf(again));
+      if (again.length > 0) {
+        const { failed } = await eachAlone(again, (some) => sql.query(REPLACE, valuesOf(some)));
+        if (failed.size > 0) await eachAlone([...failed.keys()], (some) => sql.query(REPLACE_UNREAD, valuesOf(some)));
+      }
       const byName = await find(rows);
       return messages.map(({ sender, id, site, hash, version }): Kept => {
         const name = nameText({ sender, id });
@@ -110,8 +152,10 @@ export async function openPostgresRelayStore(sql: Sql, now: string = DATABASE_NO
     },
 
     async claim(sender, limit, leaseMs, onDamage) {
-      const rows = await sql.query(claim, [limit, leaseMs, sender]);
+      const { rows, unread } = await claimed(sender, limit, leaseMs);
       const bad: BadRow[] = [];
+      for (const damage of unread) onDamage?.(damage);
+      bad.push(...unread);
       const good = rows.flatMap((row) => {
         const read = messageRow.safeParse(row);
         if (read.success) return [read.data];
@@ -168,6 +212,11 @@ export async function openPostgresRelayStore(sql: Sql, now: string = DATABASE_NO
       const row = (await find([{ sender, id }])).get(nameText({ sender, id }));
       if (row instanceof Error) throw row;
       return row && standingOf(row);
+    },
+
+    async siteOf({ sender, id }) {
+      const [row] = await sql.query('select site from message where sender = $1 and id = $2', [sender, id]);
+      return row && z.string().parse(row.site);
     },
 
     async counts() {

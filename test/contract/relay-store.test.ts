@@ -1,12 +1,13 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Postgres, postgresPrograms, startPostgres } from '../../scripts/rehearsal/postgres.ts';
 import { postgres } from '../../src/host/sql-postgres.ts';
 import { openLevelStore } from '../../src/host/store-level.ts';
+import { hostTimers } from '../../src/host/timers.ts';
 import { pause } from '../../src/machine/timers.ts';
-import type { MendedRow } from '../../src/relay/store.ts';
+import type { Claimed, MendedRow } from '../../src/relay/store.ts';
 import { openLevelRelayStore } from '../../src/relay/store-level.ts';
 import { openPostgresRelayStore } from '../../src/relay/store-postgres.ts';
 import { simDisk } from '../../src/sim/store.ts';
@@ -181,6 +182,41 @@ describe.skipIf(!postgresPrograms())(
       await store.close();
     });
 
+    it('an envelope whose pages are damaged holds up nobody, and its site mends it by sending it again', async () => {
+      const sql = postgres(server.url, 1);
+      await sql.query('drop table if exists message, message_damaged, odecet_migration, operator_rate');
+      const store = await openPostgresRelayStore(sql);
+      // Too long for the row: PostgreSQL keeps them in pieces, four to a page, in a table beside it.
+      const random = () => Uint8Array.from({ length: 7_900 }, () => Math.floor(Math.random() * 256));
+      const all = [1, 2, 3].map((n) => siteMessage(n, { envelope: random() }));
+      for (const one of all) await store.keep([one]);
+      const beside = '(select reltoastrelid from pg_class where oid = $1::regclass)';
+      const [file] = await sql.query(`select pg_relation_filepath(${beside}) as path`, ['message']);
+      await server.halt('fast');
+      await writePage(join(server.data, String(file?.path)), 1);
+      await server.start();
+      const told: string[] = [];
+      const ids = (claimed: readonly Claimed[]) =>
+        claimed.map(({ message }) => Number(message.id)).sort((a, b) => a - b);
+      const claim = () => store.claim(SENDER, 9, 1, ({ site, id }) => told.push(`${site} ${Number(id)}`));
+      expect(ids(await claim().catch(claim))).toEqual([1, 3]);
+      expect(told).toEqual(['site-a 2']);
+      await pause(hostTimers, 20);
+      expect(ids(await claim())).toEqual([1, 3]);
+      expect((await store.keep([siteMessage(4), ...all])).map(({ kind }) => kind)).toEqual([
+        'new',
+        'known',
+        'known',
+        'known',
+      ]);
+      await pause(hostTimers, 20);
+      const again = await claim();
+      expect(ids(again)).toEqual([1, 2, 3, 4]);
+      expect(again.find(({ message }) => message.id === all[1]!.id)?.message.envelope).toEqual(all[1]!.envelope);
+      expect(told).toHaveLength(1);
+      await store.close();
+    });
+
     it('a database that is away is told as such, not as a disk that fails', async () => {
       const away = postgres('postgres://nobody@127.0.0.1:1/none', 1);
       const failed = { failure: { code: 'database-away', detail: expect.stringContaining('PostgreSQL') } };
@@ -202,6 +238,13 @@ describe.skipIf(!postgresPrograms())(
     });
   },
 );
+
+/** A page of zeros, as a disk that lost a write leaves it. */
+async function writePage(path: string, number: number): Promise<void> {
+  const file = await open(path, 'r+');
+  await file.write(new Uint8Array(8_192), 0, 8_192, 8_192 * number);
+  await file.close();
+}
 
 it('on LevelDB nothing is called kept, claimed or settled before the disk has it', async () => {
   const world = createWorld(3);
