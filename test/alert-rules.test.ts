@@ -58,6 +58,7 @@ const cases: Readonly<Record<string, Case>> = {
   OdecetGatewayMemory: values(`odecet_process_resident_memory_bytes{${GATEWAY}}`, '150000000x180', '80000000x180'),
   OdecetGatewayCertificateEnds: certificate(GATEWAY),
   OdecetRelayAway: { fires: { [`up{${RELAY}}`]: '0x180' }, quiet: { [`up{${RELAY}}`]: '1x180' } },
+  OdecetRelayPartFailing: values(`odecet_relay_failing{${RELAY},part="store"}`, '1x180', WELL),
   OdecetRelayOffline: values(`odecet_relay_online{${RELAY}}`, '0x180', '1x180'),
   OdecetNothingGoesOut: {
     fires: {

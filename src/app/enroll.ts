@@ -6,6 +6,7 @@ import 'reflect-metadata';
 import * as x509 from '@peculiar/x509';
 import { stringify } from 'yaml';
 import { OdecetError } from '../core/failure.ts';
+import { isoUtc } from '../core/time.ts';
 import { aloneAt, replaceFile } from '../host/shared-file.ts';
 import { hostSigner, newKeyPem } from '../host/signer.ts';
 import { SITE_NAME, SITE_NAME_SAID, type SiteLine } from '../relay/registry.ts';
@@ -57,6 +58,7 @@ export async function enroll(order: EnrollOrder): Promise<Enrolled> {
       number: registered.nextNumber(),
       key: hostSigner(keyPem).publicKey,
       senders: [...order.senders],
+      enrolled: isoUtc(Date.now()),
       ...(password !== undefined && { password: scryptText(password) }),
     };
     const text = registered.with(entered);

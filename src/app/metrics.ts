@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { SECOND_MS } from '../core/time.ts';
+import { PARTS } from '../relay/health.ts';
 import type { RelayStatus } from '../relay/relay.ts';
 import { STAGES } from '../uplink/relay/protocol.ts';
 import {
@@ -52,12 +53,20 @@ export async function serveMetrics(
     labelNames: ['code'],
     registers,
   });
+  const failing = new Gauge({
+    name: 'odecet_relay_failing',
+    help: '1 while this part of the relay fails again and again',
+    labelNames: ['part'],
+    registers,
+  });
   certificateGauge(registers, certificates);
 
   const server = await serveRegistry(place, registry, async () => {
     const now = await status();
     online.set(now.isOnline ? 1 : 0);
-    for (const [stage, count] of Object.entries(now.counts)) messages.set({ stage }, count);
+    messages.reset();
+    for (const [stage, count] of Object.entries(now.counts ?? {})) messages.set({ stage }, count);
+    for (const part of PARTS) failing.set({ part }, now.failing.has(part) ? 1 : 0);
     receipts.reset();
     // What appears with its first count has not grown, to Prometheus; and what was never counted is not zero to it.
     for (const stage of STAGES) receipts.inc({ stage }, 0);

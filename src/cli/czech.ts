@@ -142,4 +142,6 @@ export const CZECH: Translations = {
   clock: 'hodiny',
   'not synchronised': 'nesynchronizováno',
   alerts: 'výstrahy',
+  'and {0} more': 'a {0} dalších',
+  'never heard': 'zatím se neohlásilo',
 };

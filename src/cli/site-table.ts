@@ -18,6 +18,7 @@ export interface BrokerOptions {
   readonly once?: true;
 }
 
+const ALERTS_SHOWN = 5;
 const DRAW_EVERY_MS = 1_000;
 /** What the broker kept comes within this. */
 const GATHER_MS = 1_500;
@@ -71,13 +72,13 @@ function tableText(view: SiteView, now: number, say: Say): string {
     say`alerts`,
   ];
   const table = new Table({ head, style: { head: [], border: [] } });
-  for (const { site, state, status, alerts } of sites) {
+  for (const { site, state, status, alerts, moreAlerts } of sites) {
     const good = status?.devices?.filter(({ failuresInRow }) => failuresInRow === 0).length;
     const lastAnswer = status?.outbox?.lastAnswer;
     const gaps = status?.points?.reduce((sum, point) => sum + point.gaps, 0);
     table.push([
       site,
-      (state === 'ready' ? pc.green : pc.red)(say.whole(state)),
+      (state === 'ready' ? pc.green : pc.red)(say.whole(state === 'never' ? 'never heard' : state)),
       status?.at ?? '',
       String(status?.outbox?.depth ?? ''),
       oldestText(status?.outbox),
@@ -85,10 +86,17 @@ function tableText(view: SiteView, now: number, say: Say): string {
       status?.devices ? `${good}/${status.devices.length}` : '',
       gaps === undefined ? '' : gaps === 0 ? '0' : pc.yellow(String(gaps)),
       clockText(status, say),
-      alerts.map(({ id, code }) => pc.red(`${id} ${code}`)).join('\n'),
+      alertsText(alerts, moreAlerts, say),
     ]);
   }
   return `${isoUtc(now)}  ${say`sites: ${sites.length}`}\n${table.toString()}`;
+}
+
+/** A site that says hundreds hides no other. */
+function alertsText(alerts: SeenSite['alerts'], moreAlerts: number, say: Say): string {
+  const shown = alerts.slice(0, ALERTS_SHOWN).map(({ id, code }) => pc.red(`${id} ${code}`));
+  const more = alerts.length - shown.length + moreAlerts;
+  return [...shown, ...(more > 0 ? [say`and ${more} more`] : [])].join('\n');
 }
 
 type Status = NonNullable<SeenSite['status']>;

@@ -58,6 +58,7 @@ export const FAILURES_CZECH: Readonly<Record<FailureCode, string>> = {
   'command-unanswered': 'místo na příkaz po dobu jeho platnosti neodpovědělo',
   'command-interrupted': 'brána byla zastavena uprostřed příkazu',
   'site-rolled-back': 'místo se s novým souborem neosvědčilo; platí předchozí',
+  'too-many-alerts': 'upozornění je víc, než se ukazuje',
   'site-silent': 'místo, které se mělo ohlásit, se neohlásilo',
   'already-queued': 'interval zprávy je v jiné zprávě, která mohla být přijata',
   'store-full': 'disk je plný',

@@ -92,6 +92,7 @@ export const FAILURES = {
   'command-unanswered': { next: 'person', what: 'a site gave no answer to a command while it was valid', exit: 42 },
   'command-interrupted': { next: 'person', what: 'the gateway was stopped in the middle of a command' },
   'site-rolled-back': { next: 'person', what: 'the site did not report well with a site file; the one before counts' },
+  'too-many-alerts': { next: 'person', what: 'more alerts stand than are shown' },
   'site-silent': { next: 'person', what: 'a site that should have reported did not' },
   'already-queued': {
     next: 'give-up',

@@ -16,6 +16,8 @@ import type { Claimed, DamagedMessage, RelayStore, Settled, SiteMessage, Standin
 
 /** A look at the store even if nobody rang: another relay's messages, and those that wait for their time. */
 const LOOK_EVERY_MS = 1_000;
+/** However long a store was away, it is soon found to be back. */
+const STORE_AGAIN_MS_MAX = 30_000;
 
 const TURN_TOO_LATE = {
   kind: 'not-sent' as const,
@@ -193,7 +195,8 @@ function createLane(sender: string, deps: DispatcherDeps, answers: Answers): Dis
           if (signal.aborted) break;
           failures += 1;
           told(deps, error, { failures, sender });
-          await rest(backoffMs(retry, failures, entropy.fraction()), new AbortController().signal, signal);
+          const pauseMs = Math.min(backoffMs(retry, failures, entropy.fraction()), STORE_AGAIN_MS_MAX);
+          await rest(pauseMs, new AbortController().signal, signal);
         }
       }
       while (underWay > 0) await clock.sleep(10);

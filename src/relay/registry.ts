@@ -22,6 +22,8 @@ const siteLine = z.strictObject({
     .string()
     .regex(/^[0-9a-f]+:[0-9a-f]+$/)
     .optional(),
+  /** Since when it should speak; ISO 8601, UTC. */
+  enrolled: z.iso.datetime().optional(),
   /** Nothing of it is taken any more. */
   revoked: z.boolean().default(false),
 });

@@ -1,7 +1,6 @@
 import type { BackoffRule } from '../core/backoff.ts';
-import { type Failure, failure } from '../core/failure.ts';
-import { HOUR_MS, isoUtc, MINUTE_MS, type Millis } from '../core/time.ts';
-import { childAbort } from '../machine/abort.ts';
+import type { Failure } from '../core/failure.ts';
+import { HOUR_MS, isoUtc, type Millis, SECOND_MS } from '../core/time.ts';
 import type { Broker, Delivered } from '../machine/broker.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { Entropy } from '../machine/entropy.ts';
@@ -10,20 +9,34 @@ import type { DocumentReader } from '../machine/reader.ts';
 import type { Codec, Signer } from '../machine/signer.ts';
 import type { FormatPack } from '../message/pack.ts';
 import type { Delivery, Outgoing, Turn } from '../uplink/direct.ts';
-import { type Alerts, type AlertText, alertId, createAlerts } from '../uplink/relay/alerts.ts';
+import { type AlertText, alertId, createAlerts } from '../uplink/relay/alerts.ts';
 import { createLink } from '../uplink/relay/link.ts';
 import { openEnvelope, packReceipt, REFUSALS, RELAY_REASON_TYPE, type Stage } from '../uplink/relay/protocol.ts';
-import { filterOf, placeOf, RELAY_HERE, relayClientId, type SiteState, topicOf } from '../uplink/relay/topics.ts';
+import {
+  CENTRE,
+  filterOf,
+  placeOf,
+  RELAY_HERE,
+  relayClientId,
+  type SiteState,
+  topicOf,
+} from '../uplink/relay/topics.ts';
+import { createAlertBounds } from './alert-bounds.ts';
 import { createCaretaker, type Retention } from './caretaker.ts';
+import { createColleagues } from './colleagues.ts';
 import { type Commander, type CommandLog, createCommander } from './commander.ts';
 import { createDispatcher } from './dispatcher.ts';
+import { createHealth, type Part } from './health.ts';
 import { type Addressee, createIntake } from './intake.ts';
 import type { Registry } from './registry.ts';
 import type { RelayStore, SiteMessage, Standing, StoreCounts } from './store.ts';
+import { sweeper, together, withinTime } from './together.ts';
 import { createWatch } from './watch.ts';
 
 /** A site asks again after what was refused within 1.3 hours: an alert that nobody raised anew in this time is over. */
 const ALERT_SETTLE_MS: Millis = 2 * HOUR_MS;
+/** Whoever asks for metrics waits no longer for the store. */
+const COUNTS_WITHIN_MS: Millis = 3 * SECOND_MS;
 const FINAL: ReadonlySet<Stage> = new Set(['accepted', 'rejected']);
 
 export interface RelayDeps {
@@ -58,7 +71,9 @@ export interface RelayDeps {
 
 export interface RelayStatus {
   readonly isOnline: boolean;
-  readonly counts: StoreCounts;
+  /** Absent where the store cannot tell them. */
+  readonly counts?: StoreCounts;
+  readonly failing: ReadonlySet<Part>;
   readonly receipts: Readonly<Partial<Record<Stage, number>>>;
   readonly alerts: readonly AlertText[];
 }
@@ -77,16 +92,28 @@ export function createRelay(deps: RelayDeps): Relay {
     // Nothing is lost with it: a site asks again, and alerts are repeated at the next session.
     link.publish(publication).catch(() => undefined);
   };
-  const alerts = createAlerts(name, () => clock.now(), say, {
-    settleMs: deps.silentAfterMs + ALERT_SETTLE_MS,
-    isRelay: (other) => !deps.registry().find(other),
-    takenBack(id) {
-      // Another relay heard the site.
-      if (id.endsWith('-silent')) watch.heard(id.slice(0, -'-silent'.length));
+  const settleMs = deps.silentAfterMs + ALERT_SETTLE_MS;
+  const monotonicMs = () => clock.monotonicMs();
+  const colleagues = createColleagues({ settleMs, monotonicMs, say });
+  /** Of the relay itself. */
+  const own = createAlerts(name, () => clock.now(), say, { settleMs });
+  /** Of sites: one for each site and cause, whichever relays of the centre say it. */
+  const alerts = createAlerts(CENTRE, () => clock.now(), say, {
+    settleMs,
+    shared: {
+      by: name,
+      isThere: colleagues.isThere,
+      takenBack(id) {
+        // Another relay heard the site.
+        if (id.endsWith('-silent')) watch.heard(id.slice(0, -'-silent'.length));
+      },
     },
   });
-  const watch = createWatch({ ...deps, alerts });
-  const caretaker = createCaretaker({ ...deps, alerts });
+  const bounds = createAlertBounds({ alerts, say, monotonicMs });
+  const watch = createWatch({ ...deps, alerts, say });
+  const health = createHealth({ ...deps, alerts: own });
+  const store = health.store(deps.store);
+  const caretaker = createCaretaker({ ...deps, alerts: own });
 
   function receipt({ site, id, hash }: Addressee, { stage, reasons, answer, at }: Said): void {
     receipts[stage] = (receipts[stage] ?? 0) + 1;
@@ -96,27 +123,41 @@ export function createRelay(deps: RelayDeps): Relay {
 
   const dispatcher = createDispatcher({
     ...deps,
+    store,
+    async deliver(message, sender, signal, turn) {
+      try {
+        const delivery = await deps.deliver(message, sender, signal, turn);
+        health.tried(delivery);
+        return delivery;
+      } catch (error) {
+        if (!signal.aborted) health.broke(error);
+        throw error;
+      }
+    },
     answer(message, standing) {
       if (FINAL.has(standing.stage)) deps.answered?.(standing.at - message.receivedAt);
       if (standing.stage === 'accepted') alerts.clearAbout(dayOf(message) ?? '', alertId(message.site, message.id));
       receipt(message, standing);
     },
-    alert: (message, problem) => raiseOrClear(alertId(message.site, message.id), problem, problem && dayOf(message)),
+    alert: (message, problem) => raiseOrClear(message.site, message.id, problem, problem && dayOf(message)),
   });
   const intake = createIntake({
     ...deps,
+    store,
+    reader: health.reader(deps.reader),
     answer: receipt,
     refuse(message, refusal, detail) {
       const reasons = [{ code: refusal, type: RELAY_REASON_TYPE, text: detail || REFUSALS[refusal] }];
       receipt(message, { stage: 'refused', reasons, at: clock.now() });
     },
-    alert: (site, problem) => raiseOrClear(alertId(site, 'refused'), problem),
+    alert: (site, problem) => raiseOrClear(site, 'refused', problem),
     stored: () => dispatcher.wake(),
   });
 
-  function raiseOrClear(id: string, problem: Failure | undefined, about?: string): void {
-    if (problem) alerts.raise(id, problem, about);
-    else alerts.clearEverywhere(id);
+  function raiseOrClear(site: string, what: string, problem: Failure | undefined, about?: string): void {
+    const id = alertId(site, what);
+    if (problem) alerts.raise(id, problem, { site, ...(about !== undefined && { about }) });
+    else alerts.clear(id);
   }
 
   const { commandLog } = deps;
@@ -126,15 +167,27 @@ export function createRelay(deps: RelayDeps): Relay {
   async function onMessage(delivered: Delivered): Promise<void> {
     const place = placeOf(delivered.topic);
     if (!place) return;
-    if (place.what === 'up') {
-      watch.heard(place.site);
-      await intake.take(place.site, delivered.payload);
-    } else if (place.what === 'answer') commander?.heard(place.site, delivered.payload);
-    else if (place.what.startsWith('alert/')) alerts.heard(delivered);
+    const { site, what } = place;
+    if (what === 'up') await intake.take(site, delivered.payload);
+    else if (what === 'answer') commander?.heard(site, delivered.payload);
+    else if (what.startsWith('alert/')) onAlert(site, what.slice('alert/'.length), delivered);
     else {
-      if (place.what === 'state' && !delivered.retained) commander?.siteIsHere(place.site);
-      watch.told(place.site, place.what, delivered);
+      if (what === 'state') onState(site, delivered);
+      watch.told(site, what, delivered);
     }
+  }
+
+  function onState(site: string, { payload, retained }: Delivered): void {
+    const word = new TextDecoder().decode(payload);
+    if (!deps.registry().find(site)) colleagues.toldState(site, word);
+    else if (!retained && isSitesOwn(word)) commander?.siteIsHere(site);
+  }
+
+  function onAlert(owner: string, id: string, delivered: Delivered): void {
+    if (owner === CENTRE) alerts.heard(delivered);
+    else if (owner === name) own.heard(delivered);
+    else if (deps.registry().find(owner)) bounds.heard(owner, id, delivered.payload);
+    else colleagues.heardAlert(owner, id, delivered.payload.length === 0);
   }
 
   const state = (word: SiteState) => ({
@@ -144,6 +197,13 @@ export function createRelay(deps: RelayDeps): Relay {
   });
   const link = createLink({
     ...deps,
+    broker: {
+      connect(hello, signal) {
+        alerts.forgetOthers();
+        return deps.broker.connect(hello, signal);
+      },
+    },
+    onOnline: watch.online,
     retry: deps.brokerRetry,
     hello: {
       clientId: relayClientId(name),
@@ -161,7 +221,7 @@ export function createRelay(deps: RelayDeps): Relay {
     },
     async onConnect(session) {
       await session.publish(state('ready'));
-      for (const publication of alerts.publications()) await session.publish(publication);
+      for (const publication of [...own.publications(), ...alerts.publications()]) await session.publish(publication);
       const here = { relay: name, at: isoUtc(clock.now()) };
       await session.publish({ topic: RELAY_HERE, payload: new TextEncoder().encode(JSON.stringify(here)) });
     },
@@ -172,16 +232,27 @@ export function createRelay(deps: RelayDeps): Relay {
     ...(commander && { commander }),
     async run(signal) {
       await together(
-        [link, dispatcher, watch, caretaker, sweeper(alerts, clock), ...(commander ? [commander] : [])].map(
-          (part) => (abort) => part.run(abort),
-        ),
+        [
+          link,
+          dispatcher,
+          watch,
+          caretaker,
+          sweeper([own, alerts, bounds, colleagues], clock),
+          ...(commander ? [commander] : []),
+        ].map((part) => (abort) => part.run(abort)),
         signal,
       );
       log.info('relay-stopped', {});
     },
     async status() {
-      const counts = await deps.store.counts();
-      return { isOnline: link.isOnline(), counts, receipts: { ...receipts }, alerts: alerts.standing() };
+      const counts = await withinTime(deps.store.counts(), COUNTS_WITHIN_MS, clock);
+      return {
+        isOnline: link.isOnline(),
+        ...(counts && { counts }),
+        failing: health.failing(),
+        receipts: { ...receipts },
+        alerts: [...own.standing(), ...alerts.standing()],
+      };
     },
   };
 }
@@ -203,36 +274,9 @@ function dayOf({ site, day, envelope }: Pick<SiteMessage, 'site'> & Partial<Site
   return kind && [site, kind, day].join(' ');
 }
 
-function sweeper(alerts: Alerts, clock: Clock) {
-  return {
-    async run(signal: AbortSignal): Promise<void> {
-      while (!signal.aborted) {
-        alerts.sweep();
-        await clock.sleep(MINUTE_MS, signal).catch((reason: unknown) => {
-          if (!signal.aborted) throw reason;
-        });
-      }
-    },
-  };
+/** A relay says `never` of a site that it never heard; that is no sign of the site. */
+function isSitesOwn(word: string): boolean {
+  return word !== '' && word !== ('never' satisfies SiteState);
 }
 
 type Said = Pick<Standing, 'reasons' | 'answer' | 'at'> & { readonly stage: Stage };
-
-/** All until the signal aborts; one that fails stops the others. */
-async function together(runs: readonly ((signal: AbortSignal) => Promise<void>)[], signal: AbortSignal): Promise<void> {
-  const failed = new AbortController();
-  const running = runs.map(async (run) => {
-    // A signal for each: Node warns of a leak where many wait for one.
-    const own = childAbort(signal, failed.signal);
-    try {
-      await run(own.signal);
-    } catch (error) {
-      failed.abort(failure('unexpected', String(error)));
-      throw error;
-    } finally {
-      own.release();
-    }
-  });
-  await Promise.allSettled(running);
-  await Promise.all(running);
-}

@@ -9,7 +9,13 @@ import { type Registry, registryOf } from './registry.ts';
 import { createWatch } from './watch.ts';
 
 const START = Date.UTC(2026, 5, 1, 8);
-const line = (site: string, revoked = false) => ({ site, key: 'k'.repeat(43), senders: ['x'], revoked });
+const line = (site: string, revoked = false, enrolled?: string) => ({
+  ...(enrolled !== undefined && { enrolled }),
+  site,
+  key: 'k'.repeat(43),
+  senders: ['x'],
+  revoked,
+});
 const bytes = (text: string) => new TextEncoder().encode(text);
 
 function centre(seed: number) {
@@ -25,7 +31,14 @@ function centre(seed: number) {
   const alerts = createAlerts('centre-1', () => clock.now(), say, { settleMs: HOUR_MS });
   const place: { registry: Registry } = { registry: registryOf([line('site-a'), line('site-b', true)]) };
   const registry = () => place.registry;
-  const watch = createWatch({ registry, alerts, silentAfterMs: 15 * MINUTE_MS, clockOffMsMax: 10 * MINUTE_MS, clock });
+  const watch = createWatch({
+    registry,
+    alerts,
+    silentAfterMs: 15 * MINUTE_MS,
+    clockOffMsMax: 10 * MINUTE_MS,
+    clock,
+    say,
+  });
   const stop = new AbortController();
   void watch.run(stop.signal);
   const status = (site: string, offMs = 0, isRetained = false) =>
@@ -35,7 +48,7 @@ function centre(seed: number) {
       retained: isRetained,
     });
   const standing = () => [...retained.keys()].map((topic) => topic.replace('odecet/1/centre-1/alert/', '')).sort();
-  return { world, clock, place, status, standing, retained, stop, alerts };
+  return { world, clock, place, status, standing, retained, stop, alerts, watch };
 }
 
 test('silence is an alert, retained, and taken back when the site speaks', async () => {
@@ -152,7 +165,14 @@ test('a relay that starts anew waits its time, and leaves the alert of its earli
     again.heard({ topic, payload: bytes(text), retained: true });
     const registry = () => registryOf([line('site-a')]);
     const next = new AbortController();
-    const parts = { registry, alerts: again, silentAfterMs: 15 * MINUTE_MS, clockOffMsMax: MINUTE_MS, clock };
+    const parts = {
+      registry,
+      alerts: again,
+      silentAfterMs: 15 * MINUTE_MS,
+      clockOffMsMax: MINUTE_MS,
+      clock,
+      say: () => undefined,
+    };
     const watch = createWatch(parts);
     void watch.run(next.signal);
     await pause(world, 20 * MINUTE_MS);
@@ -165,5 +185,42 @@ test('a relay that starts anew waits its time, and leaves the alert of its earli
     watch.heard('site-a');
     expect(again.standing()).toEqual([]);
     next.abort();
+  });
+});
+
+test('a site that was enrolled and never spoke is shown as such; its silence counts from its enrolment', async () => {
+  const { world, place, status, standing, retained, stop, watch } = centre(9);
+  const stateOf = (site: string) => retained.get(`odecet/1/${site}/state`);
+  const hear = (site: string, word: string) =>
+    watch.told(site, 'state', { topic: '', payload: bytes(word), retained: true });
+  const alerted = () => standing().filter((name) => name.endsWith('-silent'));
+  await world.run(async () => {
+    place.registry = registryOf([
+      line('long', false, isoUtc(START - 24 * HOUR_MS)),
+      line('fresh', false, isoUtc(START)),
+      line('known', false, isoUtc(START - 24 * HOUR_MS)),
+      line('revoked', true, isoUtc(START)),
+    ]);
+    watch.online();
+    hear('known', 'lost');
+    await pause(world, MINUTE_MS);
+    expect([alerted(), stateOf('long')]).toEqual([[], undefined]);
+    await pause(world, 2 * MINUTE_MS);
+    expect(alerted()).toEqual(['long-silent']);
+    expect(['long', 'fresh', 'known', 'revoked'].map(stateOf)).toEqual(['never', 'never', undefined, undefined]);
+    for (const site of ['long', 'fresh']) hear(site, 'never');
+    await pause(world, 10 * MINUTE_MS);
+    expect(alerted()).toEqual(['long-silent']);
+    // It speaks for the first time in the moment in which we say that it never did.
+    hear('long', 'ready');
+    hear('long', 'never');
+    status('long');
+    expect(stateOf('long')).toBe('ready');
+    await pause(world, 4 * MINUTE_MS);
+    expect(alerted()).toEqual(['fresh-silent', 'known-silent']);
+    place.registry = registryOf([]);
+    await pause(world, MINUTE_MS);
+    expect([alerted(), stateOf('fresh'), stateOf('long')]).toEqual([[], undefined, 'ready']);
+    stop.abort();
   });
 });

@@ -67,7 +67,7 @@ function receiptsOf(site: string): string[] {
 
 async function expectRefused(site: string, reason: string): Promise<void> {
   await until(() => receiptsOf(site).includes(`refused ${reason}`), 10_000, `refused as ${reason}`);
-  const alert = stranger.heard.findLast(({ topic }) => topic === topicOf('centre-1', `alert/${site}-refused`));
+  const alert = stranger.heard.findLast(({ topic }) => topic === topicOf('relay', `alert/${site}-refused`));
   expect(new TextDecoder().decode(alert?.payload)).toContain(reason);
   expect(await acceptedSoFar()).toBe(0);
 }

@@ -3,13 +3,19 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Mosquitto, startMosquitto } from '../../scripts/rehearsal/mosquitto.ts';
 import { type Postgres, postgresPrograms, startPostgres } from '../../scripts/rehearsal/postgres.ts';
+import { freePorts } from '../../scripts/rehearsal/processes.ts';
+import { mqttBroker } from '../../src/host/broker-mqtt.ts';
+import { SITE_ALERTS_MAX } from '../../src/relay/alert-bounds.ts';
+import { topicOf } from '../../src/uplink/relay/topics.ts';
 import {
   allEmpty,
   type Centre,
+  clock,
   counted,
   layOutCentre,
   messageOf,
   type RunningSite,
+  siteName,
   startRelay,
   startSite,
   until,
@@ -63,5 +69,100 @@ describe.skipIf(!postgresPrograms())('two relays on PostgreSQL (skipped without 
     // A busy machine is only ever slower. Two that counted each for itself would need half of this.
     const seconds = (times.at(-1)! - times[0]!) / 1_000;
     expect(seconds).toBeGreaterThan((SITES * DAYS) / perSecondMax - 1);
+  }, 90_000);
+
+  /** What stands on the broker, how often each was said, and what was taken back. */
+  async function staff() {
+    const standing = new Map<string, string>();
+    const said = new Map<string, number>();
+    const takenBack: string[] = [];
+    await mqttBroker({ url: mosquitto.url, protocolVersion: 5 }).connect({
+      clientId: 'staff',
+      clean: true,
+      subscriptions: ['odecet/1/+/alert/+', 'odecet/1/+/state'],
+      async onMessage({ topic, payload }) {
+        const [name, text] = [topic.replace('odecet/1/', ''), new TextDecoder().decode(payload)];
+        if (text === '') {
+          standing.delete(name);
+          takenBack.push(name);
+        } else {
+          standing.set(name, text);
+          said.set(name, (said.get(name) ?? 0) + 1);
+        }
+      },
+    });
+    return {
+      standing,
+      said,
+      takenBack,
+      alerts: () => [...standing.keys()].filter((name) => name.includes('/alert/')).sort(),
+    };
+  }
+
+  test('a silent site is one alert, of one that never spoke too; it outlives the relay that said it, and its site ends it', async () => {
+    const { standing, said, takenBack, alerts } = await staff();
+    await centre.writeRegistry((lines) =>
+      lines.slice(0, 2).map((line) => ({ ...line, enrolled: '2026-01-01T00:00:00Z' })),
+    );
+    await startRelays({ silentAfterMs: 4_000 });
+    const start = () => startSite(centre, 0, [], { brokerUrl: mosquitto.url });
+    sites = [start()];
+    const both = [0, 1].map((n) => `relay/alert/${siteName(n)}-silent`);
+    await until(() => alerts().length === 2, 20_000, 'both are silent');
+    await clock.sleep(6_000);
+    expect(alerts()).toEqual(both);
+    // Both may say it in one moment.
+    for (const name of both) expect(said.get(name)).toBeLessThanOrEqual(2);
+    expect(takenBack).toEqual([]);
+    expect(standing.get(`${siteName(1)}/state`)).toBe('never');
+    const [gone] = relays.splice(Number(standing.get(both[0]!)?.includes('centre-2')), 1);
+    await gone!.stop();
+    await clock.sleep(3_000);
+    expect(alerts()).toEqual(both);
+    await sites[0]!.stop();
+    sites = [start(), startSite(centre, 1, [], { brokerUrl: mosquitto.url })];
+    await until(() => alerts().length === 0, 10_000, 'both have spoken');
+    expect(standing.get(`${siteName(1)}/state`)).toBe('ready');
+  }, 90_000);
+
+  test('a database that is gone for long is an alert and a metric of each relay, until it is back', async () => {
+    const { alerts } = await staff();
+    const [port] = await freePorts(1);
+    const metrics = { host: '127.0.0.1', port };
+    const store = { kind: 'postgres', urlFile: 'database.url', connections: 2 };
+    relays.push(await startRelay(await centre.relayFile('centre-1', { store, metrics })));
+    const failing = async () => {
+      const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+      return /odecet_relay_failing\{part="store"\} (\d)/.exec(text)?.[1];
+    };
+    const scraped = () => failing().catch(() => undefined);
+    await until(async () => (await scraped()) === '0', 20_000, 'it is told that all is well');
+    await server.halt('immediate');
+    await until(() => alerts().includes('centre-1/alert/store-failing'), 60_000, 'its alert');
+    expect(await failing()).toBe('1');
+    sites = [startSite(centre, 0, [messageOf(0, 0)], { brokerUrl: mosquitto.url })];
+    await server.start();
+    await until(() => allEmpty(sites), 60_000, 'what came meanwhile is with the operator');
+    await until(() => alerts().length === 0, 30_000, 'the alert is gone');
+    expect(await failing()).toBe('0');
+  }, 200_000);
+
+  test('a site cannot fill the broker with alerts', async () => {
+    const { alerts } = await staff();
+    await startRelays({});
+    sites = [startSite(centre, 0, [messageOf(0, 0)], { brokerUrl: mosquitto.url })];
+    await until(() => allEmpty(sites), 30_000, 'the relays are there');
+    const flood = await mqttBroker({ url: mosquitto.url, protocolVersion: 5 }).connect({
+      clientId: 'flood',
+      clean: true,
+      subscriptions: [],
+      onMessage: async () => undefined,
+    });
+    const payload = new TextEncoder().encode(JSON.stringify({ id: 'x', code: 'c', detail: 'd', since: 's' }));
+    for (let n = 0; n < 1_000; n++)
+      await flood.publish({ topic: topicOf(siteName(1), `alert/x-${n}`), payload, retain: true });
+    await until(() => alerts().length === SITE_ALERTS_MAX + 1, 20_000, 'what is too much is taken back');
+    expect(alerts()).toContain(`relay/alert/${siteName(1)}-alerts`);
+    await flood.close();
   }, 90_000);
 });

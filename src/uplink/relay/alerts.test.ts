@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { failure } from '../../core/failure.ts';
 import { HOUR_MS, MINUTE_MS } from '../../core/time.ts';
 import type { Publication } from '../../machine/broker.ts';
@@ -20,27 +20,35 @@ function place() {
   const clock = simClock(world, START);
   const seen = new Map<string, string>();
   const takenBack: string[] = [];
-  async function start(name: string, isRelay?: (name: string) => boolean) {
+  const gone = new Set<string>();
+  /** @param by where `name` is a place that several share */
+  async function start(name: string, by?: string, most?: number) {
     let say: (publication: Publication) => void = () => undefined;
+    const shared = by !== undefined && {
+      by,
+      isThere: (relay: string) => !gone.has(relay),
+      takenBack: (id: string) => void takenBack.push(`${by} ${id}`),
+    };
     const alerts = createAlerts(
       name,
       () => clock.now(),
       (publication) => say(publication),
-      {
-        settleMs: 2 * HOUR_MS,
-        ...(isRelay && { isRelay, takenBack: (id) => takenBack.push(`${name} ${id}`) }),
-      },
+      { settleMs: 2 * HOUR_MS, ...(shared && { shared }), ...(most !== undefined && { most }) },
     );
     const session = await broker.connect({
-      clientId: name,
+      clientId: by ?? name,
       clean: true,
-      subscriptions: [`odecet/1/${isRelay ? '+' : name}/alert/+`],
+      subscriptions: [`odecet/1/${name}/alert/+`],
       onMessage: async (delivered) => alerts.heard(delivered),
     });
     say = (publication) => void session.publish(publication);
     for (const publication of alerts.publications()) say(publication);
     await pause(world, MINUTE_MS);
-    return { alerts, leave: () => session.close() };
+    const leave = () => {
+      gone.add(by ?? name);
+      return session.close();
+    };
+    return { alerts, leave };
   }
   async function watch() {
     await broker.connect({
@@ -101,8 +109,8 @@ test('a rejection outlives a restart until a later message of its day is accepte
   await within(world, async () => {
     await watch();
     const before = await start('site-a');
-    before.alerts.raise('message-1', rejected, 'gas 2026-05-31');
-    before.alerts.raise('message-2', rejected, 'gas 2026-05-30');
+    before.alerts.raise('message-1', rejected, { about: 'gas 2026-05-31' });
+    before.alerts.raise('message-2', rejected, { about: 'gas 2026-05-30' });
     await before.leave();
     const { alerts } = await start('site-a');
     await pause(world, DAY_MS);
@@ -120,26 +128,95 @@ test('a rejection outlives a restart until a later message of its day is accepte
   });
 });
 
-test('an alert of one relay is taken back by another, also of one that is gone', async () => {
-  const { world, start, watch, topics, takenBack } = place();
-  const isRelay = (name: string) => name.startsWith('centre');
+describe('relays that share one place', () => {
+  const silent = (since: string) => failure('site-silent', `nothing since ${since}`);
+
+  test('say one alert for one cause, and whoever sees it over takes it back', async () => {
+    const { world, start, watch, topics, seen, takenBack } = place();
+    await within(world, async () => {
+      await watch();
+      const one = await start('relay', 'centre-1');
+      const two = await start('relay', 'centre-2');
+      one.alerts.raise('site-a-silent', silent('8:00:01'), { site: 'site-a' });
+      await pause(world, MINUTE_MS);
+      const text = seen.get('odecet/1/relay/alert/site-a-silent');
+      expect(JSON.parse(text ?? '')).toMatchObject({ by: 'centre-1', site: 'site-a' });
+      for (let n = 0; n < 5; n++) {
+        two.alerts.raise('site-a-silent', silent('8:00:02'), { site: 'site-a' });
+        one.alerts.raise('site-a-silent', silent('8:00:01'), { site: 'site-a' });
+        await pause(world, MINUTE_MS);
+        expect(seen.get('odecet/1/relay/alert/site-a-silent')).toBe(text);
+      }
+      two.alerts.clear('site-a-silent');
+      await pause(world, MINUTE_MS);
+      expect(topics()).toEqual([]);
+      expect(takenBack).toEqual(['centre-1 site-a-silent']);
+      expect(one.alerts.standing()).toEqual([]);
+    });
+  });
+
+  test('take over what a dead one said, with its time; what none of them finds again goes', async () => {
+    const { world, start, watch, topics } = place();
+    await within(world, async () => {
+      await watch();
+      const one = await start('relay', 'centre-1');
+      const two = await start('relay', 'centre-2');
+      one.alerts.raise('site-a-silent', silent('8:00:01'));
+      one.alerts.raise('site-b-refused', refused);
+      await pause(world, 5 * HOUR_MS);
+      // Its own relay looks after it.
+      two.alerts.sweep();
+      expect(topics()).toHaveLength(2);
+      await one.leave();
+      two.alerts.raise('site-a-silent', silent('8:00:02'));
+      await pause(world, 3 * HOUR_MS);
+      two.alerts.sweep();
+      await pause(world, MINUTE_MS);
+      expect(topics()).toEqual(['relay/alert/site-a-silent']);
+      expect(two.alerts.standing()).toMatchObject([{ by: 'centre-2', since: expect.stringContaining('T08:0') }]);
+      const three = await start('relay', 'centre-3');
+      expect(three.alerts.standing()).toHaveLength(1);
+      three.alerts.clear('site-a-silent');
+      await pause(world, MINUTE_MS);
+      expect(topics()).toEqual([]);
+    });
+  });
+
+  test('what was taken back while one was away is not said again by it', async () => {
+    const { world, start, watch, topics } = place();
+    await within(world, async () => {
+      await watch();
+      const one = await start('relay', 'centre-1');
+      const two = await start('relay', 'centre-2');
+      one.alerts.raise('x', refused);
+      await pause(world, MINUTE_MS);
+      await two.leave();
+      one.alerts.clear('x');
+      two.alerts.forgetOthers();
+      expect(two.alerts.publications()).toEqual([]);
+      expect(two.alerts.standing()).toEqual([]);
+      await pause(world, MINUTE_MS);
+      expect(topics()).toEqual([]);
+    });
+  });
+});
+
+test('no more stand than may; when one is over, the next is shown', async () => {
+  const { world, start, watch, topics } = place();
   await within(world, async () => {
     await watch();
-    const one = await start('centre-1', isRelay);
-    const two = await start('centre-2', isRelay);
-    one.alerts.raise('site-a-refused', refused);
-    one.alerts.raise('site-a-silent', failure('site-silent', 'nothing'));
+    const { alerts } = await start('site-a', undefined, 3);
+    for (let n = 0; n < 6; n++) alerts.raise(`message-${n}`, failure('relay-refused', 'x'.repeat(5_000)));
     await pause(world, MINUTE_MS);
-    two.alerts.clearEverywhere('site-a-refused');
+    expect(topics()).toEqual(['message-0', 'message-1', 'message-2', 'more'].map((id) => `site-a/alert/${id}`));
+    alerts.clear('message-5');
+    alerts.clear('message-0');
     await pause(world, MINUTE_MS);
-    expect(topics()).toEqual(['centre-1/alert/site-a-silent']);
-    expect(one.alerts.standing().map(({ id }) => id)).toEqual(['site-a-silent']);
-    expect(takenBack).toEqual(['centre-1 site-a-refused']);
-    await one.leave();
-    const three = await start('centre-3', isRelay);
-    three.alerts.clearEverywhere('site-a-silent');
+    expect(topics()).toEqual(['message-1', 'message-2', 'message-3', 'more'].map((id) => `site-a/alert/${id}`));
+    alerts.clear('message-1');
     await pause(world, MINUTE_MS);
-    expect(topics()).toEqual([]);
+    expect(topics()).toEqual(['message-2', 'message-3', 'message-4'].map((id) => `site-a/alert/${id}`));
+    for (const { payload } of alerts.publications()) expect(payload.length).toBeLessThan(3_000);
   });
 });
 
@@ -147,7 +224,7 @@ test('what is raised, cleared and raised again in one moment stands', async () =
   const { world, start, watch, topics } = place();
   await within(world, async () => {
     await watch();
-    const { alerts } = await start('centre-1', () => true);
+    const { alerts } = await start('relay', 'centre-1');
     for (let n = 0; n < 3; n++) {
       alerts.raise('x', refused);
       alerts.clear('x');
@@ -155,6 +232,6 @@ test('what is raised, cleared and raised again in one moment stands', async () =
     alerts.raise('x', refused);
     await pause(world, MINUTE_MS);
     expect(alerts.standing()).toHaveLength(1);
-    expect(topics()).toEqual(['centre-1/alert/x']);
+    expect(topics()).toEqual(['relay/alert/x']);
   });
 });

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { FAILURES, type Failure, type FailureCode } from '../../core/failure.ts';
+import { FAILURES, type Failure, type FailureCode, failure } from '../../core/failure.ts';
 import { HOUR_MS, isoUtc, type Millis, parseUtc, type UtcMs } from '../../core/time.ts';
 import type { Delivered, Publication } from '../../machine/broker.ts';
 import { placeOf, topicOf } from './topics.ts';
@@ -11,14 +11,19 @@ export interface AlertText extends Failure {
   readonly since: string;
   /** What a later good answer settles, e.g. the commodity and day of a rejected message. */
   readonly about?: string;
+  /** The site that a relay says it of. */
+  readonly site?: string;
+  /** The relay that said it, where all of a centre have one place for it. */
+  readonly by?: string;
 }
 
+export type AlertMore = Pick<AlertText, 'about' | 'site'>;
+
 export interface Alerts {
-  /** The same again keeps its `since`. */
-  raise(id: string, problem: Failure, about?: string): void;
+  /** The same again keeps its `since`. Where another relay that is there says it too, its word stands. */
+  raise(id: string, problem: Failure, more?: AlertMore): void;
+  /** Takes it back, whoever raised it. */
   clear(id: string): void;
-  /** Also where another relay of the centre raised it, which may no longer run. */
-  clearEverywhere(id: string): void;
   /** A later message about the same was accepted: what stands about it under a smaller id is settled. */
   clearAbout(about: string, id: string): void;
   /** An alert as the broker has it: what an earlier run of this program left stands until `sweep` or `clear` takes it back. */
@@ -29,17 +34,29 @@ export interface Alerts {
   standing(): readonly AlertText[];
   /** Everything to be said at a new session. */
   publications(): Publication[];
+  /** Before a new session: what others said will be heard again, if it still stands. */
+  forgetOthers(): void;
 }
 
 export interface AlertsOptions {
   /** So long an alert of an earlier run has to be raised again. */
   readonly settleMs: Millis;
-  /** Whether a name is another relay's; nobody's where absent. */
-  readonly isRelay?: (name: string) => boolean;
-  /** Another relay took an alert of ours back. */
-  readonly takenBack?: (id: string) => void;
+  /** Where all relays of a centre speak in one place. */
+  readonly shared?: {
+    /** Our own name. */
+    readonly by: string;
+    /** Whether another relay is there, and looks after what it said. */
+    readonly isThere: (relay: string) => boolean;
+    /** Another relay took an alert back that stood. */
+    readonly takenBack: (id: string) => void;
+  };
+  /** So many stand on the broker at once; for the others stands one that says so. No bound where absent. */
+  readonly most?: number;
 }
 
+/** What somebody reads in a list. */
+const DETAIL_MAX = 2_000;
+const MORE_ALERT = 'more';
 /** Nobody need see a rejection for longer, also where its day was settled on another way. */
 const REJECTED_SHOWN_MS: Millis = 30 * 24 * HOUR_MS;
 const REJECTED: FailureCode = 'operator-rejected';
@@ -50,6 +67,8 @@ const kept = z.object({
   detail: z.string(),
   since: z.iso.datetime(),
   about: z.string().exactOptional(),
+  site: z.string().exactOptional(),
+  by: z.string().exactOptional(),
 });
 
 /** An id of these letters can stand in a topic; others become hyphens. */
@@ -60,49 +79,80 @@ export function alertId(...parts: readonly string[]): string {
     .replace(/[^a-z0-9-]/g, '-');
 }
 
-/** @param say hands a publication to the broker, or drops it while there is none: `publications` repeats them all */
+/**
+ * @param name whose topic it is
+ * @param say hands a publication to the broker, or drops it while there is none: `publications` repeats them all
+ */
 export function createAlerts(
   name: string,
   now: () => UtcMs,
   say: (publication: Publication) => void,
-  { settleMs, isRelay, takenBack }: AlertsOptions,
+  { settleMs, shared, most = Number.POSITIVE_INFINITY }: AlertsOptions,
 ): Alerts {
   const standing = new Map<string, AlertText>();
-  /** Left by an earlier run, with the time at which we heard of it. */
+  /** Those that are on the broker. */
+  const shown = new Set<string>();
+  /** Left by an earlier run, or said by another relay, with the time at which we heard of it. */
   const found = new Map<string, UtcMs>();
   /** Taken back, and not yet heard from the broker to be so. */
   const cleared = new Set<string>();
   /** How often we shall hear ourselves take it back. */
   const echoes = new Map<string, number>();
-  /** Who else of the centre's relays has an alert of this id standing, and about what. */
-  const elsewhere = new Map<string, Map<string, string | undefined>>();
-  const topic = (id: string, owner = name) => topicOf(owner, `alert/${id}`);
+  const topic = (id: string) => topicOf(name, `alert/${id}`);
   const publicationOf = (alert: AlertText): Publication => ({
     topic: topic(alert.id),
     payload: new TextEncoder().encode(JSON.stringify(alert)),
     retain: true,
   });
-  const withdrawal = (id: string, owner = name): Publication => ({
-    topic: topic(id, owner),
-    payload: new Uint8Array(0),
-    retain: true,
-  });
+  const withdrawal = (id: string): Publication => ({ topic: topic(id), payload: new Uint8Array(0), retain: true });
+  const isOthers = ({ by }: AlertText) => shared !== undefined && by !== undefined && by !== shared.by;
+  const isLookedAfter = (alert: AlertText) => isOthers(alert) && shared?.isThere(alert.by ?? '') === true;
+
+  const isFull = () => shown.size - Number(shown.has(MORE_ALERT)) >= most;
 
   function withdraw(id: string): void {
+    shown.delete(id);
     cleared.add(id);
     echoes.set(id, (echoes.get(id) ?? 0) + 1);
     say(withdrawal(id));
   }
 
-  function clear(id: string): void {
-    found.delete(id);
-    if (standing.delete(id)) withdraw(id);
+  function show(alert: AlertText): void {
+    if (isFull() && !shown.has(alert.id) && alert.id !== MORE_ALERT) {
+      const detail = `more than ${most} alerts stand; others are shown when some of these are over`;
+      raise(MORE_ALERT, failure('too-many-alerts', detail));
+      return;
+    }
+    shown.add(alert.id);
+    cleared.delete(alert.id);
+    say(publicationOf(alert));
   }
 
-  function clearEverywhere(id: string): void {
-    clear(id);
-    for (const relay of elsewhere.get(id)?.keys() ?? []) say(withdrawal(id, relay));
-    elsewhere.delete(id);
+  /** Somebody's place became free. */
+  function showNext(): void {
+    if (!shown.has(MORE_ALERT)) return;
+    const [next, second] = [...standing.values()].filter(({ id }) => !shown.has(id));
+    if (next && !isFull()) show(next);
+    if (!second) clear(MORE_ALERT);
+  }
+
+  function raise(id: string, { code, detail: said }: Failure, more: AlertMore = {}): void {
+    const before = standing.get(id);
+    const detail = said.length > DETAIL_MAX ? `${said.slice(0, DETAIL_MAX)}…` : said;
+    if (before?.code === code && isLookedAfter(before)) return;
+    found.delete(id);
+    if (before?.code === code && before.detail === detail && !isOthers(before)) return;
+    const since = before?.since ?? isoUtc(now());
+    const alert = { id, code, detail, since, ...more, ...(shared && { by: shared.by }) };
+    standing.set(id, alert);
+    show(alert);
+  }
+
+  function clear(id: string): void {
+    found.delete(id);
+    if (!standing.delete(id)) return;
+    if (shown.has(id)) withdraw(id);
+    if (id !== MORE_ALERT) showNext();
   }
 
   function heardGone(id: string): void {
@@ -110,60 +160,64 @@ export function createAlerts(
     const expected = echoes.get(id) ?? 0;
     if (expected > 1) echoes.set(id, expected - 1);
     else echoes.delete(id);
-    if (expected > 0 || !takenBack) return;
+    if (expected > 0 || !shared) return;
     found.delete(id);
-    if (standing.delete(id)) takenBack(id);
+    shown.delete(id);
+    if (standing.delete(id)) shared.takenBack(id);
   }
 
-  function heardOfOther(relay: string, id: string, alert: AlertText | undefined): void {
-    const relays = elsewhere.get(id) ?? new Map<string, string | undefined>();
-    if (alert) elsewhere.set(id, relays.set(relay, alert.about));
-    else if (relays.delete(relay) && relays.size === 0) elsewhere.delete(id);
+  /** What stands on the broker counts. */
+  function heardAgain(id: string, alert: AlertText): void {
+    if (!shared || (standing.get(id)?.by === alert.by && !isOthers(alert))) return;
+    standing.set(id, alert);
+    if (isOthers(alert)) found.set(id, now());
+    else found.delete(id);
   }
 
   return {
-    raise(id, { code, detail }, about) {
-      found.delete(id);
-      const before = standing.get(id);
-      if (before?.code === code && before.detail === detail) return;
-      const alert = { id, code, detail, since: before?.since ?? isoUtc(now()), ...(about !== undefined && { about }) };
-      standing.set(id, alert);
-      cleared.delete(id);
-      say(publicationOf(alert));
-    },
+    raise,
     clear,
-    clearEverywhere,
     clearAbout(about, below) {
-      const ours = [...standing.values()].filter((alert) => alert.about === about).map(({ id }) => id);
-      const theirs = [...elsewhere].filter(([, relays]) => [...relays.values()].includes(about)).map(([id]) => id);
-      for (const id of [...ours, ...theirs]) if (id < below) clearEverywhere(id);
+      const ids = [...standing.values()].filter((alert) => alert.about === about).map(({ id }) => id);
+      for (const id of ids) if (id < below) clear(id);
     },
     heard({ topic: heardOn, payload }) {
       const place = placeOf(heardOn);
-      if (!place?.what.startsWith('alert/')) return;
+      if (place?.site !== name || !place.what.startsWith('alert/')) return;
       const id = place.what.slice('alert/'.length);
-      const alert = readAlert(id, payload);
-      if (place.site !== name) {
-        if (isRelay?.(place.site)) heardOfOther(place.site, id, alert);
-        return;
-      }
       if (payload.length === 0) return heardGone(id);
+      const alert = readAlert(id, payload);
+      if (alert && standing.has(id)) return heardAgain(id, alert);
       if (standing.has(id)) return;
       if (!alert || cleared.has(id)) return withdraw(id);
       standing.set(id, alert);
+      shown.add(id);
       if (alert.code !== REJECTED) found.set(id, now());
     },
     sweep() {
       const at = now();
-      for (const [id, foundAt] of found) if (at - foundAt >= settleMs) clearEverywhere(id);
+      for (const [id, foundAt] of found) {
+        const alert = standing.get(id);
+        if (alert && isLookedAfter(alert)) found.set(id, at);
+        else if (at - foundAt >= settleMs) clear(id);
+      }
       for (const { id, code, since } of standing.values())
-        if (code === REJECTED && at - parseUtc(since) >= REJECTED_SHOWN_MS) clearEverywhere(id);
+        if (code === REJECTED && at - parseUtc(since) >= REJECTED_SHOWN_MS) clear(id);
     },
     standing: () => [...standing.values()],
     publications() {
       echoes.clear();
       for (const id of cleared) echoes.set(id, 1);
-      return [...[...standing.values()].map(publicationOf), ...[...cleared].map((id) => withdrawal(id))];
+      const ours = [...standing.values()].filter((alert) => shown.has(alert.id) && !isOthers(alert));
+      return [...ours.map(publicationOf), ...[...cleared].map(withdrawal)];
+    },
+    forgetOthers() {
+      for (const alert of standing.values()) {
+        if (!isOthers(alert)) continue;
+        standing.delete(alert.id);
+        found.delete(alert.id);
+        shown.delete(alert.id);
+      }
     },
   };
 }

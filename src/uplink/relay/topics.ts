@@ -1,8 +1,11 @@
 /** Where things stand on the broker. The first level is the product's, the second the version of this layout. */
 const ROOT = 'odecet/1';
 
-/** Said by every relay that connects: whoever has something without a receipt sends it now. No site may be called `relay`. */
-export const RELAY_HERE = `${ROOT}/relay/here`;
+/** All relays of a centre together; no site may be called so. */
+export const CENTRE = 'relay';
+
+/** Said by every relay that connects: whoever has something without a receipt sends it now. */
+export const RELAY_HERE = `${ROOT}/${CENTRE}/here`;
 
 export type SiteTopic = 'state' | 'status' | 'up' | 'down' | 'command' | 'answer' | `alert/${string}`;
 
@@ -40,8 +43,11 @@ export function isOfProgram(clientId: string): boolean {
   return clientId.startsWith(siteClientId('')) || clientId.startsWith(relayClientId(''));
 }
 
-/** `disconnected` is said in leaving, `lost` by the broker when nobody took leave. */
-export type SiteState = 'init' | 'ready' | 'disconnected' | 'lost';
+/**
+ * `disconnected` is said in leaving, `lost` by the broker when nobody took leave, `never` by a relay of a site that was enrolled
+ * and of which the broker has nothing.
+ */
+export type SiteState = 'init' | 'ready' | 'disconnected' | 'lost' | 'never';
 
 /** What a site may say: only on its own topics. systemd/mosquitto/acl says the same to Mosquitto. */
 export function maySay(site: string, topic: string): boolean {

@@ -43,6 +43,8 @@ export interface RelayWayDeps {
 const COMMAND_ALERT = 'command';
 /** What an earlier run of the gateway left as an alert is taken back when this one did not find it again in this time. */
 const ALERT_SETTLE_MS: Millis = 2 * HOUR_MS;
+/** More than these nobody reads; a relay bears twice as many of a site. */
+const ALERTS_MAX = 100;
 
 /** A site's side of MQTT: messages up and receipts down, and what staff watch: state, status and alerts. */
 export function createRelayWay(deps: RelayWayDeps): Sender {
@@ -55,14 +57,14 @@ export function createRelayWay(deps: RelayWayDeps): Sender {
       // The next session repeats it.
       link.publish(publication).catch(() => undefined);
     },
-    { settleMs: ALERT_SETTLE_MS },
+    { settleMs: ALERT_SETTLE_MS, most: ALERTS_MAX },
   );
   const sender = createRelaySender({
     ...deps,
     publish: (payload) => link.publish({ topic: topicOf(site, 'up'), payload }),
     isOnline: () => link.isOnline(),
     alert(alert, about) {
-      alerts.raise(alertId('message', alert.message), alert.failure, about);
+      alerts.raise(alertId('message', alert.message), alert.failure, { about });
       deps.alert(alert);
     },
     relayAlert(trouble, problem) {
