@@ -43,6 +43,7 @@ export const CZECH_DESK: Translations = {
   '{0} {1} to {2}': '{0} {1} až {2}',
   'it is not over yet': 'interval ještě neskončil',
   DOUBLED: 'DVOJMO',
+  'not expected': 'neočekává se',
   'no interval was made': 'interval nebyl sestaven',
   'it was accepted, and went for its age with the messages that told it, by {0}':
     'byl přijat a pro stáří odstraněn i se svými zprávami, nejpozději {0}',

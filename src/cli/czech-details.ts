@@ -25,7 +25,7 @@ export const DETAILS_CZECH: Translations = {
   '{0} has no channel "{1}" that can be entered; it has {2}': '{0} nemá veličinu "{1}", kterou by šlo zadat; má {2}',
   'say which channel of {0}: {1}': 'uveďte, kterou veličinu {0} zadáváte (--channel): {1}',
   '{0} of the values are for no interval of {1} to {2}: {3}; take them out, or widen the span':
-    '{0} hodnot nepatří do žádného intervalu od {1} do {2}: {3}; odstraňte je, nebo období rozšiřte',
+    'hodnoty, které nepatří do žádného intervalu od {1} do {2} (celkem {0}): {3}; odstraňte je, nebo období rozšiřte',
   '{0} to {1} ends before it begins': 'období od {0} do {1} končí dříve, než začíná',
   '{0} to {1} is not over yet': 'období od {0} do {1} ještě neskončilo',
   '{0} to {1} is not whole intervals of {2} minutes': 'období od {0} do {1} nejsou celé intervaly po {2} minutách',
@@ -76,4 +76,6 @@ export const DETAILS_CZECH: Translations = {
   'the entry cannot be read': 'záznam nelze přečíst',
   'its hash fits neither its text nor the entry before': 'otisk nesouhlasí s textem ani s předchozím záznamem',
   'entries {0} to {1} are not there': 'záznamy {0} až {1} chybějí',
+  // places in files
+  '{0}, line {1}': '{0}, řádek {1}',
 };

@@ -173,6 +173,11 @@ describe('the commands on a gateway that does not run', () => {
     expect(czech).toContain('verze 3: 3.5 m3, náhradní [substituted-by-person]');
     expect(czech).toContain('rozhodl(a) J. Novák: meter exchanged (záznam 2');
     expect(czech).not.toContain('Z: ');
+    const future = await run('trace', GAS, '2999-07-01T06:30+02:00');
+    expect(future).toContain('it is not over yet');
+    expect(future).toContain('volume: not expected, no interval was made');
+    const earlier = await run('trace', GAS, '2026-06-20T06:30+02:00', '--lang', 'cs');
+    expect(earlier).toContain(`za ${GAS} se odpovídá od 2026-06-30`);
     expect((await json('trace', GAS, '2026-07-01T04:30Z')).channels).toHaveLength(2);
   });
 

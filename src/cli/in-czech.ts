@@ -17,7 +17,7 @@ const help = patternsOf(HELP_CZECH);
 
 function patternsOf(texts: Translations): readonly Pattern[] {
   return Object.entries(texts).map(([english, czech]) => {
-    const source = english.replace(/[.*+?^$()|[\]\\]/g, '\\$&').replace(/\{\d\}/g, '(.+?)');
+    const source = english.replace(/[.*+?^$()|[\]\\]/g, '\\$&').replace(/\{\d\}/g, '(.*?)');
     return { english: new RegExp(`^${source}$`, 's'), czech };
   });
 }

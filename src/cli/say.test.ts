@@ -125,6 +125,10 @@ describe('details and help in Czech', () => {
       'values.csv: line 3: 2026-07-01T06:00+02:00 stands there twice; expected a heading start;value and a line for each interval',
       'values.csv: řádek 3: 2026-07-01T06:00+02:00 je v souboru dvakrát; očekává se záhlaví start;value a řádek pro každý interval',
     ],
+    [
+      'heat.csv, line 2: "" is no combustion heat in kWh/m3; expected 5 to 15',
+      'heat.csv, řádek 2: "" není spalné teplo v kWh/m3; očekává se 5 až 15',
+    ],
     ['something that nobody has thought of: {0}', 'something that nobody has thought of: {0}'],
   ])('a detail is known by its pattern: %s', (english, czech) => {
     expect(detailInCzech(english)).toBe(czech);

@@ -42,19 +42,20 @@ function traceText(
     say`${point} ${local(start)} to ${local(end)}`,
     ...(isOver ? [] : [say`it is not over yet`]),
     ...(isAnsweredFor ? [] : [say`${point} is answered for since ${since}; nothing is expected before`]),
-    ...channels.flatMap(teller.channelLines),
+    ...channels.flatMap((channel) => teller.channelLines(channel, isOver && isAnsweredFor)),
   ].join('\n');
 }
 
 function tellerOf(say: Say, local: (at: string) => string) {
-  function channelLines({ channel, state, doubled, versions, givenUpBefore }: Channel): string[] {
+  function channelLines({ channel, state, doubled, versions, givenUpBefore }: Channel, isExpected: boolean): string[] {
     const double = doubled ? `, ${say`DOUBLED`}` : '';
     const none = versions.length === 0 && state === 'missing' ? `, ${say`no interval was made`}` : '';
     const given =
       givenUpBefore === undefined
         ? []
         : [say`it was accepted, and went for its age with the messages that told it, by ${local(givenUpBefore)}`];
-    const head = `${say.whole(channel)}: ${say.whole(state)}${double}${none}`;
+    const stands = state === 'missing' && !isExpected ? say`not expected` : say.whole(state);
+    const head = `${say.whole(channel)}: ${stands}${double}${none}`;
     return indented([pc.bold(head), ...indented([...given, ...versions.flatMap(versionLines)])]);
   }
 
