@@ -38,6 +38,7 @@ function intakeOver(keep: () => Promise<Kept[]>, number?: number, { reader, log 
     shed: async () => ({ bared: 0, removed: 0, isDone: true }),
     size: async () => 0,
     standing: async () => undefined,
+    siteOf: async () => undefined,
     counts: async () => ({ stored: 0, sent: 0, accepted: 0, rejected: 0, unknown: 0 }),
     onMended: () => undefined,
     close: async () => undefined,

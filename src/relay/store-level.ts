@@ -225,6 +225,11 @@ export async function openLevelRelayStore(store: Store, clock: Pick<Clock, 'mono
       const row = rows.get(nameOf(name));
       return row && standingOf(row);
     },
+    async siteOf(name) {
+      const { rows, damaged } = await messagesOf([nameOf(name)]);
+      for (const damage of damaged.values()) throw damage;
+      return rows.get(nameOf(name))?.site;
+    },
     counts: async () => plainCounts(tally.now()),
     onMended: mended.listen,
     size: () => store.size(),

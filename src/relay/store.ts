@@ -118,6 +118,8 @@ export interface RelayStore {
   /** Gives up one portion of what may go, about `limit` messages; what is not accepted or rejected stays in any case. */
   shed(rule: SheddingRule, limit: number): Promise<Shed>;
   standing(name: MessageName): Promise<Standing | undefined>;
+  /** Whose message it is, as long as it is not forgotten. */
+  siteOf(name: MessageName): Promise<string | undefined>;
   /**
    * Where several relays use one store: reserves so many slots of a sender, one every `everyMs`, which no other relay gets, and
    * tells how long it is until the first. Absent where there is one relay only.

@@ -57,6 +57,13 @@ export function relayStoreContract(subject: RelayStoreSubject): void {
       return store.claim(sender, limit, LEASE_MS);
     }
 
+    it('tells whose message one is', async () => {
+      await store.keep([siteMessage(1), siteMessage(2, { site: 'site-b' })]);
+      expect(await store.siteOf({ sender: SENDER, id: siteMessage(2).id })).toBe('site-b');
+      expect(await store.siteOf({ sender: SENDER, id: siteMessage(3).id })).toBeUndefined();
+      expect(await store.siteOf({ sender: 'another', id: siteMessage(1).id })).toBeUndefined();
+    });
+
     async function reopen(): Promise<void> {
       await store.close();
       store = await place.open();
