@@ -214,6 +214,11 @@ export async function openPostgresRelayStore(sql: Sql, now: string = DATABASE_NO
       return row && standingOf(row);
     },
 
+    async siteOf({ sender, id }) {
+      const [row] = await sql.query('select site from message where sender = $1 and id = $2', [sender, id]);
+      return row && z.string().parse(row.site);
+    },
+
     async counts() {
       const counts: Record<StandingStage, number> = { stored: 0, sent: 0, accepted: 0, rejected: 0, unknown: 0 };
       const rows = await sql.query('select stage, count(*) as count from message group by stage');
