@@ -23,6 +23,10 @@ export function lossOf(
   const why = standings.damaged.get(name)?.message ?? (isHere && !standing ? goneText(name) : undefined);
   if (why !== undefined) return mendedStanding(name, why, AS_OPEN);
   if (!isHere || !standing || isClosed(standing) || isMarked) return undefined;
+  return lostMark(name);
+}
+
+export function lostMark(name: string): MendedRow {
   return { key: `q/${name}`, why: `q/${name}: gone, and its message is not settled`, rebuilt: AS_OPEN };
 }
 

@@ -148,6 +148,25 @@ test('a message whose mark is gone is sent when its site asks, and is told', asy
   expect(await claim(store)).toEqual([]);
 });
 
+test('a message whose mark is gone is found by the daily walk, though its site never asks', async () => {
+  const { mended, open, claim, damage } = await place();
+  await (await open()).keep([one, two]);
+  await damage(`q/${nameOf(one)}`, undefined);
+  const store = await open();
+  expect(await claim(store)).toEqual([2]);
+  await store.shed(RULE, 1);
+  await store.shed(RULE, 1);
+  expect(mended).toMatchObject([{ key: `q/${nameOf(one)}`, rebuilt: expect.stringContaining('goes to the operator') }]);
+  expect(await claim(store)).toEqual([1, 2]);
+  for (let n = 0; n < 3; n++) await store.shed(RULE, 9);
+  expect(mended).toHaveLength(1);
+  await store.settle([settled('accepted', one)]);
+  expect(await store.counts()).toMatchObject({ stored: 1, accepted: 1 });
+  // The mark is on the disk again.
+  await (await open()).settle([]);
+  expect(await claim(await open())).toEqual([2]);
+});
+
 test('a settled message whose standing was lost goes at its time, and what was set aside with it', async () => {
   const { disk, open, claim, damage } = await place();
   const store = await open();

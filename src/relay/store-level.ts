@@ -1,7 +1,7 @@
 import type { Clock } from '../machine/clock.ts';
 import type { Store, StoreOp } from '../machine/store.ts';
 import { type Change, createTally, plainCounts } from './level-counts.ts';
-import { AS_LOST, AS_OPEN, goneText, lossOf, mendedStanding, resentMessages } from './level-losses.ts';
+import { AS_LOST, AS_OPEN, goneText, lossOf, lostMark, mendedStanding, resentMessages } from './level-losses.ts';
 import { openRows, queueOf } from './level-open.ts';
 import {
   asideKey,
@@ -117,11 +117,13 @@ export async function openLevelRelayStore(store: Store, clock: Pick<Clock, 'mono
       fresh.filter(([name]) => !rebuilt.has(`s/${name}`)).map(([name]) => ({ name, from: undefined, to: 'stored' })),
       [...rebuilt.values(), ...resentMessages(known, written)],
     );
-    for (const [name, { sender, site, day, receivedAt }] of written) {
-      const queue = queueOf(open, sender);
-      if (!queue.has(name)) queue.add({ name, site, day, receivedAt }, 0);
-    }
+    for (const [name, message] of written) putInQueue(name, message);
     return kept;
+  }
+
+  function putInQueue(name: string, { sender, site, day, receivedAt }: SiteMessage): void {
+    const queue = queueOf(open, sender);
+    if (!queue.has(name)) queue.add({ name, site, day, receivedAt }, 0);
   }
 
   /** What becomes of a standing; undefined where it stays as it is. */
@@ -210,9 +212,14 @@ export async function openLevelRelayStore(store: Store, clock: Pick<Clock, 'mono
         const bared = rows.filter((one) => !gone.has(one) && isToBeBared(one.row, rule));
         const messages = (await messagesOf(bared.map(({ name }) => name))).rows;
         const changes = removed.map(({ name, row }) => ({ name, from: countedAs(row), to: undefined }));
-        const puts = [...lost.rows].map(([name, to]) => standingOp({ name, to }));
+        const unmarked = await unmarkedOf(rows);
+        const puts = [
+          ...[...lost.rows].map(([name, to]) => standingOp({ name, to })),
+          ...[...unmarked].flatMap(openRowsOf),
+        ];
         const ops = [...puts, ...removed.flatMap(({ name }) => removal(name)), ...bared.flatMap(bareRows(messages))];
-        await write(ops, changes, lost.rebuilt);
+        await write(ops, changes, [...lost.rebuilt, ...[...unmarked.keys()].map(lostMark)]);
+        for (const [name, message] of unmarked) putInQueue(name, message);
         shedAfter = page.length < limit ? '' : names.at(-1)!;
         const stages = rows.flatMap((one) => (gone.has(one) ? [] : (countedAs(one.row) ?? [])));
         tally.walked(stages, shedAfter);
@@ -235,6 +242,14 @@ export async function openLevelRelayStore(store: Store, clock: Pick<Clock, 'mono
     size: () => store.size(),
     close: () => store.close(),
   };
+
+  /** Not settled, and not in the queue: it would wait for ever, though its site holds the receipt `stored`. */
+  async function unmarkedOf(rows: readonly { readonly name: string; readonly row: StandingRow }[]) {
+    const names = rows
+      .filter(({ name, row }) => !isClosed(row) && !queueOf(open, senderOf(name)).has(name))
+      .map(({ name }) => name);
+    return names.length > 0 ? (await messagesOf(names)).rows : new Map<string, SiteMessage>();
+  }
 
   /** What nobody sends or asks for is met by the daily walk. */
   async function rebuiltStandings(damaged: ReadonlyMap<string, Error>, rule: SheddingRule) {
