@@ -51,6 +51,41 @@ test('another order can be given', async () => {
   expect(tries.map(({ id }) => id)).toEqual(['2', '1']);
 });
 
+test('a backlog is walked through upon one look; what is queued meanwhile follows at once, beside one that is held', async () => {
+  const outbox = memoryOutbox(['1', '2', '3', '4'].map(message));
+  const hold: SenderDeps['hold'] = ({ id }) => (id === '4' ? failure('pack-unverified', '') : undefined);
+  let looks = 0;
+  const { tries } = await runSender({
+    outbox,
+    retry: RETRY,
+    isOver: (waiting) => ++looks > 9 || waiting === 1,
+    deliver: (one) => {
+      if (one.id === '1') outbox.add(message('5'));
+      return accepted(one);
+    },
+    more: { hold },
+  });
+  expect(tries).toEqual(['1', '2', '3', '5'].map((id) => ({ id, at: 0 })));
+  expect(looks).toBe(3);
+});
+
+test('a long walk is looked at again every second: what has become more urgent does not wait for its end', async () => {
+  const outbox = memoryOutbox(['2', '3', '4'].map(message));
+  const clock = jumpingClock();
+  const { tries } = await runSender({
+    outbox,
+    retry: RETRY,
+    isOver: (waiting) => waiting === 0,
+    deliver: async (one) => {
+      await clock.sleep(600);
+      if (one.id === '2') outbox.add(message('1'));
+      return accepted(one);
+    },
+    more: { clock },
+  });
+  expect(tries.map(({ id }) => id)).toEqual(['2', '3', '1', '4']);
+});
+
 test('while the operator is away, all wait together, longer each time', async () => {
   let calls = 0;
   const deliver = (message: Message) => (++calls <= 3 ? UNREACHABLE : accepted(message));

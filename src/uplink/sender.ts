@@ -14,6 +14,9 @@ import { createUnclearAnswers } from './unclear.ts';
 /** A look at the outbox even if nobody rang: a lost wake-up costs a minute, never a day. */
 const IDLE_LOOK_MS = 60_000;
 
+/** So long one look at the outbox serves: a backlog of a month is walked through, not read anew before each of its messages. */
+const LOOK_SERVES_MS = 1_000;
+
 /** What a person should hear about: once for each message and cause. */
 export interface UplinkAlert {
   readonly message: MessageId;
@@ -52,6 +55,12 @@ interface Pause {
   until: MonotonicMs;
 }
 
+/** In the order in which they are to go. */
+interface Look {
+  readonly waiting: readonly QueuedHead[];
+  readonly at: MonotonicMs;
+}
+
 const NO_PAUSE: Readonly<Pause> = { failures: 0, until: Number.NEGATIVE_INFINITY };
 
 export function oldestFirst(a: QueuedHead, b: QueuedHead): number {
@@ -72,6 +81,8 @@ export function createSender(deps: SenderDeps): Sender {
   const unclear = createUnclearAnswers(retry, clock, entropy);
   const common: Pause = { ...NO_PAUSE };
   let ring = () => {};
+  /** What the last look found and is still there, while nothing speaks against going on with it. */
+  let looked: Look | undefined;
 
   function backOff(pause: Pause): void {
     pause.failures += 1;
@@ -119,14 +130,18 @@ export function createSender(deps: SenderDeps): Sender {
     return chosen?.queued ?? earliest - now;
   }
 
-  async function attempt(id: MessageId, signal: AbortSignal): Promise<void> {
+  /** Whether the message waits no longer. */
+  async function attempt(id: MessageId, signal: AbortSignal): Promise<boolean> {
     const message = await outbox.read(id);
-    // Damaged: it was reported, and the others go on.
-    if (!message) return backOff(pauseOf(id));
+    if (!message) {
+      // Damaged: it was reported, and the others go on.
+      backOff(pauseOf(id));
+      return false;
+    }
     const startedAt = clock.now();
     const number = await outbox.beginAttempt(message.id, startedAt);
     const { outcome, detail: said, receipt, failure: problem } = await deps.deliver(message, signal);
-    if (signal.aborted && outcome !== 'answered') return;
+    if (signal.aborted && outcome !== 'answered') return false;
     const kept = receipt && unclear.keptOf(receipt);
     const detail = kept === receipt ? said : `${kept?.verdict}: ${kept?.reasons[0]?.text}`;
     await outbox.endAttempt({ message: id, number, startedAt, endedAt: clock.now(), outcome, detail }, kept);
@@ -134,6 +149,7 @@ export function createSender(deps: SenderDeps): Sender {
     settle(id, outcome, problem, receipt);
     const stuck = receipt?.verdict === 'unknown' ? unclear.noted(receipt, number) : undefined;
     if (receipt && stuck) alertOnce({ message: id, failure: stuck, receipt });
+    return kept !== undefined && kept.verdict !== 'unknown';
   }
 
   /** What waited for the operator need not wait longer; how often each message failed is not forgotten. */
@@ -160,16 +176,27 @@ export function createSender(deps: SenderDeps): Sender {
     });
   }
 
+  async function lookAnew(): Promise<Look> {
+    const at = clock.monotonicMs();
+    const waiting = (await outbox.heads()).sort(order);
+    forgetAllBut(waiting);
+    return { waiting, at };
+  }
+
   async function step(signal: AbortSignal): Promise<void> {
     // The bell hangs before the look: what is queued during it ends the rest at once.
     const bell = childAbort(signal);
     ring = () => bell.abort();
     try {
-      const waiting = (await outbox.heads()).sort(order);
-      forgetAllBut(waiting);
-      const found = next(waiting);
-      if (typeof found === 'number') await rest(found, bell.signal);
-      else await attempt(found.message.id, signal);
+      const earlier = looked;
+      looked = undefined;
+      const look = earlier ?? (await lookAnew());
+      const found = next(look.waiting);
+      // Nobody rests upon an earlier look: what was queued since has rung already.
+      if (typeof found === 'number') return earlier ? undefined : await rest(found, bell.signal);
+      const isDone = await attempt(found.message.id, signal);
+      if (isDone && clock.monotonicMs() - look.at < LOOK_SERVES_MS)
+        looked = { ...look, waiting: look.waiting.filter((queued) => queued !== found) };
     } finally {
       bell.release();
     }
