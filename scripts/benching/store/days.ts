@@ -6,6 +6,7 @@ import { marketDayOf, marketIntervals, shiftDay } from '../../../src/core/calend
 import { decimal } from '../../../src/core/decimal.ts';
 import { gs1CheckDigit } from '../../../src/core/identifier.ts';
 import type { Interval } from '../../../src/core/interval.ts';
+import type { MessageId } from '../../../src/core/message.ts';
 import type { MarketDay } from '../../../src/core/time.ts';
 import { makeDocument, splitPoints } from '../../../src/message/document.ts';
 import { type FormatPack, loadPack, packId } from '../../../src/message/pack.ts';
@@ -27,8 +28,9 @@ export function packFile(): FormatPack {
   return loaded.pack;
 }
 
-/** As the closer makes them: oldest day first, as many points to a message as the pack allows. */
-export async function queueDays(buffer: Buffer, pack: FormatPack, days: number): Promise<void> {
+/** As the closer makes them: oldest day first, as many points to a message as the pack allows. Gives each message with its day. */
+export async function queueDays(buffer: Buffer, pack: FormatPack, days: number): Promise<[MessageId, MarketDay][]> {
+  const queued: [MessageId, MarketDay][] = [];
   const today = marketDayOf('electricity', Date.now(), ZONE);
   for (let back = days; back > 0; back--) {
     const day = shiftDay(today, -back);
@@ -48,10 +50,12 @@ export async function queueDays(buffer: Buffer, pack: FormatPack, days: number):
         const document = makeDocument(pack, { ...request, id });
         if (document.kind === 'refused') throw new Error(document.failure.detail);
         const { xml, carried } = document;
+        queued.push([id, day]);
         return { id, commodity: pack.commodity, day, pack: packId(pack), madeAt: request.madeAt, xml, carried };
       });
     }
   }
+  return queued;
 }
 
 function dayOf(point: string, day: MarketDay): Interval[] {

@@ -1,12 +1,13 @@
 import { join } from 'node:path';
 import { createMaintenance } from '../../../src/app/maintenance.ts';
-import { type Buffer, openBuffer, type Stream } from '../../../src/buffer/index.ts';
+import { type Buffer, openBuffer } from '../../../src/buffer/index.ts';
 import { HOUR_MS, MINUTE_MS, type UtcMs } from '../../../src/core/time.ts';
 import { storageSchema } from '../../../src/device/storage.ts';
 import { hostAppendLog } from '../../../src/host/append-log.ts';
 import { hostClock } from '../../../src/host/clock.ts';
 import { hostLog } from '../../../src/host/log.ts';
 import { openLevelStore } from '../../../src/host/store-level.ts';
+import { followAll, lastOf } from './followers.ts';
 import { keepHour, POINTS, round } from './records.ts';
 import { DEVICES, VALUES } from './site.ts';
 
@@ -101,29 +102,6 @@ async function middle(read: () => Promise<readonly unknown[]>, expected: number)
     if (length !== expected) throw new Error(`${length} rows read, ${expected} expected`);
   }
   return times.sort((a, b) => a - b)[10]!;
-}
-
-/** There are no stages here: nothing waits for one, and the gateway that comes later has nothing to catch up with. */
-const FOLLOWERS: Readonly<Record<string, Stream>> = {
-  profiler: 'readings',
-  'profiler/samples': 'samples',
-  'closer/intervals': 'intervals',
-  'closer/delivery': 'delivery',
-};
-
-async function followAll(buffer: Buffer, upTo: (stream: Stream) => Promise<number>): Promise<void> {
-  for (const [name, stream] of Object.entries(FOLLOWERS)) await buffer.setCursor(name, await upTo(stream));
-}
-
-/** The number of a journal's last entry. */
-async function lastOf(buffer: Buffer, stream: Stream): Promise<number> {
-  let [last, beyond] = [0, 2 ** 40];
-  while (last < beyond) {
-    const middleOf = Math.floor((last + beyond) / 2);
-    if ((await buffer.changes(stream, middleOf, 1)).length > 0) last = middleOf + 1;
-    else beyond = middleOf;
-  }
-  return last;
 }
 
 function tell(day: number, sizes: readonly number[]): void {

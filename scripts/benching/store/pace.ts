@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -32,36 +32,73 @@ export interface Paced {
 export async function runAtPace(folder: string, installedAt: string, day: string, minutes: number): Promise<Paced> {
   const ports = await freePorts(LINES);
   await writeSite(folder, day, ports);
-  await writeFile(join(folder, 'installed'), `${installedAt}\n`);
-  const meters = await startMeters(ports);
-  const began = performance.now();
-  const child = startGateway(folder);
-  const ended = new Promise((resolve) => child.once('exit', resolve));
+  let startMs = 0;
   let rounds = 0;
+  const memory: Memory[] = [];
+  const began = performance.now();
+  const heard = ({ event }: Said) => {
+    if (event === 'gateway-ready') startMs = performance.now() - began;
+    if (event === 'round-kept') rounds++;
+  };
+  const gateway = await startGateway(folder, installedAt, ports, heard);
   try {
-    const startMs = await new Promise<number>((resolve, reject) => {
-      child.once('exit', (code) => reject(new Error(`the gateway ended with ${code}`)));
-      createInterface({ input: child.stdout! }).on('line', (line) => {
-        if (line.includes('"gateway-ready"')) resolve(performance.now() - began);
-        if (line.includes('"round-kept"')) rounds++;
-      });
-    });
-    const memory: Memory[] = [];
+    await gateway.ready;
     for (let second = 0; second < minutes * 60; second++) {
       await sleep(LOOK_EVERY_MS);
-      memory.push(await memoryOf(child.pid!));
+      memory.push(await gateway.memory());
     }
-    return { startMs, memory, rounds, expected: minutes * DEVICES.length };
   } finally {
-    child.kill();
-    await ended;
-    meters.close();
+    await gateway.stop();
   }
+  return { startMs, memory, rounds, expected: minutes * DEVICES.length };
 }
 
-function startGateway(folder: string): ChildProcess {
+/** A line of the gateway's log. */
+export interface Said {
+  readonly event: string;
+  readonly device?: string;
+  readonly message?: string;
+  readonly outcome?: string;
+}
+
+export interface RunningGateway {
+  /** Rejects when it ended before. */
+  readonly ready: Promise<void>;
+  memory(): Promise<Memory>;
+  stop(): Promise<void>;
+}
+
+/** Starts the gateway of a folder that has a site file, and its meters. */
+export async function startGateway(
+  folder: string,
+  installedAt: string,
+  ports: readonly number[],
+  heard: (said: Said) => void,
+): Promise<RunningGateway> {
+  await writeFile(join(folder, 'installed'), `${installedAt}\n`);
+  const meters = await startMeters(ports);
   const program = join(PROJECT_FOLDER, 'scripts', 'odecet');
-  return spawn(program, ['gateway', '--config', join(folder, 'site.yaml')], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const args = ['gateway', '--config', join(folder, 'site.yaml')];
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  const ready = new Promise<void>((resolve, reject) => {
+    child.once('exit', (code) => reject(new Error(`the gateway ended with ${code}`)));
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      const said = JSON.parse(line) as Said;
+      heard(said);
+      if (said.event === 'gateway-ready') resolve();
+    });
+  });
+  ready.catch(() => {});
+  return {
+    ready,
+    memory: () => memoryOf(child.pid!),
+    async stop() {
+      child.kill();
+      await ended;
+      meters.close();
+    },
+  };
 }
 
 async function memoryOf(pid: number): Promise<Memory> {

@@ -18,13 +18,21 @@ const UNITS: Readonly<Record<string, string>> = {
   pressure: 'bar',
 };
 
-/** Writes site file, device file and keys of a gateway whose meters listen on these ports. Nobody listens to what it sends. */
-export async function writeSite(folder: string, day: string, ports: readonly number[]): Promise<void> {
+/** Where nobody listens. */
+const NOBODY = 1;
+
+/** Writes site file, device file and keys of a gateway whose meters listen on these ports, and the operator's stand-in on another. */
+export async function writeSite(
+  folder: string,
+  day: string,
+  ports: readonly number[],
+  operatorPort = NOBODY,
+): Promise<void> {
   await mkdir(join(folder, 'device-config', 'bench'), { recursive: true });
   await writeFile(join(folder, 'device-config', 'bench', 'ten.yaml'), stringify(model()));
   await makeKeys(join(folder, 'keys'));
   const site = {
-    ...siteFile(demoSite(day, 1, ports), day, 1),
+    ...siteFile(demoSite(day, 1, ports), day, operatorPort),
     lines: ports.map((port, n) => ({ id: `line-${n}`, kind: 'tcp', host: '127.0.0.1', port, framing: 'modbus-tcp' })),
     devices: DEVICES.map((id, n) => ({
       id,
