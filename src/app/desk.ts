@@ -4,12 +4,13 @@ import { isoLocal, marketDaySpan } from '../core/calendar.ts';
 import { decimalText, parseDecimal } from '../core/decimal.ts';
 import { OdecetError } from '../core/failure.ts';
 import { hint } from '../core/guess.ts';
-import { CHANNEL_UNIT, type Interval } from '../core/interval.ts';
+import { CHANNEL_UNIT, type Interval, type Quality } from '../core/interval.ts';
 import { cut } from '../core/schedule.ts';
-import { isoUtc, spanMinutes, type UtcMs } from '../core/time.ts';
+import { contains, isoUtc, spanMinutes, type UtcMs } from '../core/time.ts';
 import type { Site } from '../device/site.ts';
 import { chainFaults } from './audit-chain.ts';
 import { readAudit } from './audit-texts.ts';
+import { firstDayOf } from './closer.ts';
 import type { Handler } from './control.ts';
 import type { HeatOn } from './energies.ts';
 import { pointLedgers } from './ledger.ts';
@@ -51,22 +52,31 @@ const substitution = z.looseObject({
 
 /** Every answer is plain text and numbers, so that it is the same over a socket. */
 export const QUESTIONS = {
-  /** The day's intervals; one that is over and was never made is told as missing, version 0, so that no hole goes unseen. */
-  async profile({ site, points, buffer, now }: Desk, request: unknown) {
+  /**
+   * The day's intervals; one that is over, is answered for and was never made is told as missing, version 0, so that no hole
+   * goes unseen; one that was accepted and went for its age as given up.
+   */
+  async profile({ site, points, buffer, now, installedAt }: Desk, request: unknown) {
     const { point: code, day } = dayRequest.parse(request);
     const point = pointOf(points, code);
     const span = marketDaySpan(point.commodity, day, site.zone);
+    const since = firstDayOf(point, installedAt, site.zone);
     const over = cut(span, point.minutes).filter(({ end }) => end <= now());
     const channels = await Promise.all(
       point.published.map(async (channel) => {
         const made = await buffer.intervals(code, channel, span);
         const starts = new Set(made.map(({ start }) => start));
-        const never = over.filter(({ start }) => !starts.has(start));
-        const holes = never.map((one) => ({ ...one, channel, unit: CHANNEL_UNIT[channel], ...NEVER_MADE }));
+        const gone = await buffer.givenUp(code, channel, span);
+        const holes = over.flatMap((one): ProfileRow[] => {
+          const isGivenUp = gone.some((known) => contains(known, one.start));
+          if (starts.has(one.start) || (day < since && !isGivenUp)) return [];
+          const quality = isGivenUp ? 'given-up' : 'missing';
+          return [{ ...one, channel, unit: CHANNEL_UNIT[channel], quality, version: 0, findings: [] }];
+        });
         return [...made, ...holes].sort((a, b) => a.start - b.start);
       }),
     );
-    return { point: code, day, intervals: channels.flat().map((interval) => profileRow(interval, site.zone)) };
+    return { point: code, day, since, intervals: channels.flat().map((interval) => profileRow(interval, site.zone)) };
   },
 
   async ledger(desk: Desk, request: unknown) {
@@ -136,9 +146,9 @@ function pointOf(points: readonly PointPlan[], code: string): PointPlan {
   throw new OdecetError('usage', `the site has no point "${code}"; it has ${codes.join(', ')}${hint(code, codes)}`);
 }
 
-const NEVER_MADE = { quality: 'missing', version: 0, findings: [] } as const;
-
-type ProfileRow = Pick<Interval, 'start' | 'end' | 'channel' | 'unit' | 'quality' | 'version' | 'findings' | 'value'>;
+type ProfileRow = Pick<Interval, 'start' | 'end' | 'channel' | 'unit' | 'version' | 'findings' | 'value'> & {
+  readonly quality: Quality | 'given-up';
+};
 
 function profileRow(interval: ProfileRow, zone: string) {
   return {

@@ -55,7 +55,7 @@ beforeAll(async () => {
   const profiler = createProfiler({ site: loaded.site, points, buffer: state.buffer, clock: hostClock() });
   await profiler.follow();
   await state.close();
-  await writeFile(join(stateFolder(loaded), INSTALLED_FILE), '2026-06-29T12:00:00Z\n');
+  await writeFile(join(stateFolder(loaded), INSTALLED_FILE), '2025-10-24T12:00:00Z\n');
 }, 30_000);
 afterAll(() => rm(folder, { recursive: true }));
 
@@ -103,6 +103,9 @@ describe('the commands on a gateway that does not run', () => {
     expect(czech).toContain('objem: součet 0 m3, 25 chybí');
     expect(czech).toContain(`0 ┤${'×'.repeat(100)}\n`);
     expect(await run('profile', GAS, '--day', '2999-07-01', '--lang', 'cs')).toBe('není co zobrazit\n');
+    expect(await run('profile', GAS, '--day', '2025-10-20', '--lang', 'cs')).toBe(
+      `není co zobrazit\nza ${GAS} se odpovídá od 2025-10-25; dříve se nic neočekává\n`,
+    );
   });
 
   it('substitute writes a new version and an audit entry, with the energy of the volume', async () => {
@@ -176,8 +179,8 @@ describe('the commands on a gateway that does not run', () => {
     const future = await run('trace', GAS, '2999-07-01T06:30+02:00');
     expect(future).toContain('it is not over yet');
     expect(future).toContain('volume: not expected, no interval was made');
-    const earlier = await run('trace', GAS, '2026-06-20T06:30+02:00', '--lang', 'cs');
-    expect(earlier).toContain(`za ${GAS} se odpovídá od 2026-06-30`);
+    const earlier = await run('trace', GAS, '2025-10-20T06:30+02:00', '--lang', 'cs');
+    expect(earlier).toContain(`za ${GAS} se odpovídá od 2025-10-25`);
     expect((await json('trace', GAS, '2026-07-01T04:30Z')).channels).toHaveLength(2);
   });
 
@@ -188,9 +191,9 @@ describe('the commands on a gateway that does not run', () => {
     expect(total.expected).toBe(48 + 96);
     const several = await json('ledger', '--from', DAY, '--to', '2026-07-02');
     expect(several).toMatchObject({ from: DAY, to: '2026-07-02', total: { expected: 288, pending: 48, missing: 240 } });
-    expect((await json('ledger', '--day', '2026-06-29')).total).toMatchObject({ expected: 0, notYetDue: 0 });
-    expect(await run('ledger', '--day', '2026-06-29', '--lang', 'cs')).toContain(
-      'odpovídá se od 2026-06-30, dříve se nic neočekává: celkem',
+    expect((await json('ledger', '--day', '2025-10-20')).total).toMatchObject({ expected: 0, notYetDue: 0 });
+    expect(await run('ledger', '--day', '2025-10-20', '--lang', 'cs')).toContain(
+      'odpovídá se od 2025-10-25, dříve se nic neočekává: celkem',
     );
     expect(await run('ledger', '--day', '2999-01-01')).toContain('not yet due, and not expected: 144 intervals');
     const one = await run('ledger', '--day', DAY, '--rows', '--point', GAS, '--lang', 'cs');

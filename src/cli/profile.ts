@@ -27,8 +27,15 @@ export function profileCommand(): Command {
       const { answer: profile, zone } = await ask(options.config, 'profile', { point: code, day: options.day });
       const rows = profile.intervals.map((row) => ({ ...row, findings: row.findings.join(', ') }));
       if (options.json) process.stdout.write(`${JSON.stringify({ ...profile, intervals: rows })}\n`);
-      else printProfile(rows, zone, options, sayFor(options));
+      else {
+        printProfile(rows, zone, options, sayFor(options));
+        if (options.day < profile.since) process.stdout.write(`${before(profile, sayFor(options))}\n`);
+      }
     });
+}
+
+function before({ point, since }: Answer<'profile'>, say: Say): string {
+  return say`${point} is answered for since ${since}; nothing is expected before`;
 }
 
 type Row = Omit<Answer<'profile'>['intervals'][number], 'findings'> & { readonly findings: string };
@@ -43,7 +50,7 @@ function printProfile(rows: readonly Row[], zone: string, { wide = false }: Prof
     const own = rows.filter((row) => row.channel === channel);
     const values = own.map(({ value }) => (value === '' ? undefined : parseDecimal(value)));
     const sum = values.reduce<Decimal>((total, value) => add(total, value ?? ZERO), ZERO);
-    const holes = values.filter((value) => !value).length;
+    const holes = own.filter(({ value, quality }) => value === '' && quality !== 'given-up').length;
     const tail = holes === 0 ? '' : `, ${say`${holes} missing`}`;
     const title = say`${say.whole(channel)}: sum ${decimalText(sum)} ${own[0]?.unit ?? ''}`;
     process.stdout.write(`\n${title}${tail}\n`);
