@@ -57,15 +57,20 @@ export function recentReadings(
 
   return {
     nearest(asked, reverse) {
-      let nearest: Reading | undefined;
-      for (const source of asked.sources) {
-        const found = ofSource(asked, source, reverse);
-        if (!found) return undefined;
-        const { reading } = found;
-        const isNearer = !nearest || (reading && (reverse ? reading.at >= nearest.at : reading.at < nearest.at));
-        if (reading && isNearer) nearest = reading;
+      // A device without an archive has nothing stored however far one looks: what the other source has bounds the look.
+      const bounded = { ...asked };
+      const answered = new Map<ReadingSource, Reading | undefined>();
+      for (let before = -1; before < answered.size && answered.size < asked.sources.length; ) {
+        before = answered.size;
+        for (const source of asked.sources) {
+          const found = answered.has(source) ? undefined : ofSource(bounded, source, reverse);
+          if (!found) continue;
+          answered.set(source, found.reading);
+          if (found.reading) bounded.span = upTo(found.reading, bounded.span, reverse);
+        }
       }
-      return { reading: nearest };
+      if (answered.size < asked.sources.length) return undefined;
+      return { reading: nearestOf(asked.sources, answered, reverse) };
     },
 
     within({ device, quantity, span, sources }) {
@@ -82,6 +87,26 @@ export function recentReadings(
       return all.sort((a, b) => a.reading.at - b.reading.at);
     },
   };
+}
+
+/** The part of a span in which something as near as a reading may stand. */
+function upTo({ at }: Reading, { start, end }: Span, reverse: boolean): Span {
+  return reverse ? { start: Math.max(start, at), end } : { start, end: Math.min(end, at + 1) };
+}
+
+/** Of one instant the stored reading counts when looked for backwards, the sampled one forwards: as on the disk. */
+function nearestOf(
+  sources: readonly ReadingSource[],
+  found: ReadonlyMap<ReadingSource, Reading | undefined>,
+  reverse: boolean,
+): Reading | undefined {
+  let nearest: Reading | undefined;
+  for (const source of sources) {
+    const reading = found.get(source);
+    const isNearer = reading && (!nearest || (reverse ? reading.at >= nearest.at : reading.at < nearest.at));
+    if (isNearer) nearest = reading;
+  }
+  return nearest;
 }
 
 function rowsIn(rows: readonly RecentRow[], { start, end }: Span): readonly RecentRow[] {

@@ -87,6 +87,17 @@ describe('the newest readings', () => {
     for (const ask of asks) expect(ask).not.toHaveBeenCalled();
   });
 
+  it('of a device without an archive are not asked of the disk either, however far one looks for a stored one', async () => {
+    const { store, buffer } = await setUp();
+    await buffer.keepRound([sample(0)]);
+    const latest = () => buffer.readingAtOrBefore('boiler-house', 'volume.base', MIDNIGHT + HOUR_MS);
+    await latest();
+    const ask = vi.spyOn(store, 'range');
+    await buffer.keepRound([sample(10)]);
+    expect(await latest()).toEqual(sample(10));
+    expect(ask).not.toHaveBeenCalled();
+  });
+
   it('do not stand for older ones: the first from an instant on that lies before them is on the disk', async () => {
     const { buffer } = await setUp();
     for (let n = 0; n < 10; n++) await buffer.keepRound([sample(10 * n)]);
