@@ -63,6 +63,17 @@ test('hand-checked: period 9 of the 92-quarter day is 03:00 summer time', () => 
   expect(read.document.rows[8]?.start).toBe(Date.UTC(2026, 2, 29, 1));
 });
 
+test.each([
+  ['01.50', '1.50'],
+  ['+1.5', '1.5'],
+  ['-0.0', '0.0'],
+  ['-1.5', '-1.5'],
+  ['0.000', '0.000'],
+])('a value of %s is read as %s', (written, value) => {
+  const read = readDocument(gasPack, spoil(gasXml, 'value="1.001"', `value="${written}"`), ZONE);
+  expect(read.kind === 'document' && read.document.rows[0]?.value).toBe(value);
+});
+
 test('prefixes do not matter', () => {
   const prefixed = gasXml.replaceAll(/<(\/?)([A-Z])/g, '<$1n0:$2').replace('xmlns=', 'xmlns:n0=');
   expect(readDocument(gasPack, prefixed, ZONE)).toEqual(readDocument(gasPack, gasXml, ZONE));

@@ -110,10 +110,17 @@ function rowsOf(captured: Captured, frame: Frame): DocumentRow[] {
     channel,
     start: startOf(interval, minutes, frame),
     minutes,
-    value: decimalText(shift(parseDecimal(said(interval, 'interval.value')), -spec.shift)),
+    value: valueText(said(interval, 'interval.value'), spec),
     unit: CHANNEL_UNIT[channel],
     quality: qualityOf(qualities, said(interval, 'interval.status')),
   }));
+}
+
+/** What decimalText would write again as it stands. */
+const PLAIN_VALUE = /^(?:0|[1-9]\d*)(?:\.\d+)?$/;
+
+function valueText(text: string, { shift: places }: ChannelSpec): string {
+  return places === 0 && PLAIN_VALUE.test(text) ? text : decimalText(shift(parseDecimal(text), -places));
 }
 
 function channelOf(pack: FormatPack, role: string): { readonly channel: Channel; readonly spec: ChannelSpec } {

@@ -139,7 +139,10 @@ export async function openPostgresRelayStore(sql: Sql, now: string = DATABASE_NO
         const { failed } = await eachAlone(again, (some) => sql.query(REPLACE, valuesOf(some)));
         if (failed.size > 0) await eachAlone([...failed.keys()], (some) => sql.query(REPLACE_UNREAD, valuesOf(some)));
       }
-      const byName = await find(rows);
+      const known = again.length > 0 ? await find(again) : new Map<string, never>();
+      // What was just written is known without asking.
+      const fresh = rows.flatMap((row) => (isNew.has(nameText(row)) ? [[nameText(row), freshRow(row)] as const] : []));
+      const byName = new Map<string, KeptRow | OdecetError>([...known, ...fresh]);
       return messages.map(({ sender, id, site, hash, version }): Kept => {
         const name = nameText({ sender, id });
         const row = byName.get(name);
@@ -229,6 +232,12 @@ export async function openPostgresRelayStore(sql: Sql, now: string = DATABASE_NO
     onMended: mended.listen,
     close: () => sql.close(),
   };
+}
+
+/** As KEEP writes it. */
+function freshRow({ sender, id, site, hash, version, receivedAt }: SiteMessage): KeptRow {
+  const standing = { stage: 'stored' as const, reasons: [], answer: null, stage_at: receivedAt, attempts: 0 };
+  return { sender, id, site, hash, version, ...standing };
 }
 
 function valuesOf(rows: readonly SiteMessage[]): unknown[] {
