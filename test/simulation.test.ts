@@ -72,6 +72,7 @@ describe('a simulated run', () => {
     ],
     [101, 'judge: of three exchanges one spoilt in four leaves four dialogues of ten, which is as good as silence'],
     [205, 'judge: a value frozen in the hour that happens twice is told by its row only, which the meter had given up'],
+    [86, 'judge: a stamp of the hour that happens twice, by a clock that is hours off, can mean either of the two'],
     [196, 'judge: a clock that was put right while its meter was dead is doubted until somebody has seen it'],
   ])('short seed %i: %s', { timeout: 120_000 }, async (seed) => {
     const { broken } = await run(short(seed));

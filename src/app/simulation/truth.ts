@@ -9,6 +9,7 @@ import { isCredible } from '../../profile/boundary.ts';
 import type { SiteLife } from './life.ts';
 import type { RunningMeter } from './meters.ts';
 import { factorsOver } from './operating.ts';
+import { winterFrom } from './own-days.ts';
 import { clockDoubtMs, type Reach } from './reach.ts';
 
 /** What a meter really counted, held against what was published of it. */
@@ -105,15 +106,27 @@ export function truthOf(meter: RunningMeter, life: SiteLife, reach: Reach, buffe
     return `${decimalText(value)} computed, between ${decimalText(least)} and ${decimalText(most)} is possible (${isoUtc(origin.from.at)} from ${origin.from.readings.map(isoUtc).join()}, to ${origin.to.readings.map(isoUtc).join()})`;
   }
 
+  /** Which of the two autumn hours a clock means that is off nobody can know; the reading says that it is not to be believed. */
+  function meanings(reading: Reading): readonly UtcMs[] {
+    const { at } = reading;
+    const second = winterFrom(at);
+    const isTwice = second - HOUR_MS <= at && at < second + HOUR_MS;
+    return isTwice && !isCredible(reading) ? [at, at < second ? at + HOUR_MS : at - HOUR_MS] : [at];
+  }
+
   /** In smallest units, as the meter shows it. */
   function shown(index: number): number {
     return plan.rollsOverAt ? index % plan.rollsOverAt : index;
   }
 
-  function isTrue({ at, source, uncertaintyMs, value, unit }: Reading): boolean {
+  function isTrue(reading: Reading): boolean {
+    const { at, source, uncertaintyMs, value, unit } = reading;
     if (reach.wallDoubtMs(at) > 0) return true;
     const index = Math.round(Number(decimalText(value)) * (unit === 'Wh' ? 1 : 1000));
-    if (source === 'stored') return frozen(at).some((one) => shown(one.index) === index);
+    if (source === 'stored')
+      return meanings(reading)
+        .flatMap(frozen)
+        .some((one) => shown(one.index) === index);
     const least = shown(meter.indexAt(at - uncertaintyMs - SAMPLE_SLACK_MS)) - plan.resolution - 1;
     const most = shown(meter.indexAt(at + uncertaintyMs + SAMPLE_SLACK_MS)) + plan.resolution + 1;
     return most < least || (least <= index && index <= most);
