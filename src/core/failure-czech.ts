@@ -59,6 +59,7 @@ export const FAILURES_CZECH: Readonly<Record<FailureCode, string>> = {
   'command-interrupted': 'brána byla zastavena uprostřed příkazu',
   'site-rolled-back': 'místo se s novým souborem neosvědčilo; platí předchozí',
   'too-many-alerts': 'upozornění je víc, než se ukazuje',
+  'point-of-two-sites': 'za jedno odběrné místo hovoří dvě místa',
   'site-silent': 'místo, které se mělo ohlásit, se neohlásilo',
   'already-queued': 'interval zprávy je v jiné zprávě, která mohla být přijata',
   'store-full': 'disk je plný',

@@ -93,6 +93,7 @@ export const FAILURES = {
   'command-interrupted': { next: 'person', what: 'the gateway was stopped in the middle of a command' },
   'site-rolled-back': { next: 'person', what: 'the site did not report well with a site file; the one before counts' },
   'too-many-alerts': { next: 'person', what: 'more alerts stand than are shown' },
+  'point-of-two-sites': { next: 'person', what: 'two sites speak for one metering point' },
   'site-silent': { next: 'person', what: 'a site that should have reported did not' },
   'already-queued': {
     next: 'give-up',

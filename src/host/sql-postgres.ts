@@ -1,11 +1,13 @@
 import { DatabaseError, Pool } from 'pg';
-import { OdecetError } from '../core/failure.ts';
+import { type FailureCode, OdecetError } from '../core/failure.ts';
 import type { Sql } from '../machine/sql.ts';
 
 /** PostgreSQL, appendix A: class 53 is "insufficient resources". */
 const NO_ROOM = '53100';
 /** Its class XX: data or an index that is damaged, or an internal error, which both may show as. */
 const DAMAGE = /^XX00[0-2]$/;
+/** Its classes 22, 23 and 54: the values are at fault, and would be at any other time. */
+const VALUES = /^(22|23|54)/;
 const CONNECT_WITHIN_MS = 5_000;
 /** A statement that hangs on a connection that is gone must not hang for ever. */
 const STATEMENT_WITHIN_MS = 30_000;
@@ -34,10 +36,12 @@ export function postgres(url: string, connectionsMax: number): Sql {
   };
 }
 
-function codeOf(cause: unknown): 'store-full' | 'store-damaged' | 'database-away' {
+function codeOf(cause: unknown): FailureCode {
   const state = cause instanceof DatabaseError ? cause.code : undefined;
+  if (state === undefined) return 'database-away';
   if (state === NO_ROOM) return 'store-full';
-  return state !== undefined && DAMAGE.test(state) ? 'store-damaged' : 'database-away';
+  if (VALUES.test(state)) return 'unexpected';
+  return DAMAGE.test(state) ? 'store-damaged' : 'database-away';
 }
 
 function sqlError(cause: unknown): OdecetError {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type Failure, failure } from '../core/failure.ts';
+import { type Failure, failure, OdecetError } from '../core/failure.ts';
 import { HOUR_MS } from '../core/time.ts';
 import { hostCodec, hostSigner, newKeyPem } from '../host/signer.ts';
 import type { HttpOutcome } from '../machine/http.ts';
@@ -37,6 +37,7 @@ function relayOn(
   isMade = false,
   perSecondMax = 1_000,
   answerMs: (n: number) => number = () => 20,
+  over: (store: RelayStore) => RelayStore = (store) => store,
 ) {
   const world = createWorld(1);
   const disk = simDisk(world, { random: world.random, latencyMs: 5 });
@@ -53,7 +54,7 @@ function relayOn(
     await store.keep(messages);
     const stop = new AbortController();
     const dispatcher = createDispatcher({
-      store,
+      store: over(store),
       senders: new Set(['A', 'B']),
       async deliver(message, sender, _signal, turn) {
         let delivery: Delivery | undefined;
@@ -228,3 +229,31 @@ test('the store gives up envelopes at their time, says when it is too large, and
     await store.close();
   });
 }, 60_000);
+
+test('an answer that the store does not take costs the others that are kept with it nothing', async () => {
+  const { world, run, receipts } = relayOn(
+    (message) => answered('accepted', message),
+    false,
+    1_000,
+    () => 20,
+    (store) => ({
+      ...store,
+      async settle(results) {
+        if (results.some(({ id }) => Number(id) === 2)) throw new OdecetError('unexpected', 'invalid byte sequence');
+        // Long enough for the others to wait together.
+        await pause(world, 200);
+        await store.settle(results);
+      },
+    }),
+  );
+  await world.run(async () => {
+    const store = await run(
+      5_000,
+      [1, 2, 3, 4].map((n) => siteMessage('A', n)),
+    );
+    expect(receipts.filter((receipt) => receipt.endsWith('accepted')).sort()).toEqual(
+      [1, 3, 4].map((n) => `${n} accepted`),
+    );
+    await store.close();
+  });
+});

@@ -12,7 +12,15 @@ import { type Answers, createAnswers } from './answers.ts';
 import { createPlaces } from './places.ts';
 import { createRate, type Rate } from './rate.ts';
 import { createSharedRate } from './shared-rate.ts';
-import type { Claimed, DamagedMessage, RelayStore, Settled, SiteMessage, Standing } from './store.ts';
+import {
+  type Claimed,
+  type DamagedMessage,
+  isOfAll,
+  type RelayStore,
+  type Settled,
+  type SiteMessage,
+  type Standing,
+} from './store.ts';
 
 /** A look at the store even if nobody rang: another relay's messages, and those that wait for their time. */
 const LOOK_EVERY_MS = 1_000;
@@ -223,20 +231,35 @@ function told({ log }: Pick<DispatcherDeps, 'log'>, error: unknown, more: object
 /** All that ends while the store is writing goes down in one write. */
 function inGroups({ store }: Pick<DispatcherDeps, 'store'>): (result: Settled) => Promise<void> {
   let waiting: Settled[] = [];
-  let writing: Promise<void> = Promise.resolve();
-  let next: Promise<void> | undefined;
-  return (result) => {
+  let writing: Promise<unknown> = Promise.resolve();
+  let next: Promise<ReadonlyMap<Settled, unknown>> | undefined;
+  return async (result) => {
     waiting.push(result);
-    next ??= writing.then(async () => {
+    next ??= writing.then(() => {
       const group = waiting;
       waiting = [];
       next = undefined;
-      const settled = store.settle(group);
-      writing = settled.catch(() => undefined);
-      await settled;
+      const settled = settleGroup(store, group);
+      writing = settled;
+      return settled;
     });
-    return next;
+    const failed = await next;
+    if (failed.has(result)) throw failed.get(result);
   };
+}
+
+/** @returns what could not be kept, and why. What the store refuses of several it is offered one by one. */
+async function settleGroup(store: RelayStore, group: readonly Settled[]): Promise<ReadonlyMap<Settled, unknown>> {
+  try {
+    await store.settle(group);
+    return new Map();
+  } catch (error) {
+    const ofAll = !(error instanceof OdecetError) || isOfAll(error.failure);
+    if (group.length === 1 || ofAll) return new Map(group.map((one) => [one, error]));
+  }
+  const failed = new Map<Settled, unknown>();
+  for (const one of group) for (const [which, error] of await settleGroup(store, [one])) failed.set(which, error);
+  return failed;
 }
 
 /** The market message inside, still packed; undefined when the record no longer holds what was signed. */

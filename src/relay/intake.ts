@@ -1,4 +1,6 @@
 import { type Failure, failure, OdecetError } from '../core/failure.ts';
+import type { PointCode } from '../core/interval.ts';
+import type { MessageId } from '../core/message.ts';
 import { siteNumberOf } from '../core/message-id.ts';
 import { isoUtc, type Millis, type UtcMs } from '../core/time.ts';
 import type { Clock } from '../machine/clock.ts';
@@ -17,8 +19,8 @@ import {
   REFUSALS,
   type Refusal,
 } from '../uplink/relay/protocol.ts';
-import type { Registry } from './registry.ts';
-import type { Kept, RelayStore, SiteMessage, Standing } from './store.ts';
+import type { Registry, SiteLine } from './registry.ts';
+import { isOfAll, type Kept, type RelayStore, type SiteMessage, type Standing } from './store.ts';
 
 /** Older than this no message was made that still can be sent. */
 const AGE_MS_MAX = 800 * 24 * 3_600_000;
@@ -42,6 +44,8 @@ export interface IntakeDeps {
   readonly refuse: (message: Addressee, refusal: Refusal, detail: string) => void;
   /** Told once for each site and kind of refusal; undefined when a good message came. */
   readonly alert: (site: string, problem: Failure | undefined) => void;
+  /** A message was kept for the first time; what it speaks for. */
+  readonly spoke: (message: SiteMessage, points: readonly PointCode[]) => void;
   /** There is something new to send. */
   readonly stored: () => void;
 }
@@ -60,6 +64,7 @@ export interface Intake {
 
 interface Waiting {
   readonly message: SiteMessage;
+  readonly points: readonly PointCode[];
   readonly resolve: () => void;
   readonly reject: (reason: unknown) => void;
 }
@@ -76,7 +81,7 @@ export function createIntake(deps: IntakeDeps): Intake {
     if (envelope) deps.refuse({ ...envelope.head, site }, refusal, detail);
   }
 
-  function answer({ message, resolve }: Waiting, result: Kept): void {
+  function answer({ message, points, resolve }: Waiting, result: Kept): void {
     if (result.kind === 'taken') {
       const more = [
         ...(result.bySite === message.site ? [] : [`by the site ${result.bySite}`]),
@@ -92,6 +97,7 @@ export function createIntake(deps: IntakeDeps): Intake {
       deps.log.info('message-kept', { site: message.site, id: message.id, kind: result.kind });
       deps.answer(message, result.standing);
       deps.alert(message.site, undefined);
+      if (result.kind === 'new') deps.spoke(message, points);
     }
     resolve();
   }
@@ -102,8 +108,23 @@ export function createIntake(deps: IntakeDeps): Intake {
       for (const [n, one] of group.entries()) answer(one, kept[n]!);
       deps.stored();
     } catch (error) {
-      deps.log.error('relay-cannot-keep', { ...problemOf(error), messages: group.length });
-      for (const { reject } of group) reject(error);
+      await cannotKeep(group, error);
+    }
+  }
+
+  /** No receipt: they come again. What the store refuses of several it is offered one by one: it may be about one of them. */
+  async function cannotKeep(group: readonly Waiting[], error: unknown): Promise<void> {
+    const problem = problemOf(error);
+    const { code, detail } = problem;
+    deps.log.error('relay-cannot-keep', { code, detail, messages: group.length });
+    if (group.length > 1 && !isOfAll(problem)) {
+      for (const one of group) await keepGroup([one]);
+      return;
+    }
+    for (const { message, reject } of group) {
+      if (!isOfAll(problem))
+        deps.alert(message.site, failure(code, `${message.site}, message ${message.id} cannot be kept: ${detail}`));
+      reject(error);
     }
   }
 
@@ -125,7 +146,7 @@ export function createIntake(deps: IntakeDeps): Intake {
       });
       if (judged.kind === 'refused') return refuse(site, judged.envelope, judged.refusal, judged.more);
       await new Promise<void>((resolve, reject) => {
-        waiting.push({ message: judged.message, resolve, reject });
+        waiting.push({ message: judged.message, points: judged.points, resolve, reject });
         if (!isKeeping) void keepAll();
       });
     },
@@ -137,7 +158,7 @@ function problemOf(error: unknown): Failure {
 }
 
 type Judged =
-  | { readonly kind: 'good'; readonly message: SiteMessage }
+  | { readonly kind: 'good'; readonly message: SiteMessage; readonly points: readonly PointCode[] }
   | {
       readonly kind: 'refused';
       readonly refusal: Refusal;
@@ -168,10 +189,31 @@ async function judge(site: string, payload: Uint8Array, deps: IntakeDeps): Promi
   // The registry's text, not the document's: a part of a text keeps the whole, and each message that waits would keep 66 kB.
   const sender = line.senders.find((each) => each === read.said.sender);
   if (sender === undefined) return no('wrong-sender', read.said.sender);
-  const stranger = line.points && read.said.points.find((point) => !line.points?.includes(point));
+  const stranger = strangerAmong(read.said.points, line, sender, deps.registry());
   if (stranger !== undefined) return no('wrong-point', stranger);
   if (!deps.senders.has(sender)) return no('no-way', sender);
-  return { kind: 'good', message: messageOf(envelope, sender, payload, receivedAt) };
+  if (head.corrects !== undefined && (await isForeign(head.corrects, line, sender, deps)))
+    return no('foreign-correction', head.corrects);
+  return { kind: 'good', message: messageOf(envelope, sender, payload, receivedAt), points: read.said.points };
+}
+
+/** A point that the site may not speak for: not in its list, or in the list of others only. */
+function strangerAmong(points: readonly PointCode[], line: SiteLine, sender: string, registry: Registry) {
+  if (line.points) return points.find((point) => !line.points?.includes(point));
+  return points.find((point) => registry.ownersOf(point).some((owner) => owner.senders.includes(sender)));
+}
+
+/**
+ * The operator takes a correction in the place of what it corrects, whoever sent that. A message that the store does not know,
+ * because it went another way or was forgotten, is told by the number in its id.
+ */
+async function isForeign(id: MessageId, line: SiteLine, sender: string, { store, registry }: IntakeDeps) {
+  const site = await store.siteOf({ sender, id });
+  if (site !== undefined) return site !== line.site;
+  const number = siteNumberOf(id);
+  if (number === undefined) return false;
+  if (line.number !== undefined) return number !== line.number;
+  return registry().sites.some((other) => other.number === number && other.senders.includes(sender));
 }
 
 type Objection = readonly [refusal: Refusal, more?: string];

@@ -15,7 +15,7 @@ const siteLine = z.strictObject({
   key: z.string().regex(/^[A-Za-z0-9_-]{43}$/, 'an Ed25519 public key, 43 characters of base64url'),
   /** The market participants under whose identity its messages go to the operator. */
   senders: z.array(z.string().min(1)).min(1),
-  /** Points it may speak for; any where the list is absent. */
+  /** Points it may speak for; where the list is absent any that no other site of its senders is given. */
   points: z.array(z.string()).optional(),
   /** For the embedded broker: scrypt of the site's password, `salt:hash` in hex. */
   password: z
@@ -35,6 +35,8 @@ export type SiteLine = z.output<typeof siteLine>;
 export interface Registry {
   readonly sites: readonly SiteLine[];
   find(site: string): SiteLine | undefined;
+  /** The sites that a point is given to by name, without those that were revoked. */
+  ownersOf(point: string): readonly SiteLine[];
 }
 
 export type RegistryRead =
@@ -85,7 +87,10 @@ function doubledIn(sites: readonly SiteLine[]): Doubled[] {
 
 export function registryOf(sites: readonly SiteLine[]): Registry {
   const bySite = new Map(sites.map((line) => [line.site, line]));
-  return { sites, find: (site) => bySite.get(site) };
+  const byPoint = new Map<string, SiteLine[]>();
+  for (const line of sites)
+    if (!line.revoked) for (const point of line.points ?? []) byPoint.set(point, [...(byPoint.get(point) ?? []), line]);
+  return { sites, find: (site) => bySite.get(site), ownersOf: (point) => byPoint.get(point) ?? [] };
 }
 
 function problems(found: readonly FileProblem[]): RegistryRead {

@@ -28,6 +28,7 @@ import { type Commander, type CommandLog, createCommander } from './commander.ts
 import { createDispatcher } from './dispatcher.ts';
 import { createHealth, type Part } from './health.ts';
 import { type Addressee, createIntake } from './intake.ts';
+import { createPointOwners } from './point-owners.ts';
 import type { Registry } from './registry.ts';
 import type { RelayStore, SiteMessage, Standing, StoreCounts } from './store.ts';
 import { sweeper, together, withinTime } from './together.ts';
@@ -114,6 +115,7 @@ export function createRelay(deps: RelayDeps): Relay {
   const health = createHealth({ ...deps, alerts: own });
   const store = health.store(deps.store);
   const caretaker = createCaretaker({ ...deps, alerts: own });
+  const owners = createPointOwners({ ...deps, alerts });
 
   function receipt({ site, id, hash }: Addressee, { stage, reasons, answer, at }: Said): void {
     receipts[stage] = (receipts[stage] ?? 0) + 1;
@@ -151,6 +153,7 @@ export function createRelay(deps: RelayDeps): Relay {
       receipt(message, { stage: 'refused', reasons, at: clock.now() });
     },
     alert: (site, problem) => raiseOrClear(site, 'refused', problem),
+    spoke: owners.spoke,
     stored: () => dispatcher.wake(),
   });
 
@@ -237,7 +240,7 @@ export function createRelay(deps: RelayDeps): Relay {
           dispatcher,
           watch,
           caretaker,
-          sweeper([own, alerts, bounds, colleagues], clock),
+          sweeper([own, alerts, bounds, colleagues, owners], clock),
           ...(commander ? [commander] : []),
         ].map((part) => (abort) => part.run(abort)),
         signal,

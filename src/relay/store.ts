@@ -1,3 +1,4 @@
+import type { Failure, FailureCode } from '../core/failure.ts';
 import type { MessageId, Reason } from '../core/message.ts';
 import type { MarketDay, Millis, UtcMs } from '../core/time.ts';
 import type { Stage } from '../uplink/relay/protocol.ts';
@@ -92,9 +93,17 @@ export interface Shed {
 
 export type StoreCounts = Readonly<Record<StandingStage, number>>;
 
+const OF_ALL: ReadonlySet<FailureCode> = new Set(['database-away', 'store-full', 'store-io']);
+
+/** Whether it hinders a store whatever it is given; else it may be about one of several that it was given at once. */
+export function isOfAll({ code }: Failure): boolean {
+  return OF_ALL.has(code);
+}
+
 /**
  * The relay's memory. What resolves is on the disk. Several relays may use one store at once, where it says so.
- * Rejects with OdecetError store-full, store-io, database-away or store-damaged; after that nothing may be assumed and all may be repeated.
+ * Rejects with OdecetError store-full, store-io, database-away or store-damaged, or unexpected where it does not take what it was
+ * given; after that nothing may be assumed and all may be repeated.
  */
 export interface RelayStore {
   /** Keeps what is new; one result for each message, in order. The same twice in one call is new and known. */

@@ -101,6 +101,17 @@ describe.skipIf(!postgresPrograms())(
       await sql.close();
     });
 
+    it('values that no column takes are told from a database that is away, and nothing of the group is kept', async () => {
+      const store = await openPostgresRelayStore(postgres(server.url, 1));
+      const odd = [{ version: 3_000_000_000 }, { hash: 'no\u0000zero' }, { day: '2026-03-28'.repeat(1_000_000) }];
+      for (const more of odd) {
+        const group = [siteMessage(700), siteMessage(800, more)];
+        await expect(store.keep(group)).rejects.toMatchObject({ failure: { code: 'unexpected' } });
+        expect(await store.siteOf(group[0]!)).toBeUndefined();
+      }
+      await store.close();
+    });
+
     it('leases go by the database’s own clock; what a wrong one put off is due when a relay starts', async () => {
       const sql = postgres(server.url, 1);
       await sql.query('drop table if exists message, message_damaged, odecet_migration');

@@ -3,6 +3,7 @@ import { type Mosquitto, startMosquitto } from '../../scripts/rehearsal/mosquitt
 import { mqttBroker } from '../../src/host/broker-mqtt.ts';
 import { hostSigner, newKeyPem } from '../../src/host/signer.ts';
 import type { BrokerSession, Delivered } from '../../src/machine/broker.ts';
+import { gasMessage } from '../../src/sandbox/sandbox.testkit.ts';
 import { openReceipt, packEnvelope } from '../../src/uplink/relay/protocol.ts';
 import { topicOf } from '../../src/uplink/relay/topics.ts';
 import {
@@ -12,6 +13,7 @@ import {
   counted,
   layOutCentre,
   messageOf,
+  pointOf,
   siteName,
   startRelay,
   until,
@@ -137,4 +139,34 @@ test('other content under an id that was used', async () => {
   await say(siteName(0), packEnvelope(changed, siteName(0), centre.signers.get(siteName(0))!, codec));
   await until(() => receiptsOf(siteName(0)).includes('refused changed-content'), 10_000, 'refused');
   expect(counted(await centre.entries())).toEqual({ accepted: 1, doubled: 0, rejected: 0 });
+});
+
+test('a correction by another site of the same sender, of a message that the relay has', async () => {
+  await say(siteName(0), envelope(0));
+  await until(async () => (await acceptedSoFar()) === 1, 10_000, 'accepted');
+  const own = messageOf(0, 0);
+  const shape = { day: own.day, point: pointOf(0), corrects: own.id };
+  const stolen = { ...gasMessage('20260009000001', shape), corrects: own.id };
+  await say(siteName(1), packEnvelope(stolen, siteName(1), centre.signers.get(siteName(1))!, codec));
+  await until(() => receiptsOf(siteName(1)).includes('refused foreign-correction'), 10_000, 'refused');
+  expect(counted(await centre.entries())).toEqual({ accepted: 1, doubled: 0, rejected: 0 });
+});
+
+test('a point from two sites is told; one that the registry gives to the other is refused', async () => {
+  const speak = (day: number) => {
+    const foreign = { ...messageOf(0, day), id: `2026100${day}000001` };
+    const made = gasMessage(foreign.id, { day: foreign.day, point: pointOf(0) });
+    return say(siteName(1), packEnvelope(made, siteName(1), centre.signers.get(siteName(1))!, codec));
+  };
+  await say(siteName(0), envelope(0));
+  await until(async () => (await acceptedSoFar()) === 1, 10_000, 'accepted');
+  await speak(1);
+  const alert = topicOf('relay', `alert/point-${pointOf(0).toLowerCase()}`);
+  await until(() => stranger.heard.some(({ topic }) => topic === alert), 10_000, 'people are told');
+  await centre.writeRegistry((lines) =>
+    lines.map((line) => (line.site === siteName(0) ? { ...line, points: [pointOf(0)] } : line)),
+  );
+  await clock.sleep(1_000);
+  await speak(2);
+  await until(() => receiptsOf(siteName(1)).includes('refused wrong-point'), 10_000, 'refused');
 });

@@ -14,6 +14,9 @@ import { bodyText, type Frame, LINE_BYTES_MAX, openFrame, packFrame, readLine } 
 /** An envelope as it comes from the broker; what is longer is not looked at. */
 export const ENVELOPE_BYTES_MAX = 200_000;
 
+/** PostgreSQL's integer. A correction an hour for a lifetime is a thousandth of it. */
+const VERSION_MAX = 2_147_483_647;
+
 const site = z.string().regex(/^[a-z0-9][a-z0-9-]{0,39}$/);
 const hash = z.string().regex(/^[0-9a-f]{64}$/);
 const id = z.string().regex(/^\d{14}$/);
@@ -26,7 +29,7 @@ const envelopeHead = z.strictObject({
   /** Market day, a local date. */
   day: z.string().regex(/^\d{4}-\d\d-\d\d$/),
   /** The highest version of an interval in it: 1 is the first word on a day, more a correction. */
-  version: z.int().min(1),
+  version: z.int().min(1).max(VERSION_MAX),
   /** UTC epoch milliseconds, as the site's clock told them. */
   madeAt: z.int(),
   /** SHA-256 of the document. */
@@ -100,9 +103,10 @@ export const REFUSALS = {
   'clock-off': "the site's clock is far off: the message bears a time that cannot be",
   'bad-document': 'the document is not one that the format pack describes',
   'wrong-sender': 'the document names another sender than the registry does for the site',
-  'wrong-point': 'the document has a point that the registry does not give to the site',
+  'wrong-point': 'the document has a point that the registry does not give to the site, or gives to another',
   'no-way': 'the relay has no identity for this sender',
   'changed-content': 'the id was used before for other content',
+  'foreign-correction': 'it corrects a message that is not of this site',
   'wrong-number': 'the id does not end with the number that the registry gives to the site',
 } as const;
 export type Refusal = keyof typeof REFUSALS;
