@@ -20,8 +20,8 @@ export function isRecord(found: MbusRecord | Failure): found is MbusRecord {
 
 function stands(record: MbusRecord, place: MbusPlace): boolean {
   return (
-    record.quantity === place.value &&
     record.storage === place.storage &&
+    record.quantity === place.value &&
     record.function === place.function &&
     record.tariff === place.tariff &&
     record.subunit === place.subunit &&

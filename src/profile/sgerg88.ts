@@ -71,6 +71,9 @@ interface Mixture {
   readonly heat: number;
 }
 
+/** A point's gas is the same in every interval, whatever its pressure and temperature. */
+const mixtures = new WeakMap<GasQuality, Mixture>();
+
 /**
  * Z at absolute pressure (0 to 120 bar) and temperature (-23 to 65 °C).
  * Throws RangeError where the method does not hold or the gas quality contradicts itself.
@@ -78,7 +81,8 @@ interface Mixture {
 export function compressionFactor(gas: GasQuality, pressureBar: number, temperatureC: number): number {
   if (!(pressureBar >= 0 && pressureBar <= 120) || !(temperatureC >= -23 && temperatureC <= 65))
     throw new RangeError(`SGERG-88 does not hold at ${pressureBar} bar and ${temperatureC} °C`);
-  const mixture = mixtureOf(gas);
+  const mixture = mixtures.get(gas) ?? mixtureOf(gas);
+  mixtures.set(gas, mixture);
   const kelvin = temperatureC + ZERO_C;
   const second = secondVirial(mixture, kelvin);
   const third = thirdVirial(mixture, kelvin);

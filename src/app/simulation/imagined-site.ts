@@ -45,8 +45,6 @@ export interface ImaginedMeter extends ParkMeter {
 }
 
 const ZONE = 'Europe/Prague';
-/** A round of the scrubber takes a day or two at most, as it does of a real store at a hundred times the rate. */
-const SCRUB_PER_SECOND = 0.1;
 /** A meter fills it within two or three days. */
 const SMALL_DISK_BYTES = 250_000;
 /** So short that samples are given up even in a short run. */
@@ -69,6 +67,8 @@ export interface SiteWish {
   readonly isDiskSmall: boolean;
   /** How often samples are taken between the boundaries. */
   readonly sampleEveryMs: number;
+  /** Records that the scrubber looks at. */
+  readonly scrubPerSecond: number;
 }
 
 export function imagineSite(wish: SiteWish, random: Random): ImaginedSite {
@@ -236,7 +236,7 @@ function siteOf(meters: readonly ImaginedMeter[], lines: readonly ImaginedLine[]
     },
     collect: { everyMs: wish.sampleEveryMs },
     profile: { sampleGapMsMax: 30 * MINUTE_MS },
-    storage: { scrubPerSecond: SCRUB_PER_SECOND, retention: retentionOf(wish) },
+    storage: { scrubPerSecond: wish.scrubPerSecond, retention: retentionOf(wish) },
     uplink: {
       kind: 'direct',
       environment: 'sandbox',

@@ -48,6 +48,10 @@ const CALM_END_MS = 34 * HOUR_MS;
 /** A good disk, a flash card, and one that is worn out: an answer of the operator can be there before the disk has the question. */
 const DISK_LATENCIES_MS = [12, 80, 600];
 const SAMPLE_EVERY_MS = 15 * MINUTE_MS;
+/** A round of the scrubber takes a day or two at most, as it does of a real store at a hundred times the rate. */
+const SCRUB_PER_SECOND = 0.1;
+/** Where nothing can go wrong nothing is found by looking. */
+const SCRUB_PER_SECOND_CALM = 0.01;
 /** Runs from here on are about what is given up after months. */
 const LONG_WEEKS = 10;
 /** The sundays on which the clocks change; short runs begin shortly before one of them, so that most seeds meet it. */
@@ -81,6 +85,7 @@ export async function simulate(options: SimOptions, monotonicMs: () => number): 
     firstDay: marketDayOf('electricity', start, ZONE),
     isDiskSmall: options.faults.includes('store-full') && seed % 3 === 0,
     sampleEveryMs: options.faults.length === 0 || weeks >= LONG_WEEKS ? HOUR_MS : SAMPLE_EVERY_MS,
+    scrubPerSecond: options.faults.length === 0 ? SCRUB_PER_SECOND_CALM : SCRUB_PER_SECOND,
   };
   const site = imagineSite(wish, random.fork('site'));
   const within = { start: start + CALM_START_MS, end: end - CALM_END_MS };
