@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { type Mosquitto, startMosquitto } from '../scripts/rehearsal/mosquitto.ts';
-import { enroll, giveNumber, revoke } from '../src/app/enroll.ts';
+import { enroll, giveNumber, givePoints, pointsOfSiteFile, revoke } from '../src/app/enroll.ts';
 import { createSiteView } from '../src/app/site-view.ts';
 import { OdecetError } from '../src/core/failure.ts';
 import { startEmbeddedBroker } from '../src/host/broker-embedded.ts';
@@ -22,6 +22,7 @@ import {
   counted,
   layOutCentre,
   messageOf,
+  pointOf,
   siteName,
   startRelay,
   startSite,
@@ -85,6 +86,29 @@ test('each site gets a number of its own, which is nobody else’s afterwards', 
       registry: { sites: [{ site: 'old', number: 2, revoked: true }, { site: 'site-a' }, { number: 3 }] },
     });
   }
+});
+
+test('points are entered, given anew, and given to two sites of one sender never; a site file tells its own', async () => {
+  const [first, second] = [pointOf(1), pointOf(2)];
+  for (const file of ['registry.yaml', 'registry.json']) {
+    const registry = join(folder, file);
+    if (file.endsWith('json')) await writeFile(registry, '{"sites": []}');
+    const at = (site: string, more: object) => order(site, { registry, out: join(folder, `${file}-${site}`), ...more });
+    await enroll(at('site-a', { points: [first] }));
+    await expect(enroll(at('site-b', { points: [second, first] }))).rejects.toThrow(`point ${first} is site-a's`);
+    await enroll(at('site-c', { points: [first], senders: ['27XCEZ-INTRA---M'] }));
+    await enroll(at('site-b', {}));
+    await expect(givePoints(registry, 'site-b', [first])).rejects.toThrow(`point ${first} is site-a's`);
+    await expect(givePoints(registry, 'site-b', ['27ZG'])).rejects.toThrow('is no point');
+    await givePoints(registry, 'site-a', [second]);
+    await givePoints(registry, 'site-b', [first]);
+    const read = readRegistry(await readFile(registry, 'utf8'), file);
+    const points = read.kind === 'registry' ? read.registry.sites.map((line) => line.points) : read.text;
+    expect(points).toEqual([[second], [first], [first]]);
+  }
+  const siteFile = join(folder, 'site.yaml');
+  await writeFile(siteFile, stringify({ site: 'a', points: [{ code: first, commodity: 'gas' }, { code: second }] }));
+  expect(await pointsOfSiteFile(siteFile)).toEqual([first, second]);
 });
 
 test('a site or a number that stands in the registry twice is told with its line', async () => {

@@ -5,8 +5,12 @@ import { dirname, join } from 'node:path';
 import 'reflect-metadata';
 import * as x509 from '@peculiar/x509';
 import { stringify } from 'yaml';
+import { z } from 'zod';
 import { OdecetError } from '../core/failure.ts';
+import { isEan18, isEic } from '../core/identifier.ts';
+import { problemText } from '../core/problem.ts';
 import { isoUtc } from '../core/time.ts';
+import { readYaml } from '../core/yaml.ts';
 import { aloneAt, replaceFile } from '../host/shared-file.ts';
 import { hostSigner, newKeyPem } from '../host/signer.ts';
 import { SITE_NAME, SITE_NAME_SAID, type SiteLine } from '../relay/registry.ts';
@@ -17,6 +21,8 @@ export interface EnrollOrder {
   readonly site: string;
   readonly registry: string;
   readonly senders: readonly string[];
+  /** Those it may speak for, EIC or EAN-18; any that is no other site's where absent. */
+  readonly points?: readonly string[];
   /** Where the site's files go; they hold secrets. */
   readonly out: string;
   /** A certificate request instead of a password. */
@@ -53,11 +59,14 @@ export async function enroll(order: EnrollOrder): Promise<Enrolled> {
   if (password === undefined) files.push(...(await certificateRequest(site)));
   else files.push(['broker.password', `${password}\n`]);
   const line = await changing(order.registry, async (registered) => {
+    const { senders, points } = order;
+    checkPoints(registered, points ?? [], { site, senders });
     const entered = {
       site,
       number: registered.nextNumber(),
       key: hostSigner(keyPem).publicKey,
-      senders: [...order.senders],
+      senders: [...senders],
+      ...(points && { points: [...points] }),
       enrolled: isoUtc(Date.now()),
       ...(password !== undefined && { password: scryptText(password) }),
     };
@@ -96,9 +105,46 @@ export function revoke(registry: string, site: string): Promise<void> {
 /** Gives a number to a site that was enrolled before there were numbers; gives the one it has when it has one. */
 export function giveNumber(registry: string, site: string): Promise<number> {
   return changing(registry, async (registered) => {
-    const number = registered.numberOf(site) ?? registered.nextNumber();
+    const number = registered.lineOf(site).number ?? registered.nextNumber();
     return { text: registered.change(site, 'number', number), result: number };
   });
+}
+
+/** Says for which points an enrolled site speaks, in the place of what was said before. Throws OdecetError usage. */
+export function givePoints(registry: string, site: string, points: readonly string[]): Promise<void> {
+  return changing(registry, async (registered) => {
+    checkPoints(registered, points, registered.lineOf(site));
+    return { text: registered.change(site, 'points', [...points]), result: undefined };
+  });
+}
+
+/** What a site file says, as far as it is asked here. */
+const sitePoints = z.looseObject({ points: z.array(z.looseObject({ code: z.string() })).min(1) });
+
+/** Those of a site file. Throws OdecetError site-unreadable or site-invalid. */
+export async function pointsOfSiteFile(file: string): Promise<string[]> {
+  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
+    throw new OdecetError('site-unreadable', `${file} cannot be read; name the site file whose points it is`, {
+      cause,
+    });
+  });
+  const read = readYaml(text, file, sitePoints);
+  if (read.kind === 'problems') throw new OdecetError('site-invalid', read.problems.map(problemText).join('\n'));
+  return [...new Set(read.value.points.map(({ code }) => code))];
+}
+
+function checkPoints(
+  registered: RegistryText,
+  points: readonly string[],
+  { site, senders }: Pick<EnrollOrder, 'site' | 'senders'>,
+): void {
+  for (const point of points) {
+    if (!isEic(point) && !isEan18(point))
+      throw new OdecetError('usage', `"${point}" is no point: an EIC of 16 characters or an EAN of 18 digits`);
+    const [owner] = registered.ownersOf(point, site, senders);
+    if (owner !== undefined)
+      throw new OdecetError('usage', `point ${point} is ${owner}'s; revoke ${owner}, or give it its points anew first`);
+  }
 }
 
 /** Reads the registry, changes it and writes it, as the only one who does at that time. */

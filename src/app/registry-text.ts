@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { parseDocument } from 'yaml';
 import { OdecetError } from '../core/failure.ts';
-import { readRegistry, type SiteLine } from '../relay/registry.ts';
+import { readRegistry, registryOf, type SiteLine } from '../relay/registry.ts';
 
 type Line = Omit<SiteLine, 'revoked'>;
 
@@ -10,10 +10,13 @@ type Line = Omit<SiteLine, 'revoked'>;
 export interface RegistryText {
   /** One that no site has or ever had; revoked sites keep theirs. */
   nextNumber(): number;
-  numberOf(site: string): number | undefined;
+  /** Throws OdecetError usage when there is no such site. */
+  lineOf(site: string): SiteLine;
+  /** Of the others, the sites that have this point and a sender in common. */
+  ownersOf(point: string, site: string, senders: readonly string[]): readonly string[];
   with(line: Line): string;
   /** Throws OdecetError usage when there is no such site. */
-  change(site: string, key: 'revoked' | 'number', value: boolean | number): string;
+  change<K extends 'revoked' | 'number' | 'points'>(site: string, key: K, value: NonNullable<SiteLine[K]>): string;
 }
 
 const NEW = '# Sites that may speak to this relay; odecet enroll adds them.\nsites: []\n';
@@ -37,7 +40,12 @@ export async function openRegistryText(file: string): Promise<RegistryText> {
 
   return {
     nextNumber: () => 1 + sites.reduce((most, { number = 0 }) => Math.max(most, number), 0),
-    numberOf: (site) => sites[placeOf(site)]?.number,
+    lineOf: (site) => sites[placeOf(site)]!,
+    ownersOf: (point, site, senders) =>
+      registryOf(sites)
+        .ownersOf(point)
+        .filter((line) => line.site !== site && line.senders.some((sender) => senders.includes(sender)))
+        .map((line) => line.site),
     with(line) {
       if (isJson(text)) return checked(jsonText([...sites, line]));
       const document = parseDocument(text);

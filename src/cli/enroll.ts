@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { enroll, giveNumber, revoke } from '../app/enroll.ts';
+import { enroll, giveNumber, givePoints, pointsOfSiteFile, revoke } from '../app/enroll.ts';
 import { OdecetError } from '../core/failure.ts';
 
 interface EnrollOptions {
@@ -12,6 +12,8 @@ interface EnrollOptions {
   readonly broker?: string;
   readonly revoke?: true;
   readonly number?: true;
+  readonly points?: string[];
+  readonly siteFile?: string;
 }
 
 /** `odecet enroll SITE`: a new site in one command; with --revoke the end of one. */
@@ -26,6 +28,8 @@ export function enrollCommand(): Command {
     .option('--mosquitto-passwords <file>', "add the password to Mosquitto's file")
     .option('--relay-key <key>', 'public key of the relay, for the site file')
     .option('--broker <url>', 'address of the broker, for the site file')
+    .option('--points <code...>', 'points it may speak for; without --sender: of a site that is enrolled')
+    .option('--site-file <site.yaml>', 'the same: the points that stand in this file')
     .option('--number', 'give a number to a site that was enrolled without one, and say it')
     .option('--revoke', 'take nothing of this site any more')
     .action(async (site: string, options: EnrollOptions) => {
@@ -38,12 +42,19 @@ export function enrollCommand(): Command {
         process.stdout.write(`For its site.yaml:\n\nnumber: ${await giveNumber(options.registry, site)}\n`);
         return;
       }
+      const points = options.siteFile === undefined ? options.points : await pointsOfSiteFile(options.siteFile);
+      if (points && !options.sender) {
+        await givePoints(options.registry, site, points);
+        process.stdout.write(`${site} speaks for ${points.join(', ')}, and no other site of its senders does\n`);
+        return;
+      }
       if (!options.sender) throw new OdecetError('usage', 'name the market participant with --sender');
       const { registry, sender: senders, csr = false, mosquittoPasswords, relayKey, broker: brokerUrl } = options;
       const enrolled = await enroll({
         site,
         registry,
         senders,
+        ...(points && { points }),
         csr,
         out: options.out ?? site,
         ...(mosquittoPasswords !== undefined && { mosquittoPasswords }),
