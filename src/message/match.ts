@@ -50,11 +50,43 @@ class Captures implements Captured {
 /** Thrown inside reading only; `readDocument` turns it into a refusal. */
 export class Mismatch extends Error {}
 
-/** Holds an element against its template: everything the template writes must be there, and nothing else may be. */
-export function matchDocument(template: ElementTemplate, element: XmlElement, namespace: string): Captured {
+/** Prefix -> namespace. */
+type Declared = XmlElement['scope'];
+
+const NOTHING_DECLARED: Declared = new Map();
+
+/**
+ * Holds an element against its template: everything the template writes must be there, and nothing else may be.
+ * @param around what is declared where the element stands; nothing for a document of its own
+ */
+export function matchDocument(
+  template: ElementTemplate,
+  element: XmlElement,
+  namespace: string,
+  around: Declared = NOTHING_DECLARED,
+): Captured {
   const document = new Captures('document');
-  matchElement(shapeOf(template), element, document, namespace);
+  const known = namespacesIn(template).add(namespace);
+  matchElement(shapeOf(template), element, document, { namespace, known, declared: around });
   return document;
+}
+
+/** Where an element is looked for. */
+interface Place {
+  /** Of all elements. */
+  readonly namespace: string;
+  /** What may be declared. */
+  readonly known: ReadonlySet<string>;
+  /** What is declared around it. */
+  readonly declared: Declared;
+}
+
+/** Those that the template declares. */
+function namespacesIn({ attributes, children }: ElementTemplate): Set<string> {
+  const own = attributes
+    .filter(({ name }) => IS_DECLARATION.test(name))
+    .flatMap(({ value }) => value.flatMap((part) => ('literal' in part ? [part.literal] : [])));
+  return new Set([...own, ...children.flatMap((child) => [...namespacesIn(child)])]);
 }
 
 /** A template made ready: a message of ten points is read by the same few templates five hundred times. */
@@ -74,13 +106,15 @@ interface AttributeShape {
   readonly reader: Reader;
 }
 
+const IS_DECLARATION = /^xmlns(:|$)/;
+
 const shapes = new WeakMap<ElementTemplate, Shape>();
 
 function shapeOf(template: ElementTemplate): Shape {
   const known = shapes.get(template);
   if (known) return known;
   const name = localName(template.name);
-  const written = template.attributes.filter((attribute) => !/^xmlns(:|$)/.test(attribute.name));
+  const written = template.attributes.filter((attribute) => !IS_DECLARATION.test(attribute.name));
   const made: Shape = {
     name,
     each: template.each,
@@ -97,16 +131,29 @@ function shapeOf(template: ElementTemplate): Shape {
   return made;
 }
 
-function matchElement(shape: Shape, element: XmlElement, around: Captures, namespace: string): void {
+function matchElement(shape: Shape, element: XmlElement, around: Captures, place: Place): void {
   const { name, each } = shape;
-  if (element.name !== name || element.namespace !== namespace)
+  if (element.name !== name || element.namespace !== place.namespace)
     throw new Mismatch(`{${element.namespace}}${element.name} stands where ${name} should`);
+  if (element.scope !== place.declared) expectKnown(element, place);
   const captured = each === undefined || each === 'correction' ? around : new Captures(each, around);
   matchAttributes(shape, element, captured);
   const text = textOf(element);
   if (shape.text) capture(shape.text, text, captured, name);
   else if (text !== '') throw new Mismatch(`${name} has text: "${text.slice(0, 40)}"`);
-  matchChildren(shape, element, captured, namespace);
+  matchChildren(
+    shape,
+    element,
+    captured,
+    element.scope === place.declared ? place : { ...place, declared: element.scope },
+  );
+}
+
+/** What nobody asked for costs everybody who reads, signs or verifies the document. */
+function expectKnown({ name, scope }: XmlElement, { known, declared }: Place): void {
+  for (const [prefix, uri] of scope)
+    if (!known.has(uri) && declared.get(prefix) !== uri)
+      throw new Mismatch(`${name} declares the namespace ${uri.slice(0, 60)}, which the pack does not know`);
 }
 
 function matchAttributes({ attributes }: Shape, element: XmlElement, captured: Captures): void {
@@ -125,7 +172,7 @@ function matchAttributes({ attributes }: Shape, element: XmlElement, captured: C
   throw new Mismatch(`${element.name} lacks ${lacking?.[1].name}`);
 }
 
-function matchChildren(shape: Shape, element: XmlElement, captured: Captures, namespace: string): void {
+function matchChildren(shape: Shape, element: XmlElement, captured: Captures, place: Place): void {
   const found = elements(element);
   let next = 0;
   for (const child of shape.children) {
@@ -134,7 +181,7 @@ function matchChildren(shape: Shape, element: XmlElement, captured: Captures, na
     for (; count < most; count++) {
       const inner = found[next];
       if (inner?.name !== child.name) break;
-      matchElement(child, inner, captured, namespace);
+      matchElement(child, inner, captured, place);
       next++;
     }
     if (count === 0 && child.each !== 'correction') throw new Mismatch(`${element.name} lacks ${child.name}`);

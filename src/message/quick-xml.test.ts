@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { quickElement } from './quick-xml.ts';
 import { readXml, type XmlElement } from './xml.ts';
 
-const DEPTH_MAX = 32;
+const LIMITS = { depth: 32, namespaces: 64 };
 
 /** By the full reader, which alone knows comments; undefined when it refuses. */
 function byFullReader(xml: string): XmlElement | undefined {
@@ -28,8 +28,8 @@ const DAY = `<?xml version="1.0" encoding="UTF-8"?>
 `;
 
 test('elements, attributes, texts and namespaces are those of the full reader', () => {
-  expect(quickElement(DAY, DEPTH_MAX)).toEqual(byFullReader(DAY));
-  expect(quickElement(DAY, DEPTH_MAX)?.content).toHaveLength(5);
+  expect(quickElement(DAY, LIMITS)).toEqual(byFullReader(DAY));
+  expect(quickElement(DAY, LIMITS)?.content).toHaveLength(5);
 });
 
 test.each([
@@ -84,8 +84,34 @@ test.each([
   ['what is nested too deep', `${'<D>'.repeat(33)}${'</D>'.repeat(33)}`],
   ['nothing', ''],
 ])('%s is left to the full reader', (_what, xml) => {
-  expect(quickElement(xml, DEPTH_MAX)).toBeUndefined();
+  expect(quickElement(xml, LIMITS)).toBeUndefined();
 });
+
+const declared = (from: number, count: number) =>
+  Array.from({ length: count }, (_, n) => ` xmlns:p${from + n}="u"`).join('');
+
+test.each([
+  ['attributes', `<D${declared(0, 5_800)}/>`, 'more than 64 attributes'],
+  ['attributes', `<D${Array.from({ length: 65 }, (_, n) => ` a${n}=""`).join('')}/>`, 'more than 64 attributes'],
+  ['namespaces', nested(7, 10), 'more than 64 namespaces'],
+])('neither reader takes more %s than any document has', (_what, xml, why) => {
+  expect(quickElement(xml, LIMITS)).toBeUndefined();
+  for (const each of [xml, `${xml}<!-- -->`])
+    expect(readXml(each, 1_000_000)).toEqual({ kind: 'refused', why: expect.stringContaining(why) });
+});
+
+test('as many as are allowed are read by both', () => {
+  const xml = nested(6, 10);
+  expect(quickElement(xml, LIMITS)).toEqual(byFullReader(xml));
+  expect(quickElement(xml, LIMITS)).toBeDefined();
+  expect(byFullReader(`<D${declared(0, 64)}/>`)?.scope.size).toBe(64);
+});
+
+/** Elements inside one another, each of which declares so many namespaces. */
+function nested(depth: number, each: number): string {
+  const starts = Array.from({ length: depth }, (_, n) => `<D${declared(n * each, each)}>`).join('');
+  return `${starts}${'</D>'.repeat(depth)}`;
+}
 
 const pieces = [
   ...['x', 'y:x', ' ', '\n', '"', "'", '=', '/', '<', '>', '&', '&amp;', ']]>', '\t', '\r', 'ě', '😀', '\u{85}', ':'],
@@ -125,7 +151,7 @@ test('it reads every document of its form', () => {
   fc.assert(
     fc.property(element, (inner) => {
       const xml = `<r xmlns:a="urn:a" xmlns:b="urn:b">${inner}</r>`;
-      const quick = quickElement(xml, DEPTH_MAX);
+      const quick = quickElement(xml, LIMITS);
       expect(quick).toBeDefined();
       expect(quick).toEqual(byFullReader(xml));
     }),
@@ -146,7 +172,7 @@ test('what it takes for a document, the full reader takes for the same', () => {
   let [taken, left] = [0, 0];
   fc.assert(
     fc.property(damaged, (xml) => {
-      const quick = quickElement(xml, DEPTH_MAX);
+      const quick = quickElement(xml, LIMITS);
       if (quick) expect(quick).toEqual(byFullReader(xml));
       if (quick) taken += 1;
       else left += 1;

@@ -29,6 +29,13 @@ interface Name {
 /** There are few, and they are written a thousand times: each is parted once for a document. */
 type Names = Map<string, Name>;
 
+/** Beyond these the full reader refuses. */
+export interface XmlLimits {
+  readonly depth: number;
+  /** That hold at one place. */
+  readonly namespaces: number;
+}
+
 interface OpenElement extends XmlElement {
   readonly content: (XmlElement | string)[];
 }
@@ -42,11 +49,11 @@ interface Tag {
 }
 
 /** @returns the root, or undefined where the full reader has to look. */
-export function quickElement(xml: string, depthMax: number): XmlElement | undefined {
+export function quickElement(xml: string, limits: XmlLimits): XmlElement | undefined {
   const from = xml.startsWith(DECLARATION) ? DECLARATION.length : 0;
   let less = xml.indexOf('<', from);
   if (less < 0 || !BLANK.test(xml.slice(from, less)) || !CHARACTERS.test(xml)) return undefined;
-  const place = new Place(depthMax);
+  const place = new Place(limits);
   let greater = xml.indexOf('>', less);
   let lineEnd = -1;
   do {
@@ -70,10 +77,10 @@ class Place {
   readonly #open: OpenElement[] = [];
   readonly #tags: string[] = [];
   readonly #names: Names = new Map();
-  readonly #depthMax: number;
+  readonly #limits: XmlLimits;
 
-  constructor(depthMax: number) {
-    this.#depthMax = depthMax;
+  constructor(limits: XmlLimits) {
+    this.#limits = limits;
   }
 
   isOutside(): boolean {
@@ -94,7 +101,8 @@ class Place {
   #begin(tag: Tag | undefined): boolean {
     const parent = this.#open.at(-1);
     const element = tag && elementOf(tag, parent, this.#names);
-    if (!element || this.#open.length >= this.#depthMax) return false;
+    const { depth, namespaces } = this.#limits;
+    if (!element || this.#open.length >= depth || element.scope.size > namespaces) return false;
     if (parent) parent.content.push(element);
     else this.root = element;
     if (tag.isEmpty) return true;

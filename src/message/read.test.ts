@@ -79,6 +79,18 @@ test('prefixes do not matter', () => {
   expect(readDocument(gasPack, prefixed, ZONE)).toEqual(readDocument(gasPack, gasXml, ZONE));
 });
 
+test('a namespace that the pack does not know is refused wherever it is declared, one that it declares is not', () => {
+  const own = spoil(gasXml, '<Location ', '<Location xmlns:n0="urn:odecet:unverified:gasdat:1" ');
+  expect(readDocument(gasPack, own, ZONE)).toEqual(readDocument(gasPack, gasXml, ZONE));
+  for (const [from, to] of [
+    ['<GASDAT ', '<GASDAT xmlns:a="urn:a" '],
+    ['<Location ', '<Location xmlns:a="urn:a" '],
+  ] as const)
+    expect(whyRefused(gasPack, spoil(gasXml, from, to))).toContain('declares the namespace urn:a');
+  const knowing = packFrom(packText('gasdat').replace('"@xmlns":', '"@xmlns:a": "urn:a"\n    "@xmlns":'));
+  expect(readDocument(knowing, spoil(gasXml, '<GASDAT ', '<GASDAT xmlns:a="urn:a" '), ZONE).kind).toBe('document');
+});
+
 test('where one status stands for several qualities, the least trusted is read', () => {
   const merged = packFrom(packText('gasdat').replace('computed: COMPUTED', 'computed: MEASURED'));
   const read = readDocument(merged, gasXml, ZONE);

@@ -45,13 +45,18 @@ export type DocumentRead =
 /** Reads a document that `pack` describes, strictly: what the pack does not write is refused. `zone` gives the market day. */
 export function readDocument(pack: FormatPack, xml: string, zone: string): DocumentRead {
   const read = readXml(xml, pack.bytesMax);
-  return read.kind === 'refused' ? read : readDocumentElement(pack, read.element, zone);
+  return read.kind === 'refused' ? read : readRoot(pack, read.element, zone);
 }
 
-/** The same for one that was parsed already. */
+/** The same for one that was parsed already, inside something else that may declare what it likes. */
 export function readDocumentElement(pack: FormatPack, root: XmlElement, zone: string): DocumentRead {
+  return readRoot(pack, root, zone, root.scope);
+}
+
+function readRoot(pack: FormatPack, root: XmlElement, zone: string, around?: XmlElement['scope']): DocumentRead {
   try {
-    return { kind: 'document', document: documentOf(pack, matchDocument(pack.document, root, pack.namespace), zone) };
+    const whole = matchDocument(pack.document, root, pack.namespace, around);
+    return { kind: 'document', document: documentOf(pack, whole, zone) };
   } catch (error) {
     // RangeError: a number or a time that is none.
     if (error instanceof Mismatch || error instanceof RangeError) return { kind: 'refused', why: error.message };

@@ -29,8 +29,10 @@ export type XmlRead =
   | { readonly kind: 'element'; readonly element: XmlElement }
   | { readonly kind: 'refused'; readonly why: string };
 
-/** Deeper nesting than any market document has, in its envelope. */
-const DEPTH_MAX = 32;
+/** More than any market document has, in its envelope. What an element declares is copied for each that declares something inside. */
+const LIMITS = { depth: 32, namespaces: 64 };
+/** Of one element, with what it declares. */
+const ATTRIBUTES_MAX = 64;
 
 const DECLARATIONS = 'http://www.w3.org/2000/xmlns/';
 
@@ -46,7 +48,7 @@ export function readXml(xml: string, charactersMax: number): XmlRead {
   if (xml.length > charactersMax)
     return { kind: 'refused', why: `${xml.length} characters, at most ${charactersMax} are read` };
   try {
-    return { kind: 'element', element: quickElement(xml, DEPTH_MAX) ?? parsed(xml) };
+    return { kind: 'element', element: quickElement(xml, LIMITS) ?? parsed(xml) };
   } catch (error) {
     return { kind: 'refused', why: error instanceof Error ? error.message : String(error) };
   }
@@ -64,15 +66,14 @@ function parsed(xml: string): XmlElement {
   parser.on('doctype', () => refuse('a document type declaration is not allowed'));
   parser.on('processinginstruction', () => refuse('a processing instruction is not allowed'));
   parser.on('opentag', ({ prefix, local, uri, attributes, ns }) => {
-    if (open.length >= DEPTH_MAX) refuse(`nested deeper than ${DEPTH_MAX}`);
+    if (open.length >= LIMITS.depth) refuse(`nested deeper than ${LIMITS.depth}`);
     const parent = open.at(-1);
-    const own: XmlAttribute[] = [];
-    let scope = parent?.scope ?? NOTHING_DECLARED;
-    for (const written in attributes) {
-      const attribute = attributes[written]!;
-      if (attribute.uri !== DECLARATIONS) own.push(attribute);
-      else scope = new Map([...scope, ...Object.entries(ns)]);
-    }
+    const written = Object.values(attributes);
+    if (written.length > ATTRIBUTES_MAX) refuse(`an element with more than ${ATTRIBUTES_MAX} attributes`);
+    const own: readonly XmlAttribute[] = written.filter(({ uri }) => uri !== DECLARATIONS);
+    const around = parent?.scope ?? NOTHING_DECLARED;
+    const scope = own.length < written.length ? new Map([...around, ...Object.entries(ns)]) : around;
+    if (scope.size > LIMITS.namespaces) refuse(`more than ${LIMITS.namespaces} namespaces inside one another`);
     const element = { prefix, name: local, namespace: uri, attributes: own, content: [], scope };
     if (parent) parent.content.push(element);
     else root = element;
