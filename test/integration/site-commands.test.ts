@@ -26,6 +26,7 @@ let broker: Mosquitto;
 let rehearsal: Rehearsal;
 let relay: Supervised;
 let gateway: Supervised;
+let meters: Supervised;
 const programs: Supervised[] = [];
 const relayLog: LogLine[] = [];
 
@@ -116,7 +117,8 @@ describe.skipIf(!hasMosquitto)('commands to a site', () => {
     const args = ['relay', '--config', join(folder, 'relay.yaml'), ...clock];
     relay = supervise('relay', args, join(rehearsal.folder, 'logs'), (line) => relayLog.push(line));
     gateway = rehearsal.startGateway();
-    programs.push(rehearsal.startMeters(), relay, gateway);
+    meters = rehearsal.startMeters();
+    programs.push(meters, relay, gateway);
     const within = { timeout: PATIENCE_MS };
     await vi.waitUntil(heardIn(relayLog, 'broker-connected'), within);
     await vi.waitUntil(heardIn(rehearsal.gatewayLog, 'broker-connected'), within);
@@ -247,6 +249,36 @@ describe.skipIf(!hasMosquitto)('commands to a site', () => {
     2 * PATIENCE_MS,
   );
 
+  test('the site file that stands is taken as it is, without a trial', async () => {
+    const { status, stderr } = await command(SITE, 'site-file', await newSiteFile('same.yaml', await siteFile()));
+    expect(status, stderr).toBe(0);
+    expect(stderr).toContain('nothing changes');
+  });
+
+  test(
+    'a bad site file is not kept because it comes before the meters were read',
+    async () => {
+      const before = await siteFile();
+      const text = changed((site) => ({
+        ...site,
+        devices: site.devices.map((device) => (device.id === 'meter-hall-1' ? { ...device, address: 78 } : device)),
+      }));
+      const file = await newSiteFile('early.yaml', text);
+      await meters.stop();
+      const connected = () => rehearsal.gatewayLog.filter(({ event }) => event === 'broker-connected').length;
+      const count = connected();
+      gateway.kill();
+      await expect.poll(connected, { timeout: PATIENCE_MS }).toBeGreaterThan(count);
+      const { status, stderr } = await command(SITE, 'site-file', file, '--within', '10');
+      meters = rehearsal.startMeters();
+      programs.push(meters);
+      expect(status, stderr).toBe(41);
+      expect(stderr).toContain('meter-hall-1 was not read');
+      expect(await siteFile()).toBe(before);
+    },
+    2 * PATIENCE_MS,
+  );
+
   test('everything stands in both logs, chained', async () => {
     const centre = await command('--list');
     expect(centre).toMatchObject({ status: 0, answer: { whole: true } });
@@ -263,6 +295,8 @@ describe.skipIf(!hasMosquitto)('commands to a site', () => {
       'site-file done',
       'site-file failed',
       'read done',
+      'site-file done',
+      'site-file failed',
     ]);
     const audit = await runProgram(['audit', '--config', join(rehearsal.folder, 'site.yaml'), '--json'], PATIENCE_MS);
     const { whole, entries } = JSON.parse(audit.stdout) as { whole: boolean; entries: { said: { what: string } }[] };

@@ -96,6 +96,14 @@ describe('a site file on trial', () => {
     });
   });
 
+  test('that says the same as the one before is on trial as any other', async () => {
+    const folder = await disk();
+    const trial = on(folder);
+    await trial.begin({ ...WISH, text: OLD });
+    await trial.starting();
+    expect(await trial.record()).toMatchObject({ state: 'on-trial', starts: 1 });
+  });
+
   test('whose predecessor was damaged stays, and that is told', async () => {
     const folder = await disk();
     const trial = on(folder);

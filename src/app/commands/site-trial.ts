@@ -96,12 +96,12 @@ export function siteTrial(folder: Folder, name: string, sha256: (text: string) =
       if (trial?.state !== 'on-trial') return;
       const hash = sha256(await readSite());
       const notApplied = 'the power went before it was put in place, or while it was taken back';
-      if (hash === trial.before) return save({ ...trial, state: 'rolled-back', why: trial.why || notApplied });
+      const byHand = 'somebody changed the site file on the machine; theirs stands';
       if (hash !== trial.after)
         return save({
           ...trial,
           state: 'rolled-back',
-          why: 'somebody changed the site file on the machine; theirs stands',
+          why: hash === trial.before ? trial.why || notApplied : byHand,
         });
       if (trial.starts >= STARTS_MAX) {
         await rollBack(`the program was started ${trial.starts} times with it and did not stay up`);

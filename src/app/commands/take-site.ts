@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { access, constants, rm } from 'node:fs/promises';
+import { access, constants, readFile, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { OdecetError } from '../../core/failure.ts';
@@ -12,6 +12,7 @@ import type { Gateway } from '../gateway.ts';
 import { loadWay } from '../load-way.ts';
 import { withMeterKeys } from '../meter-keys.ts';
 import { type LoadedSite, loadSite } from '../site-files.ts';
+import { requiredDevices } from './required-devices.ts';
 import { type SiteTrial, siteTrial } from './site-trial.ts';
 
 export interface TakeSiteParts {
@@ -42,19 +43,45 @@ export function trialOf({ folder, file }: Pick<LoadedSite, 'folder' | 'file'>): 
   return siteTrial(hostFolder(folder), basename(file), sha256);
 }
 
-/** Checks a site file as `odecet check` does, beside the one that counts, and begins its trial. Gives `later` when it has begun. */
+/**
+ * Checks a site file as `odecet check` does, beside the one that counts, and begins its trial. Gives `later` when it has begun,
+ * `done` at once for the file that stands already.
+ */
 export async function takeSite(
   parts: TakeSiteParts,
   id: string,
   { text, withinMs }: CommandBody<'site-file'>,
 ): Promise<Performed> {
-  const { loaded, trial, clock } = parts;
-  if (await trial.record()) return { outcome: 'refused', reason: 'busy', detail: 'a site file is on trial' };
+  const { loaded, trial, gateway, clock } = parts;
+  if (await trial.record()) return refused('busy', 'a site file is on trial');
+  if (!runsAsItStands(loaded)) return refused('busy', `${loaded.file} was changed on the machine; ${START_FIRST}`);
+  if (text === (await readFile(loaded.file, 'utf8'))) return { outcome: 'done', detail: NOTHING_CHANGES };
   const next = `${basename(loaded.file)}.next`;
   const fault = (await unwritable(loaded.folder)) ?? (await checkFault(loaded, next, text, clock));
-  if (typeof fault === 'string') return { outcome: 'refused', reason: 'check-failed', detail: fault };
-  await trial.begin({ id, text, withinMs, devices: devicesToBeRead(parts, fault) });
+  if (typeof fault === 'string') return refused('check-failed', fault);
+  const devices = requiredDevices(loaded.site, fault.site, gateway.status().devices);
+  if (devices.length === 0) return refused('check-failed', NOTHING_PROVES);
+  await trial.begin({ id, text, withinMs, devices });
   return { outcome: 'later' };
+}
+
+const NOTHING_CHANGES = 'it is the site file that stands; nothing changes';
+const START_FIRST = 'the gateway does not run with that yet: start it anew first';
+const NOTHING_PROVES =
+  'every device of the site is dead and the file changes none of them, so nothing would prove it; put it in place on the machine, or give it again when a meter answers';
+
+function refused(reason: 'busy' | 'check-failed', detail: string): Performed {
+  return { outcome: 'refused', reason, detail };
+}
+
+/** A file that the gateway never ran with is no file to go back to. */
+function runsAsItStands({ file, site }: LoadedSite): boolean {
+  try {
+    return isDeepStrictEqual(loadSite(file).site, site);
+  } catch (error) {
+    if (error instanceof OdecetError) return false;
+    throw error;
+  }
 }
 
 async function unwritable(folder: string): Promise<string | undefined> {
@@ -81,15 +108,4 @@ async function checkFault(loaded: LoadedSite, next: string, text: string, clock:
   } finally {
     await rm(path, { force: true });
   }
-}
-
-/** All that the new file has, but for those that fail already: a meter that is dead says nothing against a file. */
-function devicesToBeRead({ gateway }: TakeSiteParts, { site }: LoadedSite): string[] {
-  const failing = new Set(
-    gateway
-      .status()
-      .devices.filter(({ failuresInRow, lastGoodAt }) => failuresInRow > 0 || lastGoodAt === undefined)
-      .map(({ device }) => device),
-  );
-  return site.devices.map(({ id }) => id).filter((id) => !failing.has(id));
 }

@@ -73,6 +73,8 @@ async function untilWell(
         .map(({ device }) => device),
     );
     const lacking = [
+      // A trial that an earlier program began could ask for none.
+      ...(devices.length === 0 ? ['no device that would prove it'] : []),
       ...(line.isOnline() ? [] : ['no connection to the broker']),
       ...devices.filter((id) => !read.has(id)).map((id) => `${id} was not read`),
     ];
