@@ -66,6 +66,7 @@ describe('a simulated run', () => {
     [37, 'readings that a repair had named again were given up with their first entry, and then told as damage'],
     [91, 'a meter that froze late showed the stamp of the first doubled hour in the second, and was believed'],
     [302, 'a value of the second doubled hour stayed doubted when the archive told it again beside that of the first'],
+    [1008, 'a Modbus clock that was 14 s fast was taken for an hour slow in the second doubled hour'],
     [
       50,
       'judge: an archive is not asked for what was before the first whole day, so a gap of that time stays estimated',

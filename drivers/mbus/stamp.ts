@@ -6,6 +6,7 @@ import {
   type Meanings,
   meaningsOfLocal,
   STAMP_AHEAD_MS_MAX,
+  shownAt,
 } from '../../src/core/doubled-hour.ts';
 import { type Failure, failure } from '../../src/core/failure.ts';
 import { HOUR_MS, isoUtc, type UtcMs } from '../../src/core/time.ts';
@@ -40,12 +41,11 @@ interface Stamp extends Meanings {
   readonly twice: boolean;
 }
 
-/** The meter's clock. In the hour that happens twice it is the nearer of the two: clocks are off by minutes. */
+/** The meter's clock. */
 export function clockOf(record: MbusRecord, place: MbusPlace, time: MeterTime): UtcMs | Failure {
   const shown = readStamp(record, place, time);
   if ('code' in shown) return shown;
-  const { early, late } = shown;
-  const at = Math.abs(late - time.now) < Math.abs(early - time.now) ? late : early;
+  const at = shownAt(shown, time.now);
   return at - time.now > CLOCK_AHEAD_MS_MAX ? refused(place, 'more than an hour in the future') : at;
 }
 

@@ -1,3 +1,4 @@
+import { shownAt } from '../../src/core/doubled-hour.ts';
 import { type Failure, failure } from '../../src/core/failure.ts';
 import type { MeterFlag } from '../../src/core/reading.ts';
 import { isoUtc, type UtcMs } from '../../src/core/time.ts';
@@ -5,7 +6,7 @@ import type { BoundDevice } from '../../src/device/bound.ts';
 import { type PlacedTime, placeTime } from './places.ts';
 import { pick } from './plan.ts';
 import { type Answer, rangeText } from './registers.ts';
-import { type ClockSetting, decodeTime } from './times.ts';
+import { type ClockSetting, meaningsOf } from './times.ts';
 
 /** The meter's own clock, asked in every dialogue that brings stamps: whoever believes them must know how far it is off. */
 
@@ -33,8 +34,8 @@ export function readClock(
   now: UtcMs,
 ): Shown {
   if (!place) return { stampFlags: [], unusable: [] };
-  const shown = decodeTime(pick({ value: place.range }, answers).value, place, setting, now);
-  if (shown.kind === 'value') return { clock: shown.value, stampFlags: [], unusable: [] };
+  const shown = meaningsOf(pick({ value: place.range }, answers).value, place, setting);
+  if (shown.kind === 'value') return { clock: shownAt(shown.value, now), stampFlags: [], unusable: [] };
   const detail = `meter clock, ${rangeText(place.range)}: ${shown.why} (now ${isoUtc(now)})`;
   return { stampFlags: ['clock-invalid'], unusable: [failure('clock-not-credible', detail)] };
 }

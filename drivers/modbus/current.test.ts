@@ -115,6 +115,20 @@ describe('current reading', () => {
     expect(codes(result)).toEqual(at === undefined ? ['clock-not-credible'] : []);
   });
 
+  test.each([14_000, 0, -14_000])('a clock that is off by %i ms is so in both of the doubled hours', (offMs) => {
+    for (const now of [
+      '2026-10-25T00:00:20Z',
+      '2026-10-25T00:30:00Z',
+      '2026-10-25T01:00:20Z',
+      '2026-10-25T01:30:00Z',
+    ]) {
+      const meter = corrector();
+      meter.write('holding', BASE, encodeTime(parseUtc(now) + offMs, 'local-bcd3'));
+      const { result } = read(modbusDevice(MODEL, { blocks: { live: BASE } }), meter, parseUtc(now));
+      expect(result.clock && result.clock - parseUtc(now)).toBe(offMs);
+    }
+  });
+
   test('"not available", NaN, and a clock and serial that cannot be are told', () => {
     const meter = corrector();
     meter.write('holding', BASE, [0xffff, 0xffff, 0xffff]);

@@ -1,6 +1,14 @@
 import { describe, expect, it, test } from 'vitest';
-import type { LocalTime, MeterClockMode } from './calendar.ts';
-import { doubledHourFault, frozenAt, isDoubled, isDoubtful, type Meanings, meaningsOfLocal } from './doubled-hour.ts';
+import { type LocalTime, localTime, type MeterClockMode } from './calendar.ts';
+import {
+  doubledHourFault,
+  frozenAt,
+  isDoubled,
+  isDoubtful,
+  type Meanings,
+  meaningsOfLocal,
+  shownAt,
+} from './doubled-hour.ts';
 import { isoUtc, parseUtc } from './time.ts';
 
 const PRAGUE = 'Europe/Prague';
@@ -54,5 +62,20 @@ describe('a stamp of the doubled hour', () => {
       expect(isDoubtful(once, now)).toBe(false);
       expect(frozenAt(once, now)).toBe(TWO.late);
     }
+  });
+});
+
+describe('a running clock in the doubled hour', () => {
+  it.each([
+    ['2026-10-25T00:00:10Z', '2026-10-25T00:00:24Z', 14_000],
+    ['2026-10-25T00:59:50Z', '2026-10-25T01:00:04Z', 14_000],
+    ['2026-10-25T01:00:10Z', '2026-10-25T01:00:24Z', 14_000],
+    ['2026-10-25T01:30:00Z', '2026-10-25T01:30:14Z', 14_000],
+    ['2026-10-25T01:00:10Z', '2026-10-25T00:59:56Z', -14_000],
+    ['2026-10-25T01:59:59Z', '2026-10-25T01:40:00Z', -1_199_000],
+  ])('read at %s, it shows %s', (now, shows, offMs) => {
+    const shown = localTime(parseUtc(shows), PRAGUE);
+    const meanings = meaningsOfLocal(shown, PRAGUE, 'local');
+    expect(meanings && shownAt(meanings, parseUtc(now)) - parseUtc(now)).toBe(offMs);
   });
 });

@@ -38,6 +38,14 @@ export function frozenAt({ early, late }: Meanings, now: UtcMs): UtcMs {
   return late <= now ? late : early;
 }
 
+/**
+ * What a running clock shows: the nearer of the two, as clocks are off by minutes. Never "the last that is not ahead": one that
+ * is a few seconds fast would be an hour slow throughout the second of the two hours.
+ */
+export function shownAt({ early, late }: Meanings, now: UtcMs): UtcMs {
+  return Math.abs(late - now) < Math.abs(early - now) ? late : early;
+}
+
 /** Whether `now` is so near to the second instant that a meter may be on either side of it. */
 export function isDoubtful(meanings: Meanings, now: UtcMs): boolean {
   const { late } = meanings;
