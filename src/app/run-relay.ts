@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { OdecetError } from '../core/failure.ts';
 import type { Message } from '../core/message.ts';
+import { SECOND_MS } from '../core/time.ts';
 import { hostEntropy } from '../host/entropy.ts';
 import { threadReader } from '../host/reader.ts';
 import { hostCodec, loadSigner } from '../host/signer.ts';
@@ -30,8 +31,8 @@ import { certificatesOf, loadOperatorCredentials, type OperatorWay, operatorWay 
 /** Servers keep an idle connection for five seconds and more; one that they close while we send leaves an unknown outcome. */
 const KEPT_MS = 2_000;
 
-/** Of the thread that reads what comes up: the largest document takes a tenth. */
-const READER_LIMITS = { memoryMb: 64, youngMb: 4 };
+/** Of the thread that reads what comes up: the largest document takes a tenth of the memory, and a hundredth of the time. */
+const READER_LIMITS = { memoryMb: 64, youngMb: 4, workMs: 20 * SECOND_MS };
 
 /** After the longest possible try another relay may take over; one that waits for its turn waits no longer than a try takes. */
 const LEASE_MARGIN_MS = 15_000;

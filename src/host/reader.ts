@@ -1,6 +1,6 @@
 import type { DocumentRead, DocumentReader } from '../machine/reader.ts';
 import type { PackedDocument } from '../machine/sealer.ts';
-import { serveThread, type ThreadLimits, workThread } from './thread.ts';
+import { BrokeOff, serveThread, type ThreadLimits, workThread } from './thread.ts';
 
 interface Work {
   readonly document: PackedDocument;
@@ -14,7 +14,14 @@ interface Work {
  */
 export function threadReader(module: URL, data: unknown, limits: ThreadLimits): DocumentReader {
   const thread = workThread<Work, DocumentRead>(module, data, limits);
-  return { read: (document, pack) => thread.ask({ document, pack }), close: () => thread.close() };
+  return {
+    read: (document, pack) =>
+      thread.ask({ document, pack }).catch((error: unknown): DocumentRead => {
+        if (error instanceof BrokeOff) return { kind: 'broken-off', why: error.failure.detail };
+        throw error;
+      }),
+    close: () => thread.close(),
+  };
 }
 
 /** The other end, to be called in the thread. */

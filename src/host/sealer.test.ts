@@ -28,14 +28,41 @@ test('a failure in the thread keeps its name', async () => {
   await sealer.close();
 });
 
-test('a thread that dies takes its work with it, and the next work starts another', async () => {
+test('what waits behind work of which a thread dies is done by another; the work itself is given up at the second death', async () => {
   const dying = "({ document }) => { if (document === 'die') process.exit(1); return { result: bytes(document) }; }";
   const sealer = threadSealer(thread(dying), SEAL);
-  const [died, also] = ['die', 'behind it'].map((document) => sealer.seal(document, STAMPED));
-  await expect(died).rejects.toMatchObject({ failure: { code: 'unexpected' } });
-  await expect(also).rejects.toThrow('broke off');
+  const [died, ...others] = ['die', 'behind it', 'and it'].map((document) => sealer.seal(document, STAMPED));
+  await expect(died).rejects.toMatchObject({
+    failure: { code: 'unexpected', detail: expect.stringContaining('twice') },
+  });
+  expect((await Promise.all(others)).map(textOf)).toEqual(['behind it', 'and it']);
   expect(textOf(await sealer.seal('again', STAMPED))).toBe('again');
   await sealer.close();
+});
+
+test('work without end is ended by its time; what waits for its turn has all of its own', async () => {
+  const spinning = `({ document }) => {
+    const until = document === 'spin' ? Infinity : Date.now() + 100;
+    while (Date.now() < until);
+    return { result: bytes(document) };
+  }`;
+  const limits = { memoryMb: 64, youngMb: 4, workMs: 3_000 };
+  const sealer = threadSealer(thread(spinning), SEAL, limits);
+  const many = Array.from({ length: 40 }, (_, n) => sealer.seal(String(n), STAMPED));
+  const spun = sealer.seal('spin', STAMPED);
+  const behind = sealer.seal('behind', STAMPED);
+  await expect(spun).rejects.toThrow('no result within 3000 ms');
+  expect(textOf(await behind)).toBe('behind');
+  expect((await Promise.all(many)).map(textOf)).toEqual(many.map((_, n) => String(n)));
+  await sealer.close();
+});
+
+test('who closes it takes back what waits', async () => {
+  const sealer = threadSealer(thread('() => { for (;;); }'), SEAL);
+  const waiting = sealer.seal('x', STAMPED);
+  const ended = expect(waiting).rejects.toThrow('closed');
+  await sealer.close();
+  await ended;
 });
 
 test('an exception in the thread says why', async () => {

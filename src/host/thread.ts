@@ -3,7 +3,9 @@ import { type Failure, failure, OdecetError } from '../core/failure.ts';
 import { SECOND_MS } from '../core/time.ts';
 
 /** The largest message takes below a second on a slow machine; one that takes so long will never end. */
-const WORK_MS_MAX = 120 * SECOND_MS;
+const WORK_MS = 120 * SECOND_MS;
+/** Whoever dies with the same work a second time dies of it. */
+const DEATHS_MAX = 2;
 
 /** A gateway sends some messages a day: in between the thread's memory, some 20 MB, is worth more than the moment its start takes. */
 const IDLE_MS = 30 * SECOND_MS;
@@ -15,11 +17,13 @@ export interface ThreadLimits {
   readonly youngMb: number;
   /** Without work, after which it ends. */
   readonly idleMs?: number;
+  /** For one piece of work, from the moment at which it is the oldest. */
+  readonly workMs?: number;
 }
 
 /** A thread that does one kind of work. */
 export interface Thread<Work, Result> {
-  /** Rejects with the OdecetError of the work, or `unexpected` when it broke off. */
+  /** Rejects with the OdecetError of the work, with BrokeOff when two threads died of it, `unexpected` when it was closed. */
   ask(work: Work): Promise<Result>;
   close(): Promise<void>;
 }
@@ -27,100 +31,127 @@ export interface Thread<Work, Result> {
 type Asked<Work> = { readonly number: number; readonly work: Work };
 type Told<Result> = { readonly number: number } & ({ readonly result: Result } | { readonly failure: Failure });
 
+/** Work of which two threads died. */
+export class BrokeOff extends OdecetError {
+  constructor(why: string) {
+    super('unexpected', `a thread broke off with this work, twice: ${why}`);
+  }
+}
+
 /**
- * Starts with the first work and ends when there was none for a while. One that dies takes with it what it was doing, which
- * rejects; the next work starts another. It never keeps the program from ending.
+ * Starts with the first work and ends when there was none for a while. Of one that dies another does the work: first what waited,
+ * last what was the oldest, of which it may have died. It never keeps the program from ending.
  * @param module the program of the thread; calls serveThread
  * @param data what it is given at its start
  */
 export function workThread<Work, Result>(module: URL, data: unknown, limits: ThreadLimits): Thread<Work, Result> {
-  let thread: Thread<Work, Result> | undefined;
-  const start = (): Thread<Work, Result> => {
-    const started = startThread<Work, Result>(module, data, limits, () => {
+  let thread: Running<Work, Result> | undefined;
+  const start = (): Running<Work, Result> => {
+    const started = startThread<Work, Result>(module, data, limits, (left, why) => {
       if (thread === started) thread = undefined;
+      again(left, why);
     });
     return started;
   };
+  function give(task: Task<Work, Result>): void {
+    thread ??= start();
+    thread.give(task);
+  }
+  function again([oldest, ...others]: readonly Task<Work, Result>[], why: string): void {
+    for (const task of others) give(task);
+    if (!oldest) return;
+    const deaths = oldest.deaths + 1;
+    if (deaths < DEATHS_MAX) give({ ...oldest, deaths });
+    else oldest.reject(new BrokeOff(why));
+  }
   return {
-    ask(work) {
-      thread ??= start();
-      return thread.ask(work);
-    },
+    ask: (work) => new Promise((resolve, reject) => give({ work, resolve, reject, deaths: 0 })),
     close: async () => thread?.close(),
   };
 }
 
-interface Waiting<Result> {
+interface Task<Work, Result> {
+  readonly work: Work;
   readonly resolve: (result: Result) => void;
   readonly reject: (error: OdecetError) => void;
-  readonly timer: NodeJS.Timeout;
+  /** Of threads that had it as their oldest. */
+  readonly deaths: number;
 }
 
-/** @param onEnd nothing may be asked of it any more */
+interface Running<Work, Result> {
+  give(task: Task<Work, Result>): void;
+  close(): Promise<void>;
+}
+
+/** @param onEnd nothing may be given to it any more; it left this undone, the oldest first */
 function startThread<Work, Result>(
   module: URL,
   data: unknown,
-  { memoryMb, youngMb, idleMs = IDLE_MS }: ThreadLimits,
-  onEnd: () => void,
-): Thread<Work, Result> {
+  { memoryMb, youngMb, idleMs = IDLE_MS, workMs = WORK_MS }: ThreadLimits,
+  onEnd: (left: readonly Task<Work, Result>[], why: string) => void,
+): Running<Work, Result> {
   const worker = new Worker(module, {
     workerData: data,
     resourceLimits: { maxOldGenerationSizeMb: memoryMb, maxYoungGenerationSizeMb: youngMb },
   });
-  let idle: NodeJS.Timeout | undefined;
-  const rest = () => {
-    worker.unref();
-    clearTimeout(idle);
-    idle = setTimeout(() => {
-      onEnd();
-      void worker.terminate();
-    }, idleMs).unref();
-  };
-  const waiting = new Map<number, Waiting<Result>>();
+  const waiting = new Map<number, Task<Work, Result>>();
   let asked = 0;
   let why = 'it ended';
+  let isClosed = false;
+  let timer: NodeJS.Timeout | undefined;
   worker.unref();
-  const take = (number: number): Waiting<Result> | undefined => {
-    const found = waiting.get(number);
-    clearTimeout(found?.timer);
-    waiting.delete(number);
-    if (waiting.size === 0) rest();
-    return found;
-  };
+
+  function end(reason: string): void {
+    why = reason;
+    void worker.terminate();
+  }
+
+  /** For the oldest work, or for more. */
+  function watch(): void {
+    clearTimeout(timer);
+    if (waiting.size > 0) timer = setTimeout(() => end(`no result within ${workMs} ms`), workMs);
+    else {
+      worker.unref();
+      timer = setTimeout(() => {
+        onEnd([], '');
+        void worker.terminate();
+      }, idleMs).unref();
+    }
+  }
+
   worker.on('message', (told: Told<Result>) => {
-    const found = take(told.number);
-    if ('result' in told) found?.resolve(told.result);
-    else found?.reject(new OdecetError(told.failure.code, told.failure.detail));
+    const task = waiting.get(told.number);
+    const [oldest] = waiting.keys();
+    waiting.delete(told.number);
+    if (told.number === oldest || waiting.size === 0) watch();
+    if ('result' in told) task?.resolve(told.result);
+    else task?.reject(new OdecetError(told.failure.code, told.failure.detail));
   });
   worker.on('error', (error) => {
     why = String(error);
   });
   worker.on('exit', () => {
-    clearTimeout(idle);
-    onEnd();
-    for (const number of [...waiting.keys()]) take(number)?.reject(brokenOff(why));
+    clearTimeout(timer);
+    const left = [...waiting.values()];
+    waiting.clear();
+    onEnd(isClosed ? [] : left, why);
+    if (isClosed)
+      for (const { reject } of left)
+        reject(new OdecetError('unexpected', 'a thread was closed; its work is done again'));
   });
   return {
-    ask: (work) =>
-      new Promise((resolve, reject) => {
-        const timer = setTimeout(() => {
-          why = `no result within ${WORK_MS_MAX} ms`;
-          void worker.terminate();
-        }, WORK_MS_MAX);
-        const number = ++asked;
-        clearTimeout(idle);
-        waiting.set(number, { resolve, reject, timer });
-        worker.ref();
-        worker.postMessage({ number, work } satisfies Asked<Work>);
-      }),
+    give(task) {
+      const number = ++asked;
+      waiting.set(number, task);
+      if (waiting.size === 1) watch();
+      worker.ref();
+      worker.postMessage({ number, work: task.work } satisfies Asked<Work>);
+    },
     async close() {
+      isClosed = true;
       await worker.terminate();
     },
   };
-}
-
-function brokenOff(why: string): OdecetError {
-  return new OdecetError('unexpected', `a thread broke off: ${why}; its work is done again`);
 }
 
 /**

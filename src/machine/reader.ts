@@ -17,16 +17,16 @@ export interface DocumentSaid {
   readonly points: readonly PointCode[];
 }
 
-/** `other`: it is not the document that its hash names; `refused`: the pack does not describe it. */
+/** `other`: it is not the document that its hash names; `refused`: the pack does not describe it; `broken-off`: whoever read it died of it, and more than once. */
 export type DocumentRead =
   | { readonly kind: 'document'; readonly said: DocumentSaid }
-  | { readonly kind: 'refused'; readonly why: string }
+  | { readonly kind: 'refused' | 'broken-off'; readonly why: string }
   | { readonly kind: 'other' };
 
 /** Reads documents somewhere else than where a centre takes and gives them: one of 66 kB takes as long as everything else about it. */
 export interface DocumentReader {
   /**
-   * Whatever the bytes are, it does not reject; with OdecetError unexpected when the work broke off.
+   * Whatever the bytes are, it does not reject; with OdecetError unexpected when it was closed meanwhile.
    * @param pack `name@version`; refused where the reader has it not
    */
   read(document: PackedDocument, pack: string): Promise<DocumentRead>;

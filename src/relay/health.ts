@@ -90,7 +90,12 @@ export function createHealth({ alerts, clock, log }: HealthDeps): Health {
       release: () => looked('store', 'release', store.release()),
     }),
     reader: (reader) => ({
-      read: (document, pack) => looked('reader', 'read', reader.read(document, pack)),
+      async read(document, pack) {
+        const read = await looked('reader', 'read', reader.read(document, pack));
+        if (read.kind === 'broken-off') bad('reader', 'thread', failure('unexpected', read.why));
+        else good('reader', 'thread');
+        return read;
+      },
       close: () => reader.close(),
     }),
     tried({ outcome, failure: problem }) {

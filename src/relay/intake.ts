@@ -180,7 +180,7 @@ async function judge(site: string, payload: Uint8Array, deps: IntakeDeps): Promi
   if (!pack) return no('bad-document', `the relay has no pack ${head.pack}`);
   const read = await deps.reader.read(documentIn(envelope), head.pack);
   if (read.kind === 'other') return no('bad-hash');
-  if (read.kind === 'refused') return no('bad-document', read.why);
+  if (read.kind !== 'document') return no('bad-document', read.why);
   const other = otherThanSaid(read.said, head, pack, deps);
   if (other) return no('bad-document', other);
   // Asked anew: while it was read the site may have been revoked, or given other points.

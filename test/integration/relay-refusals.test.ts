@@ -111,6 +111,21 @@ test('a document that is not of the pack', async () => {
   await expectRefused(siteName(0), 'bad-document');
 });
 
+test('documents that are made to be slow to read hold up nobody', async () => {
+  const declared = Array.from({ length: 5_800 }, (_, n) => `xmlns:p${n.toString(36)}="u"`).join(' ');
+  for (let n = 0; n < 4; n++) {
+    const slow = { ...messageOf(1, n), xml: `<a ${declared} n="${n}"/>` };
+    await say(siteName(1), packEnvelope(slow, siteName(1), centre.signers.get(siteName(1))!, codec));
+  }
+  await say(siteName(0), envelope(0));
+  await until(async () => (await acceptedSoFar()) === 1, 10_000, 'the other site’s is accepted');
+  await until(
+    () => receiptsOf(siteName(1)).filter((one) => one === 'refused bad-document').length === 4,
+    10_000,
+    'all',
+  );
+});
+
 test('a revoked site, at once', async () => {
   await centre.writeRegistry((lines) => lines.map((line) => ({ ...line, revoked: line.site === siteName(0) })));
   await clock.sleep(1_000);
