@@ -1,5 +1,4 @@
 import type { BackoffRule } from '../core/backoff.ts';
-import type { Failure } from '../core/failure.ts';
 import { HOUR_MS, isoUtc, type Millis, SECOND_MS } from '../core/time.ts';
 import type { Broker, Delivered } from '../machine/broker.ts';
 import type { Clock } from '../machine/clock.ts';
@@ -11,7 +10,7 @@ import type { FormatPack } from '../message/pack.ts';
 import type { Delivery, Outgoing, Turn } from '../uplink/direct.ts';
 import { type AlertText, alertId, createAlerts } from '../uplink/relay/alerts.ts';
 import { createLink } from '../uplink/relay/link.ts';
-import { openEnvelope, packReceipt, REFUSALS, RELAY_REASON_TYPE, type Stage } from '../uplink/relay/protocol.ts';
+import { packReceipt, REFUSALS, RELAY_REASON_TYPE, type Stage } from '../uplink/relay/protocol.ts';
 import {
   CENTRE,
   filterOf,
@@ -28,9 +27,10 @@ import { type Commander, type CommandLog, createCommander } from './commander.ts
 import { createDispatcher } from './dispatcher.ts';
 import { createHealth, type Part } from './health.ts';
 import { type Addressee, createIntake } from './intake.ts';
+import { createMessageAlerts } from './message-alerts.ts';
 import { createPointOwners } from './point-owners.ts';
 import type { Registry } from './registry.ts';
-import type { RelayStore, SiteMessage, Standing, StoreCounts } from './store.ts';
+import type { RelayStore, Standing, StoreCounts } from './store.ts';
 import { sweeper, together, withinTime } from './together.ts';
 import { createWatch } from './watch.ts';
 
@@ -116,6 +116,7 @@ export function createRelay(deps: RelayDeps): Relay {
   const store = health.store(deps.store);
   const caretaker = createCaretaker({ ...deps, alerts: own });
   const owners = createPointOwners({ ...deps, alerts });
+  const messageAlerts = createMessageAlerts({ alerts, reader: deps.reader });
 
   function receipt({ site, id, hash }: Addressee, { stage, reasons, answer, at }: Said): void {
     receipts[stage] = (receipts[stage] ?? 0) + 1;
@@ -138,10 +139,10 @@ export function createRelay(deps: RelayDeps): Relay {
     },
     answer(message, standing) {
       if (FINAL.has(standing.stage)) deps.answered?.(standing.at - message.receivedAt);
-      if (standing.stage === 'accepted') alerts.clearAbout(dayOf(message) ?? '', alertId(message.site, message.id));
+      if (standing.stage === 'accepted') messageAlerts.accepted(message);
       receipt(message, standing);
     },
-    alert: (message, problem) => raiseOrClear(message.site, message.id, problem, problem && dayOf(message)),
+    alert: messageAlerts.told,
   });
   const intake = createIntake({
     ...deps,
@@ -152,16 +153,13 @@ export function createRelay(deps: RelayDeps): Relay {
       const reasons = [{ code: refusal, type: RELAY_REASON_TYPE, text: detail || REFUSALS[refusal] }];
       receipt(message, { stage: 'refused', reasons, at: clock.now() });
     },
-    alert: (site, problem) => raiseOrClear(site, 'refused', problem),
+    alert(site, problem) {
+      if (problem) alerts.raise(alertId(site, 'refused'), problem, { site });
+      else alerts.clear(alertId(site, 'refused'));
+    },
     spoke: owners.spoke,
     stored: () => dispatcher.wake(),
   });
-
-  function raiseOrClear(site: string, what: string, problem: Failure | undefined, about?: string): void {
-    const id = alertId(site, what);
-    if (problem) alerts.raise(id, problem, { site, ...(about !== undefined && { about }) });
-    else alerts.clear(id);
-  }
 
   const { commandLog } = deps;
   const commander =
@@ -269,12 +267,6 @@ function shareGroupOf({ signer, codec }: Pick<RelayDeps, 'signer' | 'codec'>): s
   // Whatever else is signed begins with a brace.
   const secret = codec.sha256(signer.sign(new TextEncoder().encode('odecet share group')));
   return `odecet-relay-${secret.slice(0, 32)}`;
-}
-
-/** What a later message of the site settles: the kind and day that stand in the signed line. */
-function dayOf({ site, day, envelope }: Pick<SiteMessage, 'site'> & Partial<SiteMessage>): string | undefined {
-  const kind = envelope && openEnvelope(envelope)?.head.kind;
-  return kind && [site, kind, day].join(' ');
 }
 
 /** A relay says `never` of a site that it never heard; that is no sign of the site. */

@@ -104,21 +104,29 @@ test('what an earlier run left is cleared at once by what clears it', async () =
   });
 });
 
-test('a rejection outlives a restart until a later message of its day is accepted, or thirty days', async () => {
-  const { world, start, watch, topics } = place();
+test('a rejection outlives a restart until every point of its day was accepted later, or thirty days', async () => {
+  const { world, start, watch, topics, seen } = place();
   await within(world, async () => {
     await watch();
     const before = await start('site-a');
-    before.alerts.raise('message-1', rejected, { about: 'gas 2026-05-31' });
-    before.alerts.raise('message-2', rejected, { about: 'gas 2026-05-30' });
+    before.alerts.raise('message-1', rejected, { about: 'gas 2026-05-31', points: ['A', 'B'] });
+    before.alerts.raise('message-2', rejected, { about: 'gas 2026-05-30', points: ['A'] });
+    // As an earlier program says it.
+    before.alerts.raise('message-3', rejected, { about: 'gas 2026-05-31' });
     await before.leave();
     const { alerts } = await start('site-a');
     await pause(world, DAY_MS);
     alerts.sweep();
-    alerts.clearAbout('gas 2026-05-31', 'message-0');
+    const about = 'gas 2026-05-31';
+    alerts.settle({ about, id: 'message-0', points: ['A', 'B'] });
+    alerts.settle({ about, id: 'message-4', points: ['B', 'C'] });
     await pause(world, MINUTE_MS);
-    expect(topics()).toHaveLength(2);
-    alerts.clearAbout('gas 2026-05-31', 'message-3');
+    expect(topics()).toHaveLength(3);
+    expect(JSON.parse(seen.get('odecet/1/site-a/alert/message-1') ?? '')).toMatchObject({ about, points: ['A'] });
+    alerts.settle({ about, id: 'message-5', points: ['A'] });
+    await pause(world, MINUTE_MS);
+    expect(topics()).toEqual(['site-a/alert/message-2', 'site-a/alert/message-3']);
+    alerts.settle({ about, id: 'message-6', points: [], corrects: 'message-3' });
     await pause(world, MINUTE_MS);
     expect(topics()).toEqual(['site-a/alert/message-2']);
     await pause(world, 30 * DAY_MS);

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { FAILURES, type Failure, type FailureCode, failure } from '../../core/failure.ts';
+import type { PointCode } from '../../core/interval.ts';
 import { HOUR_MS, isoUtc, type Millis, parseUtc, type UtcMs } from '../../core/time.ts';
 import type { Delivered, Publication } from '../../machine/broker.ts';
 import { placeOf, topicOf } from './topics.ts';
@@ -9,23 +10,36 @@ export interface AlertText extends Failure {
   readonly id: string;
   /** ISO 8601, UTC */
   readonly since: string;
-  /** What a later good answer settles, e.g. the commodity and day of a rejected message. */
+  /** What later good answers settle: the commodity and day of a rejected message, and of its points those that are not yet. */
   readonly about?: string;
+  readonly points?: readonly PointCode[];
   /** The site that a relay says it of. */
   readonly site?: string;
   /** The relay that said it, where all of a centre have one place for it. */
   readonly by?: string;
 }
 
-export type AlertMore = Pick<AlertText, 'about' | 'site'>;
+export type AlertMore = Pick<AlertText, 'about' | 'points' | 'site'>;
+
+/** What an accepted message settles. */
+export interface Settling {
+  readonly about: string;
+  readonly points: readonly PointCode[];
+  /** Id of its own alert: only what stands under a smaller one is earlier. */
+  readonly id: string;
+  /** Id of the alert of the message that it corrects. */
+  readonly corrects?: string;
+}
 
 export interface Alerts {
   /** The same again keeps its `since`. Where another relay that is there says it too, its word stands. */
   raise(id: string, problem: Failure, more?: AlertMore): void;
   /** Takes it back, whoever raised it. */
   clear(id: string): void;
-  /** A later message about the same was accepted: what stands about it under a smaller id is settled. */
-  clearAbout(about: string, id: string): void;
+  /** A message was accepted: what stands about the same goes when no point of it is left, or with its correction. */
+  settle(by: Settling): void;
+  /** Whether anything stands that such a message may settle. */
+  isAbout(about: string): boolean;
   /** An alert as the broker has it: what an earlier run of this program left stands until `sweep` or `clear` takes it back. */
   heard(delivered: Delivered): void;
   /** Takes back what was found and not raised again in time, and what stood long enough. */
@@ -67,6 +81,7 @@ const kept = z.object({
   detail: z.string(),
   since: z.iso.datetime(),
   about: z.string().exactOptional(),
+  points: z.array(z.string()).exactOptional(),
   site: z.string().exactOptional(),
   by: z.string().exactOptional(),
 });
@@ -155,6 +170,22 @@ export function createAlerts(
     if (id !== MORE_ALERT) showNext();
   }
 
+  /** What does not say its points, from an earlier program, is settled by its correction only. */
+  function settleOne(alert: AlertText, { points: settled, corrects }: Settling): void {
+    const { id, points } = alert;
+    const left = points?.filter((point) => !settled.includes(point));
+    if (left?.length === 0 || id === corrects) clear(id);
+    else if (left && left.length !== points?.length) showFewer({ ...alert, points: left });
+  }
+
+  function showFewer(alert: AlertText): void {
+    const { id } = alert;
+    const fewer = { ...alert, ...(shared && { by: shared.by }) };
+    standing.set(id, fewer);
+    found.delete(id);
+    if (shown.has(id)) show(fewer);
+  }
+
   function heardGone(id: string): void {
     cleared.delete(id);
     const expected = echoes.get(id) ?? 0;
@@ -177,9 +208,10 @@ export function createAlerts(
   return {
     raise,
     clear,
-    clearAbout(about, below) {
-      const ids = [...standing.values()].filter((alert) => alert.about === about).map(({ id }) => id);
-      for (const id of ids) if (id < below) clear(id);
+    isAbout: (about) => [...standing.values()].some((alert) => alert.about === about),
+    settle(by) {
+      const earlier = [...standing.values()].filter(({ id, about }) => about === by.about && id < by.id);
+      for (const alert of earlier) settleOne(alert, by);
     },
     heard({ topic: heardOn, payload }) {
       const place = placeOf(heardOn);

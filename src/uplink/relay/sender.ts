@@ -14,7 +14,7 @@ import { type Ending, endingOf, textOf } from './ending.ts';
 import { isSignedBy } from './frame.ts';
 import { type Begun, dueOf, type Passage } from './passage.ts';
 import { answerOf, headOf, openReceipt, packEnvelope, type RelayReceipt } from './protocol.ts';
-import { aboutOf, createTroubles, type RelayHeard, type TroublesDeps } from './troubles.ts';
+import { createTroubles, type RelayHeard, type TroublesDeps } from './troubles.ts';
 
 /** A look at the outbox even if nobody rang: a lost wake-up costs a minute, never a day. */
 const IDLE_LOOK_MS = 60_000;
@@ -42,8 +42,7 @@ export interface RelaySenderDeps extends Pick<TroublesDeps, 'alert' | 'settled' 
   readonly log: Log;
   readonly retry: BackoffRule;
   readonly hold?: (message: Message) => Failure | undefined;
-  /** A message was accepted; `about` as for its alert. */
-  readonly accepted: (message: MessageId, about: string) => void;
+  readonly accepted: (message: Message) => void;
   /** How far our clock is from the relay's, as a message that went once and its first receipt tell. */
   readonly clockSeen?: (seen: ClockSeen) => void;
 }
@@ -153,7 +152,7 @@ export function createRelaySender(deps: RelaySenderDeps): RelaySender {
     await end(message, endingOf(receipt));
     const isRejected = receipt.verdict === 'rejected';
     troubles.answered(message.id, isRejected);
-    if (!isRejected) deps.accepted(message.id, aboutOf(message));
+    if (!isRejected) deps.accepted(message);
     return passages.delete(message.id);
   }
 

@@ -3,6 +3,7 @@ import type { Message, MessageId, Receipt } from '../../core/message.ts';
 import { isoUtc, type UtcMs } from '../../core/time.ts';
 import type { Log } from '../../machine/log.ts';
 import type { UplinkAlert } from '../sender.ts';
+import type { AlertMore } from './alerts.ts';
 
 /** So often a message leaves without any word of the relay before people are told; it goes on leaving. */
 const SILENT_TRIES = 6;
@@ -11,8 +12,8 @@ const SILENT_TRIES = 6;
 export type RelayTrouble = 'relay-receipt' | 'relay-silent';
 
 export interface TroublesDeps {
-  /** @param about what a later message settles when it is accepted: its commodity and day */
-  readonly alert: (alert: UplinkAlert, about: string) => void;
+  /** @param about what later messages settle when they are accepted */
+  readonly alert: (alert: UplinkAlert, about: About) => void;
   /** The message no longer needs a person. */
   readonly settled: (message: MessageId) => void;
   /** Of the relay, whatever the message; undefined when it is over. */
@@ -105,7 +106,9 @@ export function createTroubles({ alert, settled, relayAlert, now, log }: Trouble
   };
 }
 
-/** What a later message settles when it is accepted. */
-export function aboutOf({ commodity, day }: Message): string {
-  return `${commodity} ${day}`;
+/** What a message settles when it is accepted, and what later ones settle of it when it was rejected. */
+export type About = Required<Pick<AlertMore, 'about' | 'points'>>;
+
+export function aboutOf({ commodity, day, carried }: Message): About {
+  return { about: `${commodity} ${day}`, points: [...new Set(carried.map(({ point }) => point))] };
 }

@@ -17,7 +17,7 @@ import { createLink } from './link.ts';
 import { createRelaySender } from './sender.ts';
 import type { RelaySeen } from './status.ts';
 import { RELAY_HERE, type SiteState, siteClientId, topicOf } from './topics.ts';
-import type { RelayHeard } from './troubles.ts';
+import { aboutOf, type RelayHeard } from './troubles.ts';
 
 export interface RelayWayDeps {
   readonly site: string;
@@ -64,14 +64,18 @@ export function createRelayWay(deps: RelayWayDeps): Sender {
     publish: (payload) => link.publish({ topic: topicOf(site, 'up'), payload }),
     isOnline: () => link.isOnline(),
     alert(alert, about) {
-      alerts.raise(alertId('message', alert.message), alert.failure, { about });
+      alerts.raise(alertId('message', alert.message), alert.failure, about);
       deps.alert(alert);
     },
     relayAlert(trouble, problem) {
       if (problem) alerts.raise(trouble, problem);
       else alerts.clear(trouble);
     },
-    accepted: (message, about) => alerts.clearAbout(about, alertId('message', message)),
+    accepted(message) {
+      const { id, corrects } = message;
+      const corrected = corrects !== undefined && { corrects: alertId('message', corrects) };
+      alerts.settle({ ...aboutOf(message), id: alertId('message', id), ...corrected });
+    },
     settled: (message) => alerts.clear(alertId('message', message)),
     clockSeen(seen) {
       clockSeen = seen;
