@@ -1,13 +1,14 @@
 import { expect, test } from 'vitest';
 import { memoryLog } from '../buffer/buffer.testkit.ts';
-import type { EndedCommand, GivenCommand } from '../relay/commander.ts';
+import type { EndedCommand, GivenCommand } from '../relay/given-command.ts';
 import { openCommandLog, readCommandHistory } from './command-log.ts';
 
 const AT = Date.UTC(2026, 5, 1, 8);
 
 function given(n: number): GivenCommand {
   const id = String(n).padStart(32, '0');
-  return { site: 'site-a', id, kind: 'diagnose', by: 'jn', madeAt: AT, expiresAt: AT + 60_000, body: '{}' };
+  const signed = `${'0'.repeat(128)}\n{"id":"${id}"}`;
+  return { site: 'site-a', id, kind: 'diagnose', by: 'jn', madeAt: AT, expiresAt: AT + 60_000, body: '{}', signed };
 }
 
 function ended(n: number, result = '{"value":"12.5"}'): EndedCommand {
@@ -25,7 +26,7 @@ async function filled() {
 test('what was given and answered is read again, and what is open goes on after a restart', async () => {
   const file = await filled();
   const again = await openCommandLog(file);
-  expect(again.open).toEqual([given(2)]);
+  expect(again.open).toEqual([{ command: given(2), isTaken: false }]);
   await again.ended(ended(2));
   const { commands, faults } = await readCommandHistory(file);
   expect(faults).toEqual([]);
@@ -33,6 +34,24 @@ test('what was given and answered is read again, and what is open goes on after 
     { given: given(1), ended: { outcome: 'done', at: AT + 1_000 } },
     { given: given(2), ended: { outcome: 'done' } },
   ]);
+});
+
+test('that a site has a command is known after a restart', async () => {
+  const file = await filled();
+  await (await openCommandLog(file)).taken(given(2).id, AT + 500);
+  expect((await openCommandLog(file)).open).toEqual([{ command: given(2), isTaken: true }]);
+});
+
+test('a command that ended unanswered is heeded after a restart, and a late answer is the one that counts', async () => {
+  const file = await filled();
+  const log = await openCommandLog(file);
+  await log.ended({ ...ended(2), outcome: 'unanswered', reason: 'command-unanswered' });
+  const { id, site, signed } = given(2);
+  const again = await openCommandLog(file);
+  expect([again.open, again.unanswered]).toEqual([[], [{ id, site, signed }]]);
+  await again.ended(ended(2));
+  expect((await openCommandLog(file)).unanswered).toEqual([]);
+  expect((await readCommandHistory(file)).commands[1]?.ended).toMatchObject({ outcome: 'done' });
 });
 
 test.each<[string, (lines: string[]) => string[]]>([

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import type { AuditEntry } from '../buffer/index.ts';
-import { isoUtc, parseUtc } from '../core/time.ts';
+import { isoUtc, parseUtc, type UtcMs } from '../core/time.ts';
 import type { AppendLog } from '../machine/append-log.ts';
-import type { CommandLog, EndedCommand, GivenCommand } from '../relay/commander.ts';
+import type { CommandLog, EndedCommand, GivenCommand } from '../relay/given-command.ts';
 import { type ChainFault, chained, chainFaults } from './audit-chain.ts';
 
 /** The centre's audit log of commands: a file of lines that only grows, each chained to the one before as a site's entries are. */
@@ -22,7 +22,10 @@ const givenText = z.object({
   by: z.string(),
   expiresAt: z.string(),
   body: z.string(),
+  /** An earlier program did not keep it: what it left open is listed as such. */
+  signed: z.string().default(''),
 });
+const takenText = z.object({ what: z.literal('taken'), at: z.string(), id: z.string() });
 const endedText = z.object({
   what: z.literal('answer'),
   at: z.string(),
@@ -32,10 +35,17 @@ const endedText = z.object({
   detail: z.string(),
   result: z.string(),
 });
-const entryText = z.discriminatedUnion('what', [givenText, endedText]);
+const entryText = z.discriminatedUnion('what', [givenText, takenText, endedText]);
+
+export interface CommandStory {
+  readonly given: GivenCommand;
+  readonly takenAt?: UtcMs;
+  /** The last one: an answer that came after `unanswered`. */
+  readonly ended?: EndedCommand;
+}
 
 export interface CommandHistory {
-  readonly commands: readonly { readonly given: GivenCommand; readonly ended?: EndedCommand }[];
+  readonly commands: readonly CommandStory[];
   readonly faults: readonly ChainFault[];
   readonly lastHash: string;
 }
@@ -43,12 +53,14 @@ export interface CommandHistory {
 /** What stands in the file, whoever writes it meanwhile. */
 export async function readCommandHistory(file: Pick<AppendLog, 'lines'>): Promise<CommandHistory> {
   const entries = await readEntries(file);
-  const commands = new Map<string, { given: GivenCommand; ended?: EndedCommand }>();
+  const commands = new Map<string, CommandStory>();
   for (const { text } of entries) {
     const said = readEntry(text);
+    const story = said && commands.get(said.id);
     if (said?.what === 'command') commands.set(said.id, { given: givenOf(said) });
-    const open = said?.what === 'answer' ? commands.get(said.id) : undefined;
-    if (said?.what === 'answer' && open) open.ended = { ...said, at: parseUtc(said.at) };
+    else if (said?.what === 'taken' && story) commands.set(said.id, { ...story, takenAt: parseUtc(said.at) });
+    else if (said?.what === 'answer' && story)
+      commands.set(said.id, { ...story, ended: { ...said, at: parseUtc(said.at) } });
   }
   return { commands: [...commands.values()], faults: chainFaults(entries), lastHash: entries.at(-1)?.hash ?? '' };
 }
@@ -70,9 +82,17 @@ export async function openCommandLog(file: AppendLog): Promise<CommandLog> {
   }
 
   return {
-    open: commands.filter(({ ended }) => !ended).map(({ given }) => given),
-    given: ({ site, id, kind, by, madeAt, expiresAt, body }) =>
-      append({ what: 'command', at: isoUtc(madeAt), site, id, kind, by, expiresAt: isoUtc(expiresAt), body }),
+    open: commands
+      .filter(({ ended }) => !ended)
+      .map(({ given, takenAt }) => ({ command: given, isTaken: takenAt !== undefined })),
+    // Without the bodies, which are large and stay in the log.
+    unanswered: commands
+      .filter(({ ended }) => ended?.outcome === 'unanswered')
+      .map(({ given: { site, id, signed } }) => ({ site, id, signed })),
+    given({ madeAt, expiresAt, ...said }) {
+      return append({ what: 'command', at: isoUtc(madeAt), ...said, expiresAt: isoUtc(expiresAt) });
+    },
+    taken: (id, at) => append({ what: 'taken', at: isoUtc(at), id }),
     ended({ id, outcome, reason, detail, at, result }) {
       const kept = result.length <= RESULT_MAX ? result : JSON.stringify(`${result.length} characters, not kept here`);
       return append({ what: 'answer', at: isoUtc(at), id, outcome, reason, detail, result: kept });
@@ -80,8 +100,8 @@ export async function openCommandLog(file: AppendLog): Promise<CommandLog> {
   };
 }
 
-function givenOf({ at, site, id, kind, by, expiresAt, body }: z.output<typeof givenText>): GivenCommand {
-  return { site, id, kind, by, madeAt: parseUtc(at), expiresAt: parseUtc(expiresAt), body };
+function givenOf({ at, site, id, kind, by, expiresAt, body, signed }: z.output<typeof givenText>): GivenCommand {
+  return { site, id, kind, by, madeAt: parseUtc(at), expiresAt: parseUtc(expiresAt), body, signed };
 }
 
 /** A line that cannot be read leaves a hole in the numbers, which the check of the chain tells. */

@@ -2,21 +2,25 @@ import { describe, expect, test } from 'vitest';
 import { OdecetError } from '../core/failure.ts';
 import { HOUR_MS, MINUTE_MS } from '../core/time.ts';
 import { hostCodec, hostSigner, newKeyPem } from '../host/signer.ts';
+import type { Signer } from '../machine/signer.ts';
 import { pause } from '../machine/timers.ts';
 import { simClock } from '../sim/clock.ts';
 import { simEntropy } from '../sim/entropy.ts';
 import { createWorld, type World } from '../sim/world.ts';
-import { type AnswerText, forgedMarkOf, markOf, openAnswer, openCommand, packAnswer } from '../uplink/relay/command.ts';
+import {
+  type AnswerText,
+  forgedMarkOf,
+  markOf,
+  openAnswer,
+  openCommand,
+  packAnswer,
+  VALID_MS_MAX,
+} from '../uplink/relay/command.ts';
 import { createCommandTaker } from '../uplink/relay/command-taker.ts';
 import { isSignedBy } from '../uplink/relay/frame.ts';
 import { quietLog } from '../uplink/uplink.testkit.ts';
-import {
-  type CommandLog,
-  type CommandWish,
-  createCommander,
-  type EndedCommand,
-  type GivenCommand,
-} from './commander.ts';
+import { type CommandWish, createCommander } from './commander.ts';
+import type { CommandLog, EndedCommand, GivenCommand } from './given-command.ts';
 import { registryOf } from './registry.ts';
 
 const START = Date.UTC(2026, 5, 1, 8);
@@ -36,20 +40,31 @@ const WISH: CommandWish = {
   validMs: HOUR_MS,
 };
 
-function centre(world: World, open: readonly GivenCommand[] = []) {
+interface Before extends Partial<Pick<CommandLog, 'open' | 'unanswered'>> {
+  readonly name?: string;
+  readonly signer?: Signer;
+  readonly isOnline?: boolean;
+}
+
+function centre(world: World, before: Before = {}) {
+  const { open = [], unanswered = [], name = 'centre-1', signer = relay } = before;
   const given: GivenCommand[] = [];
+  const taken: string[] = [];
   const ended: EndedCommand[] = [];
   const sent: Uint8Array[] = [];
-  let isOnline = true;
+  let isOnline = before.isOnline ?? true;
+  let isAway = false;
   const commandLog: CommandLog = {
     open,
+    unanswered,
     given: async (command) => void given.push(command),
+    taken: async (id) => void taken.push(id),
     ended: async (end) => void ended.push(end),
   };
   const commander = createCommander({
-    name: 'centre-1',
+    name,
     registry: () => registry,
-    signer: relay,
+    signer,
     codec,
     commandLog,
     async publish({ topic, payload }) {
@@ -58,6 +73,7 @@ function centre(world: World, open: readonly GivenCommand[] = []) {
       expect(given.length + open.length).toBeGreaterThan(0);
       sent.push(payload);
     },
+    isAway: () => isAway,
     clock: simClock(world, START),
     entropy: simEntropy(world.random),
     log: quietLog,
@@ -67,11 +83,15 @@ function centre(world: World, open: readonly GivenCommand[] = []) {
   return {
     commander,
     given,
+    taken,
     ended,
     sent,
     stop,
     online(is: boolean) {
       isOnline = is;
+    },
+    away(is: boolean) {
+      isAway = is;
     },
   };
 }
@@ -140,14 +160,49 @@ describe('a command of the centre', () => {
     });
   });
 
-  test('that was open when the relay was killed goes on, by the same id and bytes', async () => {
+  test('to a site that is away goes once, seldom again, and at once when the site is here', async () => {
+    const world = createWorld(10);
+    await world.run(async () => {
+      const { commander, sent, stop, away } = centre(world);
+      away(true);
+      const wish = { ...WISH, validMs: VALID_MS_MAX };
+      void commander.give(wish, () => undefined, never);
+      await pause(world, 6 * HOUR_MS - MINUTE_MS);
+      expect(sent).toHaveLength(1);
+      await pause(world, VALID_MS_MAX - 12 * HOUR_MS);
+      expect(sent.length).toBeLessThanOrEqual(28);
+      const before = sent.length;
+      away(false);
+      commander.siteIsHere('site-a');
+      await pause(world, 2_000);
+      expect(sent.length).toBe(before + 1);
+      stop.abort();
+    });
+  });
+
+  test('to a site that is there and says nothing goes less and less often', async () => {
+    const world = createWorld(11);
+    await world.run(async () => {
+      const { commander, sent, stop } = centre(world);
+      void commander.give({ ...WISH, validMs: VALID_MS_MAX }, () => undefined, never);
+      await pause(world, VALID_MS_MAX - HOUR_MS);
+      expect(sent.length).toBeLessThan(250);
+      stop.abort();
+    });
+  });
+
+  test.each<[string, Before]>([
+    ['killed', {}],
+    ['killed and given another name', { name: 'centre-2' }],
+    ['killed and given another key', { signer: hostSigner(newKeyPem()) }],
+  ])('that was open when the relay was %s goes on, by the same id and bytes', async (_, change) => {
     const world = createWorld(3);
     await world.run(async () => {
       const first = centre(world);
       void first.commander.give(WISH, () => undefined, never);
       await pause(world, 100);
       first.stop.abort();
-      const second = centre(world, first.given);
+      const second = centre(world, { ...change, open: [{ command: first.given[0]!, isTaken: false }] });
       await pause(world, 2_000);
       expect(second.sent[0]).toEqual(first.sent[0]);
       second.commander.heard('site-a', answerTo(first.sent[0]!));
@@ -156,6 +211,75 @@ describe('a command of the centre', () => {
       second.stop.abort();
     });
   });
+
+  test('of an earlier start is not refused because its key is no longer believed: what became of it is not known', async () => {
+    const world = createWorld(12);
+    await world.run(async () => {
+      const first = centre(world);
+      void first.commander.give(WISH, () => undefined, never);
+      await pause(world, 100);
+      first.stop.abort();
+      const second = centre(world, { open: [{ command: first.given[0]!, isTaken: true }] });
+      await pause(world, 2_000);
+      const of = forgedMarkOf(openCommand(first.sent[0]!)!, codec);
+      second.commander.heard('site-a', answerTo(first.sent[0]!, { of, outcome: 'refused', reason: 'bad-signature' }));
+      await pause(world, 100);
+      expect(second.ended).toMatchObject([{ outcome: 'unanswered', detail: expect.stringContaining('audit log') }]);
+      second.stop.abort();
+    });
+  });
+
+  test('that ran out while the relay was away is asked for before it ends, and its site had it', async () => {
+    const world = createWorld(13);
+    await world.run(async () => {
+      const first = centre(world);
+      void first.commander.give({ ...WISH, validMs: MINUTE_MS }, () => undefined, never);
+      await pause(world, 100);
+      first.commander.heard('site-a', answerTo(first.sent[0]!, { outcome: 'taken', result: 'null' }));
+      await pause(world, 100);
+      expect(first.taken).toEqual([first.given[0]!.id]);
+      first.stop.abort();
+      const open = [{ command: first.given[0]!, isTaken: true }];
+      const second = centre(world, { open, isOnline: false });
+      // The clock of each relay begins with it.
+      await pause(world, 5 * HOUR_MS);
+      expect(second.ended).toEqual([]);
+      second.online(true);
+      await pause(world, 30_000);
+      expect(second.sent.length).toBeGreaterThan(0);
+      expect(second.ended).toEqual([]);
+      await pause(world, MINUTE_MS);
+      expect(second.ended).toMatchObject([{ outcome: 'unanswered', detail: expect.stringContaining('took it') }]);
+      second.stop.abort();
+    });
+  });
+
+  test.each(['before', 'after'])(
+    'that ended unanswered %s a restart is ended by the answer that comes yet',
+    async (when) => {
+      const world = createWorld(14);
+      await world.run(async () => {
+        let place = centre(world);
+        const end = place.commander.give({ ...WISH, validMs: MINUTE_MS }, () => undefined, never);
+        const { id } = await end;
+        const sent = place.sent[0]!;
+        const [command] = place.given;
+        expect(place.ended).toMatchObject([{ outcome: 'unanswered', detail: expect.stringContaining('never said') }]);
+        if (when === 'after') {
+          place.stop.abort();
+          place = centre(world, { unanswered: [command!] });
+        }
+        const before = place.ended.length;
+        place.commander.heard('site-b', answerTo(sent, {}, siteB, 'site-b'));
+        place.commander.heard('site-a', answerTo(sent, { of: '0'.repeat(64) }));
+        place.commander.heard('site-a', answerTo(sent, { outcome: 'taken' }));
+        for (let n = 0; n < 3; n++) place.commander.heard('site-a', answerTo(sent));
+        await pause(world, 1_000);
+        expect(place.ended.slice(before)).toMatchObject([{ id, outcome: 'done', result: '{"value":"12.5"}' }]);
+        place.stop.abort();
+      });
+    },
+  );
 
   test.each<[string, (payload: Uint8Array) => [string, Uint8Array]]>([
     ['signed by another site', (payload) => ['site-a', answerTo(payload, {}, siteB)]],

@@ -1,6 +1,6 @@
 import { type BackoffRule, backoffMs } from '../core/backoff.ts';
 import { OdecetError } from '../core/failure.ts';
-import { MINUTE_MS, type Millis, SECOND_MS, type UtcMs } from '../core/time.ts';
+import { HOUR_MS, MINUTE_MS, type Millis, type MonotonicMs, SECOND_MS } from '../core/time.ts';
 import type { Publication } from '../machine/broker.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { Entropy } from '../machine/entropy.ts';
@@ -9,56 +9,34 @@ import type { Codec, Signer } from '../machine/signer.ts';
 import {
   answerResult,
   COMMAND_BYTES_MAX,
+  type Command,
   type CommandAnswer,
-  type CommandHead,
-  type CommandRefusal,
-  forgedMarkOf,
-  markOf,
-  type Outcome,
   openAnswer,
   openCommand,
   packCommand,
+  packSignedWords,
+  signedWords,
   VALID_MS_MAX,
 } from '../uplink/relay/command.ts';
 import { readOrder } from '../uplink/relay/command-bodies.ts';
 import { isSignedBy } from '../uplink/relay/frame.ts';
 import { topicOf } from '../uplink/relay/topics.ts';
+import type { CommandLog, EndedCommand, GivenCommand } from './given-command.ts';
+import { isAbout, isNotBelieved, type KnownCommand, knownCommand, Unanswered } from './known-command.ts';
 import type { Registry } from './registry.ts';
 
 /** Until the site says that it has it, a command goes again like this; afterwards now and then, in case its answer got lost. */
-const UNTAKEN: BackoffRule = { firstMs: 5 * SECOND_MS, factor: 2, mostMs: MINUTE_MS, jitter: 0.2 };
-const TAKEN: BackoffRule = { firstMs: 20 * SECOND_MS, factor: 1, mostMs: 20 * SECOND_MS, jitter: 0.2 };
+const UNTAKEN: BackoffRule = { firstMs: 5 * SECOND_MS, factor: 2, mostMs: HOUR_MS, jitter: 0.2 };
+const TAKEN: BackoffRule = { firstMs: 20 * SECOND_MS, factor: 2, mostMs: 10 * MINUTE_MS, jitter: 0.2 };
+/** The broker keeps one copy for a site that is away, which gets another when it comes; this is for a broker that forgot. */
+const AWAY_EVERY_MS: Millis = 6 * HOUR_MS;
+/** What was open before a start is asked for once more, and its answer waited for, however late it is. */
+const ASKED_MS: Millis = MINUTE_MS;
 /** What a site has taken it may work on for longer than the command was valid: a site file on trial, a long archive. */
 const WORKS_MS_MAX: Millis = 2 * 3_600_000;
 const LOOK_EVERY_MS: Millis = SECOND_MS;
-const BAD_SIGNATURE: CommandRefusal = 'bad-signature';
 /** So many may be open at once. */
 const OPEN_MAX = 1_000;
-
-/** A command as the centre's log keeps it: enough to make the same bytes again after a restart. */
-export interface GivenCommand extends Pick<CommandHead, 'site' | 'id' | 'kind' | 'by' | 'madeAt' | 'expiresAt'> {
-  readonly body: string;
-}
-
-/** How a command ended; `unanswered`: it is not known what became of it. */
-export interface EndedCommand {
-  readonly id: string;
-  readonly outcome: Exclude<Outcome, 'taken'> | 'unanswered';
-  readonly reason: string;
-  readonly detail: string;
-  /** By the relay's clock. */
-  readonly at: UtcMs;
-  /** JSON. */
-  readonly result: string;
-}
-
-/** Append-only and chained. What resolves is on the disk. */
-export interface CommandLog {
-  given(command: GivenCommand): Promise<void>;
-  ended(end: EndedCommand): Promise<void>;
-  /** Given and not ended, at the start. */
-  readonly open: readonly GivenCommand[];
-}
 
 export interface CommandWish {
   readonly site: string;
@@ -78,6 +56,8 @@ export interface CommanderDeps {
   readonly codec: Codec;
   readonly commandLog: CommandLog;
   readonly publish: (publication: Publication) => Promise<void>;
+  /** The broker says so; false where it says nothing. */
+  readonly isAway: (site: string) => boolean;
   readonly clock: Clock;
   readonly entropy: Entropy;
   readonly log: Log;
@@ -96,14 +76,17 @@ export interface Commander {
   run(signal: AbortSignal): Promise<void>;
 }
 
-interface Open {
+interface Open extends KnownCommand {
   readonly command: GivenCommand;
   readonly payload: Uint8Array;
-  readonly mark: string;
-  readonly forgedMark: string;
+  /** From before this start: the site may have done it already. */
+  readonly isOlder: boolean;
   tries: number;
   isTaken: boolean;
-  dueAt: number;
+  sentAt: MonotonicMs;
+  dueAt: MonotonicMs;
+  /** It does not end unanswered before. */
+  heededUntil: MonotonicMs;
   isEnding: boolean;
   readonly told: Set<(progress: Progress) => void>;
   readonly ended: Set<(end: EndedCommand) => void>;
@@ -113,29 +96,39 @@ interface Open {
 export function createCommander(deps: CommanderDeps): Commander {
   const { name, registry, signer, codec, commandLog, clock, entropy, log } = deps;
   const open = new Map<string, Open>();
+  const unanswered = new Unanswered();
 
-  function opened(command: GivenCommand): Open {
-    const { body, ...head } = command;
-    const payload = packCommand({ ...head, relay: name }, body, signer, codec);
-    const made = openCommand(payload);
-    if (!made) throw new OdecetError('usage', `a command of ${payload.length} bytes; it may have ${COMMAND_BYTES_MAX}`);
+  function opened(command: GivenCommand, payload: Uint8Array, made: Command, isTaken?: boolean): Open {
+    const isOlder = isTaken !== undefined;
     return {
+      ...knownCommand(made, codec),
       command,
       payload,
-      mark: markOf(made, codec),
-      forgedMark: forgedMarkOf(made, codec),
+      isOlder,
       tries: 0,
-      isTaken: false,
+      isTaken: isTaken === true,
+      sentAt: 0,
       dueAt: clock.monotonicMs(),
+      heededUntil: isOlder ? Number.POSITIVE_INFINITY : 0,
       isEnding: false,
       told: new Set(),
       ended: new Set(),
     };
   }
 
-  for (const command of commandLog.open) open.set(command.id, opened(command));
+  for (const { command, isTaken } of commandLog.open) {
+    const payload = packSignedWords(command.signed, command.body, codec);
+    const made = openCommand(payload);
+    if (made) open.set(command.id, opened(command, payload, made, isTaken));
+    else log.error('command-unreadable', { site: command.site, id: command.id });
+  }
+  for (const { id, signed } of commandLog.unanswered) {
+    const made = openCommand(packSignedWords(signed, '', codec));
+    if (made) unanswered.add(id, knownCommand(made, codec));
+  }
 
-  function checked({ site, kind, body, by, validMs }: CommandWish): GivenCommand {
+  /** Checked and signed, neither kept nor sent. */
+  function made({ site, kind, body, by, validMs }: CommandWish): Open {
     const line = registry().find(site);
     if (!line || line.revoked)
       throw new OdecetError('usage', `the registry has no site "${site}" that may be commanded`);
@@ -146,7 +139,12 @@ export function createCommander(deps: CommanderDeps): Commander {
     if (open.size >= OPEN_MAX) throw new OdecetError('usage', `${open.size} commands are not answered yet`);
     const id = Array.from(entropy.bytes(16), (byte) => byte.toString(16).padStart(2, '0')).join('');
     const madeAt = clock.now();
-    return { site, id, kind, by, madeAt, expiresAt: madeAt + validMs, body };
+    const head = { site, id, kind, by, madeAt, expiresAt: madeAt + validMs };
+    const payload = packCommand({ ...head, relay: name }, body, signer, codec);
+    const signed = openCommand(payload);
+    if (!signed)
+      throw new OdecetError('usage', `a command of ${payload.length} bytes; it may have ${COMMAND_BYTES_MAX}`);
+    return opened({ ...head, body, signed: signedWords(signed.frame) }, payload, signed);
   }
 
   async function end(one: Open, how: Omit<EndedCommand, 'id' | 'at'>): Promise<void> {
@@ -159,6 +157,7 @@ export function createCommander(deps: CommanderDeps): Commander {
       one.isEnding = false;
     }
     open.delete(ended.id);
+    if (ended.outcome === 'unanswered') unanswered.add(ended.id, one);
     log.info('command-ended', { site: one.command.site, id: ended.id, outcome: ended.outcome, reason: ended.reason });
     for (const done of one.ended) done(ended);
   }
@@ -171,50 +170,72 @@ export function createCommander(deps: CommanderDeps): Commander {
       return;
     }
     const one = open.get(answer.head.id);
-    if (!one || one.command.site !== site) return;
-    // Of a forged copy of these words it says nothing about this one.
-    const mark = answer.head.reason === BAD_SIGNATURE ? one.forgedMark : one.mark;
-    if (mark !== answer.head.of) return;
-    await settle(one, answer);
+    if (!one) return amend(answer);
+    if (isAbout(one, answer)) await settle(one, answer);
   }
 
   async function settle(one: Open, answer: CommandAnswer): Promise<void> {
     const { outcome, reason, detail } = answer.head;
-    if (outcome === 'taken') {
-      if (one.isTaken) return;
-      one.isTaken = true;
-      one.tries = 0;
-      one.dueAt = clock.monotonicMs() + backoffMs(TAKEN, 1, entropy.fraction());
-      for (const tell of one.told) tell('taken');
-      return;
-    }
+    if (outcome === 'taken') return taken(one);
+    if (isNotBelieved(answer.head) && one.isOlder) return end(one, lost(NO_LONGER_BELIEVED));
     const result = answerResult(answer, codec);
     if (result !== undefined) await end(one, { outcome, reason, detail, result });
   }
 
+  async function taken(one: Open): Promise<void> {
+    if (one.isTaken) return;
+    one.isTaken = true;
+    one.tries = 0;
+    one.dueAt = clock.monotonicMs() + backoffMs(TAKEN, 1, entropy.fraction());
+    for (const tell of one.told) tell('taken');
+    await commandLog.taken(one.command.id, clock.now());
+  }
+
+  /** The log said that nothing is known of it; now something is. */
+  async function amend(answer: CommandAnswer): Promise<void> {
+    const { site, id, outcome, reason, detail } = answer.head;
+    const result = answerResult(answer, codec);
+    if (outcome === 'taken' || result === undefined || !unanswered.endsWith(answer)) return;
+    log.info('command-answered-late', { site, id, outcome, reason });
+    await commandLog.ended({ id, outcome, reason, detail, result, at: clock.now() });
+  }
+
   async function send(one: Open): Promise<void> {
-    one.tries += 1;
-    one.dueAt = clock.monotonicMs() + backoffMs(one.isTaken ? TAKEN : UNTAKEN, one.tries, entropy.fraction());
+    // While there is no broker the next turn tries again: what did not leave is no try.
+    one.dueAt = clock.monotonicMs() + UNTAKEN.firstMs;
     try {
-      await deps.publish({ topic: topicOf(one.command.site, 'command'), payload: one.payload });
-      for (const tell of one.told) tell('sent');
+      await deps.publish({ topic: topicOf(one.site, 'command'), payload: one.payload });
     } catch {
-      // There is no broker now; the next turn tries again.
+      return;
     }
+    one.tries += 1;
+    one.sentAt = clock.monotonicMs();
+    one.dueAt = one.sentAt + backoffMs(one.isTaken ? TAKEN : UNTAKEN, one.tries, entropy.fraction());
+    if (one.heededUntil === Number.POSITIVE_INFINITY) one.heededUntil = one.sentAt + ASKED_MS;
+    for (const tell of one.told) tell('sent');
+  }
+
+  function isDue(one: Open): boolean {
+    const now = clock.monotonicMs();
+    return now >= one.dueAt && (one.tries === 0 || now >= one.sentAt + AWAY_EVERY_MS || !deps.isAway(one.site));
+  }
+
+  function isOver({ command, isTaken, heededUntil }: Open): boolean {
+    const lastAt = command.expiresAt + (isTaken ? WORKS_MS_MAX : MINUTE_MS);
+    return clock.now() > lastAt && clock.monotonicMs() > heededUntil;
   }
 
   async function look(): Promise<void> {
     for (const one of [...open.values()]) {
-      const lastAt = one.command.expiresAt + (one.isTaken ? WORKS_MS_MAX : MINUTE_MS);
-      if (clock.now() > lastAt) await end(one, unanswered(one));
-      else if (one.dueAt <= clock.monotonicMs()) await send(one);
+      if (isOver(one)) await end(one, lost(one.isTaken ? NEVER_ENDED : neverTaken(one)));
+      else if (isDue(one)) await send(one);
     }
   }
 
   return {
     async give(wish, tell, signal) {
-      const command = checked(wish);
-      const one = opened(command);
+      const one = made(wish);
+      const { command } = one;
       await commandLog.given(command);
       open.set(command.id, one);
       log.info('command-given', { site: wish.site, id: command.id, kind: wish.kind, by: wish.by });
@@ -232,7 +253,7 @@ export function createCommander(deps: CommanderDeps): Commander {
       take(site, payload).catch((error: unknown) => log.error('command-stumbled', { site, why: String(error) }));
     },
     siteIsHere(site) {
-      for (const one of open.values()) if (one.command.site === site && !one.isTaken) one.dueAt = clock.monotonicMs();
+      for (const one of open.values()) if (one.site === site) one.dueAt = clock.monotonicMs();
     },
     async run(signal) {
       while (!signal.aborted) {
@@ -245,9 +266,14 @@ export function createCommander(deps: CommanderDeps): Commander {
   };
 }
 
-function unanswered({ isTaken, tries, command }: Open): Omit<EndedCommand, 'id' | 'at'> {
-  const detail = isTaken
-    ? 'the site took it and never said what became of it'
-    : `the site never said that it had it; it was sent ${tries} times to ${topicOf(command.site, 'command')}`;
+const NEVER_ENDED = 'the site took it and never said what became of it; if it does yet, --list shows it';
+const NO_LONGER_BELIEVED =
+  "the site does not believe the key that it was signed with (was the relay's key changed?); what it did of it before stands in its audit log";
+
+function neverTaken({ tries, site }: Open): string {
+  return `the site never said that it had it; it was sent ${tries} times to ${topicOf(site, 'command')} since the relay's start`;
+}
+
+function lost(detail: string): Omit<EndedCommand, 'id' | 'at'> {
   return { outcome: 'unanswered', reason: 'command-unanswered', detail, result: 'null' };
 }

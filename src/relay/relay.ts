@@ -23,8 +23,9 @@ import {
 import { createAlertBounds } from './alert-bounds.ts';
 import { createCaretaker, type Retention } from './caretaker.ts';
 import { createColleagues } from './colleagues.ts';
-import { type Commander, type CommandLog, createCommander } from './commander.ts';
+import { type Commander, createCommander } from './commander.ts';
 import { createDispatcher } from './dispatcher.ts';
+import type { CommandLog } from './given-command.ts';
 import { createHealth, type Part } from './health.ts';
 import { type Addressee, createIntake } from './intake.ts';
 import { createMessageAlerts } from './message-alerts.ts';
@@ -163,7 +164,13 @@ export function createRelay(deps: RelayDeps): Relay {
 
   const { commandLog } = deps;
   const commander =
-    commandLog && createCommander({ ...deps, commandLog, publish: (publication) => link.publish(publication) });
+    commandLog &&
+    createCommander({
+      ...deps,
+      commandLog,
+      publish: (publication) => link.publish(publication),
+      isAway: (site) => watch.isAway(site),
+    });
 
   async function onMessage(delivered: Delivered): Promise<void> {
     const place = placeOf(delivered.topic);
@@ -178,10 +185,10 @@ export function createRelay(deps: RelayDeps): Relay {
     }
   }
 
-  function onState(site: string, { payload, retained }: Delivered): void {
+  function onState(site: string, { payload }: Delivered): void {
     const word = new TextDecoder().decode(payload);
     if (!deps.registry().find(site)) colleagues.toldState(site, word);
-    else if (!retained && isSitesOwn(word)) commander?.siteIsHere(site);
+    else if (word === ('ready' satisfies SiteState)) commander?.siteIsHere(site);
   }
 
   function onAlert(owner: string, id: string, delivered: Delivered): void {
@@ -267,11 +274,6 @@ function shareGroupOf({ signer, codec }: Pick<RelayDeps, 'signer' | 'codec'>): s
   // Whatever else is signed begins with a brace.
   const secret = codec.sha256(signer.sign(new TextEncoder().encode('odecet share group')));
   return `odecet-relay-${secret.slice(0, 32)}`;
-}
-
-/** A relay says `never` of a site that it never heard; that is no sign of the site. */
-function isSitesOwn(word: string): boolean {
-  return word !== '' && word !== ('never' satisfies SiteState);
 }
 
 type Said = Pick<Standing, 'reasons' | 'answer' | 'at'> & { readonly stage: Stage };

@@ -16,6 +16,7 @@ const STATE_MAX = 20;
 /** Said at once: a centre that begins with a hundred thousand sites takes its time. */
 const NEVER_AT_ONCE = 1_000;
 const NEVER: SiteState = 'never';
+const AWAY: ReadonlySet<string> = new Set<SiteState>(['disconnected', 'lost', NEVER]);
 
 export interface WatchDeps {
   readonly registry: () => Registry;
@@ -30,6 +31,8 @@ export interface Watch {
   /** The site said something, as another relay knows. */
   heard(site: string): void;
   told(site: string, what: string, delivered: Delivered): void;
+  /** It took leave, or the broker lost it, or it was never there; false where nothing is known. */
+  isAway(site: string): boolean;
   /** A session begins: what the broker has is told anew. */
   online(): void;
   run(signal: AbortSignal): Promise<void>;
@@ -141,6 +144,7 @@ export function createWatch({ registry, alerts, silentAfterMs, clockOffMsMax, cl
       // What the broker repeats from earlier, or says in the site's place, is not heard from the site.
       if (what === 'status' && !retained && registry().find(site)) toldStatus(site, payload);
     },
+    isAway: (site) => AWAY.has(words.get(site) ?? ''),
     online() {
       onlineSince = clock.monotonicMs();
       // A broker that forgot everything is told again.

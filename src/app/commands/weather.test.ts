@@ -3,7 +3,7 @@ import { openBuffer } from '../../buffer/index.ts';
 import { HOUR_MS, SECOND_MS } from '../../core/time.ts';
 import { hostCodec, hostSigner, newKeyPem } from '../../host/signer.ts';
 import { pause } from '../../machine/timers.ts';
-import type { EndedCommand } from '../../relay/commander.ts';
+import type { EndedCommand } from '../../relay/given-command.ts';
 import { plainReader } from '../../relay/reader.ts';
 import { registryOf } from '../../relay/registry.ts';
 import { createRelay } from '../../relay/relay.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { UtcMs } from '../../core/time.ts';
 import type { Codec, Signer } from '../../machine/signer.ts';
-import { BODY_BYTES_MAX, bodyText, type Frame, openFrame, packFrame, readLine } from './frame.ts';
+import { BODY_BYTES_MAX, bodyText, type Frame, openFrame, packFrame, readLine, toHex } from './frame.ts';
 
 /**
  * What a centre may ask of a site, and what the site answers. A command is signed by the relay's key, an answer by the site's;
@@ -52,6 +52,21 @@ export function packCommand(
   const { relay, site, id, kind, by, madeAt, expiresAt } = head;
   const line = { v: 1, what: 'command', relay, site, id, kind, by, madeAt, expiresAt, hash: codec.sha256(bytes) };
   return packFrame(line, codec.gzip(bytes), signer);
+}
+
+/** Signature and line of a command as they left, as text: with the body they make the same command again. */
+export function signedWords({ line, signature }: Frame): string {
+  return `${toHex(signature)}\n${new TextDecoder().decode(line)}`;
+}
+
+/** The command of these words again, without a key. */
+export function packSignedWords(words: string, body: string, codec: Codec): Uint8Array {
+  const lead = new TextEncoder().encode(`${words}\n`);
+  const packed = codec.gzip(new TextEncoder().encode(body));
+  const payload = new Uint8Array(lead.length + packed.length);
+  payload.set(lead, 0);
+  payload.set(packed, lead.length);
+  return payload;
 }
 
 /** Undefined when it is no command. Not verified yet. */
