@@ -90,9 +90,11 @@ export const FAILURES = {
   'command-refused': { next: 'person', what: 'a site does nothing of a command', exit: 40 },
   'command-failed': { next: 'person', what: 'a site began a command and it did not succeed', exit: 41 },
   'command-unanswered': { next: 'person', what: 'a site gave no answer to a command while it was valid', exit: 42 },
+  'command-unwatched': { next: 'person', what: 'the relay went away before the end of a command was known', exit: 43 },
   'command-interrupted': { next: 'person', what: 'the gateway was stopped in the middle of a command' },
   'site-rolled-back': { next: 'person', what: 'the site did not report well with a site file; the one before counts' },
   'too-many-alerts': { next: 'person', what: 'more alerts stand than are shown' },
+  'relay-clock': { next: 'person', what: 'the clock of a relay or its database is ahead of the time that passed' },
   'point-of-two-sites': { next: 'person', what: 'two sites speak for one metering point' },
   'site-silent': { next: 'person', what: 'a site that should have reported did not' },
   'already-queued': {

@@ -31,7 +31,8 @@ export function createAnswers({ settle, answer, alert, retry, clock, entropy, lo
     async take(message, attempt, delivery) {
       const { outcome, detail, receipt } = delivery;
       const { sender, id, site } = message;
-      const at = clock.now();
+      // By a clock that was set back it would be old at once, and forgotten.
+      const at = Math.max(clock.now(), message.receivedAt);
       const stuck = receipt?.verdict === 'unknown' ? unclear.noted(sender, receipt, attempt) : undefined;
       if (receipt && receipt.verdict !== 'unknown') unclear.forget(sender, id);
       const result: Settled = {

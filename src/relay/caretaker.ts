@@ -1,8 +1,9 @@
 import { failure, OdecetError } from '../core/failure.ts';
-import { HOUR_MS } from '../core/time.ts';
+import { HOUR_MS, type UtcMs } from '../core/time.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { Log } from '../machine/log.ts';
 import type { Alerts } from '../uplink/relay/alerts.ts';
+import { createAgeClock } from './age-clock.ts';
 import type { RelayStore } from './store.ts';
 
 const DAY_MS = 24 * HOUR_MS;
@@ -17,6 +18,7 @@ const PORTION = 500;
 const REST_MS = 100;
 const SIZE_ALERT = 'store-large';
 const MENDED_ALERT = 'store-damaged';
+const CLOCK_ALERT = 'clock-ahead';
 /** So long after the last damage somebody is told of it. */
 const MENDED_SHOWN_MS = DAY_MS;
 
@@ -40,6 +42,7 @@ export interface CaretakerDeps {
  * it had to be mended.
  */
 export function createCaretaker({ store, retention, alerts, clock, log }: CaretakerDeps) {
+  const age = createAgeClock(store, clock);
   let mended = 0;
   let mendedAt = clock.monotonicMs();
   store.onMended(({ key, why, rebuilt }) => {
@@ -50,8 +53,7 @@ export function createCaretaker({ store, retention, alerts, clock, log }: Careta
     alerts.raise(MENDED_ALERT, failure('store-damaged', detail));
   });
 
-  async function shed(signal: AbortSignal): Promise<void> {
-    const now = clock.now();
+  async function shed(now: UtcMs, signal: AbortSignal): Promise<void> {
     const rule = {
       acceptedBefore: now - retention.acceptedDays * DAY_MS,
       rejectedBefore: now - retention.rejectedDays * DAY_MS,
@@ -77,15 +79,23 @@ export function createCaretaker({ store, retention, alerts, clock, log }: Careta
     alerts.raise(SIZE_ALERT, failure('store-large', detail));
   }
 
+  async function lookAtClock(): Promise<UtcMs | undefined> {
+    const { at, doubt } = await age.look();
+    if (doubt === undefined) alerts.clear(CLOCK_ALERT);
+    else alerts.raise(CLOCK_ALERT, failure('relay-clock', doubt));
+    return at;
+  }
+
   return {
     async run(signal: AbortSignal): Promise<void> {
-      let shedAt = clock.now() - DAY_MS;
+      let shedAt = clock.monotonicMs() - DAY_MS;
       while (!signal.aborted) {
         try {
           await look();
-          if (clock.now() - shedAt >= DAY_MS) {
-            await shed(signal);
-            shedAt = clock.now();
+          const at = await lookAtClock();
+          if (at !== undefined && clock.monotonicMs() - shedAt >= DAY_MS) {
+            await shed(at, signal);
+            shedAt = clock.monotonicMs();
           }
         } catch (error) {
           if (signal.aborted) return;

@@ -206,7 +206,7 @@ test('the store gives up envelopes at their time, says when it is too large, and
       retention: { acceptedDays: 90, rejectedDays: 400, sizeMaxMb: 4 },
       alerts: {
         raise: (name, { code }) => raised.push(`${name} ${code}`),
-        clear: (name) => raised.push(`${name} over`),
+        clear: (name) => name === 'store-large' && raised.push(`${name} over`),
       },
       clock: simClock(world, START),
       log: quietLog,
@@ -254,6 +254,33 @@ test('an answer that the store does not take costs the others that are kept with
     expect(receipts.filter((receipt) => receipt.endsWith('accepted')).sort()).toEqual(
       [1, 3, 4].map((n) => `${n} accepted`),
     );
+    await store.close();
+  });
+});
+
+test('a clock that is years ahead when a relay starts makes the store forget nothing, and somebody is told', async () => {
+  const { world, disk } = relayOn(() => answered('accepted', {} as never));
+  await world.run(async () => {
+    const store = await openLevelRelayStore(await disk.open(true), world);
+    const done = siteMessage('A', 1);
+    await store.keep([done]);
+    await store.claim('A', 1, 1_000);
+    await store.settle([{ ...done, stage: 'accepted', reasons: [], answer: '<a/>', at: START, dueInMs: 0 }]);
+    await store.ageTo(START);
+    const raised: string[] = [];
+    const stop = new AbortController();
+    const running = createCaretaker({
+      store,
+      retention: { acceptedDays: 90, rejectedDays: 400, sizeMaxMb: 4 },
+      alerts: { raise: (_, { code }) => void raised.push(code), clear: () => undefined },
+      clock: simClock(world, START + 3 * 365 * DAY_MS),
+      log: quietLog,
+    }).run(stop.signal);
+    await pause(world, 5 * DAY_MS);
+    expect(await store.standing(done)).toMatchObject({ stage: 'accepted', answer: '<a/>' });
+    expect(raised).toContain('relay-clock');
+    stop.abort();
+    await running;
     await store.close();
   });
 });

@@ -6,11 +6,12 @@ import { reasonsSchema, STAGE_NAMES } from './standing.ts';
 import type { MessageName, SiteMessage } from './store.ts';
 
 /**
- * The rows of the relay's LevelDB store: `m/` messages, `s/` standings, `q/` marks of what is not settled, `counts`, and under
+ * The rows of the relay's LevelDB store: `m/` messages, `s/` standings, `q/` marks of what is not settled, `counts`, `aged`, and under
  * `x/` what was found damaged, byte for byte. A row ends with a checksum over its key and all that stands before it; rows of an
  * earlier program have none and are read all the same.
  */
 export const COUNTS_KEY = 'counts';
+export const AGED_KEY = 'aged';
 const ROWS_AT_ONCE = 1_000;
 const LINE_FEED = 10;
 const BRACE = 125;
@@ -38,6 +39,8 @@ export const countsSchema = z.object({
   /** A damaged row was rebuilt: all are counted anew. */
   isDoubtful: z.literal(true).exactOptional(),
 });
+
+export const agedSchema = z.object({ at: z.number() });
 
 /** Marks of an earlier program name no site. */
 export const markSchema = z.object({ day: z.string(), receivedAt: z.number(), site: z.string().default('') });

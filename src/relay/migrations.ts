@@ -38,6 +38,8 @@ const MIGRATIONS: readonly string[] = [
    create index message_damaged_name on message_damaged (sender, id);`,
   // Unlogged: a crash of the database takes longer than what it would forget, and no disk is waited for.
   `create unlogged table if not exists operator_rate (sender text primary key, next_at double precision not null);`,
+  // One row.
+  `create table if not exists relay_age (is_it boolean primary key default true check (is_it), at bigint not null);`,
 ];
 
 /** Any number; the same for all relays, so that two that start together do not migrate together. */

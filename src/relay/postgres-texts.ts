@@ -72,6 +72,10 @@ export const BARE = `with old as (
   update message m set envelope = '', answer = null, is_bare = true
   from old where m.sender = old.sender and m.id = old.id returning 1 as done`;
 
+/** Each relay counts by itself from where it began; the furthest counts. */
+export const AGE_TO = `insert into relay_age as a (at) values ($1)
+  on conflict (is_it) do update set at = greatest(a.at, excluded.at)`;
+
 /** Only what was bared before: an envelope never goes before its time, whatever the times are. */
 export const REMOVE = `delete from message where (sender, id) in (
     select sender, id from message where is_bare and stage_at < $1 limit $2 for update skip locked)
@@ -87,3 +91,21 @@ export const settleText = (now: string) => `update message m
   from unnest($1::text[], $2::text[], $3::text[], $4::jsonb[], $5::text[], $6::bigint[], $7::bigint[])
     as r (sender, id, stage, reasons, answer, at, due)
   where m.sender = r.sender and m.id = r.id and m.stage not in ('accepted', 'rejected')`;
+
+/**
+ * PostgreSQL's text has no zero in it, its JSON no half of a pair. An answer that nobody understands may be anything, a page in
+ * UTF-16 for one; it must not keep the others from being written with it.
+ */
+export function bearable<T>(value: T): T | string {
+  if (typeof value !== 'string') return value;
+  return new TextDecoder().decode(new TextEncoder().encode(value)).replaceAll('\u0000', '\uFFFD');
+}
+
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
+/** Inside an array the driver wants text. */
+export function bytea(bytes: Uint8Array): string {
+  let text = '\\x';
+  for (const byte of bytes) text += HEX[byte];
+  return text;
+}

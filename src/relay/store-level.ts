@@ -1,9 +1,12 @@
+import type { UtcMs } from '../core/time.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { Store, StoreOp } from '../machine/store.ts';
 import { type Change, createTally, plainCounts } from './level-counts.ts';
 import { AS_LOST, AS_OPEN, goneText, lossOf, lostMark, mendedStanding, resentMessages } from './level-losses.ts';
 import { openRows, queueOf } from './level-open.ts';
 import {
+  AGED_KEY,
+  agedSchema,
   asideKey,
   COUNTS_KEY,
   decodeMessage,
@@ -40,6 +43,7 @@ import {
   type SiteMessage,
   type StandingStage,
 } from './store.ts';
+import { turns } from './together.ts';
 
 interface Settlement {
   readonly name: string;
@@ -159,6 +163,12 @@ export async function openLevelRelayStore(store: Store, clock: Pick<Clock, 'mono
     for (const name of done) queueOf(open, senderOf(name)).remove(name);
   }
 
+  /** Where it is damaged it begins anew, as in a new store. */
+  async function agedTo(): Promise<UtcMs | undefined> {
+    const { rows } = await readMany(store, '', [AGED_KEY], (key, bytes) => parseRow(key, bytes, agedSchema));
+    return rows.get(AGED_KEY)?.at;
+  }
+
   // One call at a time decides: between looking and writing nobody else may.
   const inTurn = turns();
 
@@ -237,6 +247,11 @@ export async function openLevelRelayStore(store: Store, clock: Pick<Clock, 'mono
       for (const damage of damaged.values()) throw damage;
       return rows.get(nameOf(name))?.site;
     },
+    agedTo,
+    async ageTo(at) {
+      if (((await agedTo()) ?? at) > at) return;
+      await store.batch([{ kind: 'put', key: AGED_KEY, value: encodeRow(AGED_KEY, { at }) }]);
+    },
     counts: async () => plainCounts(tally.now()),
     onMended: mended.listen,
     size: () => store.size(),
@@ -281,14 +296,4 @@ function needsWriting(earlier: SiteMessage | undefined, standing: StandingRow | 
 /** It gets a standing of its own, as if it had just come. */
 function isFresh(standing: StandingRow | undefined): boolean {
   return standing === undefined || standing.isLost === true;
-}
-
-/** Calls run one after another, in the order in which they came. */
-function turns(): <T>(work: () => Promise<T>) => Promise<T> {
-  let last: Promise<unknown> = Promise.resolve();
-  return (work) => {
-    const result = last.then(work);
-    last = result.catch(() => undefined);
-    return result;
-  };
 }

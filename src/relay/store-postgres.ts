@@ -5,7 +5,10 @@ import { createMended } from './mended.ts';
 import { migrate, NEWEST_MIGRATION } from './migrations.ts';
 import { type BadRow, eachAlone, FORGET_DAMAGED, holdBack, isDamage, mendReasons } from './postgres-mend.ts';
 import {
+  AGE_TO,
   BARE,
+  bearable,
+  bytea,
   claimText,
   ENVELOPE,
   FIND,
@@ -29,8 +32,6 @@ import {
   type Standing,
   type StandingStage,
 } from './store.ts';
-
-const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 
 /** bigint comes as text. */
 const whole = z.coerce.number();
@@ -222,6 +223,20 @@ export async function openPostgresRelayStore(sql: Sql, now: string = DATABASE_NO
       return row && z.string().parse(row.site);
     },
 
+    async now() {
+      const [row] = await sql.query(`select ${now} as at`);
+      return whole.parse(row?.at);
+    },
+
+    async agedTo() {
+      const [row] = await sql.query('select at from relay_age');
+      return row && whole.parse(row.at);
+    },
+
+    async ageTo(at) {
+      await sql.query(AGE_TO, [at]);
+    },
+
     async counts() {
       const counts: Record<StandingStage, number> = { stored: 0, sent: 0, accepted: 0, rejected: 0, unknown: 0 };
       const rows = await sql.query('select stage, count(*) as count from message group by stage');
@@ -269,20 +284,6 @@ function unique(messages: readonly SiteMessage[]): SiteMessage[] {
 
 function nameText({ sender, id }: MessageName): string {
   return `${sender}/${id}`;
-}
-
-// PostgreSQL's text has no zero in it, its JSON no half of a pair. An answer that nobody understands may be anything, a page in
-// UTF-16 for one; it must not keep the others from being written with it.
-function bearable<T>(value: T): T | string {
-  if (typeof value !== 'string') return value;
-  return new TextDecoder().decode(new TextEncoder().encode(value)).replaceAll('\u0000', '\uFFFD');
-}
-
-/** Inside an array the driver wants text. */
-function bytea(bytes: Uint8Array): string {
-  let text = '\\x';
-  for (const byte of bytes) text += HEX[byte];
-  return text;
 }
 
 function standingOf(row: z.output<typeof standingRow>): Standing {

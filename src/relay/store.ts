@@ -134,6 +134,11 @@ export interface RelayStore {
    * tells how long it is until the first. Absent where there is one relay only.
    */
   slots?(sender: string, count: number, everyMs: number): Promise<Millis>;
+  /** Where several relays use one store: its own clock, the same for all of them. */
+  now?(): Promise<UtcMs>;
+  /** The time up to which relays ran, by which they give up what is old; undefined before the first. Never earlier than it was. */
+  agedTo(): Promise<UtcMs | undefined>;
+  ageTo(at: UtcMs): Promise<void>;
   counts(): Promise<StoreCounts>;
   /** Told of every row that was found unreadable and mended, also of those that were before anybody asked. */
   onMended(tell: (row: MendedRow) => void): void;

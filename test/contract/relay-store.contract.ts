@@ -57,6 +57,16 @@ export function relayStoreContract(subject: RelayStoreSubject): void {
       return store.claim(sender, limit, LEASE_MS);
     }
 
+    it('knows how far time went, also when it is opened again, and never goes back', async () => {
+      expect(await store.agedTo()).toBeUndefined();
+      await store.ageTo(NOW);
+      await reopen();
+      expect(await store.agedTo()).toBe(NOW);
+      await store.ageTo(NOW + 1);
+      await store.ageTo(NOW);
+      expect(await store.agedTo()).toBe(NOW + 1);
+    });
+
     it('tells whose message one is', async () => {
       await store.keep([siteMessage(1), siteMessage(2, { site: 'site-b' })]);
       expect(await store.siteOf({ sender: SENDER, id: siteMessage(2).id })).toBe('site-b');

@@ -79,7 +79,7 @@ describe.skipIf(!postgresPrograms())(
       several: true,
       async make() {
         const sql = postgres(server.url, 1);
-        await sql.query('drop table if exists message, message_damaged, odecet_migration, test_clock');
+        await sql.query('drop table if exists message, message_damaged, relay_age, odecet_migration, test_clock');
         await sql.query('create table test_clock as select 0::bigint as at');
         return {
           open: () => openPostgresRelayStore(postgres(server.url, 4), TABLE_CLOCK),
@@ -102,7 +102,9 @@ describe.skipIf(!postgresPrograms())(
     });
 
     it('values that no column takes are told from a database that is away, and nothing of the group is kept', async () => {
-      const store = await openPostgresRelayStore(postgres(server.url, 1));
+      const sql = postgres(server.url, 1);
+      await sql.query('drop table if exists message, message_damaged, odecet_migration');
+      const store = await openPostgresRelayStore(sql);
       const odd = [{ version: 3_000_000_000 }, { hash: 'no\u0000zero' }, { day: '2026-03-28'.repeat(1_000_000) }];
       for (const more of odd) {
         const group = [siteMessage(700), siteMessage(800, more)];
