@@ -173,6 +173,21 @@ describe('the second copy', () => {
     await maintenance.look();
     expect((await written()) - grown).toBeGreaterThan(1.99 * needs);
   });
+
+  it('is not written anew because the gateway started', async () => {
+    const vital = memoryLog();
+    const store = memoryStore();
+    const first = await site(store, 1, 1e9, undefined, vital);
+    for (let n = 0; n < 3; n++)
+      await first.buffer.queueMessage((id) => aMessage(id, [], { xml: 'x'.repeat(6_000_000) }));
+    await first.maintenance.look();
+    // What is to be remembered goes with the next batch.
+    await first.buffer.keepRound([aReading({})]);
+    const { maintenance } = await site(store, 1, 1e9, undefined, vital);
+    const lines = [...vital.kept];
+    await maintenance.look();
+    expect(vital.kept).toEqual(lines);
+  });
 });
 
 describe('what is counted as written', () => {

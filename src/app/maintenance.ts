@@ -26,6 +26,8 @@ const FULL_PERCENT = 95;
  */
 const VITAL_GROWS_BYTES = 16_000_000;
 const VITAL_KEEP_MS = 60 * 24 * 60 * MINUTE_MS;
+/** Of how many bytes the second copy was when it was last written anew, kept with where the stages are: a start is no reason to. */
+const VITAL_NEEDS = 'second-copy/bytes';
 const DAY_MS = 24 * HOUR_MS;
 
 export interface StorageStatus {
@@ -88,8 +90,6 @@ export function createMaintenance(parts: MaintenanceParts): Maintenance {
   let position: ScrubPosition | undefined;
   let alertPercent = 0;
   let trimAt = clock.monotonicMs();
-  /** Bytes of the second copy when it was last written anew. */
-  let vitalNeeds = 0;
   let damaged = 0;
 
   async function scrub(records: number): Promise<void> {
@@ -123,9 +123,11 @@ export function createMaintenance(parts: MaintenanceParts): Maintenance {
     tellSize(store);
     if ((100 * store) / storage.maxBytes >= FULL_PERCENT)
       log.warn('storage-trimmed', { ...(await trimToFit({ storage, buffer, now })) });
-    if (vital <= vitalNeeds + VITAL_GROWS_BYTES) return;
+    // One that is smaller than it was is another.
+    const needs = Math.min(await buffer.cursor(VITAL_NEEDS), vital);
+    if (vital <= needs + VITAL_GROWS_BYTES) return;
     await buffer.compactVital(now - VITAL_KEEP_MS);
-    vitalNeeds = (await buffer.size()).vital;
+    buffer.advanceCursor(VITAL_NEEDS, (await buffer.size()).vital);
   }
 
   async function trim(now: UtcMs): Promise<void> {

@@ -2,6 +2,7 @@ import type { ClockMemory } from '../core/clock-memory.ts';
 import type { FailureCode } from '../core/failure.ts';
 import type { Channel, Commodity, Interval, PointCode } from '../core/interval.ts';
 import type { Attempt, Message, MessageId, MessageState, Receipt } from '../core/message.ts';
+import type { MeterHistory } from '../core/meter-history.ts';
 import type { Quantity } from '../core/quantity.ts';
 import type { DeviceId, Reading, ReadingSource } from '../core/reading.ts';
 import type { MarketDay, Millis, Span, UtcMs } from '../core/time.ts';
@@ -170,6 +171,9 @@ export interface Buffer {
   /** The same for what was seen of the device's clock; what was kept of it before is replaced. */
   keepClock(device: DeviceId, memory: ClockMemory): Promise<void>;
   clockMemory(device: DeviceId): Promise<ClockMemory | undefined>;
+  /** The same for which meters stood in the device's place. */
+  keepMeters(device: DeviceId, history: MeterHistory): Promise<void>;
+  meterHistory(device: DeviceId): Promise<MeterHistory | undefined>;
   /** What could not be used of a device's answers in a span, to the quarter of an hour; the quarter at its end included. */
   refusals(device: DeviceId, span: Span): Promise<readonly FailureCode[]>;
   /** By rising time, conflicts left out. */
@@ -275,7 +279,7 @@ export interface Buffer {
   damages(): number;
   /** Puts back what the second copy knows of messages and the store does not; no number is given out twice afterwards. */
   restoreVital(): Promise<Restored>;
-  /** Writes the second copy anew without the messages that are final and older than `keepAfter`. */
+  /** Writes the second copy anew without the messages that are final and older than `keepAfter`; what is written meanwhile is in it. */
   compactVital(keepAfter: UtcMs): Promise<void>;
   /** Tells the second copy the last numbers of all journals, as at a clean end, so that an end that is lost is missed. */
   tellHeads(): Promise<void>;

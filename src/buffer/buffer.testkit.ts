@@ -141,9 +141,10 @@ export function memoryLog(): AppendLog & { kept: string[] } {
     },
     append: async (text: string) => void log.kept.push(...text.split('\n')),
     async rewrite(lines: AsyncIterable<string>) {
+      const from = log.kept.length;
       const fresh: string[] = [];
       for await (const line of lines) fresh.push(line);
-      log.kept = fresh;
+      log.kept = [...fresh, ...log.kept.slice(from)];
     },
     size: async () => log.kept.join('\n').length,
     close: async () => undefined,

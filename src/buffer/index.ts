@@ -16,6 +16,7 @@ import { below, cursorKey, journalPrefix, lastPart, waitingKey } from './keys.ts
 import { makeLedger } from './ledger.ts';
 import { waitingState } from './life.ts';
 import { readMessages } from './messages.ts';
+import { keepMeters, meterHistory } from './meters.ts';
 import { migrate } from './migrate.ts';
 import { openOutbox } from './outbox.ts';
 import { quarantine } from './quarantine.ts';
@@ -117,6 +118,8 @@ function assemble(
     refusals: (device, span) => refusalsIn(rows, device, span),
     keepClock: (device, memory) => keepClock(journal, device, memory),
     clockMemory: (device) => clockMemory(rows, device),
+    keepMeters: (device, history) => keepMeters(journal, device, history),
+    meterHistory: (device) => meterHistory(rows, device),
     readings: readings.within,
     readingAtOrBefore: readings.atOrBefore,
     readingAtOrAfter: readings.atOrAfter,
@@ -176,10 +179,7 @@ function assemble(
     damages: () => met.damages,
     restoreVital: async () => (vital ? restoreVital(store, journal, vital) : { messages: 0, records: 0 }),
     compactVital: async (keepAfter) => {
-      // As a plan of the one writer: nothing is written, and told to the second copy, meanwhile.
-      if (!vital) return;
-      const written = await journal.write(() => compactVital(store, journal.heads(), vital, keepAfter));
-      writtenAnew += written;
+      if (vital) writtenAnew += await compactVital(store, journal.heads, vital, keepAfter);
     },
     tellHeads: () => journal.tellHeads(),
     nameReadingsAgain: (device, span) => nameReadingsAgain(journal, device, span),

@@ -8,7 +8,7 @@ import { type Restored, STREAMS, type Stream } from './api.ts';
 import { crcOfText, crcText, isDamage, openRow } from './frame.ts';
 import { type Heads, headsPayload } from './heads.ts';
 import type { Draft, Journal } from './journal.ts';
-import { below, keyParts, messageKey, waitingKey } from './keys.ts';
+import { below, keyParts, lastPart, messageKey, waitingKey } from './keys.ts';
 import { waitingState } from './life.ts';
 import { walk } from './rows.ts';
 import { lifeFromEvents } from './waiting.ts';
@@ -34,8 +34,9 @@ const CRC_LENGTH = 8;
  * pause, of which a flash page of 4 kB for each makes 6 MB a day.
  */
 export const HEADS_EVERY_MS = MINUTE_MS;
-/** Rows in one line of a copy that is written anew. */
+/** Of one line of a copy that is written anew: so many rows, or fewer that have so many bytes. */
 const ROWS_IN_LINE = 100;
+const LINE_BYTES = 64_000;
 
 export interface VitalRecord {
   readonly heads: Heads;
@@ -143,22 +144,32 @@ async function putInOutbox(draft: Draft, id: MessageId): Promise<void> {
 
 /**
  * Writes the second copy anew from the store: messages that are final lose their text, and those before `keepAfter` go. Gives
- * the number of characters.
+ * the number of characters. The store may be written meanwhile: what that tells the copy stands behind these lines.
  */
-export async function compactVital(store: Store, heads: Heads, log: AppendLog, keepAfter: UtcMs): Promise<number> {
+export async function compactVital(
+  store: Store,
+  heads: () => Heads,
+  log: AppendLog,
+  keepAfter: UtcMs,
+): Promise<number> {
   let written = 0;
-  const lineOf = (rows: VitalRecord['rows']): string => {
-    const line = vitalLine({ heads, rows });
-    written += line.length;
-    return line;
-  };
+  // Nothing is read before the log asks for the first line: it has taken note by then of where it stands.
   async function* lines(): AsyncGenerator<string> {
+    const known = heads();
+    const lineOf = (rows: VitalRecord['rows']): string => {
+      const line = vitalLine({ heads: known, rows });
+      written += line.length;
+      return line;
+    };
     let rows: [string, unknown][] = [];
-    for await (const row of vitalRows(store, keepAfter)) {
-      rows.push(row);
-      if (rows.length < ROWS_IN_LINE) continue;
+    let bytes = 0;
+    for await (const [key, payload, length] of vitalRows(store, keepAfter)) {
+      rows.push([key, payload]);
+      bytes += length;
+      if (rows.length < ROWS_IN_LINE && bytes < LINE_BYTES) continue;
       yield lineOf(rows);
       rows = [];
+      bytes = 0;
     }
     yield lineOf(rows);
   }
@@ -166,19 +177,23 @@ export async function compactVital(store: Store, heads: Heads, log: AppendLog, k
   return written;
 }
 
-async function* vitalRows(store: Store, keepAfter: UtcMs): AsyncGenerator<[string, unknown]> {
+/** Each with its bytes in the store. */
+async function* vitalRows(store: Store, keepAfter: UtcMs): AsyncGenerator<[string, unknown, number]> {
+  const waiting = new Set<MessageId>();
+  for await (const [key] of walk(store, below(waitingKey('')))) waiting.add(lastPart(key));
   for (const range of [below('m/'), below('n/'), below('l/'), below('e/'), below('a/')])
     for await (const [key, bytes] of walk(store, range)) {
+      const id = messageOf(key);
+      if (id !== '' && !waiting.has(id) && givenOutAt(id) < keepAfter) continue;
       const row = openRow(key, bytes);
       if (isDamage(row)) continue;
-      const id = messageOf(key);
-      const isWhole = id === '' || (await store.get(waitingKey(id))) !== undefined;
-      if (isWhole) yield [key, row.payload];
-      else if (givenOutAt(id) >= keepAfter) yield [key, withoutText(row.payload)];
+      const { payload } = row;
+      const isFinal = hasText(payload) && !(await store.get(waitingKey(id)));
+      yield [key, isFinal ? { ...payload, xml: '' } : payload, bytes.length];
     }
 }
 
 /** A message that is final needs no text to be known again; what was told of each interval stands with its link. */
-function withoutText(payload: unknown): unknown {
-  return typeof payload === 'object' && payload !== null && 'xml' in payload ? { ...payload, xml: '' } : payload;
+function hasText(payload: unknown): payload is { readonly xml: unknown } {
+  return typeof payload === 'object' && payload !== null && 'xml' in payload;
 }

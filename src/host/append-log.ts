@@ -1,9 +1,12 @@
 import { createReadStream } from 'node:fs';
-import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, rename, rm, stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { OdecetError } from '../core/failure.ts';
 import type { AppendLog } from '../machine/append-log.ts';
+
+/** Of what is copied at once. */
+const PART_BYTES = 64 * 1024;
 
 /** An append-only file of lines, each synced before it is acknowledged. */
 export function hostAppendLog(file: string): AppendLog {
@@ -15,6 +18,8 @@ class LogFile implements AppendLog {
   #handle: FileHandle | undefined;
   /** The file may end in the middle of a line: before the first write, and after one that failed. */
   #torn = true;
+  /** What changes the file, one after another. */
+  #lastTurn: Promise<unknown> = Promise.resolve();
 
   constructor(file: string) {
     this.#file = file;
@@ -27,7 +32,7 @@ class LogFile implements AppendLog {
   }
 
   append(line: string): Promise<void> {
-    return this.#guard(async () => {
+    return this.#inTurn(async () => {
       const handle = await this.#open();
       const text = `${this.#torn ? '\n' : ''}${line}\n`;
       this.#torn = true;
@@ -37,26 +42,53 @@ class LogFile implements AppendLog {
     });
   }
 
-  rewrite(lines: AsyncIterable<string>): Promise<void> {
-    return this.#guard(async () => {
-      const unfinished = `${this.#file}.unfinished`;
-      await mkdir(dirname(this.#file), { recursive: true });
+  /** Whoever appends waits only while what was appended meanwhile is copied. */
+  async rewrite(lines: AsyncIterable<string>): Promise<void> {
+    const unfinished = `${this.#file}.unfinished`;
+    const from = await this.#inTurn(() => this.size());
+    try {
+      await this.#guard(() => this.#writeAnew(unfinished, lines, from));
+      await this.#inTurn(() => this.#takeAnew(unfinished, from));
+    } catch (error) {
+      // On a full disk half a copy would keep others from writing.
       await rm(unfinished, { force: true });
-      const next = await open(unfinished, 'wx');
-      try {
-        for await (const line of lines) await next.appendFile(`${line}\n`);
+      throw error;
+    }
+  }
+
+  async #writeAnew(unfinished: string, lines: AsyncIterable<string>, bytes: number): Promise<void> {
+    const folder = dirname(this.#file);
+    await mkdir(folder, { recursive: true });
+    await rm(unfinished, { force: true });
+    const { bavail, bsize } = await statfs(folder);
+    // Others write meanwhile: what they need must not go into the copy.
+    if (bavail * bsize < 2 * bytes)
+      throw new OdecetError('store-full', `${this.#file}: no room to write it anew; make room for ${2 * bytes} bytes`);
+    const next = await open(unfinished, 'wx');
+    try {
+      for await (const line of lines) await next.appendFile(`${line}\n`);
+      await next.sync();
+    } finally {
+      await next.close();
+    }
+  }
+
+  /** @param from where what was appended meanwhile begins in the old file */
+  async #takeAnew(unfinished: string, from: number): Promise<void> {
+    const next = await open(unfinished, 'a');
+    try {
+      const end = await this.size();
+      if (end > from) {
+        const rest = createReadStream(this.#file, { start: from, end: end - 1, highWaterMark: PART_BYTES });
+        for await (const part of rest as AsyncIterable<Uint8Array>) await next.appendFile(part);
         await next.sync();
-      } catch (error) {
-        // On a full disk half a copy would keep others from writing.
-        await rm(unfinished, { force: true });
-        throw error;
-      } finally {
-        await next.close();
       }
-      await this.close();
-      await rename(unfinished, this.#file);
-      await syncFolder(dirname(this.#file));
-    });
+    } finally {
+      await next.close();
+    }
+    await this.close();
+    await rename(unfinished, this.#file);
+    await syncFolder(dirname(this.#file));
   }
 
   async size(): Promise<number> {
@@ -81,10 +113,17 @@ class LogFile implements AppendLog {
     return this.#handle;
   }
 
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#lastTurn.then(() => this.#guard(work));
+    this.#lastTurn = turn.catch(() => undefined);
+    return turn;
+  }
+
   async #guard<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (error) {
+      if (error instanceof OdecetError) throw error;
       const full = error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
       const why = error instanceof Error ? error.message : String(error);
       throw new OdecetError(full ? 'store-full' : 'store-io', `${this.#file}: ${why}`, { cause: error });

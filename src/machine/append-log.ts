@@ -8,7 +8,10 @@ export interface AppendLog {
   lines(): AsyncIterable<string>;
   /** Resolves when the line would survive a power cut. After a failure it may be there, in part or whole. */
   append(line: string): Promise<void>;
-  /** Puts these lines in the place of all others: afterwards, also after a power cut, there are the old ones or the new. */
+  /**
+   * Puts these lines in the place of those that are there when it begins, before the first is asked for; what is appended
+   * meanwhile stays behind them. Also after a power cut there are the old ones or the new. One at a time.
+   */
   rewrite(lines: AsyncIterable<string>): Promise<void>;
   /** Bytes on the disk. */
   size(): Promise<number>;

@@ -62,10 +62,13 @@ class ImaginedFile implements SimFile {
         }),
       rewrite: (lines) =>
         whileAlive(async () => {
+          const from = this.#text.length;
           let text = '';
           for await (const line of lines) text += `${line}\n`;
-          this.#refuse('');
-          this.#text = text;
+          await whileAlive(() => {
+            this.#refuse('');
+            this.#text = text + this.#text.slice(from);
+          });
         }),
       size: () => whileAlive(() => this.#text.length),
       close: async () => undefined,

@@ -37,6 +37,24 @@ export function appendLogContract(name: string, make: () => () => AppendLog): vo
       await log.close();
     });
 
+    it('keeps behind the new lines what was appended while they were written, and that alone', async () => {
+      const open = make();
+      const log = open();
+      await log.append('old');
+      await log.rewrite(
+        (async function* () {
+          await log.append('meanwhile');
+          yield 'new';
+          await log.append('meanwhile too');
+          yield 'newer';
+        })(),
+      );
+      await log.append('afterwards');
+      expect(await linesOf(log)).toEqual(['new', 'newer', 'meanwhile', 'meanwhile too', 'afterwards']);
+      await log.close();
+      expect(await linesOf(open())).toHaveLength(5);
+    });
+
     it('keeps the old lines when the new ones do not come to their end', async () => {
       const log = make()();
       await log.append('old');
