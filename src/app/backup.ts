@@ -1,4 +1,4 @@
-import { copyFile, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { copyFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
 import { z } from 'zod';
 import { OdecetError } from '../core/failure.ts';
@@ -6,6 +6,7 @@ import { isoUtc } from '../core/time.ts';
 import { readYaml } from '../core/yaml.ts';
 import { hostAppendLog } from '../host/append-log.ts';
 import { hostFolder } from '../host/folder.ts';
+import { makeFolder } from '../host/make-folder.ts';
 import { openLevelStore } from '../host/store-level.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { Store } from '../machine/store.ts';
@@ -143,7 +144,7 @@ async function layOut(order: RestoreOrder, root: string, clock: Clock): Promise<
       const place = name.startsWith('state/')
         ? insideOf(state, name.slice('state/'.length))
         : insideOf(root, name.slice('site/'.length));
-      await mkdir(dirname(place), { recursive: true, mode: 0o700 });
+      await makeFolder(dirname(place), 0o700);
       await writeFile(place, bytes, { mode: 0o600 });
       files++;
     }

@@ -1,6 +1,6 @@
 import { createPrivateKey, generateKeyPairSync, pbkdf2Sync, randomBytes, scryptSync, webcrypto } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import 'reflect-metadata';
 import * as x509 from '@peculiar/x509';
@@ -11,6 +11,7 @@ import { isEan18, isEic } from '../core/identifier.ts';
 import { problemText } from '../core/problem.ts';
 import { isoUtc } from '../core/time.ts';
 import { readYaml } from '../core/yaml.ts';
+import { makeFolder } from '../host/make-folder.ts';
 import { aloneAt, replaceFile } from '../host/shared-file.ts';
 import { hostSigner, newKeyPem } from '../host/signer.ts';
 import { SITE_NAME, SITE_NAME_SAID, type SiteLine } from '../relay/registry.ts';
@@ -71,7 +72,7 @@ export async function enroll(order: EnrollOrder): Promise<Enrolled> {
       ...(password !== undefined && { password: scryptText(password) }),
     };
     const text = registered.with(entered);
-    await mkdir(out, { recursive: true, mode: 0o700 });
+    await makeFolder(out, 0o700);
     for (const [name, content] of files) await writeFile(join(out, name), content, { mode: 0o600, flag: 'wx' });
     if (password !== undefined && order.mosquittoPasswords) await addPassword(order.mosquittoPasswords, site, password);
     return { text, result: entered };

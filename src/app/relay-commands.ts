@@ -2,6 +2,7 @@ import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { OdecetError } from '../core/failure.ts';
 import { hostAppendLog } from '../host/append-log.ts';
+import { lockFolder } from '../host/folder-lock.ts';
 import type { Log } from '../machine/log.ts';
 import type { Commander } from '../relay/commander.ts';
 import type { CommandLog } from '../relay/given-command.ts';
@@ -25,11 +26,24 @@ export interface OpenedCommandLog {
 export async function openRelayCommandLog(loaded: LoadedRelay, log: Log): Promise<OpenedCommandLog | undefined> {
   const folder = commandFolder(loaded);
   if (folder === undefined) return undefined;
+  const release = await lockFolder(folder, OTHERS);
   const file = hostAppendLog(join(folder, COMMAND_LOG_FILE));
-  const { faults } = await readCommandHistory(file);
-  for (const { number, what } of faults) log.error('audit-broken', { file: COMMAND_LOG_FILE, number, what });
-  return { log: await openCommandLog(file), close: () => file.close() };
+  const close = async () => {
+    await file.close();
+    await release();
+  };
+  try {
+    const { faults } = await readCommandHistory(file);
+    for (const { number, what } of faults) log.error('audit-broken', { file: COMMAND_LOG_FILE, number, what });
+    return { log: await openCommandLog(file), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
 }
+
+const OTHERS =
+  'another relay of this machine has its commands there; give each a commandFolder of its own in relay.yaml';
 
 const wishSchema = z.looseObject({
   site: z.string(),

@@ -116,6 +116,9 @@ const WORDS = {
   taken: 'the site has it and works on it',
 } as const;
 
+const LEFT =
+  'the relay stopped or was started anew; what it has signed and logged it goes on with. See "odecet command --list" before you give it again';
+
 async function give(
   loaded: LoadedRelay,
   wish: { readonly site: string; readonly kind: string; readonly body: string },
@@ -127,7 +130,10 @@ async function give(
     throw new OdecetError('line-unreachable', 'no relay runs with this configuration on this machine; start it');
   let told = '';
   for (;;) {
-    const { done, value } = await parts.next();
+    const { done, value } = await parts.next().catch((error: unknown) => {
+      if (!(error instanceof OdecetError) || error.failure.code !== 'line-lost') throw error;
+      throw new OdecetError('command-unwatched', `${wish.site}: ${LEFT}`, { cause: error });
+    });
     if (done) return report(wish.site, endSchema.parse(value), json === true);
     const { progress } = progressPart.parse(value);
     // What is sent again every few seconds is no news.

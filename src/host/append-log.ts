@@ -1,9 +1,10 @@
 import { createReadStream } from 'node:fs';
-import { type FileHandle, mkdir, open, rename, rm, stat, statfs } from 'node:fs/promises';
+import { type FileHandle, open, rename, rm, stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { OdecetError } from '../core/failure.ts';
 import type { AppendLog } from '../machine/append-log.ts';
+import { makeFolder } from './make-folder.ts';
 
 /** Of what is copied at once. */
 const PART_BYTES = 64 * 1024;
@@ -58,7 +59,7 @@ class LogFile implements AppendLog {
 
   async #writeAnew(unfinished: string, lines: AsyncIterable<string>, bytes: number): Promise<void> {
     const folder = dirname(this.#file);
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     await rm(unfinished, { force: true });
     const { bavail, bsize } = await statfs(folder);
     // Others write meanwhile: what they need must not go into the copy.
@@ -107,7 +108,7 @@ class LogFile implements AppendLog {
 
   async #open(): Promise<FileHandle> {
     if (this.#handle) return this.#handle;
-    await mkdir(dirname(this.#file), { recursive: true });
+    await makeFolder(dirname(this.#file));
     this.#handle = await open(this.#file, 'a');
     await syncFolder(dirname(this.#file));
     return this.#handle;

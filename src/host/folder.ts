@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { access, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { access, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { OdecetError } from '../core/failure.ts';
 import { type Folder, pathParts } from '../machine/folder.ts';
+import { makeFolder } from './make-folder.ts';
 
 /** Half-written files bear this ending; a crash may leave one behind, nobody reads it. */
 const UNFINISHED = '.unfinished';
@@ -43,7 +44,7 @@ export function hostFolder(root: string): Folder {
 /** Content first, then the name, then the folder that holds the name: the order in which a power cut may come. */
 async function writeWhole(file: string, content: string | Uint8Array): Promise<void> {
   const folder = dirname(file);
-  const firstMade = await mkdir(folder, { recursive: true });
+  const firstMade = await makeFolder(folder);
   const unfinished = `${file}.${randomUUID()}${UNFINISHED}`;
   try {
     await syncedWrite(unfinished, content);

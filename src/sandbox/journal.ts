@@ -1,9 +1,10 @@
 import { createReadStream } from 'node:fs';
-import { type FileHandle, mkdir, open } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { OdecetError } from '../core/failure.ts';
 import { QUALITIES } from '../core/interval.ts';
+import { makeFolder } from '../host/make-folder.ts';
 import { PROBLEM_CODES, profilesOf } from './market.ts';
 
 /** What was received and what was answered, one JSON line for each message, on the disk before the answer leaves. */
@@ -71,7 +72,7 @@ export async function readJournal(folder: string): Promise<Entry[]> {
 export async function openJournal(folder: string): Promise<Journal> {
   const path = join(folder, JOURNAL);
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     const { entries, bytes } = await readWhole(path);
     const file = await open(path, 'a');
     await file.truncate(bytes);

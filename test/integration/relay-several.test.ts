@@ -4,9 +4,12 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Mosquitto, startMosquitto } from '../../scripts/rehearsal/mosquitto.ts';
 import { type Postgres, postgresPrograms, startPostgres } from '../../scripts/rehearsal/postgres.ts';
 import { freePorts } from '../../scripts/rehearsal/processes.ts';
+import { loadRelayConfig } from '../../src/app/relay.ts';
+import { runRelay } from '../../src/app/run-relay.ts';
 import { mqttBroker } from '../../src/host/broker-mqtt.ts';
 import { SITE_ALERTS_MAX } from '../../src/relay/alert-bounds.ts';
 import { topicOf } from '../../src/uplink/relay/topics.ts';
+import { quietLog } from '../../src/uplink/uplink.testkit.ts';
 import {
   allEmpty,
   type Centre,
@@ -70,6 +73,22 @@ describe.skipIf(!postgresPrograms())('two relays on PostgreSQL (skipped without 
     const seconds = (times.at(-1)! - times[0]!) / 1_000;
     expect(seconds).toBeGreaterThan((SITES * DAYS) / perSecondMax - 1);
   }, 90_000);
+
+  test('one does not write into the log of the other’s commands', async () => {
+    const parts = { store: { kind: 'postgres', urlFile: 'database.url' }, commandFolder: 'commands' };
+    let isReady = false;
+    const log = {
+      ...quietLog,
+      info(event: string) {
+        if (event === 'relay-ready') isReady = true;
+      },
+    };
+    relays.push(await startRelay(await centre.relayFile('centre-1', parts), log));
+    await until(() => isReady, 20_000, 'the first runs');
+    const config = await centre.relayFile('centre-2', parts);
+    const second = runRelay(await loadRelayConfig(config), false, clock, quietLog, AbortSignal.timeout(5_000));
+    await expect(second).rejects.toMatchObject({ failure: { code: 'store-locked' } });
+  }, 60_000);
 
   /** What stands on the broker, how often each was said, and what was taken back. */
   async function staff() {

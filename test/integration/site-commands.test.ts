@@ -103,6 +103,11 @@ async function command(...args: string[]) {
   return { ...ended, answer };
 }
 
+async function listed() {
+  const { answer } = await command('--list');
+  return (answer as { commands: { kind: string; outcome: string }[] }).commands;
+}
+
 async function newSiteFile(name: string, text: string): Promise<string> {
   await writeFile(join(folder, name), text);
   return join(folder, name);
@@ -279,10 +284,28 @@ describe.skipIf(!hasMosquitto)('commands to a site', () => {
     2 * PATIENCE_MS,
   );
 
+  test(
+    'a relay that is killed and renamed in the middle learns how the command ended',
+    async () => {
+      const text = changed((site) => ({ ...site, collect: { ...site.collect, everyMs: 3_000 } }));
+      const ending = command(SITE, 'site-file', await newSiteFile('renamed.yaml', text), '--within', '40');
+      await expect.poll(siteFile, { timeout: PATIENCE_MS }).toBe(text);
+      const config = join(folder, 'relay.yaml');
+      await writeFile(config, (await readFile(config, 'utf8')).replace('relay: centre-1', 'relay: centre-2'));
+      relay.kill();
+      const { status, stderr } = await ending;
+      expect(status, stderr).toBe(43);
+      expect(stderr).toContain('--list');
+      const last = async () => (await listed()).at(-1)?.outcome;
+      await expect.poll(last, { timeout: PATIENCE_MS, interval: 1_000 }).toBe('done');
+    },
+    2 * PATIENCE_MS,
+  );
+
   test('everything stands in both logs, chained', async () => {
     const centre = await command('--list');
     expect(centre).toMatchObject({ status: 0, answer: { whole: true } });
-    const { commands } = centre.answer as { commands: { kind: string; outcome: string; by: string }[] };
+    const commands = await listed();
     expect(commands.map(({ kind, outcome }) => `${kind} ${outcome}`)).toEqual([
       'read done',
       'diagnose refused',
@@ -297,6 +320,7 @@ describe.skipIf(!hasMosquitto)('commands to a site', () => {
       'read done',
       'site-file done',
       'site-file failed',
+      'site-file done',
     ]);
     const audit = await runProgram(['audit', '--config', join(rehearsal.folder, 'site.yaml'), '--json'], PATIENCE_MS);
     const { whole, entries } = JSON.parse(audit.stdout) as { whole: boolean; entries: { said: { what: string } }[] };
