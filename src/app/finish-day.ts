@@ -13,6 +13,7 @@ import type { FindingCode } from '../profile/findings.ts';
 import { type ChannelPlan, makeInterval, missingInterval, sameContent, troublesOf } from '../profile/interval.ts';
 import { type DayView, judgeDay, sumDiffers } from '../profile/validate.ts';
 import { edgesOf, gasState, indexFromReadings, readingsIn } from './edges.ts';
+import { exchangesOf } from './exchanges.ts';
 import { fillGaps } from './fill-gaps.ts';
 import type { PointPlan } from './plan.ts';
 import { standsBefore, standsOver } from './stands.ts';
@@ -122,7 +123,9 @@ async function makeOne(
   if (!edges) {
     const distrusted = plan.counters.some(({ quantity }) => hasDistrusted(counters.get(quantity) ?? [], span));
     const missing = missingInterval(plan, span, 'no-reading', clock.now(), version);
-    const why = await refusedIn(buffer, plan, span);
+    // Beside an exchange an index may be missing at one edge only: the reason is the same.
+    const isExchanged = (await exchangesOf(buffer, [plan], span)).length > 0;
+    const why = [...(isExchanged ? ['meter-exchanged'] : []), ...(await refusedIn(buffer, plan, span))];
     return { ...missing, findings: [...missing.findings, ...(distrusted ? ['clock-not-credible'] : []), ...why] };
   }
   const state = plan.conversion && (await gasState(buffer, point.watch.device, span, point.fixedState));

@@ -7,7 +7,7 @@ import type { CollectorStatus } from '../collect/round.ts';
 import { marketDaySpan } from '../core/calendar.ts';
 import type { FieldDriver } from '../core/driver.ts';
 import type { Millis, UtcMs } from '../core/time.ts';
-import type { BoundDevice } from '../device/bound.ts';
+import { type BoundDevice, tellsSerial } from '../device/bound.ts';
 import type { LineConfig } from '../device/site.ts';
 import { childAbort } from '../machine/abort.ts';
 import type { Box } from '../machine/box.ts';
@@ -104,6 +104,12 @@ export function createGateway(parts: GatewayParts): Gateway {
       const device = loaded.devices.get(id);
       return device?.model.clock === 'local' ? device.zone : undefined;
     },
+    serialBefore: parts.serials?.of,
+    serialStated(id) {
+      const device = loaded.devices.get(id);
+      return device && !tellsSerial(device.model) ? device.config.serial : undefined;
+    },
+    log,
   });
   const collector = assembleCollector(parts, points, drivers, keeper);
   const supply = parts.heat ?? siteHeat(site);
@@ -213,7 +219,9 @@ function assembleCollector(
       const starts = here.map(
         (point) => marketDaySpan(point.commodity, firstDayOf(point, installedAt, site.zone), site.zone).start,
       );
-      return gapsOf(device, here, buffer, Math.min(...starts), clock.now(), gapMemory);
+      // What is missing from before the meter stood there, its archive does not know.
+      const since = Math.max(Math.min(...starts), (await keeper.meterSince(device.config.id)) ?? 0);
+      return gapsOf(device, here, buffer, since, clock.now(), gapMemory);
     },
     ...(serials && { serialBefore: serials.of }),
     sink: bufferSink(keeper, serials, log),

@@ -6,6 +6,7 @@ import { cut } from '../core/schedule.ts';
 import type { Span } from '../core/time.ts';
 import type { Site } from '../device/site.ts';
 import { entryOf } from '../profile/findings.ts';
+import { exchangesOf, type ToldExchange } from './exchanges.ts';
 import type { PointPlan } from './plan.ts';
 
 /** A point's day that is over and looked through. */
@@ -13,6 +14,8 @@ export interface PointDay {
   readonly plan: PointPlan;
   readonly intervals: Readonly<Partial<Record<Channel, readonly Interval[]>>>;
   readonly rows: readonly LedgerRow[];
+  /** Where an interval says that there was one. */
+  readonly exchanges: readonly ToldExchange[];
 }
 
 export async function pointDayOf(buffer: Buffer, plan: PointPlan, day: Span): Promise<PointDay> {
@@ -36,7 +39,9 @@ async function withRows(buffer: Buffer, plan: PointPlan, day: Span, channels: Ch
   const spans = cut(day, plan.minutes);
   const expected = plan.published.map((channel) => ({ point: plan.code, channel, spans }));
   const { rows } = await buffer.ledger(expected, 'records');
-  return { plan, intervals: Object.fromEntries(channels), rows };
+  const isExchanged = channels.some(([, found]) => found.some(({ findings }) => findings.includes('meter-exchanged')));
+  const exchanges = isExchanged ? await exchangesOf(buffer, plan.counted, day) : [];
+  return { plan, intervals: Object.fromEntries(channels), rows, exchanges };
 }
 
 export function isSettled({ rows }: PointDay): boolean {
@@ -50,8 +55,9 @@ export type Wish =
   | { readonly kind: 'incomplete'; readonly failure: Failure };
 
 /** What a finished point-day wants: nothing while an answer is awaited or a person must decide on a rejection. */
-export function wishOf({ plan, rows, intervals }: PointDay, site: Site): Wish {
-  const incomplete = incompleteness(plan, rows, intervals, site);
+export function wishOf(day: PointDay, site: Site): Wish {
+  const { rows } = day;
+  const incomplete = incompleteness(day, site);
   if (incomplete) return { kind: 'incomplete', failure: incomplete };
   const told = rows.flatMap((row) => row.deliveries.filter((delivery) => delivery.state !== 'superseded'));
   const isNews = rows.some((row) => !row.deliveries.some((delivery) => delivery.version === row.version));
@@ -65,12 +71,7 @@ export function wishOf({ plan, rows, intervals }: PointDay, site: Site): Wish {
   return accepted ? { kind: 'correct', message: accepted } : { kind: 'send' };
 }
 
-function incompleteness(
-  plan: PointPlan,
-  rows: readonly LedgerRow[],
-  intervals: PointDay['intervals'],
-  site: Site,
-): Failure | undefined {
+function incompleteness({ plan, rows, intervals, exchanges }: PointDay, site: Site): Failure | undefined {
   for (const channel of plan.published) {
     const lost = rows.filter((row) => row.channel === channel && row.state === 'lost').length;
     // An older version that is still there is not what was told or is to be told.
@@ -85,12 +86,17 @@ function incompleteness(
     }
     const found = new Set((intervals[channel] ?? []).flatMap((interval) => (interval.value ? [] : interval.findings)));
     const reasons = [...found].join(', ') || 'no reading';
+    const missing = `${expected - valued} of ${expected} intervals are missing (${reasons})`;
     return failure(
       'day-incomplete',
-      `point ${plan.code}, ${channel}: ${expected - valued} of ${expected} intervals are missing (${reasons})`,
+      [`point ${plan.code}, ${channel}: ${missing}`, ...exchanges.map(exchangeText)].join('; '),
     );
   }
   return undefined;
+}
+
+function exchangeText({ device, from, to, lastSeen, firstSeen }: ToldExchange): string {
+  return `${device}: meter ${from}, seen last ${lastSeen}, was exchanged for ${to}, seen first ${firstSeen}`;
 }
 
 /** How many of the day's intervals carry each finding that somebody should look at. */

@@ -3,11 +3,11 @@ import type { Buffer } from '../buffer/index.ts';
 import type { Round } from '../collect/round.ts';
 import { failure } from '../core/failure.ts';
 import { HOUR_MS, MINUTE_MS } from '../core/time.ts';
-import { aReading, bench, ZONE } from './app.testkit.ts';
+import { aReading, bench, SILENT, ZONE } from './app.testkit.ts';
 import { createRoundKeeper } from './round-keeper.ts';
 
 function keeperOver(buffer: Buffer, zone?: string) {
-  return createRoundKeeper({ buffer, clockOffMsMax: MINUTE_MS, localZone: () => zone });
+  return createRoundKeeper({ buffer, clockOffMsMax: MINUTE_MS, localZone: () => zone, log: SILENT });
 }
 
 it('keeps what was read and what of it could not be used', async () => {

@@ -7,9 +7,10 @@ import type { Serials } from './serials.ts';
 export function bufferSink(keeper: RoundKeeper, serials: Serials | undefined, log: Log): Sink {
   return {
     async keep(round) {
-      const { device, identity } = round;
-      await serials?.learn(device, identity?.serial);
+      const { device, identity, isStranger } = round;
       const { written } = await keeper.keep(round);
+      if (isStranger) return;
+      await serials?.learn(device, identity?.serial);
       log.info('round-kept', { device, readings: written });
     },
   };

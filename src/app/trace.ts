@@ -8,6 +8,7 @@ import { isoUtc, MINUTE_MS, type Span, type UtcMs } from '../core/time.ts';
 import type { Site } from '../device/site.ts';
 import { readAudit } from './audit-texts.ts';
 import { firstDayOf } from './closer.ts';
+import { exchangesOf } from './exchanges.ts';
 import type { PointPlan } from './plan.ts';
 
 export interface TraceParts {
@@ -31,6 +32,7 @@ export async function traceInterval({ site, buffer, installedAt, now }: TracePar
     /** The first market day that the point is answered for; nothing is expected before it. */
     since,
     isAnsweredFor: marketDayOf(point.commodity, start, site.zone) >= since,
+    exchanges: await exchangesOf(buffer, point.counted, span),
     channels: await Promise.all(point.published.map((channel) => traceChannel(buffer, point, channel, span, log))),
   };
 }
@@ -84,10 +86,13 @@ function decisionOn(log: readonly AuditEntry[], { point, channel, start, version
 }
 
 async function traceOrigin(buffer: Buffer, { device, quantity, from, to }: IntervalOrigin) {
-  const edge = async ({ at, index, source, readings }: Boundary) => ({
+  const history = await buffer.meterHistory(device);
+  const edge = async ({ at, index, source, readings, meterSince }: Boundary) => ({
     at: isoUtc(at),
     index: decimalText(index),
     source,
+    /** The meter that told it, where it took another's place. */
+    meter: history?.meters.find(({ since }) => since === meterSince)?.serial,
     readings: (
       await Promise.all(readings.map((instant) => readingsAt(buffer, device, quantity, instant, source)))
     ).flat(),

@@ -35,7 +35,10 @@ export function isOpen({ value, quality }: Interval): boolean {
   return !value || quality === 'estimated';
 }
 
+/** Nothing is known of what passed, nothing that was read is refuted: a rule may fill it where the site file allows one. */
+const NOTHING_KNOWN: ReadonlySet<string> = new Set(['no-reading', 'counter-reset', 'meter-exchanged']);
+
 /** A refusal that no rule may paint over: something was read, and it cannot be true. */
 export function isForPersonCode(code: string): boolean {
-  return entryOf(code)?.level === 'refused' && code !== 'no-reading' && code !== 'counter-reset';
+  return entryOf(code)?.level === 'refused' && !NOTHING_KNOWN.has(code);
 }

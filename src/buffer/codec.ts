@@ -71,6 +71,7 @@ export function partsOf(key: string, kind: string, count: number): readonly stri
 
 // --- readings: a row holds those of one device, source and instant, each
 // [quantity, c|i, value, unit, uncertainty, delay until read, flags, raw, contradicts?]
+// and, where the meter took another's place, when it was seen there first
 
 export interface StoredReading {
   readonly reading: Reading;
@@ -80,9 +81,10 @@ export interface StoredReading {
 
 export function encodeReadings(stored: readonly StoredReading[]): unknown {
   return stored.map(({ reading, contradicts }) => {
-    const { quantity, kind, value, unit, uncertaintyMs, readAt, at, flags, raw } = reading;
+    const { quantity, kind, value, unit, uncertaintyMs, readAt, at, flags, raw, meterSince } = reading;
     const short = kind === 'counter' ? 'c' : 'i';
-    return [quantity, short, decimalToText(value), unit, uncertaintyMs, readAt - at, flags, raw, contradicts];
+    const said = [quantity, short, decimalToText(value), unit, uncertaintyMs, readAt - at, flags, raw, contradicts];
+    return meterSince === undefined ? said : [...said, meterSince];
   });
 }
 
@@ -120,7 +122,7 @@ function readReadingsKey(key: string): Pick<Reading, 'device' | 'at' | 'source'>
 
 function readingTuples(payload: unknown): (readonly [Quantity, readonly unknown[]])[] {
   return asArray(payload).map((one) => {
-    const said = asTuple(one, 9);
+    const said = asTuple(one, asArray(one).length === 10 ? 10 : 9);
     return [asNameOf(said[0], QUANTITIES), said] as const;
   });
 }
@@ -130,7 +132,7 @@ function readingOf(
   quantity: Quantity,
   said: readonly unknown[],
 ): StoredReading {
-  const [, kind, value, unit, uncertaintyMs, delay, flags, raw, contradicts] = said;
+  const [, kind, value, unit, uncertaintyMs, delay, flags, raw, contradicts, meterSince] = said;
   const reading: Reading = {
     device,
     quantity,
@@ -143,6 +145,7 @@ function readingOf(
     readAt: at + asWhole(delay),
     flags: asArray(flags).map((flag) => asWord(flag, FLAGS)),
     raw: asText(raw),
+    ...(meterSince !== undefined && { meterSince: asWhole(meterSince) }),
   };
   return { contradicts: asBoolean(contradicts), reading };
 }
@@ -176,8 +179,8 @@ export function encodeInterval({ end, value, unit, quality, findings, madeAt, or
   };
 }
 
-function encodeBoundary({ at, index, source, readings }: Boundary): unknown {
-  return { at, index: decimalToText(index), source, readings };
+function encodeBoundary({ at, index, source, readings, meterSince }: Boundary): unknown {
+  return { at, index: decimalToText(index), source, readings, ...(meterSince !== undefined && { meterSince }) };
 }
 
 export function decodeInterval(row: Row): Interval | Damage {
@@ -213,12 +216,13 @@ function decodeOrigin(origin: unknown): IntervalOrigin {
 }
 
 function decodeBoundary(boundary: unknown): Boundary {
-  const { at, index, source, readings } = asObject(boundary);
+  const { at, index, source, readings, meterSince } = asObject(boundary);
   return {
     at: asWhole(at),
     index: readDecimal(index),
     source: asWord(source, EDGES),
     readings: asWholes(readings),
+    ...(meterSince !== undefined && { meterSince: asWhole(meterSince) }),
   };
 }
 

@@ -22,6 +22,7 @@ import type { IntervalRef, Stream } from './api.ts';
  *   u/<day>/<device>                            what could not be used of a device's answers (rewritten)
  *   g/<point>/<channel>/<month>                 which intervals were accepted and given up (rewritten)
  *   k/<device>                                  what was seen of a device's clock (rewritten)
+ *   o/<device>                                  which meters stood in a device's place (rewritten)
  *   q/<key>                                     the bytes of a damaged record that stood under `key`
  *
  * Readings stand by day first: the oldest day is one stretch of the store, so giving it up frees whole files, and a day that
@@ -142,6 +143,10 @@ export function journalKey(stream: Stream, sequence: number): string {
 
 export function clockKey(device: DeviceId): string {
   return `k/${part(device)}`;
+}
+
+export function metersKey(device: DeviceId): string {
+  return `o/${part(device)}`;
 }
 
 export function waitingKey(id: MessageId): string {

@@ -57,6 +57,9 @@ export const CZECH_DESK: Translations = {
   sampled: 'odečteno',
   interpolated: 'mezi odečty',
   CONTRADICTS: 'V ROZPORU',
+  '{0}: meter {1}, seen last {2}, was exchanged for {3}, seen first {4}':
+    '{0}: měřidlo {1}, naposledy viděné {2}, bylo vyměněno za {3}, poprvé viděné {4}',
+  'meter {0}': 'měřidlo {0}',
   '{0}, read {1}, bytes {2}': '{0}, čteno {1}, bajty {2}',
   'corrects {0}': 'opravuje {0}',
   unreadable: 'nečitelné',

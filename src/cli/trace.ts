@@ -32,7 +32,7 @@ type Edge = Version['origins'][number]['from'];
 
 /** The trace as a tree, each level two columns further in. */
 function traceText(
-  { point, start, end, since, isOver, isAnsweredFor, channels }: Trace,
+  { point, start, end, since, isOver, isAnsweredFor, exchanges, channels }: Trace,
   zone: string,
   say: Say,
 ): string {
@@ -42,6 +42,10 @@ function traceText(
     say`${point} ${local(start)} to ${local(end)}`,
     ...(isOver ? [] : [say`it is not over yet`]),
     ...(isAnsweredFor ? [] : [say`${point} is answered for since ${since}; nothing is expected before`]),
+    ...exchanges.map(
+      ({ device, from, to, lastSeen, firstSeen }) =>
+        say`${device}: meter ${from}, seen last ${local(lastSeen)}, was exchanged for ${to}, seen first ${local(firstSeen)}`,
+    ),
     ...channels.flatMap((channel) => teller.channelLines(channel, isOver && isAnsweredFor)),
   ].join('\n');
 }
@@ -78,9 +82,10 @@ function tellerOf(say: Say, local: (at: string) => string) {
     ];
   }
 
-  function edgeLines(name: 'from' | 'to', { at, index, source, readings }: Edge): string[] {
+  function edgeLines(name: 'from' | 'to', { at, index, source, meter, readings }: Edge): string[] {
+    const teller = meter === undefined ? '' : `, ${say`meter ${meter}`}`;
     return [
-      `${say.whole(name)} ${local(at)}: ${index} (${say.whole(source)})`,
+      `${say.whole(name)} ${local(at)}: ${index} (${say.whole(source)}${teller})`,
       ...indented(
         readings.map((reading) => {
           const flags = reading.flags.length === 0 ? '' : ` [${reading.flags.join(', ')}]`;

@@ -98,6 +98,8 @@ describe('a meter whose serial the site file does not name', () => {
       await park.clock.sleep(5 * MINUTE_MS);
       expect(park.rounds).toHaveLength(0);
       expect(park.collector.status().devices[0]?.lastFailure?.code).toBe('identity-mismatch');
+      // That it stands there is told, and nothing of what it said.
+      expect(park.strangers[0]).toMatchObject({ device: 'm1', identity: { serial: '99' }, readings: [], unusable: [] });
     });
   });
 

@@ -44,6 +44,11 @@ const ANSWERED: ReadonlySet<FailureCode> = new Set([
   'clock-not-credible',
 ]);
 
+/** True when the line itself went. */
+export function isLoss({ code }: Failure): boolean {
+  return code === 'line-lost' || code === 'line-unreachable';
+}
+
 /** True when the device did answer, though not as wished. */
 export function isAnswer(what: Failure): boolean {
   return ANSWERED.has(what.code);

@@ -23,9 +23,9 @@ import {
   storedTried,
   succeeded,
 } from './device-plan.ts';
-import { failureOf, isAnswer, runDialogue } from './dialogue.ts';
+import { failureOf, isAnswer, isLoss, runDialogue } from './dialogue.ts';
 import { createIntake, type Intake } from './intake.ts';
-import { roundOf } from './readings.ts';
+import { roundOf, strangerOf } from './readings.ts';
 import { restUntilNextPass, withGaps, withoutNewest } from './refill.ts';
 import type { DeviceStatus, LineStatus, Round } from './round.ts';
 import { dialogueRules } from './rules.ts';
@@ -224,7 +224,7 @@ export function createLineCollector(parts: LineCollectorParts): LineCollector {
     count.strayBytes += end.strayBytes;
     if (end.strayBytes > 0) log.warn('stray-bytes', { device: device.config.id, bytes: end.strayBytes });
     if (end.ok || isAnswer(end.failure)) lineFailures = 0;
-    else if (end.failure.code === 'line-lost' || end.failure.code === 'line-unreachable') lineFailed(end.failure);
+    else if (isLoss(end.failure)) lineFailed(end.failure);
     // Where the wall was set meanwhile, the wire's clock tells how long ago by the new time the dialogue began.
     const sinceStep = { startedWall: endedWall - Math.ceil(tookMs * (clock.rate ?? 1)), endedWall };
     const time = end.ok && steps === stepsBefore ? end : sinceStep;
@@ -232,6 +232,7 @@ export function createLineCollector(parts: LineCollectorParts): LineCollector {
     plan.spokenIn = made.ok ? hold() : undefined;
     if (made.ok) return { ...made, cost, steps };
     countError(made.failure);
+    if (end.ok) await parts.put(strangerOf(device, end.result, time), signal);
     return { ok: false, failure: made.failure, timedOut: !end.ok && end.timedOut, cost };
   }
 

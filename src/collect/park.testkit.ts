@@ -58,6 +58,8 @@ export interface Park {
   readonly collector: Collector;
   /** What the sink has kept. */
   readonly rounds: Round[];
+  /** What was told of meters that are not the ones meant. */
+  readonly strangers: Round[];
   /** Meters that do not answer now, by address. */
   readonly dead: Set<number>;
   /** The wire's time of each request, with the meter's address. */
@@ -85,13 +87,14 @@ export async function inPark<T>(options: ParkOptions, story: (park: Park) => Pro
     clock,
     log: simLog(clock),
     rounds: [] as Round[],
+    strangers: [] as Round[],
     dead: new Set<number>(),
     asked: [] as { at: Millis; address: number }[],
     sessions: [] as string[],
   };
   const keep = async (round: Round) => {
     await options.sink?.keep(round);
-    park.rounds.push(round);
+    (round.isStranger ? park.strangers : park.rounds).push(round);
   };
   let overlaps = 0;
   const lines = options.lines.map((meters) => {

@@ -54,6 +54,12 @@ export function roundOf(
   };
 }
 
+/** The word that another meter has answered. */
+export function strangerOf(device: BoundDevice, { identity }: ReadResult, time: DialogueTime): Round {
+  const [startedAt, endedAt] = [time.startedWall, time.endedWall];
+  return { device: device.config.id, isStranger: true, identity, readings: [], unusable: [], startedAt, endedAt };
+}
+
 /** Only what the clock is off for certain counts: the exchange itself took time. */
 export function isClockOff(
   { clockOffsetMs, startedAt, endedAt }: Pick<Round, 'clockOffsetMs' | 'startedAt' | 'endedAt'>,

@@ -8,6 +8,8 @@ export interface Round {
   readonly device: DeviceId;
   readonly readings: readonly Reading[];
   readonly identity?: ReadResult['identity'];
+  /** Another meter than the one that is meant has answered, by its identity: nothing of it may be kept but that it was seen. */
+  readonly isStranger?: true;
   /** The meter's clock minus the wall; positive when the meter is ahead. */
   readonly clockOffsetMs?: Millis;
   /** Values that were there but could not be used. */

@@ -34,6 +34,8 @@ export interface Boundary {
   readonly source: ReadingSource | 'interpolated';
   /** The instants of the readings it rests on: one, or the two it lies between. */
   readonly readings: readonly UtcMs[];
+  /** Of a meter that took another's place: when it was seen there first (`Reading.meterSince`). */
+  readonly meterSince?: UtcMs;
 }
 
 /** One interval of one channel of one point. Never changed; a correction is a higher version. */

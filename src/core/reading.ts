@@ -34,6 +34,8 @@ export interface Reading {
   /** When the gateway received it. */
   readonly readAt: UtcMs;
   readonly flags: readonly MeterFlag[];
+  /** When the meter that told it was seen there first, where it took another's place; absent for the first of the place. */
+  readonly meterSince?: UtcMs;
   /** The bytes behind the value, hex, as the wire had them. */
   readonly raw: string;
 }

@@ -34,17 +34,31 @@ export interface KnownBoundary extends Boundary {
 export function findBoundary(at: UtcMs, near: Neighbours, rule: BoundaryRule): KnownBoundary | undefined {
   const { stored, before, after } = near;
   if (stored && isCredible(stored)) {
-    return { at, index: stored.value, source: 'stored', readings: [stored.at], flags: stored.flags };
+    return {
+      at,
+      index: stored.value,
+      source: 'stored',
+      readings: [stored.at],
+      flags: stored.flags,
+      ...meterOf(stored),
+    };
   }
   if (!before || !after || !isCredible(before) || !isCredible(after)) return undefined;
   if (after.at - before.at > rule.gapMsMax) return undefined;
+  // What one meter showed and what the next one shows have nothing between them.
+  if (before.meterSince !== after.meterSince) return undefined;
   // Over how much time the index advanced is not known when our clock was set between the two.
   if (after.at > before.at && after.flags.includes('wall-stepped')) return undefined;
   const index = interpolate(at, before, after, rule);
   if (!index) return undefined;
   // What was passed over is said, because a person must see to the meter's clock.
   const flags = [...new Set([...before.flags, ...after.flags, ...(stored?.flags ?? [])])];
-  return { at, index, source: 'interpolated', readings: [...new Set([before.at, after.at])], flags };
+  const readings = [...new Set([before.at, after.at])];
+  return { at, index, source: 'interpolated', readings, flags, ...meterOf(before) };
+}
+
+function meterOf({ meterSince }: Reading): Pick<Boundary, 'meterSince'> {
+  return meterSince === undefined ? {} : { meterSince };
 }
 
 /** A stamp from a clock that is off is no evidence; a sample is stamped by our own clock. */

@@ -13,6 +13,8 @@ import { type ChannelPlan, limitOf, multiplierAt, refusal, UNITY } from './inter
 
 /** Where one counter stands. */
 interface Stand {
+  /** The meter that tells: `Boundary.meterSince`. */
+  readonly meter: UtcMs | undefined;
   /** The highest index since its last reset. */
   readonly high: Decimal;
   /** The last index that is known, and when it was so. */
@@ -39,8 +41,10 @@ export function standsAfter(plan: ChannelPlan, stands: Stands, { start, end, ori
     const { from, to } = origin;
     const key = keyOf(origin);
     const { high } = entered(plan, stands, origin);
-    const stays = isBelow(plan, key, to.index, high) && stepOf(plan, origin, from, to) !== 'counter-reset';
-    next.set(key, { high: stays ? high : to.index, last: to.index, at: to.at });
+    const isSameMeter = from.meterSince === to.meterSince;
+    const isLower = isSameMeter && isBelow(plan, key, to.index, high);
+    const stays = isLower && stepOf(plan, origin, from, to) !== 'counter-reset';
+    next.set(key, { meter: to.meterSince, high: stays ? high : to.index, last: to.index, at: to.at });
   }
   return next;
 }
@@ -64,9 +68,9 @@ export function afterNegative(plan: ChannelPlan, interval: Interval, stands: Sta
 /** Where a counter stands at the start of an interval: between it and what was known before there may lie a gap. */
 function entered(plan: ChannelPlan, stands: Stands, origin: IntervalOrigin): Stand {
   const { from } = origin;
-  const here = { high: from.index, last: from.index, at: from.at };
+  const here = { meter: from.meterSince, high: from.index, last: from.index, at: from.at };
   const known = stands.get(keyOf(origin));
-  if (!known) return here;
+  if (!known || known.meter !== from.meterSince) return here;
   // Over a gap the counter may have passed what it had shown before: from there on that is the highest.
   const isStillBelow = isBelow(plan, keyOf(origin), from.index, known.high);
   // One edge may be known twice, between samples and from the archive: the two are no step of the counter.

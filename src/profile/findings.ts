@@ -13,6 +13,11 @@ export const FINDINGS = {
   // missing
   'no-reading': { level: 'refused', scope: 'edges', what: 'no index is known at one of its edges' },
   'counter-reset': { level: 'refused', scope: 'edges', what: 'the index went back and no rollover explains it' },
+  'meter-exchanged': {
+    level: 'refused',
+    scope: 'edges',
+    what: 'the meter was exchanged in it: the indexes at its edges are of two meters',
+  },
   negative: {
     level: 'refused',
     scope: 'edges',

@@ -12,6 +12,7 @@ import {
   ZERO,
 } from '../core/decimal.ts';
 import {
+  type Boundary,
   CHANNEL_UNIT,
   type Channel,
   type Interval,
@@ -185,6 +186,10 @@ function totalOf(
 ): Decimal | undefined {
   let total = ZERO;
   for (const { counter, from, to } of edges) {
+    if (from.meterSince !== to.meterSince) {
+      findings.add('meter-exchanged');
+      return undefined;
+    }
     const inCounterUnit = convert(limit, CHANNEL_UNIT[plan.channel], counter.unit);
     const difference = counterDifference(from.index, to.index, counter.rollover, inCounterUnit);
     if (difference.kind !== 'advance') {
@@ -284,6 +289,6 @@ function originOf({ counter, from, to }: CounterEdges): IntervalOrigin {
   return { device: counter.device, quantity: counter.quantity, from: bare(from), to: bare(to) };
 }
 
-function bare({ at, index, source, readings }: KnownBoundary) {
-  return { at, index, source, readings };
+function bare({ at, index, source, readings, meterSince }: KnownBoundary): Boundary {
+  return { at, index, source, readings, ...(meterSince !== undefined && { meterSince }) };
 }

@@ -103,7 +103,8 @@ function archiveDiffers({ intervals, counters, limits }: DayView): Found[] {
 }
 
 /** Samples nearer than the meter's clock may be off prove nothing; neither does the place a coarser index does not show. */
-function liesBetween({ at, index }: Boundary, samples: readonly Reading[], clockOffMsMax: Millis): boolean {
+function liesBetween({ at, index, meterSince }: Boundary, all: readonly Reading[], clockOffMsMax: Millis): boolean {
+  const samples = all.filter((sample) => sample.meterSince === meterSince);
   const before = samples.findLast((sample) => sample.at + sample.uncertaintyMs <= at - clockOffMsMax);
   const after = samples.find((sample) => sample.at - sample.uncertaintyMs >= at + clockOffMsMax);
   const unit = (sample: Reading) => decimal(1, Math.max(sample.value.exponent, index.exponent));
@@ -177,7 +178,8 @@ function disturbedGrowth({ intervals, disturbed }: DayView): Found[] {
   return intervals.flatMap((interval): Found[] => {
     const from = disturbed.findLast(({ at }) => at <= interval.start);
     const to = disturbed.find(({ at }) => at >= interval.end) ?? disturbed.at(-1);
-    const grew = from && to && to.at > from.at && compare(to.value, from.value) > 0;
+    const isOneMeter = from?.meterSince === to?.meterSince;
+    const grew = from && to && isOneMeter && to.at > from.at && compare(to.value, from.value) > 0;
     // Between two readings far apart it is not known which interval the growth belongs to: all of them are told.
     return grew ? [[interval, 'disturbed-growth']] : [];
   });
@@ -185,7 +187,7 @@ function disturbedGrowth({ intervals, disturbed }: DayView): Found[] {
 
 /**
  * The values of a span against what its counters advanced: told on its last interval. Nothing is said while a value is missing
- * (that is told already), an index at the span's ends is not known, or the multiplier changed inside.
+ * (that is told already), an index at the span's ends is not known, or the multiplier or the meter changed inside.
  */
 export function sumDiffers(
   { plan, limits }: Pick<DayView, 'plan' | 'limits'>,
@@ -211,15 +213,16 @@ function advanceOver(plan: ChannelPlan, span: Span, intervals: readonly Interval
   let total = ZERO;
   for (const { device, quantity, unit, rollover } of plan.counters) {
     const own = origins.filter((origin) => origin.device === device && origin.quantity === quantity);
-    const from = indexAt(own, span.start);
-    const to = indexAt(own, span.end);
-    const difference = from && to && counterDifference(from, to, rollover, undefined);
+    const from = edgeAt(own, span.start);
+    const to = edgeAt(own, span.end);
+    if (from?.meterSince !== to?.meterSince) return undefined;
+    const difference = from && to && counterDifference(from.index, to.index, rollover, undefined);
     if (difference?.kind !== 'advance') return undefined;
     total = add(total, convert(difference.value, unit, CHANNEL_UNIT[plan.channel]));
   }
   return total;
 }
 
-function indexAt(origins: readonly IntervalOrigin[], at: UtcMs): Decimal | undefined {
-  return origins.flatMap(({ from, to }) => [from, to]).find((boundary) => boundary.at === at)?.index;
+function edgeAt(origins: readonly IntervalOrigin[], at: UtcMs): Boundary | undefined {
+  return origins.flatMap(({ from, to }) => [from, to]).find((boundary) => boundary.at === at);
 }
