@@ -70,6 +70,11 @@ const cases: Readonly<Record<string, Case>> = {
       [`odecet_relay_receipts_total{${RELAY},stage="accepted"}`]: '0+1x180',
     },
   },
+  OdecetSenderUnanswered: values(
+    `odecet_relay_oldest_unanswered_timestamp_seconds{${RELAY},sender="a"}`,
+    '-14000x180',
+    '0+60x180',
+  ),
   OdecetAnswerUnknown: values(`odecet_relay_messages{${RELAY},stage="unknown"}`, '1x180', WELL),
   OdecetStandingAlert: values(`odecet_relay_alerts{${RELAY},code="site-silent"}`, '1x180', WELL),
   OdecetAnswersSlow: {

@@ -59,6 +59,12 @@ export async function serveMetrics(
     labelNames: ['part'],
     registers,
   });
+  const oldest = new Gauge({
+    name: 'odecet_relay_oldest_unanswered_timestamp_seconds',
+    help: 'When the message came that has waited longest for its answer; of senders who have one',
+    labelNames: ['sender'],
+    registers,
+  });
   certificateGauge(registers, certificates);
 
   const server = await serveRegistry(place, registry, async () => {
@@ -67,6 +73,8 @@ export async function serveMetrics(
     messages.reset();
     for (const [stage, count] of Object.entries(now.counts ?? {})) messages.set({ stage }, count);
     for (const part of PARTS) failing.set({ part }, now.failing.has(part) ? 1 : 0);
+    oldest.reset();
+    for (const [sender, at] of now.oldest ?? []) oldest.set({ sender }, at / SECOND_MS);
     receipts.reset();
     // What appears with its first count has not grown, to Prometheus; and what was never counted is not zero to it.
     for (const stage of STAGES) receipts.inc({ stage }, 0);

@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
-import { OdecetError } from '../core/failure.ts';
+import { type Failure, failure, OdecetError } from '../core/failure.ts';
+import { isoUtc, type UtcMs } from '../core/time.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { Log } from '../machine/log.ts';
 import { type Registry, readRegistry } from '../relay/registry.ts';
@@ -9,6 +10,8 @@ const LOOK_EVERY_MS = 500;
 
 export interface RegistryFile {
   current(): Registry;
+  /** Why the file as it is does not count; the last good one does. */
+  problem(): Failure | undefined;
   /** Follows the file until the signal aborts. */
   run(signal: AbortSignal): Promise<void>;
 }
@@ -17,23 +20,37 @@ export interface RegistryFile {
 export async function openRegistry(file: string, clock: Clock, log: Log): Promise<RegistryFile> {
   let seen = await stampOf(file);
   let registry = await load(file);
+  let readAt = clock.now();
+  let problem: Failure | undefined;
   return {
     current: () => registry,
+    problem: () => problem,
     async run(signal) {
       while (!signal.aborted) {
         await clock.sleep(LOOK_EVERY_MS, signal).catch(() => undefined);
-        const stamp = await stampOf(file).catch(() => undefined);
-        if (signal.aborted || stamp === undefined || stamp === seen) continue;
+        const stamp = await stampOf(file);
+        if (signal.aborted || stamp === seen) continue;
         seen = stamp;
         try {
           registry = await load(file);
+          readAt = clock.now();
+          problem = undefined;
           log.info('registry-read', { sites: registry.sites.length });
         } catch (error) {
-          log.error('registry-broken', { why: String(error) });
+          problem = problemOf(error, readAt);
+          log.error('registry-broken', { ...problem });
         }
       }
     },
   };
+}
+
+function problemOf(error: unknown, readAt: UtcMs): Failure {
+  const { code, detail } = error instanceof OdecetError ? error.failure : failure('unexpected', String(error));
+  return failure(
+    code,
+    `the registry as it was read at ${isoUtc(readAt)} counts, and no site that was revoked since is: ${detail}`,
+  );
 }
 
 async function load(file: string): Promise<Registry> {

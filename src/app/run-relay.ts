@@ -87,6 +87,7 @@ async function serve(
     broker: centre.broker,
     store,
     registry: () => registry.current(),
+    registryProblem: () => registry.problem(),
     signer,
     codec,
     packs,

@@ -20,6 +20,8 @@ export interface FairQueue {
   take(limit: number, now: MonotonicMs, againAt: MonotonicMs): Waiting[];
   putOff(name: string, dueAt: MonotonicMs): void;
   remove(name: string): void;
+  /** When the one came that waits longest. */
+  oldest(): UtcMs | undefined;
 }
 
 /** The queues of a day's sites, in the order of their turns. */
@@ -73,6 +75,11 @@ export function createFairQueue(): FairQueue {
   }
 
   return {
+    oldest() {
+      let least: UtcMs | undefined;
+      for (const { receivedAt } of all.values()) least = Math.min(least ?? receivedAt, receivedAt);
+      return least;
+    },
     has: (name) => all.has(name),
     add(one, dueAt) {
       all.set(one.name, one);

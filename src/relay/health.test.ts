@@ -90,3 +90,16 @@ test('one document that cannot be read is nobody’s alarm; a reader or sealer t
   }
   expect([...standing.keys()]).toEqual(['sealer-failing']);
 });
+
+test('a registry that cannot be read is told at once, and until it can', () => {
+  const { health, standing } = place();
+  // Of an earlier run.
+  standing.set('registry-failing', 'x');
+  health.registry(undefined);
+  expect(standing.size).toBe(0);
+  health.registry(failure('site-invalid', 'line 3'));
+  expect([...standing]).toEqual([['registry-failing', 'site-invalid']]);
+  expect([...health.failing()]).toEqual(['registry']);
+  health.registry(undefined);
+  expect([...standing, ...health.failing()]).toEqual([]);
+});

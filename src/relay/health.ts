@@ -8,7 +8,7 @@ import type { Alerts } from '../uplink/relay/alerts.ts';
 import type { RelayStore } from './store.ts';
 
 /** What a relay stands on: where one of these fails nothing goes on, and no site is to blame. */
-export const PARTS = ['store', 'reader', 'sealer'] as const;
+export const PARTS = ['store', 'reader', 'sealer', 'registry'] as const;
 export type Part = (typeof PARTS)[number];
 
 /** What ends sooner, a restart of the database for one, is nobody's alarm. */
@@ -31,6 +31,8 @@ export interface Health {
   /** How a try at the operator ended, as far as it tells of sealing and verifying. */
   tried(delivery: Delivery): void;
   broke(error: unknown): void;
+  /** How it stands with the file; told at once, because somebody has just changed it. */
+  registry(problem: Failure | undefined): void;
 }
 
 interface Trouble {
@@ -103,6 +105,11 @@ export function createHealth({ alerts, clock, log }: HealthDeps): Health {
       else if (outcome === 'not-sent' && problem?.code === 'unexpected') bad('sealer', 'seal', problem);
     },
     broke: (error) => bad('sealer', 'seal', problemOf(error)),
+    registry(problem) {
+      if (!problem) return good('registry', 'read');
+      told.set('registry', problem.code);
+      alerts.raise('registry-failing', problem);
+    },
   };
 }
 

@@ -51,6 +51,7 @@ function intakeOver(keep: RelayStore['keep'], number?: number, odd: Odd = {}) {
     standing: async () => undefined,
     siteOf: async ({ id }) => sites.get(id),
     agedTo: async () => undefined,
+    oldest: async () => new Map(),
     ageTo: async () => undefined,
     counts: async () => ({ stored: 0, sent: 0, accepted: 0, rejected: 0, unknown: 0 }),
     onMended: () => undefined,

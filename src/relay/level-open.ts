@@ -1,4 +1,5 @@
 import { OdecetError } from '../core/failure.ts';
+import type { UtcMs } from '../core/time.ts';
 import type { Store, StoreOp } from '../machine/store.ts';
 import { createFairQueue, type FairQueue } from './fair-queue.ts';
 import type { Counts } from './level-counts.ts';
@@ -23,6 +24,15 @@ export function queueOf(open: Open, sender: string): FairQueue {
   const queue = open.get(sender) ?? createFairQueue();
   open.set(sender, queue);
   return queue;
+}
+
+export function oldestOf(open: Open): Map<string, UtcMs> {
+  return new Map(
+    [...open].flatMap(([sender, queue]) => {
+      const at = queue.oldest();
+      return at === undefined ? [] : [[sender, at] as const];
+    }),
+  );
 }
 
 export interface Opened {

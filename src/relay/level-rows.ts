@@ -11,7 +11,6 @@ import type { MessageName, SiteMessage } from './store.ts';
  * earlier program have none and are read all the same.
  */
 export const COUNTS_KEY = 'counts';
-export const AGED_KEY = 'aged';
 const ROWS_AT_ONCE = 1_000;
 const LINE_FEED = 10;
 const BRACE = 125;
@@ -39,8 +38,6 @@ export const countsSchema = z.object({
   /** A damaged row was rebuilt: all are counted anew. */
   isDoubtful: z.literal(true).exactOptional(),
 });
-
-export const agedSchema = z.object({ at: z.number() });
 
 /** Marks of an earlier program name no site. */
 export const markSchema = z.object({ day: z.string(), receivedAt: z.number(), site: z.string().default('') });

@@ -72,6 +72,9 @@ export const BARE = `with old as (
   update message m set envelope = '', answer = null, is_bare = true
   from old where m.sender = old.sender and m.id = old.id returning 1 as done`;
 
+export const OLDEST = `select sender, min(received_at) as at from message
+  where stage in ('stored', 'sent', 'unknown') group by sender`;
+
 /** Each relay counts by itself from where it began; the furthest counts. */
 export const AGE_TO = `insert into relay_age as a (at) values ($1)
   on conflict (is_it) do update set at = greatest(a.at, excluded.at)`;

@@ -1,5 +1,6 @@
 import type { BackoffRule } from '../core/backoff.ts';
-import { HOUR_MS, isoUtc, type Millis, SECOND_MS } from '../core/time.ts';
+import type { Failure } from '../core/failure.ts';
+import { HOUR_MS, isoUtc, type Millis, SECOND_MS, type UtcMs } from '../core/time.ts';
 import type { Broker, Delivered } from '../machine/broker.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { Entropy } from '../machine/entropy.ts';
@@ -31,6 +32,7 @@ import { type Addressee, createIntake } from './intake.ts';
 import { createMessageAlerts } from './message-alerts.ts';
 import { createPointOwners } from './point-owners.ts';
 import type { Registry } from './registry.ts';
+import { createSenderHealth } from './sender-health.ts';
 import type { RelayStore, Standing, StoreCounts } from './store.ts';
 import { sweeper, together, withinTime } from './together.ts';
 import { createWatch } from './watch.ts';
@@ -47,6 +49,8 @@ export interface RelayDeps {
   readonly broker: Broker;
   readonly store: RelayStore;
   readonly registry: () => Registry;
+  /** Why what `registry` gives is not what somebody wrote last. */
+  readonly registryProblem?: () => Failure | undefined;
   readonly signer: Signer;
   readonly codec: Codec;
   readonly packs: ReadonlyMap<string, FormatPack>;
@@ -76,6 +80,8 @@ export interface RelayStatus {
   /** Absent where the store cannot tell them. */
   readonly counts?: StoreCounts;
   readonly failing: ReadonlySet<Part>;
+  /** When the message came that has waited longest, of each sender who has one; absent where the store cannot tell. */
+  readonly oldest?: ReadonlyMap<string, UtcMs>;
   readonly receipts: Readonly<Partial<Record<Stage, number>>>;
   readonly alerts: readonly AlertText[];
 }
@@ -114,7 +120,9 @@ export function createRelay(deps: RelayDeps): Relay {
   const bounds = createAlertBounds({ alerts, say, monotonicMs });
   const watch = createWatch({ ...deps, alerts, say });
   const health = createHealth({ ...deps, alerts: own });
+  const senderHealth = createSenderHealth({ ...deps, alerts: own });
   const store = health.store(deps.store);
+  const registryLook = { sweep: () => health.registry(deps.registryProblem?.()) };
   const caretaker = createCaretaker({ ...deps, alerts: own });
   const owners = createPointOwners({ ...deps, alerts });
   const messageAlerts = createMessageAlerts({ alerts, reader: deps.reader });
@@ -132,6 +140,7 @@ export function createRelay(deps: RelayDeps): Relay {
       try {
         const delivery = await deps.deliver(message, sender, signal, turn);
         health.tried(delivery);
+        senderHealth.tried(sender, delivery);
         return delivery;
       } catch (error) {
         if (!signal.aborted) health.broke(error);
@@ -245,7 +254,7 @@ export function createRelay(deps: RelayDeps): Relay {
           dispatcher,
           watch,
           caretaker,
-          sweeper([own, alerts, bounds, colleagues, owners], clock),
+          sweeper([registryLook, own, alerts, bounds, colleagues, owners], clock),
           ...(commander ? [commander] : []),
         ].map((part) => (abort) => part.run(abort)),
         signal,
@@ -253,10 +262,14 @@ export function createRelay(deps: RelayDeps): Relay {
       log.info('relay-stopped', {});
     },
     async status() {
-      const counts = await withinTime(deps.store.counts(), COUNTS_WITHIN_MS, clock);
+      const [counts, oldest] = await Promise.all([
+        withinTime(deps.store.counts(), COUNTS_WITHIN_MS, clock),
+        withinTime(deps.store.oldest(), COUNTS_WITHIN_MS, clock),
+      ]);
       return {
         isOnline: link.isOnline(),
         ...(counts && { counts }),
+        ...(oldest && { oldest }),
         failing: health.failing(),
         receipts: { ...receipts },
         alerts: [...own.standing(), ...alerts.standing()],

@@ -1,12 +1,10 @@
-import type { UtcMs } from '../core/time.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { Store, StoreOp } from '../machine/store.ts';
+import { levelAge } from './level-age.ts';
 import { type Change, createTally, plainCounts } from './level-counts.ts';
 import { AS_LOST, AS_OPEN, goneText, lossOf, lostMark, mendedStanding, resentMessages } from './level-losses.ts';
-import { openRows, queueOf } from './level-open.ts';
+import { oldestOf, openRows, queueOf } from './level-open.ts';
 import {
-  AGED_KEY,
-  agedSchema,
   asideKey,
   COUNTS_KEY,
   decodeMessage,
@@ -163,12 +161,6 @@ export async function openLevelRelayStore(store: Store, clock: Pick<Clock, 'mono
     for (const name of done) queueOf(open, senderOf(name)).remove(name);
   }
 
-  /** Where it is damaged it begins anew, as in a new store. */
-  async function agedTo(): Promise<UtcMs | undefined> {
-    const { rows } = await readMany(store, '', [AGED_KEY], (key, bytes) => parseRow(key, bytes, agedSchema));
-    return rows.get(AGED_KEY)?.at;
-  }
-
   // One call at a time decides: between looking and writing nobody else may.
   const inTurn = turns();
 
@@ -247,12 +239,9 @@ export async function openLevelRelayStore(store: Store, clock: Pick<Clock, 'mono
       for (const damage of damaged.values()) throw damage;
       return rows.get(nameOf(name))?.site;
     },
-    agedTo,
-    async ageTo(at) {
-      if (((await agedTo()) ?? at) > at) return;
-      await store.batch([{ kind: 'put', key: AGED_KEY, value: encodeRow(AGED_KEY, { at }) }]);
-    },
+    ...levelAge(store),
     counts: async () => plainCounts(tally.now()),
+    oldest: async () => oldestOf(open),
     onMended: mended.listen,
     size: () => store.size(),
     close: () => store.close(),

@@ -14,6 +14,7 @@ import {
   FIND,
   KEEP,
   LOST_REASONS,
+  OLDEST,
   REMOVE,
   REPLACE,
   REPLACE_UNREAD,
@@ -242,6 +243,11 @@ export async function openPostgresRelayStore(sql: Sql, now: string = DATABASE_NO
       const rows = await sql.query('select stage, count(*) as count from message group by stage');
       for (const { stage, count } of rows) counts[z.enum(STAGE_NAMES).parse(stage)] = Number(count);
       return counts;
+    },
+
+    async oldest() {
+      const rows = await sql.query(OLDEST);
+      return new Map(rows.map(({ sender, at }) => [String(sender), whole.parse(at)]));
     },
 
     onMended: mended.listen,

@@ -140,6 +140,8 @@ export interface RelayStore {
   agedTo(): Promise<UtcMs | undefined>;
   ageTo(at: UtcMs): Promise<void>;
   counts(): Promise<StoreCounts>;
+  /** When the message came that has waited longest for its answer, of each sender who has one. */
+  oldest(): Promise<ReadonlyMap<string, UtcMs>>;
   /** Told of every row that was found unreadable and mended, also of those that were before anybody asked. */
   onMended(tell: (row: MendedRow) => void): void;
   /** Bytes on the disk, approximately. */

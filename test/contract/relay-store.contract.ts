@@ -67,6 +67,23 @@ export function relayStoreContract(subject: RelayStoreSubject): void {
       expect(await store.agedTo()).toBe(NOW + 1);
     });
 
+    it('tells of each sender when the oldest message without an answer came', async () => {
+      const message = (n: number, sender: string) => siteMessage(n, { sender });
+      await store.keep([message(1, 'a'), message(2, 'a'), message(3, 'b')]);
+      await store.claim('a', 1, LEASE_MS);
+      expect(await store.oldest()).toEqual(
+        new Map([
+          ['a', NOW + 1],
+          ['b', NOW + 3],
+        ]),
+      );
+      await store.settle(
+        [1, 3].map((n) => settledAs('accepted', { message: message(n, n === 3 ? 'b' : 'a'), attempt: 1 })),
+      );
+      await reopen();
+      expect(await store.oldest()).toEqual(new Map([['a', NOW + 2]]));
+    });
+
     it('tells whose message one is', async () => {
       await store.keep([siteMessage(1), siteMessage(2, { site: 'site-b' })]);
       expect(await store.siteOf({ sender: SENDER, id: siteMessage(2).id })).toBe('site-b');
