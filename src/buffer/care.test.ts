@@ -230,6 +230,25 @@ describe('scrub and quarantine', () => {
     expect(await counts(buffer)).toMatchObject({ accepted: 1, pending: 1 });
   });
 
+  it('an interval whose newer version was told and is gone takes its number when it says the same, else the next', async () => {
+    for (const [value, version, state] of [
+      [9n, 2, { accepted: 1 }],
+      [5n, 3, { pending: 1 }],
+    ] as const) {
+      const store = memoryStore();
+      const { buffer } = await open(store);
+      const first = anInterval({ start: HOURS[0]! });
+      const newer = { ...first, version: 2, value: { coefficient: 9n, exponent: 0 } };
+      await buffer.keepIntervals([first]);
+      await buffer.keepIntervals([newer]);
+      await send(buffer, [newer]);
+      for (const key of [...store.rows.keys()]) if (key.startsWith('i/')) store.rows.delete(key);
+      const [kept] = await buffer.keepIntervals([{ ...first, value: { coefficient: value, exponent: 0 } }]);
+      expect(kept?.version).toBe(version);
+      expect(await counts(buffer)).toMatchObject({ lost: 0, ...state });
+    }
+  });
+
   it('readings named again come to their follower again', async () => {
     const { buffer } = await open(memoryStore());
     await fill(buffer);

@@ -52,4 +52,23 @@ describe('intervals', () => {
     expect(await buffer.intervals(POINT, 'volume', SPAN)).toEqual([kept]);
     expect(await buffer.keepIntervals([corrected])).toEqual([kept]);
   });
+
+  it.each([
+    ['other than all before', '18.100'],
+    ['what the first one said', '17.200'],
+    ['what the damaged one said', '17.400'],
+  ])('made anew where the newest version is damaged, and says %s: under a new number', async (_what, value) => {
+    const { buffer, store } = await open();
+    const versions = ['17.200', '17.300', '17.400'].map((text, n) =>
+      anInterval({ version: n + 1, value: parseDecimal(text) }),
+    );
+    await buffer.keepIntervals(versions.slice(0, 1));
+    for (const newer of versions.slice(1)) await buffer.keepIntervals([newer]);
+    store.rows.get(`${KEY}/000003`)![30]! ^= 1;
+    // Whoever makes it sees no version at all.
+    expect(await buffer.intervals(POINT, 'volume', SPAN)).toEqual([]);
+    const [kept] = await buffer.keepIntervals([anInterval({ value: parseDecimal(value) })]);
+    expect(kept).toEqual(anInterval({ version: 4, value: parseDecimal(value) }));
+    expect(await buffer.intervals(POINT, 'volume', SPAN)).toEqual([kept]);
+  });
 });

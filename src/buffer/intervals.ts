@@ -17,9 +17,34 @@ export function keepIntervals(journal: Journal, intervals: readonly Interval[]):
 export async function keepInDraft(draft: Draft, intervals: readonly Interval[]): Promise<Interval[]> {
   await draft.load(intervals.map(intervalKey));
   const told = await toldBefore(draft, intervals);
+  const newest = newestTold(told);
   const kept: Interval[] = [];
-  for (const interval of intervals) kept.push(await keepInterval(draft, interval, told));
+  for (const interval of intervals)
+    kept.push(await keepInterval(draft, await behindLost(draft, interval, newest), told));
   return kept;
+}
+
+/** The newest version that messages told of each interval, by the interval's key without it. */
+function newestTold(told: ReadonlyMap<string, string>): Map<string, number> {
+  const newest = new Map<string, number>();
+  for (const key of told.keys()) {
+    const cut = key.lastIndexOf('/') + 1;
+    const [prefix, version] = [key.slice(0, cut), Number(key.slice(cut))];
+    newest.set(prefix, Math.max(version, newest.get(prefix) ?? 0));
+  }
+  return newest;
+}
+
+/**
+ * Whoever makes an interval cannot know of newer versions whose records are gone, as after a restore from a backup: the last one
+ * that a message told of is the first to be tried.
+ */
+async function behindLost(draft: Draft, asked: Interval, newest: ReadonlyMap<string, number>): Promise<Interval> {
+  const version = newest.get(intervalPrefix(asked.point, asked.channel, asked.start)) ?? 0;
+  if (version <= asked.version) return asked;
+  const newer = { ...asked, version };
+  const row = await draft.get(intervalKey(newer));
+  return row === undefined || isDamage(row) ? newer : asked;
 }
 
 async function keepInterval(draft: Draft, asked: Interval, told: ReadonlyMap<string, string>): Promise<Interval> {
@@ -36,12 +61,20 @@ async function keepInterval(draft: Draft, asked: Interval, told: ReadonlyMap<str
       return interval;
     }
     const stored = row === undefined || isDamage(row) ? undefined : decodeInterval(row);
-    if (stored && !isDamage(stored)) {
+    if (stored && !isDamage(stored) && !(await isBehindDamage(draft, interval))) {
       if (sameContent(stored, interval)) return stored;
       if (interval.version === asked.version) throw versionTaken(asked);
     }
     // What a lost version said may have been published, so its number is not given to anything else.
     interval = { ...interval, version: interval.version + 1 };
+  }
+}
+
+/** Whether a newer version is damaged. It is not served, nor is an older one, so that nobody who makes one anew knows of any. */
+async function isBehindDamage(draft: Draft, interval: Interval): Promise<boolean> {
+  for (let version = interval.version + 1; ; version++) {
+    const row = await draft.get(intervalKey({ ...interval, version }));
+    if (row === undefined || isDamage(row)) return row !== undefined;
   }
 }
 

@@ -32,6 +32,7 @@ export interface SimDisk {
   /** Turns one bit of one value over; says of which. Undefined when there is nothing to damage. */
   flipBit(key?: string): string | undefined;
   holds(key: string): boolean;
+  bytesOf(key: string): Uint8Array | undefined;
 }
 
 type WriteFailure = Extract<FailureCode, 'store-full' | 'store-io'>;
@@ -107,6 +108,10 @@ class ImaginedDisk implements SimDisk {
 
   holds(key: string): boolean {
     return this.#rows?.get(key) !== undefined;
+  }
+
+  bytesOf(key: string): Uint8Array | undefined {
+    return this.#rows?.get(key);
   }
 
   size(): number {

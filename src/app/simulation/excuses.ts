@@ -80,7 +80,7 @@ function frozenFrom({ lateFreezes }: RunningMeter, at: UtcMs): UtcMs {
 
 export function isFlippedNear({ meter, life }: Witness, at: UtcMs): boolean {
   const { device } = meter.plan;
-  return [...life.flipped].some((key) => {
+  return [...life.flipped.keys()].some((key) => {
     const [kind, day, its, , time] = key.split('/');
     if (kind !== 'r' || its !== device.id) return false;
     return !(Math.abs(Date.parse(`${day}T${time?.split('~')[0]}`) - at) >= 2 * NEAR_MS);
@@ -90,7 +90,7 @@ export function isFlippedNear({ meter, life }: Witness, at: UtcMs): boolean {
 /** A flipped bit has hit the interval's own record; where its readings were given up since, nothing can make it again. */
 export function isRecordHit(life: SiteLife, { point, channel, start }: LedgerRow): boolean {
   const record = `i/${point}/${channel}/${new Date(start).toISOString()}/`;
-  return [...life.flipped].some((key) => key.startsWith(record));
+  return [...life.flipped.keys()].some((key) => key.startsWith(record));
 }
 
 /** A flipped bit has hit what stands behind a row of the ledger, and nobody has come upon it yet. */

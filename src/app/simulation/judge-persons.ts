@@ -18,7 +18,7 @@ export function substituteComplaint(orders: readonly Substituted[], row: Documen
 
 /** What a person has decided stands, what stood there before is kept, and the audit log tells of it and is whole. */
 export async function personComplaints({ life, buffer }: JudgeParts): Promise<string[]> {
-  const hit = [...life.flipped];
+  const hit = [...life.flipped.keys()];
   const log = await buffer.auditLog();
   const said = log.map(({ text }) => readAudit(text));
   const complaints: string[] = [];

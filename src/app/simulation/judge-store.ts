@@ -19,7 +19,7 @@ export async function judgeStore(buffer: Buffer, life: SiteLife, told: ReadonlyS
   const named = new Set([...damaged.map(({ key }) => key), ...quarantined, ...told, ...(await life.reported())]);
   for (const { key } of damaged) if (!life.flipped.has(key)) complaints.push(`damage that nobody did: ${key}`);
   for (const key of life.standing)
-    if (!named.has(key) && life.isStored(key) && !/^[vwck]\//.test(key))
+    if (!named.has(key) && life.isAsFlipped(key) && !/^[vwck]\//.test(key))
       complaints.push(`a flipped bit was not noticed: ${key}`);
   return { complaints, standing: new Set(damaged.map(({ key }) => key)) };
 }

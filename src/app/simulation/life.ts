@@ -26,13 +26,14 @@ export interface SiteLife {
   /** What people have ordered. */
   readonly substituted: readonly Substituted[];
   readonly wall: () => OwnClock;
-  /** Keys of records that a flipped bit has damaged; `standing` on the disk that is in use now. */
-  readonly flipped: ReadonlySet<string>;
+  /** Records that a flipped bit has damaged, as it left them; `standing` on the disk that is in use now. */
+  readonly flipped: ReadonlyMap<string, Uint8Array>;
   readonly standing: ReadonlySet<string>;
   readonly replacements: readonly Replacement[];
   /** Keys that the gateway's reports of repairs name. */
   reported(): Promise<readonly string[]>;
-  isStored(key: string): boolean;
+  /** Nothing has taken the place of what a flipped bit has damaged, as a repair and a restore do. */
+  isAsFlipped(key: string): boolean;
   readonly lineDown: ReadonlyMap<string, readonly Outage[]>;
   readonly crashes: number;
 }

@@ -17,7 +17,7 @@ import { decodeRows, encodeRows } from '../backup-rows.ts';
 import type { Desk } from '../desk.ts';
 import { createGateway } from '../gateway.ts';
 import { makeGoOn } from '../go-on.ts';
-import { readHeldDays } from '../held.ts';
+import { noteStart, readHeldDays } from '../held.ts';
 import { type OpenedMemory, openMemory, openMemoryAgain } from '../memory.ts';
 import { heldToItsWord } from './held-to-its-word.ts';
 import type { ImaginedHeat } from './imagined-heat.ts';
@@ -45,8 +45,11 @@ export interface MachineParts {
   readonly onFault: (what: string) => void;
 }
 
-/** Every row of a store, as a backup takes them. */
-export type Backup = Uint8Array;
+/** Every row of a store, and the files beside it, as a backup takes them. */
+export interface Backup {
+  readonly rows: Uint8Array;
+  readonly files: readonly (readonly [name: string, text: string])[];
+}
 
 /** A gateway on an imagined machine, from power on to its end. */
 export interface Machine {
@@ -83,6 +86,7 @@ export async function bootMachine(parts: MachineParts, wallAt: UtcMs, first: boo
       return [line.id, simLine(life, { ...options, lateAfterReopen: line.framing === 'modbus-rtu' })] as const;
     }),
   );
+  await noteStart(parts.folder, clock.now());
   const gateway = createGateway({
     loaded: site,
     buffer,
@@ -105,7 +109,10 @@ export async function bootMachine(parts: MachineParts, wallAt: UtcMs, first: boo
     lines,
     buffer,
     desk: gateway.desk,
-    backup: async () => encodeRows(await store.range({ gte: '', lt: BEYOND })),
+    backup: async () => ({
+      files: await filesOf(parts.folder),
+      rows: encodeRows(await store.range({ gte: '', lt: BEYOND })),
+    }),
     ended,
     async stop() {
       stopping.abort();
@@ -124,6 +131,11 @@ export async function bootMachine(parts: MachineParts, wallAt: UtcMs, first: boo
 
 const BEYOND = '\u{10ffff}';
 
+async function filesOf(folder: Folder): Promise<Backup['files']> {
+  const names = await folder.list();
+  return Promise.all(names.map(async (name) => [name, (await folder.readText(name)) ?? ''] as const));
+}
+
 /** Lays a backup out on a fresh disk, as `odecet restore` does. @param isVitalOld whether the old machine's second copy could be saved */
 export async function restoreMachine(
   { world, disk, vital, folder }: MachineParts,
@@ -132,7 +144,8 @@ export async function restoreMachine(
   wallAt: UtcMs,
 ): Promise<void> {
   const store = await disk.open(true);
-  await store.batch(decodeRows(backup).map(([key, value]) => ({ kind: 'put', key, value })));
+  for (const [name, text] of backup.files) await folder.write(name, text);
+  await store.batch(decodeRows(backup.rows).map(([key, value]) => ({ kind: 'put', key, value })));
   await makeGoOn({ store, vital: vital.open(), isVitalOld, state: folder, clock: simClock(world.newLife(), wallAt) });
   await store.close();
 }

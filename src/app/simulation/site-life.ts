@@ -27,7 +27,7 @@ const BOOT_AGAIN_MS = 10 * SECOND_MS;
 const CRASHES_MAX = 20;
 export function liveOn(parts: SiteLifeParts): SiteLife {
   const { world, random, operator, trace, trueNow } = parts;
-  const flipped = new Set<string>();
+  const flipped = new Map<string, Uint8Array>();
   const standing = new Set<string>();
   const replacements: Replacement[] = [];
   const substituted: Substituted[] = [];
@@ -133,7 +133,7 @@ export function liveOn(parts: SiteLifeParts): SiteLife {
       const replaced = { start: from, end: trueNow(), isVitalOld: choice < 0.5 };
       replacements.push(replaced);
       outages.push({ start: from, end: Number.POSITIVE_INFINITY });
-      for (const key of flipped) if (!atBackup.has(key)) standing.delete(key);
+      for (const key of flipped.keys()) if (!atBackup.has(key)) standing.delete(key);
       disk = newDisk(`disk-${outages.length}`);
       folder = simFolder();
       if (!replaced.isVitalOld) vital = newVital(`vital-${outages.length}`);
@@ -193,7 +193,7 @@ export function liveOn(parts: SiteLifeParts): SiteLife {
       case 'bit-flip': {
         const key = disk.flipBit();
         if (key === undefined) return;
-        flipped.add(key);
+        flipped.set(key, disk.bytesOf(key)!);
         standing.add(key);
         trace.count(kind);
         trace.note(kind, key);
@@ -288,7 +288,7 @@ export function liveOn(parts: SiteLifeParts): SiteLife {
       const texts = await Promise.all(names.map((name) => folder.readText(name)));
       return texts.flatMap((text): string[] => JSON.parse(text ?? '').missing.map(({ key }: Damage) => key));
     },
-    isStored: (key) => disk.holds(key),
+    isAsFlipped: (key) => String(disk.bytesOf(key)) === String(flipped.get(key)),
     lineDown,
     get crashes() {
       return crashes;

@@ -62,7 +62,7 @@ export function truthOf(meter: RunningMeter, life: SiteLife, reach: Reach, buffe
     if (!run) return false;
     const isForgotten =
       life.replacements.some(({ start, end: replacedAt }) => start < run.end && replacedAt > run.start) ||
-      [...life.flipped].some((key) => key === clockKey(plan.device.id));
+      life.flipped.has(clockKey(plan.device.id));
     // Where the wall was set meanwhile nobody can tell which of the two was wrong.
     const isWallSet = wall.spans.some(
       ({ start, end: until, offMs }) => offMs !== 0 && start <= run.end + NEAR_MS && until >= run.start - NEAR_MS,
