@@ -22,7 +22,10 @@ export async function keepGateway(
   knowMarketZone(clock.now());
   const trial = trialOf({ folder: dirname(resolve(path)), file: resolve(path) });
   for (;;) {
-    await trial.starting();
+    // On a disk that is full a start cannot be counted; meters are read all the same.
+    await trial
+      .starting()
+      .catch((error: unknown) => logOf('error').error('site-trial-stumbled', { why: String(error) }));
     try {
       const loaded = loadSite(path, 'first');
       const log = logOf(loaded.site.log.level);

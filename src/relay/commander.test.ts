@@ -382,6 +382,47 @@ test.each(['before', 'after'])('a copy under another signature %s the genuine on
   });
 });
 
+test('a disk that is full when a site starts ends nothing there: what was open is told when there is room', async () => {
+  const world = createWorld(15);
+  await world.run(async () => {
+    let tries = 0;
+    const taker = createCommandTaker({
+      site: 'site-a',
+      signer: siteA,
+      codec,
+      relayKeys: [relay.publicKey],
+      allowed: ['read'],
+      clock: simClock(world, START),
+      log: quietLog,
+      book: {
+        find: async () => undefined,
+        open: () => [],
+        newestMadeAt: () => 0,
+        received: async () => undefined,
+        concluded: async () => undefined,
+        stranger: async () => undefined,
+      },
+      perform: async () => ({ outcome: 'done', detail: '' }),
+      async beside() {
+        tries += 1;
+        if (tries < 3) throw new OdecetError('store-full', 'no room');
+      },
+    });
+    const stop = new AbortController();
+    const line = {
+      isOnline: () => true,
+      say: async () => undefined,
+      sendAgain: () => undefined,
+      alert: () => undefined,
+    };
+    const running = taker.run(line, stop.signal);
+    await pause(world, HOUR_MS);
+    expect(tries).toBe(3);
+    stop.abort();
+    await running;
+  });
+});
+
 test('a command that the site cannot believe ends with its word', async () => {
   const world = createWorld(9);
   await world.run(async () => {

@@ -104,6 +104,18 @@ describe('a site file on trial', () => {
     expect(await trial.record()).toMatchObject({ state: 'on-trial', starts: 1 });
   });
 
+  test('that the full disk does not take is on no trial', async () => {
+    const folder = await disk();
+    const full: Folder = {
+      ...folder,
+      write: (path, content) =>
+        path === 'site.yaml' ? Promise.reject(new Error('no room')) : folder.write(path, content),
+    };
+    await expect(on(full).begin(WISH)).rejects.toThrow('no room');
+    expect(await on(full).record()).toBeUndefined();
+    expect(await folder.readText('site.yaml')).toBe(OLD);
+  });
+
   test('whose predecessor was damaged stays, and that is told', async () => {
     const folder = await disk();
     const trial = on(folder);

@@ -63,6 +63,10 @@ export function siteTrial(folder: Folder, name: string, sha256: (text: string) =
     await folder.write(recordName, JSON.stringify(next, null, 1));
   }
 
+  async function forget(): Promise<void> {
+    await folder.write(recordName, '');
+  }
+
   async function readSite(): Promise<string> {
     return (await folder.readText(name)) ?? '';
   }
@@ -89,7 +93,13 @@ export function siteTrial(folder: Folder, name: string, sha256: (text: string) =
       await folder.write(beforeName, before);
       const hashes = { before: sha256(before), after: sha256(text) };
       await save({ id, state: 'on-trial', ...hashes, withinMs, devices: [...devices], starts: 0, why: '' });
-      await folder.write(name, text);
+      try {
+        await folder.write(name, text);
+      } catch (error) {
+        // A disk that is full: there is no trial, or every later file would find one that never ends.
+        await forget().catch(() => undefined);
+        throw error;
+      }
     },
     async starting() {
       const trial = await record();
@@ -113,9 +123,7 @@ export function siteTrial(folder: Folder, name: string, sha256: (text: string) =
       const trial = await record();
       if (trial?.state === 'on-trial') await save({ ...trial, state: 'kept' });
     },
-    async forget() {
-      await folder.write(recordName, '');
-    },
+    forget,
   };
 }
 

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { loadPack } from '../../message/pack.ts';
 import { simFolder } from '../../sim/folder.ts';
+import { readOrder } from '../../uplink/relay/command-bodies.ts';
 import { aPoint, aSite, ZONE } from '../app.testkit.ts';
 import { type LaterPack, packOf } from '../packs.ts';
 import { PROJECT_FOLDER } from '../project.ts';
@@ -57,6 +58,23 @@ test.each([
   const taken = await takePack(parts(folder), { ...WISH, ...change });
   expect(taken).toMatchObject({ outcome: 'refused', reason: 'check-failed', detail: expect.stringMatching(why) });
   expect(await folder.list('format-packs/ote/gasdat.from')).toEqual([]);
+});
+
+test('a pack is not taken for a time before one that would take its place at once again', async () => {
+  const laterPacks = new Map([['gas', [{ from: '2026-12-01', pack: packIn(version(9)) }]] as const]);
+  const made = parts();
+  const earlier = { ...WISH, from: '2026-11-01', text: version(10) };
+  expect(await takePack({ ...made, packs: { ...packs, laterPacks } }, earlier)).toMatchObject({
+    outcome: 'refused',
+    detail: expect.stringContaining('on 2026-12-01 already'),
+  });
+  const instead = { ...earlier, from: '2026-12-01' };
+  expect(await takePack({ ...made, packs: { ...packs, laterPacks } }, instead)).toMatchObject({ outcome: 'done' });
+});
+
+test('a pack is for a day that is in the calendar', () => {
+  const order = (from: string) => readOrder('pack', JSON.stringify({ ...WISH, from })).ok;
+  expect(['2028-02-29', '2026-02-29', '2026-13-01', '0000-99-99'].map(order)).toEqual([true, false, false, false]);
 });
 
 test('a pack that is not verified is not taken where messages are real', async () => {

@@ -41,6 +41,8 @@ export async function takePack(parts: TakePackParts, body: CommandBody<'pack'>):
   if (body.from <= today) return no(`it would take effect on ${body.from}; give a day after ${today}`);
   const place = laterPackFile(body.pack, body.from);
   if ((await folder.readText(place)) === body.text) return done(pack, body.from);
+  const after = packs.laterPacks?.get(pack.commodity)?.find(({ from }) => from > body.from);
+  if (after) return no(`${packId(after.pack)} would follow it on ${after.from} already; give a day from that one on`);
   const current = packs.packs.get(pack.commodity);
   if (current && current.name !== pack.name) return no(`its name is "${pack.name}", the site's is "${current.name}"`);
   const newest = Math.max(

@@ -22,7 +22,7 @@ export const COMMAND_BODIES = {
     /** As the site file names it under `market:`. Parts of a path below format-packs/, never a way out of it. */
     pack: z.string().regex(/^[a-z0-9][a-z0-9-]*(\/[a-z0-9][a-z0-9-]*){0,3}$/, 'a name like "ote/gasdat"'),
     /** The first local date on which messages are made with it. */
-    from: z.string().regex(/^\d{4}-\d\d-\d\d$/, 'a date like 2026-03-28'),
+    from: z.iso.date('a date like 2026-03-28'),
     text: z.string().max(200_000),
   }),
   'site-file': z.strictObject({

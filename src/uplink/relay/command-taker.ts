@@ -229,6 +229,18 @@ export function createCommandTaker(deps: CommandTakerDeps): CommandTaker {
     }
   }
 
+  /** A disk that is full now must end neither this nor, with it, the readings: it is tried again. */
+  async function accompany(given: CommandLine, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        return await deps.beside?.(taker, given, signal);
+      } catch (error) {
+        log.error('command-stumbled', { ...problemOf(error) });
+        await clock.sleep(MINUTE_MS, signal).catch(() => undefined);
+      }
+    }
+  }
+
   const taker: CommandTaker = {
     received(payload) {
       if (waiting.length < WAITING_MAX) waiting.push(payload);
@@ -243,7 +255,7 @@ export function createCommandTaker(deps: CommandTakerDeps): CommandTaker {
     },
     async run(given, signal) {
       line = given;
-      await Promise.all([serve(signal), deps.beside?.(taker, given, signal)]);
+      await Promise.all([serve(signal), accompany(given, signal)]);
     },
     conclude,
   };
