@@ -16,7 +16,7 @@ const PAGE_ROWS = 256;
 /** The whole store; messages are large, so that they are walked apart in small pages. */
 const EVERYTHING = [{ gte: '', lt: 'm/' }, below('m/'), { gte: 'm0', lt: '\u{10ffff}' }];
 
-const REWRITTEN = new Set(['w', 'c', 'u', 'v', 'g', 'k', 'q']);
+const REWRITTEN = new Set(['w', 'c', 'u', 'v', 'g', 'k', 'o', 'q']);
 
 type RowHead = Pick<Row, 'key' | 'sequence'>;
 type Findings = {
