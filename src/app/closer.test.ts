@@ -8,7 +8,7 @@ import { aPlan, aPoint, aReading, aSite, type Bench, bench, GAS, gasDay, SILENT,
 import { createCloser } from './closer.ts';
 import type { PointPlan } from './plan.ts';
 import { createProfiler } from './profiler.ts';
-import { trimByAge } from './retention.ts';
+import { ageRound } from './retention.ts';
 
 const OTHER = '27ZG500Z00000027';
 const DAY = gasDay('2026-06-01');
@@ -62,6 +62,12 @@ async function answer({ buffer, clock }: Bench, verdict: Verdict): Promise<Messa
     });
   }
   return waiting.map(({ message }) => message.id);
+}
+
+async function trimByAge(retained: Parameters<typeof ageRound>[0]) {
+  const round = ageRound(retained);
+  while (await round.pass());
+  return round.counts;
 }
 
 async function closed(rounds: ReturnType<typeof dayOf>[], points = POINTS, of = site) {

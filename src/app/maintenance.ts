@@ -1,12 +1,12 @@
 import type { Buffer, ScrubPosition, Suspect } from '../buffer/index.ts';
 import { OdecetError } from '../core/failure.ts';
-import { HOUR_MS, isoUtc, MINUTE_MS, SECOND_MS, type UtcMs } from '../core/time.ts';
+import { HOUR_MS, isoUtc, MINUTE_MS, type Millis, SECOND_MS, type UtcMs } from '../core/time.ts';
 import type { Site } from '../device/site.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { Log } from '../machine/log.ts';
 import { mend } from './mend.ts';
 import type { PointPlan } from './plan.ts';
-import { trimByAge, trimToFit } from './retention.ts';
+import { type AgeRound, ageRound, trimToFit } from './retention.ts';
 
 /** At a low rate seldomer, so that a turn is worth it. */
 const SCRUB_EVERY_MS_LEAST = 10 * SECOND_MS;
@@ -17,6 +17,8 @@ const LOOK_EVERY_MS = 5 * MINUTE_MS;
 const TRIM_EVERY_MS = HOUR_MS;
 /** The same when nothing was old enough the last time. */
 const TRIM_SELDOM_MS = 6 * HOUR_MS;
+/** Between two passes of a round, so that it takes a small part of the processor however small that is. */
+const TRIM_REST_MS = 4 * SECOND_MS;
 /** Percent of the declared size at which somebody is told. */
 const ALERT_PERCENTS = [95, 85, 70] as const;
 const FULL_PERCENT = 95;
@@ -76,7 +78,7 @@ export interface Maintenance {
   /** Until the signal aborts. A store that fails is told, and tried again at the next turn. */
   run(signal: AbortSignal): Promise<void>;
   status(): Promise<StorageStatus>;
-  /** One look at size and age, as the stage takes it from time to time. */
+  /** One look at size and age, as the stage takes it from time to time; what is too old goes at once, without rests. */
   look(): Promise<void>;
   /** Looks at about so many records more. */
   scrub(records: number): Promise<void>;
@@ -90,6 +92,9 @@ export function createMaintenance(parts: MaintenanceParts): Maintenance {
   let position: ScrubPosition | undefined;
   let alertPercent = 0;
   let trimAt = clock.monotonicMs();
+  let lookAt = clock.monotonicMs();
+  /** The round of retention that is under way. */
+  let round: AgeRound | undefined;
   let damaged = 0;
 
   async function scrub(records: number): Promise<void> {
@@ -116,10 +121,10 @@ export function createMaintenance(parts: MaintenanceParts): Maintenance {
     log.warn('damage-mended', { ...(await mend(buffer, points, found, clock.now())) });
   }
 
-  async function look(): Promise<void> {
+  async function lookOnce(): Promise<void> {
     const now = clock.now();
     const { store, vital } = await countWritten(now);
-    if (clock.monotonicMs() >= trimAt) await trim(now);
+    if (round || clock.monotonicMs() >= trimAt) await trim(now);
     tellSize(store);
     if ((100 * store) / storage.maxBytes >= FULL_PERCENT)
       log.warn('storage-trimmed', { ...(await trimToFit({ storage, buffer, now })) });
@@ -130,11 +135,27 @@ export function createMaintenance(parts: MaintenanceParts): Maintenance {
     buffer.advanceCursor(VITAL_NEEDS, (await buffer.size()).vital);
   }
 
+  /** One pass. A round whose pass fails is over: the next look begins another. */
   async function trim(now: UtcMs): Promise<void> {
-    const trimmed = await trimByAge({ storage, buffer, now });
-    const isDone = Object.keys(trimmed).length === 0;
-    if (!isDone) log.info('retention-done', { ...trimmed });
+    const current = round ?? ageRound({ storage, buffer, now });
+    round = undefined;
+    if (await current.pass()) {
+      round = current;
+      return;
+    }
+    const isDone = Object.keys(current.counts).length === 0;
+    if (!isDone) log.info('retention-done', { ...current.counts });
     trimAt = clock.monotonicMs() + (isDone ? TRIM_SELDOM_MS : TRIM_EVERY_MS);
+  }
+
+  /** A look, or between two the next pass of a round. */
+  async function turn(): Promise<void> {
+    if (round && clock.monotonicMs() < lookAt) return trim(clock.now());
+    try {
+      await lookOnce();
+    } finally {
+      lookAt = clock.monotonicMs() + LOOK_EVERY_MS;
+    }
   }
 
   async function countWritten(now: UtcMs): Promise<Awaited<ReturnType<Buffer['size']>>> {
@@ -156,8 +177,8 @@ export function createMaintenance(parts: MaintenanceParts): Maintenance {
     alertPercent = passed;
   }
 
-  /** Every `everyMs`; a failure is told and the next turn tries again. */
-  async function repeat(everyMs: number, work: () => Promise<void>, signal: AbortSignal): Promise<void> {
+  /** A failure is told and the next turn tries again. @param restMs between two */
+  async function repeat(restMs: () => Millis, work: () => Promise<void>, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
         await work();
@@ -165,18 +186,29 @@ export function createMaintenance(parts: MaintenanceParts): Maintenance {
         if (!(error instanceof OdecetError)) throw error;
         log.error('maintenance-waits', { ...error.failure });
       }
-      await clock.sleep(everyMs, signal).catch(() => undefined);
+      await clock.sleep(restMs(), signal).catch(() => undefined);
     }
   }
 
   return {
     scrub,
-    look,
+    async look() {
+      await lookOnce();
+      while (round) await trim(clock.now());
+    },
     async run(signal) {
       const perMs = storage.scrubPerSecond / SECOND_MS;
       const everyMs = Math.max(SCRUB_EVERY_MS_LEAST, SCRUB_AT_ONCE / perMs);
-      const scrubbing = perMs > 0 ? repeat(everyMs, () => scrub(Math.round(perMs * everyMs)), signal) : undefined;
-      await Promise.all([repeat(LOOK_EVERY_MS, look, signal), scrubbing]);
+      const scrubbing =
+        perMs > 0
+          ? repeat(
+              () => everyMs,
+              () => scrub(Math.round(perMs * everyMs)),
+              signal,
+            )
+          : undefined;
+      const restMs = () => (round ? TRIM_REST_MS : Math.max(0, lookAt - clock.monotonicMs()));
+      await Promise.all([repeat(restMs, turn, signal), scrubbing]);
     },
     async status() {
       const { store, written: total } = await countWritten(clock.now());

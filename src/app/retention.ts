@@ -3,8 +3,8 @@ import { HOUR_MS, type UtcMs } from '../core/time.ts';
 import type { Site } from '../device/site.ts';
 
 const DAY_MS = 24 * HOUR_MS;
-/** Entries looked at in one pass: a pass takes seconds, the next follows. */
-const ENTRIES_MAX = 200_000;
+/** Of a stream in one pass: tenths of a second, and no more garbage than a gateway makes anyway. A large site has 300,000 a day. */
+const ENTRIES_MAX = 2_000;
 /** When full: this part of a journal at once, until there is room. */
 const FULL_PART = 0.05;
 /** Given up to here when full, so that it does not begin again at once. */
@@ -23,23 +23,45 @@ interface Retained {
   readonly now: UtcMs;
 }
 
-/** Gives up what is older than the site file says, whole days at once. Gives the number of records of each stream. */
-export async function trimByAge({ storage: { retention }, buffer, now }: Retained): Promise<TrimCounts> {
+/** Gives up what is older than the site file says, whole days at once, in passes between which whoever asks may rest. */
+export interface AgeRound {
+  /** Whether there is more. The room is given back at the end of each stream, once. */
+  pass(): Promise<boolean>;
+  /** Records given up so far. */
+  readonly counts: TrimCounts;
+}
+
+export function ageRound({ storage: { retention }, buffer, now }: Retained): AgeRound {
   const days: readonly [Kept, number][] = [
     ['samples', retention.samplesDays],
     ['readings', retention.readingsDays],
     ['intervals', retention.intervalsDays],
     ['delivery', Math.max(retention.messagesDays, retention.intervalsDays)],
   ];
+  // Once round: what must stay is named again at the end of the journal.
+  const streams = days.map(([stream, count]) => ({ stream, count, left: buffer.entries(stream) }));
   const counts: TrimCounts = {};
-  for (const [stream, count] of days) {
+
+  async function trimSome(each: (typeof streams)[number]): Promise<void> {
+    const { stream, count, left } = each;
     // Whole days: the room of a day is given back once, not a bit every hour.
     const olderThan = Math.floor((now - count * DAY_MS) / DAY_MS) * DAY_MS;
     const upTo = await followedUpTo(buffer, stream);
-    const { records } = await buffer.trim(stream, { olderThan, now, entriesMax: ENTRIES_MAX, upTo });
-    if (records > 0) counts[stream] = records;
+    const { entries, records } = await buffer.trim(stream, { olderThan, now, entriesMax: ENTRIES_MAX, upTo });
+    if (records > 0) counts[stream] = (counts[stream] ?? 0) + records;
+    each.left = entries < ENTRIES_MAX ? 0 : left - entries;
+    if (each.left <= 0 && counts[stream]) await buffer.giveBack(stream, olderThan);
   }
-  return counts;
+
+  let isFirst = true;
+  return {
+    counts,
+    async pass() {
+      for (const each of streams) if (isFirst || each.left > 0) await trimSome(each);
+      isFirst = false;
+      return streams.some(({ left }) => left > 0);
+    },
+  };
 }
 
 /**
@@ -67,7 +89,10 @@ export async function trimToFit({ storage, buffer, now }: Retained): Promise<Tri
         entriesMax: Math.min(entriesMax, left),
         upTo,
       });
-      if (trimmed.records > 0) counts[stream] = (counts[stream] ?? 0) + trimmed.records;
+      if (trimmed.records > 0) {
+        counts[stream] = (counts[stream] ?? 0) + trimmed.records;
+        await buffer.giveBack(stream, now - stayMs);
+      }
       if (trimmed.entries === 0) break;
       left -= trimmed.entries;
     }

@@ -264,16 +264,15 @@ export interface Buffer {
 
   /** Gives up the oldest entries of a stream and what they name; what must stay is named again by a new entry. */
   trim(stream: Exclude<Stream, 'audit'>, rule: TrimRule): Promise<Trimmed>;
+  /** Gives back the room of what was trimmed, which the store keeps until it rewrites its files: seconds of work for a day. */
+  giveBack(stream: Exclude<Stream, 'audit'>, olderThan: UtcMs): Promise<void>;
   /** Which intervals of a span were accepted and given up for their age; what stands here again of them is new. */
   givenUp(point: PointCode, channel: Channel, span: Span): Promise<readonly Span[]>;
-  /** Looks at about so many records: checksums, holes, and that what the journal names is there. */
+  /** Looks at about so many records: checksums, holes, what the journal names. */
   scrub(from: ScrubPosition | undefined, limit: number): Promise<Scrubbed>;
   /** A scrub of the youngest entries: what a damaged LevelDB log takes with it. */
   scrubEnds(entries: number): Promise<readonly Suspect[]>;
-  /**
-   * Moves damaged records aside and marks what is gone, after a second look; gives what was so. What a lost journal entry named
-   * and is whole is named again first.
-   */
+  /** Moves aside what is damaged at a second look, marks what is gone, and names again what a lost journal entry named; gives what was so. */
   quarantine(suspects: readonly Suspect[]): Promise<Damage[]>;
   /** How many damaged records were met since it was opened: what is remembered of the store may hold no longer. */
   damages(): number;

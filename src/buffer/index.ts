@@ -26,7 +26,7 @@ import { type Recent, rememberRecent } from './recent.ts';
 import { keepRefusals, refusalsIn } from './refusals.ts';
 import { decodeRow, type Rows, readRows, withMemory } from './rows.ts';
 import { scrub, scrubEnds } from './scrub.ts';
-import { trim } from './trim.ts';
+import { giveBack, trim } from './trim.ts';
 import { verify } from './verify.ts';
 import { compactVital, doubtOfVital, readVital, restoreVital } from './vital.ts';
 import { lifeFromEvents } from './waiting.ts';
@@ -165,7 +165,8 @@ function assemble(
     },
     onChange: journal.onChange,
 
-    trim: (stream, rule) => trim(store, journal, rows, stream, rule),
+    trim: (stream, rule) => trim(journal, rows, stream, rule),
+    giveBack: (stream, olderThan) => giveBack(store, journal, stream, olderThan),
     givenUp: (point, channel, span) => givenUpIn(rows, point, channel, span),
     scrub: (from, limit) => scrub(store, journal, from, limit),
     scrubEnds: (entries) => scrubEnds(store, journal, entries),

@@ -35,7 +35,6 @@ const FUTURE_MS = 24 * HOUR_MS;
  * that every record is named by an entry and the numbers have no holes. Stops at the first entry that is young.
  */
 export async function trim(
-  store: Store,
   journal: Journal,
   rows: Pick<Rows, 'onDamage'>,
   stream: Stream,
@@ -56,7 +55,6 @@ export async function trim(
   }
   records += await journal.write((draft) => trimQuarantined(draft, journal, stream, rule));
   if (stream === 'readings') await journal.write((draft) => trimRefusals(draft, rule));
-  if (records > 0) await giveBack(store, journal, stream, rule.olderThan);
   return { entries, records };
 }
 
@@ -228,7 +226,7 @@ async function isAccepted(draft: Draft, interval: string): Promise<boolean> {
 }
 
 /** LevelDB keeps what was removed until it compacts; readings stand by day, so whole files go. */
-async function giveBack(store: Store, journal: Journal, stream: Stream, olderThan: UtcMs): Promise<void> {
+export async function giveBack(store: Store, journal: Journal, stream: Stream, olderThan: UtcMs): Promise<void> {
   if (!store.compact) return;
   await store.compact({ gte: journalPrefix(stream), lt: journalKey(stream, journal.low(stream)) });
   if (isOfReadings(stream)) await store.compact({ gte: READINGS.gte, lt: `r/${readingDay(olderThan)}/` });

@@ -1,0 +1,55 @@
+import { expect, it } from 'vitest';
+import { anInterval, aReading, DAY_START, memoryStore, standingClock } from '../buffer/buffer.testkit.ts';
+import { type Buffer, openBuffer } from '../buffer/index.ts';
+import { HOUR_MS, MINUTE_MS } from '../core/time.ts';
+import { storageSchema } from '../device/storage.ts';
+import { ageRound } from './retention.ts';
+
+const DAY_MS = 24 * HOUR_MS;
+const storage = storageSchema.parse(undefined);
+const FOLLOWERS = ['profiler/samples', 'profiler', 'closer/intervals', 'closer/delivery'];
+
+/** A buffer that every stage has followed, and the calls that gave back its room. */
+async function opened() {
+  const givenBack: string[] = [];
+  const store = memoryStore();
+  const compact = async ({ gte }: { gte: string }) => void givenBack.push(gte);
+  const buffer = await openBuffer({ ...store, compact }, { clock: standingClock(DAY_START) });
+  for (const name of FOLLOWERS) await buffer.setCursor(name, Number.MAX_SAFE_INTEGER);
+  return { buffer, givenBack };
+}
+
+async function passes(buffer: Buffer, days: number): Promise<{ passes: number; counts: object }> {
+  const round = ageRound({ storage, buffer, now: DAY_START + days * DAY_MS });
+  let count = 1;
+  while (await round.pass()) count++;
+  return { passes: count, counts: round.counts };
+}
+
+it('gives up days in passes, and their room once, at the end', async () => {
+  const { buffer, givenBack } = await opened();
+  const rounds = Array.from({ length: 4_500 }, (_, n) => [
+    aReading({ at: DAY_START + n * 1_000, source: 'sampled' as const }),
+  ]);
+  await Promise.all(rounds.map((readings) => buffer.keepRound(readings)));
+  const fresh = DAY_START + 20 * DAY_MS;
+  await buffer.keepRound([aReading({ at: fresh, source: 'sampled' })]);
+  expect(await passes(buffer, 20)).toEqual({ passes: 3, counts: { samples: 4_500 } });
+  expect(givenBack).toEqual(['j/samples/', 'r/']);
+  const left = await buffer.readings('boiler-house', 'volume.base', { start: DAY_START, end: fresh + MINUTE_MS });
+  expect(left.map(({ at }) => at)).toEqual([fresh]);
+  expect((await buffer.verify()).clean).toBe(true);
+  expect(await passes(buffer, 20)).toEqual({ passes: 1, counts: {} });
+});
+
+it('comes to an end where all that is old must stay, and names it again', async () => {
+  const { buffer, givenBack } = await opened();
+  const kept = Array.from({ length: 2_100 }, (_, n) =>
+    buffer.keepIntervals([anInterval({ start: DAY_START + n * HOUR_MS, end: DAY_START + (n + 1) * HOUR_MS })]),
+  );
+  await Promise.all(kept);
+  expect(await passes(buffer, 2_000)).toEqual({ passes: 2, counts: {} });
+  expect(givenBack).toEqual([]);
+  expect(buffer.entries('intervals')).toBeGreaterThan(0);
+  expect((await buffer.verify()).clean).toBe(true);
+});
