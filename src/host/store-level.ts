@@ -14,10 +14,10 @@ const TABLE_BYTES = 1024 * 1024;
 const OPEN_FILES = 74;
 /**
  * Up to 64 tables stay mapped, and what was touched of them counts as this process's memory. Opened anew LevelDB has none mapped:
- * done when so much is, not often, because each time what is not yet in a table is written into one.
+ * done when so much is, not often, because each time what is not yet in a table is written into one; of twice as much twice as soon.
  */
 const LET_GO: LetGo = { afterMappedBytes: 8 * 1024 * 1024, notWithinMs: 10 * 1000 };
-/** Where not enough is mapped yet, it is looked at so many times as often. */
+/** So many times in that time it is looked at how much is mapped. */
 const LOOKS = 6;
 const PAGE_OF_MEMORY_BYTES = 4096;
 /** What opening again may need: the log goes into a table file, and there are a new log and manifest. */
@@ -94,6 +94,7 @@ class LevelStore implements Store {
   readonly #letGo: LetGo;
   #db: Db;
   #torn = false;
+  #openedAt = performance.now();
   #lookAt: number;
   #mappedAtOpen: number;
   #snapshots = 0;
@@ -107,7 +108,7 @@ class LevelStore implements Store {
     this.#mappedAtOpen = mapped;
     this.#folder = folder;
     this.#letGo = letGo;
-    this.#lookAt = performance.now() + letGo.notWithinMs;
+    this.#lookAt = this.#openedAt + letGo.notWithinMs / LOOKS;
     this.#db = db;
   }
 
@@ -194,9 +195,12 @@ class LevelStore implements Store {
 
   async #hasMuchMapped(): Promise<boolean> {
     const { afterMappedBytes, notWithinMs } = this.#letGo;
-    if (performance.now() < this.#lookAt || this.#snapshots > 0) return false;
-    this.#lookAt = performance.now() + notWithinMs / LOOKS;
-    return (await mappedBytes()) - this.#mappedAtOpen >= afterMappedBytes;
+    const now = performance.now();
+    if (now < this.#lookAt || this.#snapshots > 0) return false;
+    this.#lookAt = now + notWithinMs / LOOKS;
+    const mapped = (await mappedBytes()) - this.#mappedAtOpen;
+    const sooner = Math.max(1, mapped / afterMappedBytes);
+    return mapped >= afterMappedBytes && (now - this.#openedAt) * sooner >= notWithinMs;
   }
 
   async #hasRoom(): Promise<boolean> {
@@ -224,7 +228,8 @@ class LevelStore implements Store {
     this.#db = await openDb(this.#folder, false);
     this.#torn = false;
     this.#mappedAtOpen = await mappedBytes();
-    this.#lookAt = performance.now() + this.#letGo.notWithinMs;
+    this.#openedAt = performance.now();
+    this.#lookAt = this.#openedAt + this.#letGo.notWithinMs / LOOKS;
   }
 
   /** Reads wait while the database is opened anew, and that waits for those that have begun. */
