@@ -176,11 +176,21 @@ async function* partsOf(
       yield said.part;
     }
     if (signal?.aborted) return undefined;
-    throw new OdecetError('line-lost', 'the gateway went away before it had answered; ask again');
+    throw new OdecetError('line-lost', WENT_AWAY);
+  } catch (error) {
+    // Killed with our question unread: the system says so instead of an end.
+    if (!isReset(error)) throw error;
+    throw new OdecetError('line-lost', WENT_AWAY, { cause: error });
   } finally {
     signal?.removeEventListener('abort', leave);
     socket.destroy();
   }
+}
+
+const WENT_AWAY = 'the gateway went away before it had answered; ask again';
+
+function isReset(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
 }
 
 const NOT_OURS = 'this user may not look into it; ask as the user that the gateway runs as (sudo -u odecet ...)';
