@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { describe, expect, test } from 'vitest';
 import { OdecetError } from '../core/failure.ts';
 import { HOUR_MS, MINUTE_MS } from '../core/time.ts';
@@ -280,6 +281,22 @@ describe('a command of the centre', () => {
       });
     },
   );
+
+  test('leave one listener at what may end the wait for them', async () => {
+    const world = createWorld(15);
+    await world.run(async () => {
+      const { commander, sent, stop } = centre(world);
+      const { signal } = new AbortController();
+      for (let n = 0; n < 3; n++) {
+        const end = commander.give(WISH, () => undefined, signal);
+        await pause(world, 100);
+        commander.heard('site-a', answerTo(sent.at(-1)!));
+        await end;
+      }
+      expect(getEventListeners(signal, 'abort')).toHaveLength(1);
+      stop.abort();
+    });
+  });
 
   test.each<[string, (payload: Uint8Array) => [string, Uint8Array]]>([
     ['signed by another site', (payload) => ['site-a', answerTo(payload, {}, siteB)]],

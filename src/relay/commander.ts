@@ -1,11 +1,13 @@
 import { type BackoffRule, backoffMs } from '../core/backoff.ts';
 import { OdecetError } from '../core/failure.ts';
 import { HOUR_MS, MINUTE_MS, type Millis, type MonotonicMs, SECOND_MS } from '../core/time.ts';
+import { onAbort } from '../machine/abort.ts';
 import type { Publication } from '../machine/broker.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { Entropy } from '../machine/entropy.ts';
 import type { Log } from '../machine/log.ts';
 import type { Codec, Signer } from '../machine/signer.ts';
+import type { Cancel } from '../machine/timers.ts';
 import {
   answerResult,
   COMMAND_BYTES_MAX,
@@ -241,13 +243,17 @@ export function createCommander(deps: CommanderDeps): Commander {
       log.info('command-given', { site: wish.site, id: command.id, kind: wish.kind, by: wish.by });
       one.told.add(tell);
       tell('given');
+      let leave: Cancel = () => undefined;
       const ended = new Promise<EndedCommand>((resolve, reject) => {
         one.ended.add(resolve);
-        signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+        leave = onAbort(signal, () => reject(signal.reason));
       });
       ended.catch(() => undefined);
       await send(one);
-      return ended.finally(() => one.told.delete(tell));
+      return ended.finally(() => {
+        leave();
+        one.told.delete(tell);
+      });
     },
     heard(site, payload) {
       take(site, payload).catch((error: unknown) => log.error('command-stumbled', { site, why: String(error) }));

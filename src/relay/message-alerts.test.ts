@@ -26,12 +26,7 @@ function kept(message: Message, site = 'site-a'): SiteMessage {
 const first = kept(gasMessage('00000000000001', { point: A }));
 
 function told(reader: DocumentReader = plainReader([gasPack], ZONE, codec)) {
-  const alerts = createAlerts(
-    'relay',
-    () => 0,
-    () => undefined,
-    { settleMs: 1 },
-  );
+  const alerts = createAlerts('relay', { now: () => 0, monotonicMs: () => 0 }, () => undefined, { settleMs: 1 });
   const standing = () => alerts.standing().map(({ id }) => id);
   return { ...createMessageAlerts({ alerts, reader }), standing };
 }

@@ -104,9 +104,9 @@ export function createRelay(deps: RelayDeps): Relay {
   const monotonicMs = () => clock.monotonicMs();
   const colleagues = createColleagues({ settleMs, monotonicMs, say });
   /** Of the relay itself. */
-  const own = createAlerts(name, () => clock.now(), say, { settleMs });
+  const own = createAlerts(name, clock, say, { settleMs });
   /** Of sites: one for each site and cause, whichever relays of the centre say it. */
-  const alerts = createAlerts(CENTRE, () => clock.now(), say, {
+  const alerts = createAlerts(CENTRE, clock, say, {
     settleMs,
     shared: {
       by: name,

@@ -28,7 +28,7 @@ function centre(seed: number) {
     if (payload.length === 0) retained.delete(topic);
     else retained.set(topic, new TextDecoder().decode(payload));
   };
-  const alerts = createAlerts('centre-1', () => clock.now(), say, { settleMs: HOUR_MS });
+  const alerts = createAlerts('centre-1', clock, say, { settleMs: HOUR_MS });
   const place: { registry: Registry } = { registry: registryOf([line('site-a'), line('site-b', true)]) };
   const registry = () => place.registry;
   const watch = createWatch({
@@ -156,12 +156,7 @@ test('a relay that starts anew waits its time, and leaves the alert of its earli
     await pause(world, 16 * MINUTE_MS);
     const [[topic, text] = ['', '']] = [...retained];
     stop.abort();
-    const again = createAlerts(
-      'centre-1',
-      () => clock.now(),
-      () => undefined,
-      { settleMs: HOUR_MS },
-    );
+    const again = createAlerts('centre-1', clock, () => undefined, { settleMs: HOUR_MS });
     again.heard({ topic, payload: bytes(text), retained: true });
     const registry = () => registryOf([line('site-a')]);
     const next = new AbortController();

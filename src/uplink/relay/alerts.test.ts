@@ -29,12 +29,11 @@ function place() {
       isThere: (relay: string) => !gone.has(relay),
       takenBack: (id: string) => void takenBack.push(`${by} ${id}`),
     };
-    const alerts = createAlerts(
-      name,
-      () => clock.now(),
-      (publication) => say(publication),
-      { settleMs: 2 * HOUR_MS, ...(shared && { shared }), ...(most !== undefined && { most }) },
-    );
+    const alerts = createAlerts(name, clock, (publication) => say(publication), {
+      settleMs: 2 * HOUR_MS,
+      ...(shared && { shared }),
+      ...(most !== undefined && { most }),
+    });
     const session = await broker.connect({
       clientId: by ?? name,
       clean: true,
@@ -62,7 +61,7 @@ function place() {
     });
   }
   const topics = () => [...seen.keys()].map((topic) => topic.replace('odecet/1/', '')).sort();
-  return { world, start, watch, topics, seen, takenBack };
+  return { world, clock, start, watch, topics, seen, takenBack };
 }
 
 const within = (world: World, run: () => Promise<void>) => world.run(run);
@@ -136,6 +135,37 @@ test('a rejection outlives a restart until every point of its day was accepted l
   });
 });
 
+test.each(['ahead', 'back'])(
+  'a wall clock that was set %s by years takes nothing back and keeps nothing for ever',
+  async (way) => {
+    const { world, clock, start, watch, topics } = place();
+    const stepMs = (way === 'ahead' ? 3 : -3) * 365 * DAY_MS;
+    await within(world, async () => {
+      await watch();
+      const before = await start('site-a');
+      before.alerts.raise('message-1', rejected);
+      before.alerts.raise('message-2', refused);
+      await before.leave();
+      const { alerts } = await start('site-a');
+      alerts.raise('message-3', rejected);
+      alerts.sweep();
+      clock.stepWall(stepMs);
+      alerts.sweep();
+      await pause(world, MINUTE_MS);
+      expect(topics()).toHaveLength(3);
+      await pause(world, 2 * HOUR_MS);
+      alerts.sweep();
+      await pause(world, MINUTE_MS);
+      expect(topics()).toEqual(['site-a/alert/message-1', 'site-a/alert/message-3']);
+      clock.stepWall(-stepMs);
+      await pause(world, 30 * DAY_MS);
+      alerts.sweep();
+      await pause(world, MINUTE_MS);
+      expect(topics()).toEqual([]);
+    });
+  },
+);
+
 describe('relays that share one place', () => {
   const silent = (since: string) => failure('site-silent', `nothing since ${since}`);
 
@@ -187,6 +217,25 @@ describe('relays that share one place', () => {
       three.alerts.clear('site-a-silent');
       await pause(world, MINUTE_MS);
       expect(topics()).toEqual([]);
+    });
+  });
+
+  test('a rejection of which one took points back stands, also when that one goes', async () => {
+    const { world, start, watch, topics } = place();
+    await within(world, async () => {
+      await watch();
+      const one = await start('relay', 'centre-1');
+      const two = await start('relay', 'centre-2');
+      one.alerts.raise('message-1', rejected, { about: 'gas 2026-05-31', points: ['A', 'B'] });
+      await pause(world, MINUTE_MS);
+      two.alerts.settle({ about: 'gas 2026-05-31', id: 'message-2', points: ['A'] });
+      await pause(world, MINUTE_MS);
+      expect(one.alerts.standing()).toMatchObject([{ by: 'centre-2', points: ['B'] }]);
+      await two.leave();
+      await pause(world, 3 * HOUR_MS);
+      one.alerts.sweep();
+      await pause(world, MINUTE_MS);
+      expect(topics()).toEqual(['relay/alert/message-1']);
     });
   });
 

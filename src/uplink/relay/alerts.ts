@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { FAILURES, type Failure, type FailureCode, failure } from '../../core/failure.ts';
 import type { PointCode } from '../../core/interval.ts';
-import { HOUR_MS, isoUtc, type Millis, parseUtc, type UtcMs } from '../../core/time.ts';
+import { HOUR_MS, isoUtc, type Millis, type MonotonicMs, parseUtc } from '../../core/time.ts';
 import type { Delivered, Publication } from '../../machine/broker.ts';
+import type { Clock } from '../../machine/clock.ts';
 import { placeOf, topicOf } from './topics.ts';
 
 /** An alert as it stands retained on the broker, until it is taken back by an empty one. */
@@ -71,7 +72,11 @@ export interface AlertsOptions {
 /** What somebody reads in a list. */
 const DETAIL_MAX = 2_000;
 const MORE_ALERT = 'more';
-/** Nobody need see a rejection for longer, also where its day was settled on another way. */
+/**
+ * Nobody need see a rejection for longer, also where its day was settled on another way: by the wall clock since it was said, and by
+ * the time that passed since this program knows it. A wall clock that was set ahead for a moment took it back at site and centre, and
+ * nothing says it again.
+ */
 const REJECTED_SHOWN_MS: Millis = 30 * 24 * HOUR_MS;
 const REJECTED: FailureCode = 'operator-rejected';
 
@@ -100,7 +105,7 @@ export function alertId(...parts: readonly string[]): string {
  */
 export function createAlerts(
   name: string,
-  now: () => UtcMs,
+  clock: Pick<Clock, 'now' | 'monotonicMs'>,
   say: (publication: Publication) => void,
   { settleMs, shared, most = Number.POSITIVE_INFINITY }: AlertsOptions,
 ): Alerts {
@@ -108,7 +113,9 @@ export function createAlerts(
   /** Those that are on the broker. */
   const shown = new Set<string>();
   /** Left by an earlier run, or said by another relay, with the time at which we heard of it. */
-  const found = new Map<string, UtcMs>();
+  const found = new Map<string, MonotonicMs>();
+  /** Rejections, with the time at which a sweep first met them. */
+  const rejected = new Map<string, MonotonicMs>();
   /** Taken back, and not yet heard from the broker to be so. */
   const cleared = new Set<string>();
   /** How often we shall hear ourselves take it back. */
@@ -157,7 +164,7 @@ export function createAlerts(
     if (before?.code === code && isLookedAfter(before)) return;
     found.delete(id);
     if (before?.code === code && before.detail === detail && !isOthers(before)) return;
-    const since = before?.since ?? isoUtc(now());
+    const since = before?.since ?? isoUtc(clock.now());
     const alert = { id, code, detail, since, ...more, ...(shared && { by: shared.by }) };
     standing.set(id, alert);
     show(alert);
@@ -201,8 +208,18 @@ export function createAlerts(
   function heardAgain(id: string, alert: AlertText): void {
     if (!shared || (standing.get(id)?.by === alert.by && !isOthers(alert))) return;
     standing.set(id, alert);
-    if (isOthers(alert)) found.set(id, now());
+    if (isOthers(alert) && alert.code !== REJECTED) found.set(id, clock.monotonicMs());
     else found.delete(id);
+  }
+
+  function sweepRejected(at: MonotonicMs): void {
+    for (const id of rejected.keys()) if (standing.get(id)?.code !== REJECTED) rejected.delete(id);
+    for (const { id, code, since } of standing.values()) {
+      if (code !== REJECTED) continue;
+      const knownAt = rejected.get(id) ?? at;
+      rejected.set(id, knownAt);
+      if (Math.min(at - knownAt, clock.now() - parseUtc(since)) >= REJECTED_SHOWN_MS) clear(id);
+    }
   }
 
   return {
@@ -224,17 +241,16 @@ export function createAlerts(
       if (!alert || cleared.has(id)) return withdraw(id);
       standing.set(id, alert);
       shown.add(id);
-      if (alert.code !== REJECTED) found.set(id, now());
+      if (alert.code !== REJECTED) found.set(id, clock.monotonicMs());
     },
     sweep() {
-      const at = now();
+      const at = clock.monotonicMs();
       for (const [id, foundAt] of found) {
         const alert = standing.get(id);
         if (alert && isLookedAfter(alert)) found.set(id, at);
         else if (at - foundAt >= settleMs) clear(id);
       }
-      for (const { id, code, since } of standing.values())
-        if (code === REJECTED && at - parseUtc(since) >= REJECTED_SHOWN_MS) clear(id);
+      sweepRejected(at);
     },
     standing: () => [...standing.values()],
     publications() {

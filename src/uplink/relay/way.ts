@@ -52,7 +52,7 @@ export function createRelayWay(deps: RelayWayDeps): Sender {
   let clockSeen: ClockSeen | undefined;
   const alerts = createAlerts(
     site,
-    () => clock.now(),
+    clock,
     (publication) => {
       // The next session repeats it.
       link.publish(publication).catch(() => undefined);
