@@ -31,7 +31,7 @@ export interface NodeStart {
 /** As `systemd/odecet-gateway.service` starts a gateway. */
 export const GATEWAY_SERVICE: NodeStart = {
   options: ['--max-semi-space-size=1', '--optimize-for-size'],
-  env: { MALLOC_ARENA_MAX: '1' },
+  env: { MALLOC_ARENA_MAX: '1', MALLOC_MMAP_THRESHOLD_: '32768', MALLOC_TRIM_THRESHOLD_: '65536' },
 };
 
 /**
