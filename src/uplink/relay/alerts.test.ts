@@ -135,6 +135,22 @@ test('a rejection outlives a restart until every point of its day was accepted l
   });
 });
 
+test.each([{}, { points: [] }])(
+  'a rejection that names no point (%j) is settled by its correction only',
+  async (points) => {
+    const { world, start } = place();
+    await within(world, async () => {
+      const { alerts } = await start('site-a');
+      const about = 'gas 2026-05-31';
+      alerts.raise('message-1', rejected, { about, ...points });
+      alerts.settle({ about, id: 'message-2', points: ['A'] });
+      expect(alerts.standing()).toHaveLength(1);
+      alerts.settle({ about, id: 'message-3', points: [], corrects: 'message-1' });
+      expect(alerts.standing()).toEqual([]);
+    });
+  },
+);
+
 test.each(['ahead', 'back'])(
   'a wall clock that was set %s by years takes nothing back and keeps nothing for ever',
   async (way) => {

@@ -177,12 +177,13 @@ export function createAlerts(
     if (id !== MORE_ALERT) showNext();
   }
 
-  /** What does not say its points, from an earlier program, is settled by its correction only. */
+  /** What does not say its points, or none, is settled by its correction only. */
   function settleOne(alert: AlertText, { points: settled, corrects }: Settling): void {
-    const { id, points } = alert;
-    const left = points?.filter((point) => !settled.includes(point));
-    if (left?.length === 0 || id === corrects) clear(id);
-    else if (left && left.length !== points?.length) showFewer({ ...alert, points: left });
+    const { id, points = [] } = alert;
+    const left = points.filter((point) => !settled.includes(point));
+    const isOver = points.length > 0 && left.length === 0;
+    if (isOver || id === corrects) clear(id);
+    else if (left.length !== points.length) showFewer({ ...alert, points: left });
   }
 
   function showFewer(alert: AlertText): void {
