@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { AttemptOutcome, MessageId, MessageState, Verdict } from '../core/message.ts';
 import { HOUR_MS } from '../core/time.ts';
 import {
@@ -204,6 +204,19 @@ describe('the outbox', () => {
     await expect(buffer.outbox.beginAttempt(first, DAY_START)).rejects.toMatchObject({
       failure: { code: 'store-damaged' },
     });
+  });
+
+  it('is looked at again without a row being decoded again', async () => {
+    const buffer = await open();
+    const ids = [await queued(buffer, 0), await queued(buffer, 1)];
+    await buffer.outbox.heads();
+    const parse = vi.spyOn(JSON, 'parse');
+    try {
+      expect((await buffer.outbox.heads()).map(({ message }) => message.id)).toEqual(ids);
+      expect(parse).not.toHaveBeenCalled();
+    } finally {
+      parse.mockRestore();
+    }
   });
 });
 

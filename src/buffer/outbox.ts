@@ -70,7 +70,7 @@ export function openOutbox(journal: Journal, rows: Rows, messages: MessageReader
     const queued: QueuedHead[] = [];
     // The sender looks once a minute, and nearly always nothing waits.
     if (journal.waiting() === 0) return queued;
-    for await (const row of rows.eachOrDamage(below('w/'), (each) => withId(each, decodeLife(each)))) {
+    for await (const row of rows.eachOrDamage(below('w/'), decodeWaiting)) {
       const id = isDamage(row) ? row.key.slice('w/'.length) : row.id;
       const head = await queuedHead(id, isDamage(row) ? await messages.life(id) : row.life);
       if (head) queued.push(head);
@@ -135,8 +135,9 @@ export function openOutbox(journal: Journal, rows: Rows, messages: MessageReader
   };
 }
 
-function withId({ key }: Row, life: Life | Damage): { id: MessageId; life: Life } | Damage {
-  return isDamage(life) ? life : { id: key.slice('w/'.length), life };
+function decodeWaiting(row: Row): { id: MessageId; life: Life } | Damage {
+  const life = decodeLife(row);
+  return isDamage(life) ? life : { id: row.key.slice('w/'.length), life };
 }
 
 /** A damaged row was reported by the read; the others go on. */

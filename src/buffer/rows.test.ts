@@ -93,4 +93,23 @@ describe('what a row said', () => {
     await rows.get('m/0', decode);
     expect(decoded).toEqual(['m/0']);
   });
+
+  it('is held in so many ways at most, also for who brings another decoder each time', async () => {
+    const rows = readRows(memoryStore(new Map([[KEY, sealRow(KEY, 0, { sequence: 7 })]])), () => {});
+    let decoded = 0;
+    const decoders = Array.from({ length: 200 }, () => (row: Row) => {
+      decoded++;
+      return decodeCursor(row);
+    });
+    for (const decode of decoders) await rows.get(KEY, decode);
+    expect(decoded).toBe(200);
+    let held = 0;
+    for (const decode of decoders.reverse()) {
+      await rows.get(KEY, decode);
+      if (decoded > 200) break;
+      held++;
+    }
+    expect(held).toBeGreaterThan(0);
+    expect(held).toBeLessThanOrEqual(24);
+  });
 });

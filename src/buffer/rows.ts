@@ -17,7 +17,10 @@ const REMEMBERED_MAX = 1_024;
 const REMEMBERED_BYTES_MAX = 512_000;
 /** Larger ones are documents, which nobody looks at twice in a row. */
 const REMEMBERED_ROW_BYTES_MAX = 8_000;
+/** Ways of decoding one row: each quantity of a reading, all of them, and what it has. */
+const REMEMBERED_FORMS_MAX = 24;
 
+/** A function of its own name, never one made for the call: what it says of a row is remembered by which function it is. */
 export type Decode<T extends object> = (row: Row) => T | Damage;
 
 /** Reading through the checksums. */
@@ -126,6 +129,8 @@ interface Decoded {
   readonly bytes: number;
   readonly decode: unknown;
   readonly value: object;
+  /** Itself and all that come after it. */
+  readonly forms: number;
   /** The same row decoded in another way: another of its quantities. */
   readonly other?: Decoded;
 }
@@ -163,7 +168,9 @@ function rememberDecoded(): typeof decodeRow {
     const row = openWhole(key, bytes);
     const value = isDamage(row) ? row : decode(row);
     if (isDamage(value)) return value;
-    remember(key, { checksum, bytes: bytes.length, decode, value, ...(known && { other: known }) });
+    const other = known && known.forms < REMEMBERED_FORMS_MAX ? known : undefined;
+    const forms = (other?.forms ?? 0) + 1;
+    remember(key, { checksum, bytes: bytes.length, decode, value, forms, ...(other && { other }) });
     return value;
   };
 }
