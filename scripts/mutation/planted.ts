@@ -110,6 +110,20 @@ export const PLANTED: readonly Fault[] = [
     points: '1',
   },
   {
+    name: 'nobody looks which meter told an index',
+    file: 'src/collect/meter-history.ts',
+    from: 'if (since === undefined) return',
+    to: 'if (since !== Number.NaN) return',
+    faults: 'meter-exchanged',
+  },
+  {
+    name: 'what a new meter froze elsewhere is believed',
+    file: 'src/collect/meter-history.ts',
+    from: "source === 'stored' && at < since;",
+    to: "source === 'stored' && at < since - 1e12;",
+    faults: 'meter-exchanged',
+  },
+  {
     name: 'a sample is stamped with the end of the exchange',
     file: 'src/collect/readings.ts',
     from: 'const at = Math.round((from + to) / 2);',

@@ -1,4 +1,5 @@
 import type { LedgerRow } from '../../buffer/index.ts';
+import { metersKey } from '../../buffer/keys.ts';
 import { HOUR_MS, MINUTE_MS, type Millis, type Span, type UtcMs } from '../../core/time.ts';
 import type { SiteLife } from './life.ts';
 import type { RunningMeter } from './meters.ts';
@@ -33,11 +34,12 @@ export function excuseOf(one: Witness, span: Span): string | undefined {
 /** The frozen value of one of the edges could not be fetched as long as the meter kept it, or came with a clock that was off. */
 export function isStoredExcused(one: Witness, span: Span): boolean {
   const { meter, reach } = one;
+  if (isExchangedIn(one, span)) return true;
   const { periodsKept, minutes } = meter.plan;
   const instants = [span.start, span.end].flatMap((at) => (isSecondHour(at) ? [at, at - HOUR_MS] : [at]));
   return instants.some((at) => {
     const window = { start: at, end: at + periodsKept * minutes * MINUTE_MS };
-    const fetched = { start: frozenFrom(one.meter, at), end: toldUntil(one.meter, at) };
+    const fetched = { start: frozenFrom(one.meter, at), end: takenOff(one.meter, at, toldUntil(one.meter, at)) };
     // The collector believes nothing until it has seen the clock right again (`collect/clock-doubt.ts`): a clock that was put right
     // while nobody could look is doubted until somebody could.
     const wasOff = doubtfulClocks(meter, one.life.wall()).some(
@@ -68,6 +70,22 @@ function isSecondHour(at: UtcMs): boolean {
   return winterFrom(at) <= at && at < winterFrom(at) + HOUR_MS;
 }
 
+/** A meter that has gone takes its archive with it. */
+function takenOff({ exchanges }: RunningMeter, at: UtcMs, until: UtcMs): UtcMs {
+  return Math.min(until, exchanges.find(({ swapAt }) => at < swapAt)?.start ?? until);
+}
+
+/**
+ * No index of the one meter says anything beside one of the other; and nothing is believed that the new one froze before it was
+ * seen: while it is refused at the latest, or when it can be asked for the first time.
+ */
+function isExchangedIn({ meter, reach }: Witness, { start, end }: Span): boolean {
+  return meter.exchanges.some((one) => {
+    const seenBy = reach.clearFrom(one.namedAt) + CLEAR_ENOUGH_MS;
+    return start < seenBy && end > one.start;
+  });
+}
+
 /** From when on the meter has what it froze for this instant. */
 function frozenFrom({ lateFreezes }: RunningMeter, at: UtcMs): UtcMs {
   let from = at;
@@ -81,6 +99,7 @@ function frozenFrom({ lateFreezes }: RunningMeter, at: UtcMs): UtcMs {
 export function isFlippedNear({ meter, life }: Witness, at: UtcMs): boolean {
   const { device } = meter.plan;
   return [...life.flipped.keys()].some((key) => {
+    if (key === metersKey(device.id)) return true;
     const [kind, day, its, , time] = key.split('/');
     if (kind !== 'r' || its !== device.id) return false;
     return !(Math.abs(Date.parse(`${day}T${time?.split('~')[0]}`) - at) >= 2 * NEAR_MS);

@@ -11,7 +11,7 @@ import {
   ZERO,
 } from '../../core/decimal.ts';
 import type { Channel, IntervalOrigin, Quality } from '../../core/interval.ts';
-import { isoUtc, MINUTE_MS, type Millis, type Span } from '../../core/time.ts';
+import { isoUtc, MINUTE_MS, type Millis, type Span, type UtcMs } from '../../core/time.ts';
 import { type Case, type ChannelDay, witnessOf } from './case.ts';
 import { excuseOf, isFlippedNear, isStoredExcused } from './excuses.ts';
 import { substituteComplaint } from './judge-persons.ts';
@@ -97,6 +97,7 @@ export async function judgeEstimates(one: Case, counted: Span): Promise<void> {
 }
 
 async function gapComplaint(one: Case, channel: Channel, { from, to }: IntervalOrigin): Promise<string | undefined> {
+  if (isExchanged(one, from.at, to.at)) return 'they rest on the indexes of two meters';
   const { buffer } = one.parts;
   const inside = await buffer.intervals(one.meter.plan.point, channel, { start: from.at, end: to.at });
   const count = (to.at - from.at) / (one.meter.plan.minutes * MINUTE_MS);
@@ -116,12 +117,17 @@ function sumComplaint(one: Case, { intervals, held, spans, rows }: ChannelDay): 
   const latest = held.map((all) => all?.at(-1)?.row);
   // An estimate rests on the indexes around its whole gap; a converted volume is no difference, nor is a person's.
   if (from?.at !== first.start || to?.at !== last.end || one.meter.plan.isOperating) return undefined;
+  if (isExchanged(one, first.start, last.end)) return undefined;
   if (rows.some(({ state }) => state !== 'accepted') || latest.some((row) => row?.quality === 'substituted'))
     return undefined;
   const sum = latest.reduce((total, row) => add(total, parseDecimal(row?.value ?? '0')), ZERO);
   const difference = multiply(inMarketUnit(one, from.index, to.index), decimal(one.truth.multiplierAt(first.start)));
   if (isWithin(subtract(sum, difference), decimal(5, -4))) return undefined;
   return `${decimalText(sum)} was accepted, the index moved by ${decimalText(difference)}`;
+}
+
+function isExchanged({ meter }: Case, from: UtcMs, to: UtcMs): boolean {
+  return meter.exchanges.some(({ swapAt }) => from < swapAt && swapAt <= to);
 }
 
 function inMarketUnit({ meter }: Case, from: Decimal, to: Decimal): Decimal {

@@ -19,6 +19,7 @@ import { createGateway } from '../gateway.ts';
 import { makeGoOn } from '../go-on.ts';
 import { noteStart, readHeldDays } from '../held.ts';
 import { type OpenedMemory, openMemory, openMemoryAgain } from '../memory.ts';
+import { readSerials } from '../serials.ts';
 import { heldToItsWord } from './held-to-its-word.ts';
 import type { ImaginedHeat } from './imagined-heat.ts';
 import type { ImaginedSite } from './imagined-site.ts';
@@ -92,6 +93,7 @@ export async function bootMachine(parts: MachineParts, wallAt: UtcMs, first: boo
     buffer,
     ...lastRepair,
     installedAt: parts.installedAt,
+    serials: await readSerials(parts.folder),
     held: await readHeldDays(parts.folder, site.site.zone),
     lineOf: ({ id }) => lines.get(id)!,
     heat: parts.heat.supplyFor(clock),

@@ -2,7 +2,8 @@ import { decimal } from '../../core/decimal.ts';
 import { MINUTE_MS, type Millis, type Span, type UtcMs } from '../../core/time.ts';
 import type { SimMeter } from '../../sim/line.ts';
 import { createLoad, type LoadCurve } from '../../sim/meter/load.ts';
-import { parkMeter } from '../../sim/meter/park.ts';
+import { type MeterWhims, parkMeter } from '../../sim/meter/park.ts';
+import { type Exchange, exchangesOf, standing } from './exchange.ts';
 import type { Episode, FaultKind } from './faults.ts';
 import type { ImaginedMeter, ImaginedSite } from './imagined-site.ts';
 import { shownState } from './operating.ts';
@@ -14,6 +15,10 @@ export interface RunningMeter {
   readonly clock: OwnClock;
   /** What it has really counted by a true instant, litres or watt-hours, as if it never rolled over. */
   readonly indexAt: (trueAt: UtcMs) => number;
+  /** What the meter that stood there then showed, not rolled over either. */
+  readonly shownAt: (trueAt: UtcMs) => number;
+  /** Others that took its place, in order. */
+  readonly exchanges: readonly Exchange[];
   /** The steepest use, litres or watt-hours in a millisecond. */
   readonly steepest: number;
   readonly deaths: readonly Span[];
@@ -60,10 +65,14 @@ export function runMeter(
     indexAt: (own) => {
       const now = trueNow();
       const at = own === clock.shows(now) ? now : (clock.whenShowed(own, now)[0] ?? now);
-      return wrapped(load.indexAt(Math.max(at, park.start)));
+      return wrapped(BigInt(shownBy(standing(exchanges, now), at)));
     },
   };
-  const answer = parkMeter(park, plan, plan.model, shownLoad, {
+  const counted = (at: UtcMs) => Number(load.indexAt(Math.max(at, park.start)));
+  const exchanges = exchangesOf(plan, episodes, counted);
+  const shownBy = (one: Exchange | undefined, at: UtcMs) =>
+    one ? one.startIndex + Math.max(0, counted(at) - counted(one.swapAt)) : counted(at);
+  const whims: MeterWhims = {
     status: () => (isIn(alarms, trueNow()) ? ALARM : 0),
     frozenUpTo: (own) => {
       const now = trueNow();
@@ -75,19 +84,25 @@ export function runMeter(
       if (quantity === plan.quantity) return { value: decimal(shownLoad.indexAt(own), -3), unit: 'm3' };
       return shownState(trueNow())(quantity, own);
     },
-  });
+  };
+  const answers = [plan, ...exchanges].map(({ serial }) =>
+    parkMeter(park, { ...plan, serial }, plan.model, shownLoad, whims),
+  );
   return {
     plan,
     clock,
-    indexAt: (at) => Number(load.indexAt(Math.max(at, park.start))),
+    indexAt: counted,
+    shownAt: (at) => shownBy(standing(exchanges, at), at),
+    exchanges,
     steepest: load.stepMost / (5 * MINUTE_MS),
     deaths,
     alarms,
     lateFreezes,
     hears(request) {
       const now = trueNow();
-      if (isIn(deaths, now)) return [];
-      const reply = answer(request, clock.shows(now));
+      if (isIn(deaths, now) || isIn(exchanges, now)) return [];
+      const answer = answers[exchanges.filter(({ swapAt }) => swapAt <= now).length];
+      const reply = answer?.(request, clock.shows(now));
       return reply ? [{ reply, afterMs: Math.ceil(REPLY_AFTER_MS + reply.length * BYTE_MS) }] : [];
     },
   };

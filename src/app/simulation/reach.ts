@@ -1,4 +1,5 @@
 import { HOUR_MS, MINUTE_MS, type Millis, type Span, type UtcMs } from '../../core/time.ts';
+import { NAMING_TAKES_MS } from './exchange.ts';
 import type { Episode } from './faults.ts';
 import type { SiteLife } from './life.ts';
 import type { RunningMeter } from './meters.ts';
@@ -42,6 +43,8 @@ export function reachOf(
     ...episodes.filter(({ kind }) => kind === 'store-full'),
     ...episodes.filter((episode) => isStorm(episode) && mine(episode) && spoiltShare(meter, episode) > STORM_BLOCKS),
     ...meter.deaths,
+    // One that the site file does not name is not believed.
+    ...meter.exchanges.map(({ start, namedAt }) => ({ start, end: namedAt + NAMING_TAKES_MS })),
   ];
   const withBackOff = ({ start, end }: Span) => ({ start, end: end + BACK_OFF_MS });
   const silent = merge(unreachable.map(withBackOff));

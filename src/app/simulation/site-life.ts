@@ -7,12 +7,14 @@ import { simFolder } from '../../sim/folder.ts';
 import type { Random } from '../../sim/random.ts';
 import { type SimDisk, simDisk } from '../../sim/store.ts';
 import { aimCuts } from './aimed-cuts.ts';
+import { NAMING_TAKES_MS, namedAfter, siteAt } from './exchange.ts';
 import { awayFrom, type Episode } from './faults.ts';
 import type { Outage, Replacement, SiteLife } from './life.ts';
 import { bootMachine, type Machine, type MachineParts, restoreMachine } from './machine.ts';
 import type { Operator } from './operator.ts';
 import { type ClockStep, ownClock } from './own-clock.ts';
 import { type Substituted, substituteByPerson } from './persons.ts';
+import { spoilStore } from './store-weather.ts';
 
 export interface SiteLifeParts extends Omit<MachineParts, 'disk' | 'vital' | 'folder' | 'installedAt' | 'random'> {
   readonly random: Random;
@@ -53,16 +55,20 @@ export function liveOn(parts: SiteLifeParts): SiteLife {
   let vital = newVital('vital');
   let folder = simFolder();
 
-  function noteWall(): void {
-    wallSteps.push({ from: trueNow(), offMs: wallOffMs });
-  }
-
   function wentOff(): void {
     outages.push({ start: trueNow(), end: Number.POSITIVE_INFINITY });
   }
 
   function machineParts(): MachineParts {
-    return { ...parts, disk, vital, folder, random: random.fork(`life-${outages.length}`), installedAt };
+    return {
+      ...parts,
+      site: siteAt(parts.site, parts.meters, trueNow()),
+      disk,
+      vital,
+      folder,
+      random: random.fork(`life-${outages.length}`),
+      installedAt,
+    };
   }
 
   async function boot(): Promise<void> {
@@ -173,22 +179,9 @@ export function liveOn(parts: SiteLifeParts): SiteLife {
       case 'machine-replaced':
         void replace(episode);
         return;
-      case 'store-full': {
-        trace.count(kind);
-        trace.note(kind, '');
-        disk.limit(0);
-        vital.full(true);
-        after(end, () => {
-          disk.limit(undefined);
-          vital.full(false);
-        });
-        return;
-      }
+      case 'store-full':
       case 'store-io':
-        trace.count(kind);
-        disk.failNext('store-io', 1 + Math.floor(8 * force * force));
-        disk.failReads(Math.floor(6 * where));
-        vital.failNext(1 + Math.floor(3 * choice));
+        after(end, spoilStore(episode, disk, vital, trace));
         return;
       case 'bit-flip': {
         const key = disk.flipBit();
@@ -225,6 +218,12 @@ export function liveOn(parts: SiteLifeParts): SiteLife {
         after(away.start, () => restart(away.end - away.start));
         return;
       }
+      case 'meter-exchanged':
+        for (const at of namedAfter(parts.meters, episode)) {
+          trace.count(kind);
+          after(at, () => void life.settled().then(() => restart(NAMING_TAKES_MS)));
+        }
+        return;
       case 'meter-dead':
       case 'meter-clock-drift':
       case 'meter-clock-wrong':
@@ -265,12 +264,12 @@ export function liveOn(parts: SiteLifeParts): SiteLife {
 
   function stepWall(byMs: Millis): void {
     wallOffMs += byMs;
-    noteWall();
+    wallSteps.push({ from: trueNow(), offMs: wallOffMs });
     trace.note('wall-jump', String(wallOffMs));
     machine?.clock.stepWall(byMs);
   }
 
-  return {
+  const life: SiteLife = {
     boot,
     meet,
     async settled() {
@@ -294,4 +293,5 @@ export function liveOn(parts: SiteLifeParts): SiteLife {
       return crashes;
     },
   };
+  return life;
 }

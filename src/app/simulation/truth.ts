@@ -126,9 +126,9 @@ export function truthOf(meter: RunningMeter, life: SiteLife, reach: Reach, buffe
     if (source === 'stored')
       return meanings(reading)
         .flatMap(frozen)
-        .some((one) => shown(one.index) === index);
-    const least = shown(meter.indexAt(at - uncertaintyMs - SAMPLE_SLACK_MS)) - plan.resolution - 1;
-    const most = shown(meter.indexAt(at + uncertaintyMs + SAMPLE_SLACK_MS)) + plan.resolution + 1;
+        .some((one) => shown(meter.shownAt(one.at)) === index);
+    const least = shown(meter.shownAt(at - uncertaintyMs - SAMPLE_SLACK_MS)) - plan.resolution - 1;
+    const most = shown(meter.shownAt(at + uncertaintyMs + SAMPLE_SLACK_MS)) + plan.resolution + 1;
     return most < least || (least <= index && index <= most);
   }
 
