@@ -130,8 +130,8 @@ describe.skipIf(!postgresPrograms())('two relays on PostgreSQL (skipped without 
     await until(() => alerts().length === 2, 20_000, 'both are silent');
     await clock.sleep(6_000);
     expect(alerts()).toEqual(both);
-    // Both may say it in one moment.
-    for (const name of both) expect(said.get(name)).toBeLessThanOrEqual(2);
+    // Both may say it in one moment, and in other words when what the broker has is heard: at load that is after the first look.
+    for (const name of both) expect(said.get(name)).toBeLessThanOrEqual(3);
     expect(takenBack).toEqual([]);
     expect(standing.get(`${siteName(1)}/state`)).toBe('never');
     const [gone] = relays.splice(Number(standing.get(both[0]!)?.includes('centre-2')), 1);
