@@ -17,8 +17,8 @@ const LOOK_EVERY_MS = 5 * MINUTE_MS;
 const TRIM_EVERY_MS = HOUR_MS;
 /** The same when nothing was old enough the last time. */
 const TRIM_SELDOM_MS = 6 * HOUR_MS;
-/** Between two passes of a round, so that it takes a small part of the processor however small that is. */
-const TRIM_REST_MS = 4 * SECOND_MS;
+/** Between two passes of a round, so that the stages have most of the processor. */
+const TRIM_REST_MS = 2 * SECOND_MS;
 /** Percent of the declared size at which somebody is told. */
 const ALERT_PERCENTS = [95, 85, 70] as const;
 const FULL_PERCENT = 95;

@@ -6,6 +6,8 @@ import { storageSchema } from '../device/storage.ts';
 import { ageRound } from './retention.ts';
 
 const DAY_MS = 24 * HOUR_MS;
+/** Of a pass. */
+const ENTRIES_MAX = 200;
 const storage = storageSchema.parse(undefined);
 const FOLLOWERS = ['profiler/samples', 'profiler', 'closer/intervals', 'closer/delivery'];
 
@@ -20,7 +22,7 @@ async function opened() {
 }
 
 async function passes(buffer: Buffer, days: number): Promise<{ passes: number; counts: object }> {
-  const round = ageRound({ storage, buffer, now: DAY_START + days * DAY_MS });
+  const round = ageRound({ storage, buffer, now: DAY_START + days * DAY_MS }, ENTRIES_MAX);
   let count = 1;
   while (await round.pass()) count++;
   return { passes: count, counts: round.counts };
@@ -28,13 +30,13 @@ async function passes(buffer: Buffer, days: number): Promise<{ passes: number; c
 
 it('gives up days in passes, and their room once, at the end', async () => {
   const { buffer, givenBack } = await opened();
-  const rounds = Array.from({ length: 4_500 }, (_, n) => [
+  const rounds = Array.from({ length: 450 }, (_, n) => [
     aReading({ at: DAY_START + n * 1_000, source: 'sampled' as const }),
   ]);
   await Promise.all(rounds.map((readings) => buffer.keepRound(readings)));
   const fresh = DAY_START + 20 * DAY_MS;
   await buffer.keepRound([aReading({ at: fresh, source: 'sampled' })]);
-  expect(await passes(buffer, 20)).toEqual({ passes: 3, counts: { samples: 4_500 } });
+  expect(await passes(buffer, 20)).toEqual({ passes: 3, counts: { samples: 450 } });
   expect(givenBack).toEqual(['j/samples/', 'r/']);
   const left = await buffer.readings('boiler-house', 'volume.base', { start: DAY_START, end: fresh + MINUTE_MS });
   expect(left.map(({ at }) => at)).toEqual([fresh]);
@@ -44,11 +46,11 @@ it('gives up days in passes, and their room once, at the end', async () => {
 
 it('comes to an end where all that is old must stay, and names it again', async () => {
   const { buffer, givenBack } = await opened();
-  const kept = Array.from({ length: 2_100 }, (_, n) =>
+  const kept = Array.from({ length: 210 }, (_, n) =>
     buffer.keepIntervals([anInterval({ start: DAY_START + n * HOUR_MS, end: DAY_START + (n + 1) * HOUR_MS })]),
   );
   await Promise.all(kept);
-  expect(await passes(buffer, 2_000)).toEqual({ passes: 2, counts: {} });
+  expect(await passes(buffer, 1_000)).toEqual({ passes: 2, counts: {} });
   expect(givenBack).toEqual([]);
   expect(buffer.entries('intervals')).toBeGreaterThan(0);
   expect((await buffer.verify()).clean).toBe(true);

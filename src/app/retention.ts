@@ -3,8 +3,11 @@ import { HOUR_MS, type UtcMs } from '../core/time.ts';
 import type { Site } from '../device/site.ts';
 
 const DAY_MS = 24 * HOUR_MS;
-/** Of a stream in one pass: tenths of a second, and no more garbage than a gateway makes anyway. A large site has 300,000 a day. */
-const ENTRIES_MAX = 2_000;
+/**
+ * Of a stream in one pass: a second or so. A large site has 300,000 a day. Smaller passes take longer in all, and the tables
+ * that they map are let go more often, which writes more: 2,000 at once wrote more than twice as much.
+ */
+const ENTRIES_MAX = 10_000;
 /** When full: this part of a journal at once, until there is room. */
 const FULL_PART = 0.05;
 /** Given up to here when full, so that it does not begin again at once. */
@@ -31,7 +34,8 @@ export interface AgeRound {
   readonly counts: TrimCounts;
 }
 
-export function ageRound({ storage: { retention }, buffer, now }: Retained): AgeRound {
+/** @param entriesMax looked at of a stream in one pass */
+export function ageRound({ storage: { retention }, buffer, now }: Retained, entriesMax = ENTRIES_MAX): AgeRound {
   const days: readonly [Kept, number][] = [
     ['samples', retention.samplesDays],
     ['readings', retention.readingsDays],
@@ -47,9 +51,9 @@ export function ageRound({ storage: { retention }, buffer, now }: Retained): Age
     // Whole days: the room of a day is given back once, not a bit every hour.
     const olderThan = Math.floor((now - count * DAY_MS) / DAY_MS) * DAY_MS;
     const upTo = await followedUpTo(buffer, stream);
-    const { entries, records } = await buffer.trim(stream, { olderThan, now, entriesMax: ENTRIES_MAX, upTo });
+    const { entries, records } = await buffer.trim(stream, { olderThan, now, entriesMax, upTo });
     if (records > 0) counts[stream] = (counts[stream] ?? 0) + records;
-    each.left = entries < ENTRIES_MAX ? 0 : left - entries;
+    each.left = entries < entriesMax ? 0 : left - entries;
     if (each.left <= 0 && counts[stream]) await buffer.giveBack(stream, olderThan);
   }
 
