@@ -80,13 +80,19 @@ function play() {
 
 const ID = '00000000000001';
 
+/** With an interval in it, as every real one. */
+const carrying = (id: string) => ({
+  ...message(id),
+  carried: [{ point: 'A', channel: 'energy' as const, start: START, version: 1 }],
+});
+
 /** The same when a first message was told this of, a minute long. */
 async function afterFirst(stage: Stage, goesOn: (played: ReturnType<typeof play>) => Promise<void>): Promise<void> {
   const played = play();
   const { world, outbox, centre, connectOthers, live } = played;
   await world.run(async () => {
     await connectOthers();
-    outbox.add(message(ID));
+    outbox.add(carrying(ID));
     centre.stage = stage;
     await live(MINUTE_MS);
     await goesOn(played);
@@ -122,10 +128,10 @@ test('a rejection stands over a restart until the next message of its day is acc
     await live(3 * HOUR_MS);
     expect(alerts()).toEqual([`message-${ID}`]);
     centre.stage = 'accepted';
-    outbox.add({ ...message('00000000000002'), day: '2026-03-27' });
+    outbox.add({ ...carrying('00000000000002'), day: '2026-03-27' });
     await live(MINUTE_MS);
     expect(alerts()).toEqual([`message-${ID}`]);
-    outbox.add(message('00000000000003'));
+    outbox.add(carrying('00000000000003'));
     await live(MINUTE_MS);
     expect(alerts()).toEqual([]);
   });
