@@ -14,7 +14,7 @@ const short = (seed: number, faults: SimOptions['faults'] = FAULT_KINDS): SimOpt
   faults,
 });
 /** What a run comes to on any machine. Whoever changes it on purpose changes these lines, and says why. */
-const HASHES = { fairSeed1: '56797aaf086d6d96', seed7: 'df949b536c61e56f' };
+const HASHES = { fairSeed1: '56797aaf086d6d96', seed7: 'c10e139ace9b518c' };
 const run = (options: SimOptions): Promise<SimReport> => simulate(options, () => 0);
 
 describe('a simulated run', () => {
@@ -51,13 +51,13 @@ describe('a simulated run', () => {
   });
 
   it.each([
-    [2000, 'judge: what a restore has put back from the second copy is damaged no more, and nobody need tell of it'],
+    [2015, 'the audit log left out a number after a restore: what the second copy gave back was named anew'],
     [2011, 'the imagined backup had no file of the days that wait for a person, and a second restore sent one of them'],
     [
       2001,
       'a flipped bit in the newer version of an energy: the program ended at every start, as the older one stood in its way',
     ],
-  ])('long seed %i: %s', { timeout: 120_000 }, async (seed) => {
+  ])('long seed %i: %s', { timeout: 300_000 }, async (seed) => {
     const { broken } = await run({ ...short(seed), weeks: 1.5, points: 4 });
     expect(broken).toEqual([]);
   });

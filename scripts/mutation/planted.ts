@@ -258,6 +258,13 @@ export const PLANTED: readonly Fault[] = [
     faults: 'meter-alarm',
   },
   {
+    name: "a Modbus meter's status bit is not looked at",
+    file: 'drivers/modbus/flags.ts',
+    from: 'return (((high << 8) | low) >> bit) & 1;',
+    to: 'return (((high << 8) | low) >> bit) & 0;',
+    faults: 'meter-flag',
+  },
+  {
     name: "a person's value takes the place of the original",
     file: 'src/app/substitute.ts',
     from: 'version: (before?.version ?? 0) + 1,\n      madeAt',

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { anInterval, memoryStore, POINT, standingClock } from './buffer.testkit.ts';
+import { anInterval, memoryLog, memoryStore, POINT, standingClock } from './buffer.testkit.ts';
 import { type AuditEntry, openBuffer } from './index.ts';
 
 const chained = (last: AuditEntry | undefined) => ({
@@ -46,5 +46,24 @@ describe('the audit log', () => {
     expect(await buffer.auditLog()).toEqual([{ number: 1, text: '', hash: '' }]);
     const { entry } = await buffer.keepAudited([], chained);
     expect(entry).toEqual({ number: 2, text: 'after 1', hash: 'x' });
+  });
+
+  it('goes on without a hole after entries that the second copy gave back, with one after one that is lost', async () => {
+    const vital = memoryLog();
+    const first = await openBuffer(memoryStore(), { clock: standingClock(), vital });
+    for (let n = 0; n < 2; n++) await first.keepAudited([], chained);
+    const store = memoryStore();
+    const restored = await openBuffer(store, { clock: standingClock(), vital });
+    await restored.restoreVital();
+    await restored.keepAudited([], chained);
+    expect((await restored.auditLog()).map(({ number, hash }) => [number, hash])).toEqual([
+      [1, 'x'],
+      [2, 'xx'],
+      [3, 'xxx'],
+    ]);
+    store.rows.delete([...store.rows.keys()].filter((name) => name.startsWith('a/')).at(-1)!);
+    const again = await open(store.rows);
+    await again.buffer.keepAudited([], chained);
+    expect((await again.buffer.auditLog()).map(({ number }) => number)).toEqual([1, 2, 6]);
   });
 });

@@ -19,13 +19,22 @@ export function keepAudited(
 ): ReturnType<Buffer['keepAudited']> {
   return journal.write(async (draft) => {
     const kept = await keepInDraft(draft, intervals);
-    const number = draft.last('audit') + 1;
+    const number = nextNumber(await draft.list(below('a/')), draft.last('audit'));
     const before = number === 1 ? undefined : await draft.get(auditKey(number - 1));
     const last = number === 1 ? undefined : entryOf(number - 1, before);
     const { text, hash } = make(last, kept);
     draft.add('audit', auditKey(number), { text, hash });
     return { entry: { number, text, hash }, kept };
   });
+}
+
+/**
+ * The one after the last entry. Where the journal's last number names none that is here, the last is lost, and the hole in the
+ * numbers says so. Else the journal may be further than the log: what was put back from the second copy was named anew.
+ */
+function nextNumber(rows: readonly (Row | Damage)[], last: number): number {
+  const isLastHere = rows.some((row) => !isDamage(row) && row.sequence === last);
+  return isLastHere ? Math.max(...rows.map(({ key }) => numberIn(key))) + 1 : last + 1;
 }
 
 export async function readAuditLog(rows: Rows): Promise<AuditEntry[]> {

@@ -11,9 +11,9 @@ import type { FormatPack } from '../../message/pack.ts';
 import { createLoad } from '../../sim/meter/load.ts';
 import type { Park, ParkMeter } from '../../sim/meter/park.ts';
 import type { Random } from '../../sim/random.ts';
-import { KINDS, type Kind } from './kinds.ts';
+import { KINDS, type Kind, MODBUS_GAS } from './kinds.ts';
 import { OPERATING_FACTOR_MOST, OPERATING_POINT } from './operating.ts';
-import { formatPacks, modelOf } from './shipped-files.ts';
+import { formatPacks, modelOf, withStatusBit } from './shipped-files.ts';
 
 /** A whole site out of a seed: what the gateway is told, and what really stands there. */
 export interface ImaginedSite {
@@ -87,9 +87,18 @@ export function imagineSite(wish: SiteWish, random: Random): ImaginedSite {
   return { site, devices, packs: formatPacks(), park, meters };
 }
 
+/** The same site, but some of its meters have a status bit: the others are asked as ever, and what happens to them stays the same. */
+export function withStatusBits(site: ImaginedSite, has: (meter: ImaginedMeter) => boolean): ImaginedSite {
+  const meters = site.meters.map((meter) => (has(meter) ? { ...meter, model: withStatusBit(meter.model) } : meter));
+  const devices = new Map(
+    meters.map(({ device, model }) => [device.id, { ...site.devices.get(device.id)!, model }] as const),
+  );
+  return { ...site, meters, devices, park: { ...site.park, meters } };
+}
+
 function imagineMeter(n: number, kind: Kind, wish: SiteWish, lines: ImaginedLine[], random: Random): ImaginedMeter {
   const { commodity, framing, fullPerHour, resolution, range } = kind;
-  const isModbusGas = kind.model === 'generic/modbus-gas-corrector';
+  const isModbusGas = kind.model === MODBUS_GAS;
   const isOperating = isModbusGas && random.fork(`operating ${n}`).chance(0.3);
   // Its archive has no operating volume.
   const periodsKept = isOperating ? 0 : kind.periodsKept;

@@ -56,8 +56,8 @@ const ALARM_SEEN_MS: Millis = 20 * MINUTE_MS;
 function alarmComplaint(one: Case, span: Span, quality: Quality): string | undefined {
   const { meter, reach } = one;
   const around = { start: span.start - ALARM_SEEN_MS, end: span.end + ALARM_SEEN_MS };
-  if (meter.plan.framing !== 'mbus' || reach.wallDoubtMs(span.start) + reach.wallDoubtMs(span.end) > 0)
-    return undefined;
+  const canTell = meter.plan.framing === 'mbus' || meter.plan.model.flags.length > 0;
+  if (!canTell || reach.wallDoubtMs(span.start) + reach.wallDoubtMs(span.end) > 0) return undefined;
   const isInAlarm = meter.alarms.some(({ start, end }) => start <= around.start && around.end <= end);
   if (quality === 'measured' && isInAlarm && reach.blockedMs(around) === 0)
     return 'measured, though the meter told of an alarm all the while';

@@ -157,6 +157,7 @@ function causeOf(one: Case, row: LedgerRow, interval: Interval | undefined): str
   if (row.state === 'rejected') return 'rejected';
   if (row.state === 'lost' || isTouched(one.standing, row)) return 'damaged';
   if (row.state !== 'missing') return undefined;
+  if (isRecordHit(one.parts.life, row)) return 'damaged';
   const isSaid = interval?.quality === 'missing' && interval.findings.length > 0;
   return (isSaid && excuseOf(witnessOf(one), row)) || 'none';
 }

@@ -19,6 +19,9 @@ export interface Kind {
   readonly multiplier?: boolean;
 }
 
+/** It is laid out by this file alone, which can have a status bit as well as not. */
+export const MODBUS_GAS = 'generic/modbus-gas-corrector';
+
 /** Every protocol, with archive and without, sampled and frozen, in Wh and in kWh, with and without rollover and transformers. */
 export const KINDS: readonly Kind[] = [
   {
@@ -44,7 +47,7 @@ export const KINDS: readonly Kind[] = [
     range: 100_000_000,
   },
   {
-    model: 'generic/modbus-gas-corrector',
+    model: MODBUS_GAS,
     commodity: 'gas',
     framing: 'modbus-rtu',
     hasSerial: false,

@@ -57,7 +57,7 @@ export function runMeter(
   });
   const clock = ownClock(clockSteps(episodes));
   const deaths = episodes.filter(({ kind }) => kind === 'meter-dead');
-  const alarms = episodes.filter(({ kind }) => kind === 'meter-alarm');
+  const alarms = episodes.filter(({ kind }) => kind === 'meter-alarm' || kind === 'meter-flag');
   const lateFreezes = episodes.filter(({ kind }) => kind === 'meter-freezes-late');
   const wrapped = (index: bigint) => (plan.rollsOverAt ? index % BigInt(plan.rollsOverAt) : index);
   const shownLoad: LoadCurve = {
@@ -74,6 +74,7 @@ export function runMeter(
     one ? one.startIndex + Math.max(0, counted(at) - counted(one.swapAt)) : counted(at);
   const whims: MeterWhims = {
     status: () => (isIn(alarms, trueNow()) ? ALARM : 0),
+    raised: () => (isIn(alarms, trueNow()) ? ['alarm'] : []),
     frozenUpTo: (own) => {
       const now = trueNow();
       const shut = lateFreezes.find(({ start, end }) => start <= now && now < end);

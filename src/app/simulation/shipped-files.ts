@@ -27,6 +27,13 @@ export function modelOf({ model: name, digits }: { readonly model: string; reado
   return model;
 }
 
+/** A register behind those of the file's own map: which bit means what is a matter of each device. */
+const STATUS_BIT = { flag: 'alarm', modbus: { table: 'holding', block: 'current', offset: 26, bit: 3 } } as const;
+
+export function withStatusBit(model: DeviceModel): DeviceModel {
+  return { ...model, flags: [...model.flags, STATUS_BIT] };
+}
+
 let packs: ReadonlyMap<Commodity, FormatPack> | undefined;
 
 export function formatPacks(): ReadonlyMap<Commodity, FormatPack> {

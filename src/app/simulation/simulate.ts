@@ -5,8 +5,9 @@ import { seededRandom } from '../../sim/random.ts';
 import { createWorld } from '../../sim/world.ts';
 import { type Episode, type FaultKind, planEpisodes } from './faults.ts';
 import { imagineHeat } from './imagined-heat.ts';
-import { type ImaginedMeter, imagineSite } from './imagined-site.ts';
+import { type ImaginedMeter, imagineSite, withStatusBits } from './imagined-site.ts';
 import { DAY_SETTLES_MS, type Findings, judge } from './judge.ts';
+import { MODBUS_GAS } from './kinds.ts';
 import { runMeter } from './meters.ts';
 import { imagineOperator } from './operator.ts';
 import { liveOn } from './site-life.ts';
@@ -87,11 +88,13 @@ export async function simulate(options: SimOptions, monotonicMs: () => number): 
     sampleEveryMs: options.faults.length === 0 || weeks >= LONG_WEEKS ? HOUR_MS : SAMPLE_EVERY_MS,
     scrubPerSecond: options.faults.length === 0 ? SCRUB_PER_SECOND_CALM : SCRUB_PER_SECOND,
   };
-  const site = imagineSite(wish, random.fork('site'));
+  const imagined = imagineSite(wish, random.fork('site'));
   const within = { start: start + CALM_START_MS, end: end - CALM_END_MS };
   const episodes = planEpisodes(options.faults, within, random.fork('weather')).filter((episode) =>
-    isPossible(episode, site.meters),
+    isPossible(episode, imagined.meters),
   );
+  const flags = episodes.filter(({ kind }) => kind === 'meter-flag');
+  const site = withStatusBits(imagined, (plan) => flags.some((episode) => isFor(episode, plan, imagined.meters)));
   const hit = (count: number, where: number) => Math.floor(where * count);
   const meters = site.meters.map((plan) => {
     const mine = episodes.filter((episode) => isFor(episode, plan, site.meters));
@@ -170,6 +173,7 @@ function candidates({ kind }: Episode, meters: readonly ImaginedMeter[]): readon
   if (kind === 'meter-freezes-late') return meters.filter(({ stores }) => stores);
   // Modbus ones of the shipped files neither say that something is wrong nor tell their number.
   if (kind === 'meter-alarm' || kind === 'meter-exchanged') return meters.filter(({ framing }) => framing === 'mbus');
+  if (kind === 'meter-flag') return meters.filter(({ device }) => device.model === MODBUS_GAS);
   return meters;
 }
 

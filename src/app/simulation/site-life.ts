@@ -229,6 +229,7 @@ export function liveOn(parts: SiteLifeParts): SiteLife {
       case 'meter-clock-wrong':
       case 'meter-freezes-late':
       case 'meter-alarm':
+      case 'meter-flag':
         trace.count(kind);
         return;
       case 'operator-down':

@@ -2,6 +2,7 @@ import { marketIntervals } from '../../core/calendar.ts';
 import { type Decimal, decimal, decimalText, subtract } from '../../core/decimal.ts';
 import type { Commodity } from '../../core/interval.ts';
 import type { Quantity, Unit } from '../../core/quantity.ts';
+import type { MeterFlag } from '../../core/reading.ts';
 import { isoUtc, type MarketDay, SECOND_MS, spanMinutes, type UtcMs } from '../../core/time.ts';
 import type { DeviceModel } from '../../device/model.ts';
 import type { DeviceConfig, LineConfig } from '../../device/site.ts';
@@ -37,6 +38,8 @@ export interface Park {
 export interface MeterWhims {
   /** M-Bus: the status byte. */
   readonly status?: (now: UtcMs) => number;
+  /** Modbus: which of the status bits of its device file are set. */
+  readonly raised?: (now: UtcMs) => readonly MeterFlag[];
   /** The newest instant for which it has frozen anything. */
   readonly frozenUpTo?: (now: UtcMs) => UtcMs;
   /** What it shows of a quantity, before what every meter shows of it. */
