@@ -260,6 +260,20 @@ describe('scrub and quarantine', () => {
   });
 });
 
+describe('a batch that failed and is on the disk all the same', () => {
+  it('is rung for as soon as the disk was asked', async () => {
+    const store = memoryStore();
+    const { buffer } = await open(store);
+    const rung: string[] = [];
+    buffer.onChange((streams) => rung.push([...streams].join()));
+    Object.assign(store, { batchesLeft: 0, keepsFailing: true });
+    await expect(buffer.keepIntervals(INTERVALS)).rejects.toThrow('to fail');
+    store.batchesLeft = 9;
+    await buffer.keepIntervals(INTERVALS);
+    expect(rung).toEqual(['intervals']);
+  });
+});
+
 describe('the second copy', () => {
   const vitalFull = (log: AppendLog): AppendLog => ({
     ...log,
@@ -338,6 +352,35 @@ describe('the second copy', () => {
     expect(log.kept[0]).toContain('"readings":9,"samples":0,"intervals":1,"delivery":1');
     const next = await openBuffer(memoryStore(), { clock, vital: log });
     expect(next.behind).toMatchObject({ readings: 9, intervals: 1 });
+  });
+
+  it('that cannot be written keeps nobody asleep: what is on the disk is rung for, and not again when it is said again', async () => {
+    const log = memoryLog();
+    const { buffer } = await open(memoryStore(), log);
+    const rung: string[] = [];
+    buffer.onChange((streams) => rung.push([...streams].join()));
+    const { append } = log;
+    log.append = vitalFull(log).append;
+    await expect(buffer.keepIntervals(INTERVALS)).rejects.toThrow('no room');
+    expect(rung).toEqual(['intervals']);
+    log.append = append;
+    await buffer.keepIntervals(INTERVALS);
+    expect(rung).toEqual(['intervals']);
+    expect(await buffer.intervals(POINT, 'volume', DAY)).toHaveLength(INTERVALS.length);
+  });
+
+  it('keeps its numbers used, also where the first batch fails', async () => {
+    const log = memoryLog();
+    await fill((await open(memoryStore(), log)).buffer);
+    const store = memoryStore();
+    const { buffer } = await open(store, log);
+    const numbered = buffer.entries('intervals');
+    store.batchesLeft = 0;
+    await expect(buffer.keepIntervals(INTERVALS)).rejects.toThrow('to fail');
+    store.batchesLeft = 9;
+    await buffer.keepIntervals(INTERVALS);
+    expect((await buffer.changes('intervals', 0, 9)).map(({ sequence }) => sequence)).toEqual([2]);
+    expect(buffer.entries('intervals')).toBe(numbered + 1);
   });
 
   it('that is lost, cut short or damaged is told at the start, and whole again when it is written anew', async () => {

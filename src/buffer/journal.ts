@@ -41,6 +41,24 @@ interface Job {
   reject(error: unknown): void;
 }
 
+interface Planned {
+  readonly job: Job;
+  readonly done: () => void;
+}
+
+/** Those whose plan did not throw. */
+async function planAll(jobs: readonly Job[], group: Group): Promise<Planned[]> {
+  const planned: Planned[] = [];
+  for (const job of jobs) {
+    try {
+      planned.push({ job, done: await job.plan(group) });
+    } catch (error) {
+      job.reject(error);
+    }
+  }
+  return planned;
+}
+
 /** The second copy, as the journal writes it. */
 export interface Copy {
   readonly log: AppendLog;
@@ -63,8 +81,7 @@ export function openJournal(store: Store, found: Heads, ids: Ids, recent: Recent
   let bytesTold = 0;
 
   async function writeGroup(jobs: readonly Job[]): Promise<void> {
-    if (!headsKnown) heads = (await loadHeads(store)).heads;
-    headsKnown = true;
+    if (!headsKnown) await askDisk();
     const group: Group = {
       heads: cloneHeads(heads),
       rows: new Map(),
@@ -73,25 +90,44 @@ export function openJournal(store: Store, found: Heads, ids: Ids, recent: Recent
       streams: new Set(),
       copied: [],
     };
-    const planned: { job: Job; done: () => void }[] = [];
-    for (const job of jobs) {
-      try {
-        planned.push({ job, done: await job.plan(group) });
-      } catch (error) {
-        job.reject(error);
-      }
-    }
+    const planned = await planAll(jobs, group);
     try {
-      await commit(group);
+      await putOnDisk(group);
     } catch (error) {
       for (const { job } of planned) job.reject(error);
       return;
     }
-    for (const { done } of planned) done();
-    if (group.streams.size > 0) for (const listener of listeners) listener(group.streams);
+    try {
+      if (vital && group.ops.length > 0) await tellVital(vital, group);
+      for (const { done } of planned) done();
+    } catch (error) {
+      for (const { job } of planned) job.reject(error);
+    }
+    ring(group.streams);
   }
 
-  async function commit(group: Group): Promise<void> {
+  /** After a batch of which it is not known whether it reached the disk. No number is given out again that was taken before. */
+  async function askDisk(): Promise<void> {
+    const { heads: onDisk } = await loadHeads(store);
+    const grown = STREAMS.filter((stream) => onDisk[stream] > heads[stream]);
+    for (const stream of STREAMS) {
+      onDisk[stream] = Math.max(onDisk[stream], heads[stream]);
+      onDisk.low[stream] = Math.max(onDisk.low[stream], heads.low[stream]);
+    }
+    heads = onDisk;
+    headsKnown = true;
+    ring(new Set(grown));
+  }
+
+  /**
+   * Also where those who wrote are told that they failed: what is on the disk is there, and when they say it again nothing is
+   * new, so that nobody would ring.
+   */
+  function ring(streams: ReadonlySet<Stream>): void {
+    if (streams.size > 0) for (const listener of listeners) listener(streams);
+  }
+
+  async function putOnDisk(group: Group): Promise<void> {
     if (group.ops.length === 0) return;
     const taken = takeAlong(group, soon);
     // Also of a batch that fails: an id once given out is never given out again.
@@ -107,7 +143,6 @@ export function openJournal(store: Store, found: Heads, ids: Ids, recent: Recent
     heads = group.heads;
     recent.heed(group.ops, group.entries);
     for (const [key, payload] of taken) if (soon.get(key) === payload) soon.delete(key);
-    if (vital) await tellVital(vital, group);
   }
 
   /**
