@@ -14,6 +14,7 @@ import {
   standingClock,
 } from './buffer.testkit.ts';
 import { type Buffer, openBuffer } from './index.ts';
+import { WaitsNoLonger } from './outbox.ts';
 
 const open = (store = memoryStore()) => openBuffer(store, { clock: standingClock() });
 
@@ -133,7 +134,9 @@ describe('attempts', () => {
     expect(await states(reopened)).toEqual([]);
     expect(await reopened.receipt(id)).toEqual(receipt);
     expect(await reopened.attempts(id)).toEqual([anAttempt(id, 2, 'not-sent'), anAttempt(id, 3, 'answered')]);
-    await expect(reopened.outbox.beginAttempt(id, DAY_START)).rejects.toThrow(/accepted/);
+    const again = reopened.outbox.beginAttempt(id, DAY_START);
+    await expect(again).rejects.toThrow(WaitsNoLonger);
+    await expect(again).rejects.toThrow(/accepted/);
   });
 
   it('give the last answer that is kept word for word, whatever only repeats it', async () => {

@@ -1,5 +1,5 @@
 import { OdecetError } from '../core/failure.ts';
-import type { Attempt, Message, MessageId, Receipt } from '../core/message.ts';
+import type { Attempt, Message, MessageId, MessageState, Receipt } from '../core/message.ts';
 import type { UtcMs } from '../core/time.ts';
 import type { Damage } from './api.ts';
 import { decodeEvent, decodeLife, encodeEnded, encodeReceipt } from './codec-delivery.ts';
@@ -38,10 +38,17 @@ export interface Outbox {
   read(id: MessageId): Promise<Message | undefined>;
   /** All that wait, by rising id. A message that cannot be read is left out and reported as damage. */
   waiting(): Promise<QueuedMessage[]>;
-  /** Marks the message as sent before its first byte leaves; gives the attempt's number, from 1. */
+  /** Marks the message as sent before its first byte leaves; gives the attempt's number, from 1. Throws WaitsNoLonger. */
   beginAttempt(id: MessageId, startedAt: UtcMs): Promise<number>;
   /** `answered` needs its receipt, the other outcomes have none. Saying the same again changes nothing. */
   endAttempt(attempt: Attempt, receipt?: Receipt): Promise<void>;
+}
+
+/** The message was answered or superseded, or a person closed it, since somebody looked: it must not be sent again. */
+export class WaitsNoLonger extends OdecetError {
+  constructor(id: MessageId, state: MessageState) {
+    super('unexpected', `message ${id} is ${state}; it must not be sent again`);
+  }
 }
 
 export function openOutbox(journal: Journal, rows: Rows, messages: MessageReader): Outbox {
@@ -104,8 +111,7 @@ export function openOutbox(journal: Journal, rows: Rows, messages: MessageReader
       journal.write(async (draft) => {
         await mustHold(draft, id);
         const found = await lifeInDraft(draft, id);
-        if (!waitingState(found.life))
-          throw new OdecetError('unexpected', `message ${id} is ${stateOf(found.life)}; it must not be sent again`);
+        if (!waitingState(found.life)) throw new WaitsNoLonger(id, stateOf(found.life));
         const attempt = found.life.attempts + 1;
         draft.add('delivery', eventKey(id, attempt, 'began'), { startedAt });
         keepLife(draft, id, found, { what: 'began', attempt });

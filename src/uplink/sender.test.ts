@@ -69,6 +69,23 @@ test('a backlog is walked through upon one look; what is queued meanwhile follow
   expect(looks).toBe(3);
 });
 
+test('one that is closed while a backlog is walked through is passed over, and nobody waits for it', async () => {
+  const outbox = memoryOutbox(['1', '2', '3'].map(message));
+  const errors: string[] = [];
+  const { tries } = await runSender({
+    outbox,
+    retry: RETRY,
+    isOver: (waiting) => waiting === 0,
+    deliver: (one) => {
+      if (one.id === '1') outbox.close('2');
+      return accepted(one);
+    },
+    more: { log: { ...quietLog, error: (event) => errors.push(event) } },
+  });
+  expect(tries).toEqual(['1', '3'].map((id) => ({ id, at: 0 })));
+  expect(errors).toEqual([]);
+});
+
 test('a long walk is looked at again every second: what has become more urgent does not wait for its end', async () => {
   const outbox = memoryOutbox(['2', '3', '4'].map(message));
   const clock = jumpingClock();

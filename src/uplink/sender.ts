@@ -1,8 +1,8 @@
-import type { MessageHead, Outbox, QueuedHead } from '../buffer/outbox.ts';
+import { type MessageHead, type Outbox, type QueuedHead, WaitsNoLonger } from '../buffer/outbox.ts';
 import { type BackoffRule, backoffMs } from '../core/backoff.ts';
 import { type Failure, failure, OdecetError } from '../core/failure.ts';
 import type { Message, MessageId, Receipt } from '../core/message.ts';
-import type { Millis, MonotonicMs } from '../core/time.ts';
+import type { Millis, MonotonicMs, UtcMs } from '../core/time.ts';
 import { childAbort } from '../machine/abort.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { Entropy } from '../machine/entropy.ts';
@@ -130,6 +130,17 @@ export function createSender(deps: SenderDeps): Sender {
     return chosen?.queued ?? earliest - now;
   }
 
+  /** The attempt's number; undefined where the message was settled since the look: then there is nothing to do, and no trouble. */
+  async function begin(id: MessageId, startedAt: UtcMs): Promise<number | undefined> {
+    try {
+      return await outbox.beginAttempt(id, startedAt);
+    } catch (error) {
+      if (!(error instanceof WaitsNoLonger)) throw error;
+      log.debug('message-settled-meanwhile', { message: id, ...error.failure });
+      return undefined;
+    }
+  }
+
   /** Whether the message waits no longer. */
   async function attempt(id: MessageId, signal: AbortSignal): Promise<boolean> {
     const message = await outbox.read(id);
@@ -139,7 +150,12 @@ export function createSender(deps: SenderDeps): Sender {
       return false;
     }
     const startedAt = clock.now();
-    const number = await outbox.beginAttempt(message.id, startedAt);
+    const number = await begin(id, startedAt);
+    if (number === undefined) {
+      // By itself, should the outbox list it all the same: nothing is ever looked at without end.
+      backOff(pauseOf(id));
+      return true;
+    }
     const { outcome, detail: said, receipt, failure: problem } = await deps.deliver(message, signal);
     if (signal.aborted && outcome !== 'answered') return false;
     const kept = receipt && unclear.keptOf(receipt);

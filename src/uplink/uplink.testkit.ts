@@ -1,4 +1,4 @@
-import type { Outbox, QueuedMessage } from '../buffer/outbox.ts';
+import { type Outbox, type QueuedMessage, WaitsNoLonger } from '../buffer/outbox.ts';
 import type { Attempt, Message, MessageId, Receipt, Verdict } from '../core/message.ts';
 import { hostSealCrypto } from '../host/seal-crypto.ts';
 import { hostCodec } from '../host/signer.ts';
@@ -69,8 +69,16 @@ export function receiptOf(verdict: Verdict, { id }: Pick<Message, 'id'>): Receip
   return { message: id, verdict, reasons: [{ code: '1', type: 'A', text: verdict }], receivedAt: NOW, xml: '<r/>' };
 }
 
+interface MemoryOutbox extends Outbox {
+  readonly ended: Attempt[];
+  add(message: Message): void;
+  /** Somebody else has closed it: it can be read and waits no longer. */
+  close(id: MessageId): void;
+}
+
 /** An outbox in memory that keeps the contract: what is accepted or rejected no longer waits. */
-export function memoryOutbox(messages: readonly Message[]): Outbox & { ended: Attempt[]; add(message: Message): void } {
+export function memoryOutbox(messages: readonly Message[]): MemoryOutbox {
+  const closed = new Map<MessageId, Message>();
   const queue = new Map<MessageId, QueuedMessage>();
   const ended: Attempt[] = [];
   const add = (message: Message): void => void queue.set(message.id, { message, state: 'prepared', attempts: 0 });
@@ -80,8 +88,13 @@ export function memoryOutbox(messages: readonly Message[]): Outbox & { ended: At
     add,
     waiting: async () => [...queue.values()],
     heads: async () => [...queue.values()],
-    read: async (id) => queue.get(id)?.message,
+    close(id) {
+      closed.set(id, queue.get(id)!.message);
+      queue.delete(id);
+    },
+    read: async (id) => queue.get(id)?.message ?? closed.get(id),
     async beginAttempt(id) {
+      if (closed.has(id)) throw new WaitsNoLonger(id, 'accepted');
       const queued = queue.get(id)!;
       queue.set(id, { ...queued, state: 'sent', attempts: queued.attempts + 1 });
       return queued.attempts + 1;
