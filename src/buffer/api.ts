@@ -79,7 +79,7 @@ export interface BufferOptions {
   readonly idRoom?: number;
   /** The site's number among those of its sender, 0 to 99,999; its message ids end with it. */
   readonly siteNumber?: number | undefined;
-  /** Told of every damaged record that a read came upon; the read goes on with the others. */
+  /** Told of every damaged record that a read came upon, of the same damage once; the read goes on with the others. */
   readonly onDamage?: (damage: Damage) => void;
   /** Told of readings that contradict what the same meter said before about the same instant. */
   readonly onConflict?: (conflict: Conflict) => void;
@@ -274,7 +274,7 @@ export interface Buffer {
   scrubEnds(entries: number): Promise<readonly Suspect[]>;
   /** Moves aside what is damaged at a second look, marks what is gone, and names again what a lost journal entry named; gives what was so. */
   quarantine(suspects: readonly Suspect[]): Promise<Damage[]>;
-  /** How many damaged records were met since it was opened: what is remembered of the store may hold no longer. */
+  /** How often a damaged record was met since it was opened: what is remembered of the store may hold no longer. */
   damages(): number;
   /** Puts back what the second copy knows of messages and the store does not; no number is given out twice afterwards. */
   restoreVital(): Promise<Restored>;

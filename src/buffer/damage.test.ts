@@ -207,6 +207,38 @@ describe('damage', () => {
     expect((await buffer.verify()).stray).toEqual(expect.arrayContaining([key, unnamed, unknown]));
   });
 
+  it('is told once, however often it is met, until it is another', async () => {
+    const { store } = await finished();
+    const told: string[] = [];
+    const buffer = await openBuffer(store, { clock: standingClock(), onDamage: ({ key }) => told.push(key) });
+    const key = [...store.rows.keys()].find((one) => one.startsWith('i/'))!;
+    const bytes = store.rows.get(key)!;
+    bytes[30]! ^= 1;
+    for (let look = 0; look < 3; look++) await buffer.intervals(POINT, 'volume', SPAN);
+    expect(told).toEqual([key]);
+    expect(buffer.damages()).toBeGreaterThanOrEqual(3);
+    bytes[31]! ^= 1;
+    await buffer.intervals(POINT, 'volume', SPAN);
+    expect(told).toEqual([key, key]);
+  });
+
+  it('that is told is held within a bound', async () => {
+    const store = memoryStore();
+    const starts = Array.from({ length: 300 }, (_, hour) => DAY_START + hour * HOUR_MS);
+    const whole = { start: DAY_START, end: DAY_START + 300 * HOUR_MS };
+    await (await openBuffer(store, { clock: standingClock() })).keepIntervals(
+      starts.map((start) => anInterval({ start })),
+    );
+    for (const [key, bytes] of store.rows) if (key.startsWith('i/')) bytes[30]! ^= 1;
+    const told: string[] = [];
+    const buffer = await openBuffer(store, { clock: standingClock(), onDamage: ({ key }) => told.push(key) });
+    await buffer.intervals(POINT, 'volume', whole);
+    expect(new Set(told).size).toBe(300);
+    told.length = 0;
+    await buffer.intervals(POINT, 'volume', { start: DAY_START, end: DAY_START + HOUR_MS });
+    expect(told).toHaveLength(1);
+  });
+
   it('is not seen where there is none: a buffer that is opened again has nothing to tell', async () => {
     const { store } = await finished();
     const told: unknown[] = [];

@@ -31,6 +31,9 @@ import { verify } from './verify.ts';
 import { compactVital, doubtOfVital, readVital, restoreVital } from './vital.ts';
 import { lifeFromEvents } from './waiting.ts';
 
+/** Keys and what was told of them, a few hundred bytes each. */
+const DAMAGES_HELD_MAX = 256;
+
 export type * from './api.ts';
 export { countRows } from './ledger.ts';
 export type * from './reports.ts';
@@ -42,10 +45,11 @@ export type * from './reports.ts';
 export async function openBuffer(store: Store, options: BufferOptions): Promise<Buffer> {
   const met = { damages: 0 };
   const recent = rememberRecent(store);
+  const tellDamage = onceEach(options.onDamage);
   const onDamage = (damage: Damage): void => {
     met.damages++;
     recent.forget();
-    options.onDamage?.(damage);
+    tellDamage(damage);
   };
   const rows = readRows(store, onDamage);
   await migrate(store, onDamage);
@@ -78,6 +82,21 @@ export async function openBuffer(store: Store, options: BufferOptions): Promise<
   return {
     ...assemble(store, journal, rows, recent, options, behind, met),
     ...(copyDoubt !== undefined && { copyDoubt }),
+  };
+}
+
+/**
+ * Told once of the same damage: until the scrubber moves it aside every look at a day comes upon it again. Of more than are held
+ * the first may be told again.
+ */
+function onceEach(tell: BufferOptions['onDamage']): (damage: Damage) => void {
+  const told = new Map<string, string>();
+  return (damage) => {
+    if (told.get(damage.key) === damage.detail) return;
+    told.set(damage.key, damage.detail);
+    const [oldest] = told.keys();
+    if (oldest !== undefined && told.size > DAMAGES_HELD_MAX) told.delete(oldest);
+    tell?.(damage);
   };
 }
 
