@@ -35,8 +35,13 @@ export function configParts(loaded: LoadedSite, withSecrets: boolean): BackupPar
 /** Files of the state folder beside the store. */
 export function stateParts(folder: string, withSecrets: boolean): BackupPart[] {
   return readdirSync(folder)
-    .filter((name) => !NOT_STATE.test(name) && isFile(join(folder, name)) && (withSecrets || !SECRET.test(name)))
+    .filter((name) => isState(name) && isFile(join(folder, name)) && (withSecrets || !SECRET.test(name)))
     .map((name) => ({ name: `state/${name}`, bytes: readFileSync(join(folder, name)) }));
+}
+
+/** Whether a backup takes a file of the state folder along. */
+export function isState(name: string): boolean {
+  return !NOT_STATE.test(name);
 }
 
 /** Every value of the site file that is the name of a file, wherever it stands; what its field is called says what it is. */

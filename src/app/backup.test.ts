@@ -187,6 +187,25 @@ describe('a restore that does not know what was sent since its backup', () => {
   });
 });
 
+describe('a restored machine that is restored again', () => {
+  it('goes on holding what waited for a person there: the backup brings the file of the held days', async () => {
+    const state = await open(join(root, 'site'));
+    await fill(state.buffer);
+    await state.close();
+    await backup(siteIn(join(root, 'site')), join(root, 'backup'), undefined, clock);
+    await restore({ file: join(root, 'backup'), into: join(root, 'second') }, clock);
+    const second = await open(join(root, 'second'));
+    const waits = await second.buffer.queueMessage((id) => aMessage(id, [anInterval({ start: SPAN.end })]));
+    await second.close();
+    await backup(siteIn(join(root, 'second')), join(root, 'again'), undefined, clock);
+    await restore({ file: join(root, 'again'), into: join(root, 'third') }, clock);
+    const third = await open(join(root, 'third'));
+    expect((await third.buffer.outbox.heads()).map(({ message }) => message.id)).toContain(waits.id);
+    expect(third.held.hold(waits)).toMatchObject({ code: 'day-held' });
+    await third.close();
+  });
+});
+
 describe('the control socket', () => {
   it('tells what is asked, what it does not know, and that nobody is there', async () => {
     await mkdir(join(root, 'state'));

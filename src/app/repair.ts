@@ -22,6 +22,8 @@ export interface RepairReport extends RepairCause, Mended {
 }
 
 const RECORDS_AT_ONCE = 1_000;
+/** So many are told one by one as well: the log outlives the report where the machine is lost. A lost table has thousands. */
+const TOLD_MAX = 200;
 
 /**
  * Looks through the whole store, moves aside what is damaged, marks what is gone, mends what can be mended, and writes down
@@ -50,6 +52,7 @@ export async function lookThrough(
   };
   const name = `repair-report-${stamp(now)}.json`;
   await folder.write(name, `${JSON.stringify(report, null, 1)}\n`);
+  for (const { key, detail } of missing.slice(0, TOLD_MAX)) log.error('record-damaged', { record: key, detail });
   log.error('store-repaired', { report: name, cause, missing: missing.length, behind, ...mended });
   return name;
 }

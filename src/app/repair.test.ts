@@ -1,0 +1,41 @@
+import { expect, it } from 'vitest';
+import { anInterval, DAY_START, memoryStore, standingClock } from '../buffer/buffer.testkit.ts';
+import { openBuffer } from '../buffer/index.ts';
+import { intervalKey } from '../buffer/keys.ts';
+import { MINUTE_MS } from '../core/time.ts';
+import type { LogFields } from '../machine/log.ts';
+import { simFolder } from '../sim/folder.ts';
+import { quietLog } from '../uplink/uplink.testkit.ts';
+import { lookThrough } from './repair.ts';
+
+const made = Array.from({ length: 250 }, (_, n) => anInterval({ start: DAY_START + n * 15 * MINUTE_MS }));
+
+async function repairOf(damaged: number) {
+  const store = memoryStore();
+  const buffer = await openBuffer(store, { clock: standingClock() });
+  await buffer.keepIntervals(made);
+  const keys = made.slice(0, damaged).map(intervalKey);
+  for (const key of keys) store.rows.get(key)![30]! ^= 1;
+  const folder = simFolder();
+  const named: string[] = [];
+  const log = {
+    ...quietLog,
+    error: (event: string, fields: LogFields = {}) =>
+      void (event === 'record-damaged' && named.push(String(fields.record))),
+  };
+  const report = await lookThrough(buffer, [], folder, { cause: 'a crash' }, DAY_START, log);
+  const { missing } = JSON.parse((await folder.readText(report!)) ?? '');
+  return { keys, named, missing: missing.map(({ key }: { key: string }) => key) };
+}
+
+it('names every record that is missing in the log too, which outlives a machine that is lost with its report', async () => {
+  const { keys, named, missing } = await repairOf(3);
+  expect(missing).toEqual(keys);
+  expect(named).toEqual(keys);
+});
+
+it('of very many the log names the first, the report all', async () => {
+  const { keys, named, missing } = await repairOf(250);
+  expect(missing.toSorted()).toEqual(keys.toSorted());
+  expect(named).toEqual(missing.slice(0, 200));
+});
