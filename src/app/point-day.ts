@@ -3,7 +3,7 @@ import { type Failure, failure } from '../core/failure.ts';
 import type { Channel, Interval } from '../core/interval.ts';
 import type { MessageId } from '../core/message.ts';
 import { cut } from '../core/schedule.ts';
-import type { Span } from '../core/time.ts';
+import { isoUtc, type Span } from '../core/time.ts';
 import type { Site } from '../device/site.ts';
 import { entryOf } from '../profile/findings.ts';
 import { exchangesOf, type ToldExchange } from './exchanges.ts';
@@ -73,10 +73,15 @@ export function wishOf(day: PointDay, site: Site): Wish {
 
 function incompleteness({ plan, rows, intervals, exchanges }: PointDay, site: Site): Failure | undefined {
   for (const channel of plan.published) {
-    const lost = rows.filter((row) => row.channel === channel && row.state === 'lost').length;
+    const lost = rows.filter((row) => row.channel === channel && row.state === 'lost');
     // An older version that is still there is not what was told or is to be told.
-    if (lost > 0)
-      return failure('day-incomplete', `point ${plan.code}, ${channel}: ${lost} intervals were there and are lost`);
+    if (lost.length > 0) {
+      const first = isoUtc(lost[0]!.start);
+      return failure(
+        'day-incomplete',
+        `point ${plan.code}, ${channel}: ${lost.length} intervals were there and are lost, the first of ${first}; what was told of one: odecet trace ${plan.code} ${first}; to enter it again: odecet substitute`,
+      );
+    }
     const valued = (intervals[channel] ?? []).filter((interval) => interval.value).length;
     const expected = rows.filter((row) => row.channel === channel).length;
     if (valued === expected) continue;

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { aMessage, anAttempt, aReceipt } from '../buffer/buffer.testkit.ts';
 import type { AuditEntry } from '../buffer/index.ts';
+import { intervalKey } from '../buffer/keys.ts';
 import { decimal, decimalText, parseDecimal } from '../core/decimal.ts';
 import { HOUR_MS } from '../core/time.ts';
 import { aPlan, aPoint, aReading, aSite, bench, GAS, gasDay, POWER, powerPlan } from './app.testkit.ts';
@@ -157,5 +159,22 @@ describe('a trace', () => {
     ]);
     expect(measured!.decidedBy).toBeUndefined();
     expect(decided!.decidedBy).toMatchObject({ audit: 1, by: 'J. Novák', reason: 'meter exchanged' });
+  });
+
+  it('tells of a version that went with its machine what was told of it; entered again it is that version, and not sent twice', async () => {
+    const { parts: before, store, buffer, points, restart } = await ready();
+    await substitute(before, WISH);
+    const [decided] = await buffer.intervals(GAS, 'volume', HOUR);
+    const { id } = await buffer.queueMessage((own) => aMessage(own, [decided!]));
+    await buffer.outbox.beginAttempt(id, HOUR.end);
+    await buffer.outbox.endAttempt(anAttempt(id, 1, 'answered'), aReceipt(id, 'accepted'));
+    // As after a restore from a backup of before: the second copy knows the message, nobody has the version.
+    await store.batch([{ kind: 'delete', key: intervalKey(decided!) }]);
+    const parts = { ...before, buffer: (await restart()).buffer };
+    const volume = async () => (await traceInterval({ ...parts, installedAt: 0 }, points[0]!, HOUR.start)).channels[0]!;
+    const told = { version: 2, told: '12.5 m3 substituted', messages: [{ message: id, state: 'accepted' }] };
+    expect(await volume()).toMatchObject({ state: 'lost', versions: [{ version: 1 }], lost: [told] });
+    await substitute(parts, WISH);
+    expect(await volume()).toMatchObject({ state: 'accepted', versions: [{ version: 1 }, { version: 2 }], lost: [] });
   });
 });

@@ -1,4 +1,4 @@
-import type { AuditEntry, Buffer } from '../buffer/index.ts';
+import type { AuditEntry, Buffer, Delivery } from '../buffer/index.ts';
 import { marketDayOf } from '../core/calendar.ts';
 import { decimalText } from '../core/decimal.ts';
 import type { Boundary, Channel, Interval, IntervalOrigin } from '../core/interval.ts';
@@ -50,6 +50,10 @@ async function traceChannel(
   const deliveries = await buffer.deliveryOf(code, channel, span.start);
   const { rows } = await buffer.ledger([{ point: code, channel, spans: [span] }]);
   const [row] = rows;
+  const messagesOf = (version: number) =>
+    Promise.all(
+      deliveries.filter((one) => one.version === version).map(({ message }) => traceMessage(buffer, message)),
+    );
   return {
     channel,
     state: row?.state ?? 'missing',
@@ -60,14 +64,19 @@ async function traceChannel(
         ...told(interval),
         decidedBy: decisionOn(log, interval),
         origins: await Promise.all(interval.origins.map((origin) => traceOrigin(buffer, origin))),
-        messages: await Promise.all(
-          deliveries
-            .filter(({ version }) => version === interval.version)
-            .map(({ message }) => traceMessage(buffer, message)),
-        ),
+        messages: await messagesOf(interval.version),
       })),
     ),
+    lost: await Promise.all(
+      lostOf(versions, deliveries).map(async (one) => ({ ...one, messages: await messagesOf(one.version) })),
+    ),
   };
+}
+
+/** Versions that cannot be read, and what messages told of them. */
+function lostOf(versions: readonly Interval[], deliveries: readonly Delivery[]) {
+  const gone = deliveries.filter((told) => !versions.some(({ version }) => version === told.version));
+  return [...new Map(gone.map(({ version, told }) => [version, { version, told }])).values()];
 }
 
 function told({ version, madeAt, value, unit, quality, findings }: Interval) {

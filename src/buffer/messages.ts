@@ -98,9 +98,10 @@ export function readMessages(rows: Rows): MessageReader {
     },
     async deliveryOf(point, channel, start) {
       const found: Delivery[] = [];
-      for (const { message, version } of await links(below(linkPrefix(point, channel, start)))) {
+      for (const { message, version, told } of await links(below(linkPrefix(point, channel, start)))) {
         const its = await life(message);
-        found.push({ message, version, state: stateOf(its), accepted: its.accepted });
+        const words = told === undefined ? {} : { told };
+        found.push({ message, version, state: stateOf(its), accepted: its.accepted, ...words });
       }
       return found;
     },

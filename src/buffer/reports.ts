@@ -10,6 +10,8 @@ export interface Delivery {
   readonly state: MessageState;
   /** The operator accepted it, also when it was superseded later. */
   readonly accepted: boolean;
+  /** What the message says of the interval: value, unit and quality; only `deliveryOf` tells it. */
+  readonly told?: string;
 }
 
 export interface Expected {

@@ -51,6 +51,7 @@ export const CZECH_DESK: Translations = {
   'in no message': 'v žádné zprávě',
   'no value': 'bez hodnoty',
   'version {0}: {1}, {2}{3}, made {4}': 'verze {0}: {1}, {2}{3}, vznik {4}',
+  'version {0}: its record cannot be read; told was: {1}': 'verze {0}: záznam nelze přečíst; sděleno bylo: {1}',
   from: 'od',
   to: 'do',
   stored: 'uloženo měřidlem',

@@ -51,7 +51,10 @@ function traceText(
 }
 
 function tellerOf(say: Say, local: (at: string) => string) {
-  function channelLines({ channel, state, doubled, versions, givenUpBefore }: Channel, isExpected: boolean): string[] {
+  function channelLines(
+    { channel, state, doubled, versions, lost, givenUpBefore }: Channel,
+    isExpected: boolean,
+  ): string[] {
     const double = doubled ? `, ${say`DOUBLED`}` : '';
     const none = versions.length === 0 && state === 'missing' ? `, ${say`no interval was made`}` : '';
     const given =
@@ -60,7 +63,18 @@ function tellerOf(say: Say, local: (at: string) => string) {
         : [say`it was accepted, and went for its age with the messages that told it, by ${local(givenUpBefore)}`];
     const stands = state === 'missing' && !isExpected ? say`not expected` : say.whole(state);
     const head = `${say.whole(channel)}: ${stands}${double}${none}`;
-    return indented([pc.bold(head), ...indented([...given, ...versions.flatMap(versionLines)])]);
+    return indented([
+      pc.bold(head),
+      ...indented([...given, ...versions.flatMap(versionLines), ...lost.flatMap(lostLines)]),
+    ]);
+  }
+
+  function lostLines({ version, told, messages }: Channel['lost'][number]): string[] {
+    const words = told ?? say`unreadable`;
+    return [
+      say`version ${version}: its record cannot be read; told was: ${words}`,
+      ...indented(messages.flatMap(messageLines)),
+    ];
   }
 
   function versionLines(version: Version): string[] {
