@@ -1,5 +1,5 @@
 import type { LedgerRow } from '../../buffer/index.ts';
-import { metersKey } from '../../buffer/keys.ts';
+import { intervalKey, metersKey } from '../../buffer/keys.ts';
 import { HOUR_MS, MINUTE_MS, type Millis, type Span, type UtcMs } from '../../core/time.ts';
 import type { SiteLife } from './life.ts';
 import type { RunningMeter } from './meters.ts';
@@ -110,6 +110,15 @@ export function isFlippedNear({ meter, life }: Witness, at: UtcMs): boolean {
 export function isRecordHit(life: SiteLife, { point, channel, start }: LedgerRow): boolean {
   const record = `i/${point}/${channel}/${new Date(start).toISOString()}/`;
   return [...life.flipped.keys()].some((key) => key.startsWith(record));
+}
+
+/**
+ * What was told last of the interval was made after the backup that a fresh machine goes on from: the old machine's second copy
+ * knows that it was told, and only a person or the same readings can make it again.
+ */
+export function isLostWithMachine(life: SiteLife, row: LedgerRow): boolean {
+  const version = row.deliveries.reduce((newest, each) => Math.max(newest, each.version), 0);
+  return life.replacements.some((one) => one.lost(intervalKey({ ...row, version })));
 }
 
 /** A flipped bit has hit what stands behind a row of the ledger, and nobody has come upon it yet. */

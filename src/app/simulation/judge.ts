@@ -3,7 +3,7 @@ import type { Channel, Interval } from '../../core/interval.ts';
 import { HOUR_MS, isoUtc, type MarketDay, type Span } from '../../core/time.ts';
 import { intervalKey } from '../../sandbox/market.ts';
 import { type Case, type ChannelDay, type JudgeParts, type Tally, witnessOf } from './case.ts';
-import { excuseOf, isRecordHit, isTouched } from './excuses.ts';
+import { excuseOf, isLostWithMachine, isRecordHit, isTouched } from './excuses.ts';
 import { personComplaints } from './judge-persons.ts';
 import { judgeStore } from './judge-store.ts';
 import { judgeEnergy, judgeEstimates, judgeValues } from './judge-values.ts';
@@ -131,6 +131,7 @@ function ledgerComplaint(
   }
   const isDamaged = isTouched(one.standing, row) || isRecordHit(one.parts.life, row);
   if (row.doubled) return [`doubled in the ledger: ${where}`];
+  if (row.state === 'lost' && isLostWithMachine(one.parts.life, row)) return tellsOlder(row, where);
   if (row.state === 'lost' && !isDamaged) {
     tally.lost++;
     return [`lost: ${where} was there and is no more`];
@@ -139,6 +140,14 @@ function ledgerComplaint(
   if (held && row.state !== 'accepted' && !isDamaged && !mayWait && !mayBeCorrected(one, held, row))
     return [`the ledger says ${row.state} of ${where}, the operator accepted message ${held.at(-1)!.message}`];
   return [];
+}
+
+/** A version that is lost still stands at the operator's: nothing takes its place that is older, and the ledger says so. */
+function tellsOlder({ deliveries }: LedgerRow, where: string): string[] {
+  const newest = deliveries.reduce((a, b) => (b.version > a.version ? b : a));
+  const older = deliveries.find(({ version, message }) => version < newest.version && message > newest.message);
+  if (!older) return [];
+  return [`${where} was told in version ${newest.version}, and message ${older.message} tells an older one again`];
 }
 
 /** What was accepted is given up at this age, and nothing else is. */

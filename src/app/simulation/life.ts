@@ -14,6 +14,8 @@ export interface Outage {
 export interface Replacement extends Span {
   /** The second copy of the old machine could be saved: it knows what was sent since. */
   readonly isVitalOld: boolean;
+  /** Whether the machine that died had this record, and its backup has not. */
+  lost(key: string): boolean;
 }
 
 /** The gateway's machine through all its lives, and everything that is done to it. */

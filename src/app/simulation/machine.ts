@@ -13,6 +13,7 @@ import type { Random } from '../../sim/random.ts';
 import type { SimDisk } from '../../sim/store.ts';
 import type { World } from '../../sim/world.ts';
 import type { Delivery } from '../../uplink/direct.ts';
+import { isState } from '../backup-config.ts';
 import { decodeRows, encodeRows } from '../backup-rows.ts';
 import type { Desk } from '../desk.ts';
 import { createGateway } from '../gateway.ts';
@@ -134,8 +135,14 @@ export async function bootMachine(parts: MachineParts, wallAt: UtcMs, first: boo
 const BEYOND = '\u{10ffff}';
 
 async function filesOf(folder: Folder): Promise<Backup['files']> {
-  const names = await folder.list();
+  const names = (await folder.list()).filter(isState);
   return Promise.all(names.map(async (name) => [name, (await folder.readText(name)) ?? ''] as const));
+}
+
+/** Of a machine that dies with its disk: whether that had a record which the backup has not. */
+export function lostWith(disk: SimDisk, { rows }: Backup): (key: string) => boolean {
+  const saved = new Set(decodeRows(rows).map(([key]) => key));
+  return (key) => disk.holds(key) && !saved.has(key);
 }
 
 /** Lays a backup out on a fresh disk, as `odecet restore` does. @param isVitalOld whether the old machine's second copy could be saved */

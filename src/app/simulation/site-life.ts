@@ -10,7 +10,7 @@ import { aimCuts } from './aimed-cuts.ts';
 import { NAMING_TAKES_MS, namedAfter, siteAt } from './exchange.ts';
 import { awayFrom, type Episode } from './faults.ts';
 import type { Outage, Replacement, SiteLife } from './life.ts';
-import { bootMachine, type Machine, type MachineParts, restoreMachine } from './machine.ts';
+import { bootMachine, lostWith, type Machine, type MachineParts, restoreMachine } from './machine.ts';
 import type { Operator } from './operator.ts';
 import { type ClockStep, ownClock } from './own-clock.ts';
 import { type Substituted, substituteByPerson } from './persons.ts';
@@ -136,7 +136,7 @@ export function liveOn(parts: SiteLifeParts): SiteLife {
       trace.count('machine-replaced');
       machine.cut();
       machine = undefined;
-      const replaced = { start: from, end: trueNow(), isVitalOld: choice < 0.5 };
+      const replaced = { start: from, end: trueNow(), isVitalOld: choice < 0.5, lost: lostWith(disk, backup) };
       replacements.push(replaced);
       outages.push({ start: from, end: Number.POSITIVE_INFINITY });
       for (const key of flipped.keys()) if (!atBackup.has(key)) standing.delete(key);
