@@ -1,4 +1,3 @@
-import type { Buffer } from '../buffer/index.ts';
 import { offsetMinutes } from '../core/calendar.ts';
 import type { Decimal } from '../core/decimal.ts';
 import type { Interval } from '../core/interval.ts';
@@ -8,8 +7,9 @@ import { afterNegative, type Stands } from '../profile/dip.ts';
 import { type EstimationRule, estimateGap } from '../profile/estimate.ts';
 import { entryOf, isDayFinding } from '../profile/findings.ts';
 import { type ChannelPlan, exceedsSpikeLimit, makeInterval } from '../profile/interval.ts';
-import { edgesOf, type FindIndex, indexFromBuffer } from './edges.ts';
+import { edgesOf, type FindIndex } from './edges.ts';
 import type { FinishParts } from './finish-day.ts';
+import { edgesOfGaps } from './gap-edges.ts';
 import { isForPersonCode, isOpen } from './versions.ts';
 
 const WEEK_MS = 7 * 24 * 60 * MINUTE_MS;
@@ -40,12 +40,14 @@ export async function fillGaps(
 ): Promise<Interval[]> {
   const filled = [...intervals];
   const gaps: Interval[] = [];
-  for (const { from, to } of await openRuns(parts, plan, intervals)) {
+  const find = edgesOfGaps(parts, plan, intervals);
+  for (const { from, to } of await openRuns(plan, intervals, find)) {
     const run = intervals.slice(from, to);
     if (await isForPerson(parts, run, known)) continue;
-    const gap = await wholeGap(parts, plan, day, { start: run[0]!.start, end: run.at(-1)!.end });
+    const gap = await wholeGap(parts, plan, day, { start: run[0]!.start, end: run.at(-1)!.end }, find);
     const spans = cut(gap, plan.minutes);
-    const passed = await passedOver(parts, plan, gap);
+    const over = await passedOver(parts, plan, gap, find);
+    const passed = over?.findings.includes('multiplier-mixed') ? undefined : over;
     const whole = passed && afterNegative(plan, passed, await standsAt(gap.start, gaps));
     if (passed) gaps.push(passed);
     const refused = whole?.findings.filter(isForPersonCode) ?? [];
@@ -58,6 +60,8 @@ export async function fillGaps(
     if (!estimate && refused.length === 0) continue;
     const first = spans.findIndex(({ start }) => start === run[0]!.start);
     run.forEach((interval, n) => {
+      // What a like day says is less than the index difference that was known once.
+      if (!over && interval.quality === 'estimated' && interval.origins.length > 0) return;
       const version = (known.get(interval.start)?.version ?? 0) + 1;
       const { value: _, ...rest } = { ...interval, version, madeAt: parts.clock.now() };
       if (!estimate || refused.length > 0) {
@@ -102,11 +106,10 @@ async function isForPerson(
 
 /** Runs of neighbours without an actual value, as positions; an index that is known between two of them ends a run. */
 async function openRuns(
-  { buffer, site }: FinishParts,
   plan: ChannelPlan,
   intervals: readonly Interval[],
+  find: FindIndex,
 ): Promise<{ from: number; to: number }[]> {
-  const find = indexFromBuffer(buffer, site, () => true);
   const runs: { from: number; to: number }[] = [];
   for (const [n, interval] of intervals.entries()) {
     if (!isOpen(interval)) continue;
@@ -123,52 +126,62 @@ async function isKnown(plan: ChannelPlan, at: UtcMs, find: FindIndex): Promise<b
 }
 
 /** A gap that reaches an end of the day goes on in the neighbouring days: the index difference is known only over all of it. */
-async function wholeGap({ buffer, site, clock }: FinishParts, plan: ChannelPlan, day: Span, run: Span): Promise<Span> {
+async function wholeGap(parts: FinishParts, plan: ChannelPlan, day: Span, run: Span, find: FindIndex): Promise<Span> {
   let { start, end } = run;
-  const find = indexFromBuffer(buffer, site, () => true);
   if (start === day.start) {
-    const before = await buffer.intervals(plan.point, plan.channel, { start: start - REACH_MS, end: start });
+    const before = await parts.buffer.intervals(plan.point, plan.channel, { start: start - REACH_MS, end: start });
     for (const interval of before.reverse()) {
       if (interval.end !== start || !isOpen(interval) || (await isKnown(plan, start, find))) break;
       start = interval.start;
     }
   }
-  if (end === day.end) end = (await endAfter(buffer, plan, end, clock.now(), find)) ?? end;
+  if (end === day.end) end = (await endAfter(parts, plan, end, find)) ?? end;
   return { start, end };
 }
 
-/** The first boundary from `at` on with a known index; undefined while no reading has ended the gap. */
+/**
+ * The first boundary from `at` on with a known index; undefined while no reading has ended the gap. What was made of readings that
+ * are no longer there ends it as well.
+ */
 async function endAfter(
-  buffer: Buffer,
+  { buffer, clock }: FinishParts,
   plan: ChannelPlan,
   at: UtcMs,
-  now: UtcMs,
   find: FindIndex,
 ): Promise<UtcMs | undefined> {
+  if (await isKnown(plan, at, find)) return at;
   const [counter] = plan.counters;
   const next = counter && (await buffer.readingAtOrAfter(counter.device, counter.quantity, at));
-  if (!counter || !next || next.at - at > REACH_MS) return undefined;
-  const length = plan.minutes * MINUTE_MS;
-  let edge = Math.max(at, lastBoundary(next.at, plan.minutes));
-  for (let tried = 0; tried < EDGES_TRIED_MAX && edge <= now; tried++, edge += length)
+  const readFrom = next && next.at - at <= REACH_MS ? lastBoundary(next.at, plan.minutes) : Number.POSITIVE_INFINITY;
+  const after = await buffer.intervals(plan.point, plan.channel, { start: at, end: at + REACH_MS });
+  let edge = at;
+  let namesIndex = false;
+  for (const interval of after) {
+    if (interval.start !== edge) break;
+    const mayBeKnown = namesIndex || interval.origins.length > 0 || edge >= readFrom;
+    if (mayBeKnown && (await isKnown(plan, edge, find))) return edge;
+    if (!isOpen(interval)) return undefined;
+    namesIndex = interval.origins.length > 0;
+    edge = interval.end;
+  }
+  const nextMade = after.find(({ start }) => start > edge)?.start ?? Number.POSITIVE_INFINITY;
+  const last = Math.min(nextMade, clock.now());
+  edge = Math.max(edge, readFrom);
+  for (let tried = 0; tried < EDGES_TRIED_MAX && edge <= last; tried++, edge += plan.minutes * MINUTE_MS)
     if (await isKnown(plan, edge, find)) return edge;
-  return undefined;
+  return Number.isFinite(nextMade) && (await isKnown(plan, nextMade, find)) ? nextMade : undefined;
 }
 
-/** What the index says passed over the whole gap; without a value where it was reset or is beyond the capacity. */
+/** What the index says passed over the whole gap; without a value where it was reset, is beyond the capacity, or the multiplier changed. */
 async function passedOver(
-  { buffer, site, clock }: FinishParts,
+  { clock }: FinishParts,
   plan: ChannelPlan,
   gap: Span,
+  find: FindIndex,
 ): Promise<Interval | undefined> {
   if (plan.conversion) return undefined;
-  const edges = await edgesOf(
-    plan,
-    gap,
-    indexFromBuffer(buffer, site, () => true),
-  );
-  const whole = edges && makeInterval(plan, gap, edges, clock.now(), 1);
-  return whole?.findings.includes('multiplier-mixed') ? undefined : whole;
+  const edges = await edgesOf(plan, gap, find);
+  return edges && makeInterval(plan, gap, edges, clock.now(), 1);
 }
 
 /** The actual values of the same hours of the same weekday, the newest week that has them all. */

@@ -77,7 +77,7 @@ export async function judgeEstimates(one: Case, counted: Span): Promise<void> {
   const { point, commodity, device, stores } = meter.plan;
   const channel = commodity === 'gas' ? 'volume' : 'import';
   const intervals = await parts.buffer.intervals(point, channel, counted);
-  const gaps = new Map<string, IntervalOrigin>();
+  const gaps = new Map<string, { readonly origin: IntervalOrigin; readonly madeAt: UtcMs }>();
   for (const interval of intervals.filter(({ quality }) => quality === 'estimated')) {
     const where = `${device.id} ${isoUtc(interval.start)}`;
     const witness = witnessOf(one);
@@ -87,9 +87,11 @@ export async function judgeEstimates(one: Case, counted: Span): Promise<void> {
     if (versions.some(({ quality }) => ACTUAL.has(quality)) && !isFlippedNear(witness, interval.start))
       tally.broken.push(`an estimate stands in the place of an actual value: ${where}`);
     const [origin] = interval.origins;
-    if (origin) gaps.set(`${origin.from.at} ${origin.to.at}`, origin);
+    const name = origin && `${origin.from.at} ${origin.to.at}`;
+    // A share that came out the same when the gap was divided anew says what it was divided by at first.
+    if (name && (gaps.get(name)?.madeAt ?? 0) <= interval.madeAt) gaps.set(name, { origin, madeAt: interval.madeAt });
   }
-  for (const origin of gaps.values()) {
+  for (const { origin } of gaps.values()) {
     const off = await gapComplaint(one, channel, origin);
     if (off)
       tally.broken.push(`estimates of ${device.id} from ${isoUtc(origin.from.at)} to ${isoUtc(origin.to.at)}: ${off}`);

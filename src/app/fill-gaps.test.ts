@@ -1,0 +1,104 @@
+import { describe, expect, it } from 'vitest';
+import { add, decimal, decimalText, parseDecimal, ZERO } from '../core/decimal.ts';
+import type { Interval } from '../core/interval.ts';
+import type { Reading } from '../core/reading.ts';
+import { cut } from '../core/schedule.ts';
+import { HOUR_MS, type Span, type UtcMs } from '../core/time.ts';
+import { aPlan, aPoint, aReading, aSite, bench, GAS, gasDay, told } from './app.testkit.ts';
+import { createProfiler } from './profiler.ts';
+import { substitute } from './substitute.ts';
+
+const FIRST = gasDay('2026-06-10');
+const SECOND = gasDay('2026-06-11');
+const BOTH: Span = { start: FIRST.start, end: SECOND.end };
+const WEEK_MS = 168 * HOUR_MS;
+const site = aSite();
+const counter = { device: 'meter', quantity: 'volume.base.total', unit: 'm3', stores: false } as const;
+const point = aPoint(aPlan({ counters: [counter] }), {
+  estimation: { linearMinutesMax: 1440, scaled: false, likeDay: true },
+});
+
+/** Indexes at the full hours, by the number of the hour. */
+function edgesOf({ start, end }: Span, litresAnHour: number, litres: number): Reading[] {
+  const hours = [...cut({ start, end }, 60).map((span) => span.start), end];
+  return hours.map((at, n) => aReading(at, decimal(litres + litresAnHour * n, -3), { source: 'sampled' }));
+}
+
+/** Two days of 1.5 m3 an hour, finished with a gap from 20 to 4 o'clock between them, after a like pair of days of 1 m3 an hour. */
+async function estimatedOverNight() {
+  const made = await bench(SECOND.end + 26 * HOUR_MS);
+  const { buffer, clock } = made;
+  const profiler = createProfiler({ site, points: [point], buffer, clock });
+  await buffer.keepRound(edgesOf({ start: BOTH.start - WEEK_MS, end: BOTH.end - WEEK_MS }, 1_000, 900_000));
+  // And the index of a day later, which is read on.
+  const sampled = edgesOf({ start: BOTH.start, end: BOTH.end + 25 * HOUR_MS }, 1_500, 1_000_000);
+  for (const reading of sampled.filter((_, n) => n <= 20 || n >= 28)) await buffer.keepRound([reading]);
+  await profiler.follow();
+  const finish = async () => {
+    for (const day of [FIRST, SECOND]) await profiler.finish(point, day);
+    return buffer.intervals(GAS, 'volume', BOTH);
+  };
+  /** A full disk gives up the oldest samples. */
+  const giveUpBefore = async (olderThan: UtcMs) => {
+    const { records } = await buffer.trim('samples', { olderThan, now: clock.now(), entriesMax: 1_000 });
+    expect(records).toBeGreaterThan(0);
+  };
+  return { ...made, profiler, before: await finish(), finish, giveUpBefore };
+}
+
+const sum = (intervals: readonly Interval[]) =>
+  decimalText(intervals.reduce((total, { value }) => add(total, value ?? ZERO), ZERO));
+const estimates = (intervals: readonly Interval[]) => intervals.filter(({ quality }) => quality === 'estimated');
+
+describe('an estimate whose samples were given up', () => {
+  it.each([
+    ['of the first day, but for its end', FIRST.end - HOUR_MS],
+    ['of both days', SECOND.end],
+  ])('keeps the index difference when its days are finished again: samples %s', async (_, olderThan) => {
+    const { before, finish, giveUpBefore } = await estimatedOverNight();
+    expect([estimates(before).length, sum(before)]).toEqual([8, '72.000']);
+    await giveUpBefore(olderThan);
+    expect(await finish()).toEqual(before);
+  });
+
+  it('takes a better index at its end all the same, and still adds up', async () => {
+    const { buffer, profiler, finish, giveUpBefore } = await estimatedOverNight();
+    await giveUpBefore(SECOND.start + 3 * HOUR_MS);
+    // The archive says what it was between the samples, and one index in the middle of the gap.
+    await buffer.keepRound([aReading(SECOND.start + 4 * HOUR_MS, '1042.100'), aReading(SECOND.start, '1041.000')]);
+    await profiler.follow();
+    const after = await finish();
+    expect(sum(after)).toBe('72.000');
+    expect(sum(after.slice(20, 24))).toBe('11.000');
+    expect(sum(after.slice(24, 28))).toBe('1.100');
+    expect(new Set(estimates(after).map(({ findings }) => findings.join()))).toEqual(
+      new Set(['no-reading,estimated-linear']),
+    );
+  });
+
+  it('keeps its share beside what a person entered into the gap', async () => {
+    const { buffer, clock, before, finish, giveUpBefore } = await estimatedOverNight();
+    const span = { start: FIRST.start + 22 * HOUR_MS, end: FIRST.start + 23 * HOUR_MS };
+    await substitute(
+      { site, points: [point], buffer, heatOn: () => undefined, now: clock.now() },
+      { point: GAS, channel: 'volume', span, values: parseDecimal('3'), reason: 'seen on the meter', by: 'J. Novák' },
+    );
+    await giveUpBefore(SECOND.end);
+    const after = await finish();
+    const others = (intervals: readonly Interval[]) => intervals.filter(({ start }) => start !== span.start).map(told);
+    expect(others(after)).toEqual(others(before));
+  });
+
+  it('is first made of what the intervals beside it hold', async () => {
+    const { buffer, clock } = await bench(FIRST.end + 26 * HOUR_MS);
+    const profiler = createProfiler({ site, points: [point], buffer, clock });
+    await buffer.keepRound(edgesOf({ start: FIRST.start - WEEK_MS, end: FIRST.end - WEEK_MS }, 1_000, 900_000));
+    const sampled = edgesOf(FIRST, 1_500, 1_000_000).filter((_, n) => n <= 8 || n >= 12);
+    for (const reading of sampled) await buffer.keepRound([reading]);
+    await profiler.follow();
+    await buffer.trim('samples', { olderThan: FIRST.end, now: clock.now(), entriesMax: 1_000 });
+    await profiler.finish(point, FIRST);
+    const intervals = await buffer.intervals(GAS, 'volume', FIRST);
+    expect([estimates(intervals).length, sum(intervals)]).toEqual([4, '36.000']);
+  });
+});
