@@ -89,26 +89,36 @@ function versionTaken({ point, channel, start, version }: Interval): OdecetError
   return new OdecetError('unexpected', detail);
 }
 
+interface LatestIntervals {
+  readonly intact: Interval[];
+  readonly damaged: UtcMs[];
+  /** Whose latest version is whole, and an earlier one damaged or gone. */
+  readonly damagedBefore: ReadonlySet<UtcMs>;
+}
+
 /** The latest version of each; where the latest is damaged an earlier one would be a wrong value, so there is none. */
 export async function latestIntervals(
   rows: Rows,
   point: PointCode,
   channel: Channel,
   span: Span,
-): Promise<{ readonly intact: Interval[]; readonly damaged: UtcMs[] }> {
+): Promise<LatestIntervals> {
   const prefix = intervalsPrefix(point, channel);
   const range = { gte: `${prefix}${timeText(span.start)}`, lt: `${prefix}${timeText(span.end)}` };
   const latest = new Map<UtcMs, Interval | undefined>();
-  for (const row of await rows.all(range, decodeInterval))
-    if (isDamage(row)) latest.set(Date.parse(keyParts(row.key)[3] ?? ''), undefined);
-    else latest.set(row.start, row);
+  const damagedBefore = new Set<UtcMs>();
+  for (const row of await rows.all(range, decodeInterval)) {
+    const start = isDamage(row) ? Date.parse(keyParts(row.key)[3] ?? '') : row.start;
+    if (latest.has(start) && latest.get(start) === undefined) damagedBefore.add(start);
+    latest.set(start, isDamage(row) ? undefined : row);
+  }
   const intact: Interval[] = [];
   const damaged: UtcMs[] = [];
   for (const [start, interval] of latest) {
     if (interval) intact.push(interval);
     else damaged.push(start);
   }
-  return { intact, damaged };
+  return { intact, damaged, damagedBefore };
 }
 
 export async function intervalVersions(

@@ -169,6 +169,23 @@ describe('the ledger', () => {
     expect((await buffer.ledger(EXPECTED)).counts).toMatchObject({ accepted: 0, lost: 1, missing: 5 });
   });
 
+  it.each([
+    ['damaged', false],
+    ['damaged and marked', true],
+  ] as const)('counts what is made as missing in the place of a %s interval as lost', async (_, isMarked) => {
+    const { store, buffer } = await open();
+    await buffer.keepIntervals([anInterval()]);
+    store.rows.get(`${INTERVAL}000001`)![50]! ^= 1;
+    if (isMarked) await buffer.quarantine([{ key: `${INTERVAL}000001`, detail: 'checksum' }]);
+    const { value: _value, ...nothing } = anInterval({ quality: 'missing', findings: ['no-reading'], origins: [] });
+    const [kept] = await buffer.keepIntervals([nothing]);
+    expect(kept).toMatchObject({ version: 2 });
+    expect((await buffer.ledger(EXPECTED)).counts).toMatchObject({ lost: 1, missing: 5 });
+    // What a person enters is news.
+    await buffer.keepIntervals([anInterval({ version: 3, quality: 'substituted' })]);
+    expect((await buffer.ledger(EXPECTED)).counts).toMatchObject({ lost: 0, pending: 1, missing: 5 });
+  });
+
   it('sees a correction that is not accepted yet, and one that is', async () => {
     const { buffer } = await open();
     await buffer.keepIntervals([anInterval(), anInterval({ start: START(1) })]);

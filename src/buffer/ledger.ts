@@ -65,7 +65,8 @@ async function rowsOf(
   if (spans.length === 0) return [];
   const first = spans.reduce((least, { start }) => Math.min(least, start), Number.POSITIVE_INFINITY);
   const last = spans.reduce((most, { start }) => Math.max(most, start), Number.NEGATIVE_INFINITY);
-  const { intact, damaged } = await latestIntervals(rows, point, channel, { start: first, end: last + 1 });
+  const stored = await latestIntervals(rows, point, channel, { start: first, end: last + 1 });
+  const { intact, damaged, damagedBefore } = stored;
   const intervals = new Map(intact.map((interval) => [interval.start, interval]));
   const gone = new Set(damaged);
   const links = new Map<UtcMs, Link[]>();
@@ -78,7 +79,9 @@ async function rowsOf(
     const carriers = links.get(start) ?? [];
     const interval = intervals.get(start);
     const deliveries = carriers.map((link) => delivery(link, lives));
-    const state = gone.has(start) ? 'lost' : stateOfInterval(interval, deliveries);
+    const own = gone.has(start) ? 'lost' : stateOfInterval(interval, deliveries);
+    // Its readings were given up before anybody came upon the damage: nothing is known of it any more, and something was.
+    const state = own === 'missing' && damagedBefore.has(start) ? 'lost' : own;
     return {
       point,
       channel,
