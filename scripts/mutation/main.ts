@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
 import { PROJECT_FOLDER } from '../../src/app/project.ts';
+import type { Fault } from './fault.ts';
 import { planted } from './plant.ts';
-import { type Fault, PLANTED } from './planted.ts';
+import { PLANTED } from './planted.ts';
 
 /** What the copy needs to be built and to run. */
 const COPIED = [

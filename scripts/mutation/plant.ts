@@ -1,4 +1,4 @@
-import type { Edit } from './planted.ts';
+import type { Edit } from './fault.ts';
 
 /** The text of a file with a fault in it. Throws where the place is not there, or not the only one: the program has moved on. */
 export function planted(text: string, { file, from, to }: Edit): string {
