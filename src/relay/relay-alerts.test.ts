@@ -1,16 +1,16 @@
 import { expect, test } from 'vitest';
 import { failure } from '../core/failure.ts';
-import { HOUR_MS, isoUtc, MINUTE_MS } from '../core/time.ts';
+import { HOUR_MS, isoUtc, MINUTE_MS, type Millis } from '../core/time.ts';
 import { hostCodec, hostSigner, newKeyPem } from '../host/signer.ts';
 import { pause } from '../machine/timers.ts';
-import { simBroker } from '../sim/broker.ts';
+import { type SimBroker, simBroker } from '../sim/broker.ts';
 import { simClock } from '../sim/clock.ts';
 import { simEntropy } from '../sim/entropy.ts';
 import { simDisk } from '../sim/store.ts';
-import { createWorld } from '../sim/world.ts';
+import { createWorld, type World } from '../sim/world.ts';
 import { quietLog } from '../uplink/uplink.testkit.ts';
 import { plainReader } from './reader.ts';
-import { registryOf } from './registry.ts';
+import { registryOf, type SiteLine } from './registry.ts';
 import { createRelay } from './relay.ts';
 import { openLevelRelayStore } from './store-level.ts';
 
@@ -18,6 +18,33 @@ const START = Date.UTC(2026, 5, 1, 8);
 const RETRY = { firstMs: 500, factor: 2, mostMs: 20_000, jitter: 0 };
 const line = (site: string, revoked: boolean) => ({ site, key: 'k'.repeat(43), senders: ['x'], revoked });
 const bytes = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
+
+async function relayOf(world: World, broker: SimBroker, sites: readonly SiteLine[], silentAfterMs: Millis) {
+  return createRelay({
+    name: 'centre-1',
+    broker,
+    store: await openLevelRelayStore(await simDisk(world, { random: world.random, latencyMs: 1 }).open(true), world),
+    registry: () => registryOf(sites),
+    signer: hostSigner(newKeyPem()),
+    codec: hostCodec(),
+    packs: new Map(),
+    zone: 'Europe/Prague',
+    reader: plainReader([], 'Europe/Prague', hostCodec()),
+    senders: new Set(),
+    deliver: () => Promise.reject(new Error('nothing is sent here')),
+    inFlightMax: 1,
+    perSecondMax: 1,
+    leaseMs: 10_000,
+    clockOffMsMax: 600_000,
+    silentAfterMs,
+    retention: { acceptedDays: 90, rejectedDays: 400, sizeMaxMb: 1_000 },
+    retry: RETRY,
+    brokerRetry: RETRY,
+    clock: simClock(world, START),
+    entropy: simEntropy(world.random),
+    log: quietLog,
+  });
+}
 
 test('a relay takes back what it or another left before: of a site that speaks, of one that was revoked, of one nobody knows', async () => {
   const world = createWorld(1);
@@ -42,30 +69,7 @@ test('a relay takes back what it or another left before: of a site that speaks, 
       const alert = { id: 'x', ...failure('site-silent', 'nothing heard'), since: isoUtc(START) };
       await others.publish({ topic: `odecet/1/${name}`, payload: bytes(alert), retain: true });
     }
-    const relay = createRelay({
-      name: 'centre-1',
-      broker,
-      store: await openLevelRelayStore(await simDisk(world, { random: world.random, latencyMs: 1 }).open(true), world),
-      registry: () => registryOf([line('site-a', false), line('site-b', true)]),
-      signer: hostSigner(newKeyPem()),
-      codec: hostCodec(),
-      packs: new Map(),
-      zone: 'Europe/Prague',
-      reader: plainReader([], 'Europe/Prague', hostCodec()),
-      senders: new Set(),
-      deliver: () => Promise.reject(new Error('nothing is sent here')),
-      inFlightMax: 1,
-      perSecondMax: 1,
-      leaseMs: 10_000,
-      clockOffMsMax: 600_000,
-      silentAfterMs: 12 * HOUR_MS,
-      retention: { acceptedDays: 90, rejectedDays: 400, sizeMaxMb: 1_000 },
-      retry: RETRY,
-      brokerRetry: RETRY,
-      clock,
-      entropy: simEntropy(world.random),
-      log: quietLog,
-    });
+    const relay = await relayOf(world, broker, [line('site-a', false), line('site-b', true)], 12 * HOUR_MS);
     const running = relay.run(stop.signal);
     await pause(world, 2 * MINUTE_MS);
     expect(alerts).toEqual(
@@ -77,6 +81,27 @@ test('a relay takes back what it or another left before: of a site that speaks, 
     await pause(world, 14 * HOUR_MS);
     // The other relay is gone, ours did not find its own again, and the site has said nothing since.
     expect(alerts).toEqual(new Set(['relay/alert/site-a-silent', 'site-a/alert/message-1']));
+    stop.abort();
+    await running;
+  });
+});
+
+test('no site is silent because the broker was away', async () => {
+  const world = createWorld(2);
+  const broker = simBroker(world, { random: world.random });
+  const stop = new AbortController();
+  await world.run(async () => {
+    const relay = await relayOf(world, broker, [line('site-a', false)], 15 * MINUTE_MS);
+    const running = relay.run(stop.signal);
+    const alerts = async () => (await relay.status()).alerts.map(({ id }) => id);
+    await pause(world, 10 * MINUTE_MS);
+    broker.kill(false);
+    await pause(world, 5 * HOUR_MS);
+    broker.start();
+    await pause(world, 4 * MINUTE_MS);
+    expect(await alerts()).toEqual([]);
+    await pause(world, 3 * MINUTE_MS);
+    expect(await alerts()).toEqual(['site-a-silent']);
     stop.abort();
     await running;
   });

@@ -221,6 +221,7 @@ export function createRelay(deps: RelayDeps): Relay {
       },
     },
     onOnline: watch.online,
+    onOffline: watch.offline,
     retry: deps.brokerRetry,
     hello: {
       clientId: relayClientId(name),

@@ -40,6 +40,7 @@ function centre(seed: number) {
     say,
   });
   const stop = new AbortController();
+  watch.online();
   void watch.run(stop.signal);
   const status = (site: string, offMs = 0, isRetained = false) =>
     watch.told(site, 'status', {
@@ -47,12 +48,16 @@ function centre(seed: number) {
       payload: bytes(JSON.stringify({ at: isoUtc(clock.now() + offMs) })),
       retained: isRetained,
     });
-  const standing = () => [...retained.keys()].map((topic) => topic.replace('odecet/1/centre-1/alert/', '')).sort();
-  return { world, clock, place, status, standing, retained, stop, alerts, watch };
+  const said = () => [...retained].filter(([topic]) => topic.includes('/alert/'));
+  const standing = () =>
+    said()
+      .map(([topic]) => topic.replace('odecet/1/centre-1/alert/', ''))
+      .sort();
+  return { world, clock, place, status, standing, said, retained, stop, alerts, watch };
 }
 
 test('silence is an alert, retained, and taken back when the site speaks', async () => {
-  const { world, status, standing, retained, stop } = centre(1);
+  const { world, status, standing, said, stop } = centre(1);
   await world.run(async () => {
     await pause(world, 10 * MINUTE_MS);
     status('site-a');
@@ -61,7 +66,7 @@ test('silence is an alert, retained, and taken back when the site speaks', async
     await pause(world, 2 * MINUTE_MS);
     // A revoked site is not expected to speak.
     expect(standing()).toEqual(['site-a-silent']);
-    const [text] = retained.values();
+    const [[, text] = []] = said();
     expect(JSON.parse(text!)).toMatchObject({ code: 'site-silent', since: expect.stringContaining('2026-06-01T08:2') });
     status('site-a');
     expect(standing()).toEqual([]);
@@ -151,10 +156,10 @@ test('a site that was enrolled, or is no longer revoked, has its time from then 
 });
 
 test('a relay that starts anew waits its time, and leaves the alert of its earlier run standing meanwhile', async () => {
-  const { world, clock, retained, alerts, stop } = centre(8);
+  const { world, clock, said, alerts, stop } = centre(8);
   await world.run(async () => {
     await pause(world, 16 * MINUTE_MS);
-    const [[topic, text] = ['', '']] = [...retained];
+    const [[topic, text] = ['', '']] = said();
     stop.abort();
     const again = createAlerts('centre-1', clock, () => undefined, { settleMs: HOUR_MS });
     again.heard({ topic, payload: bytes(text), retained: true });
@@ -169,6 +174,7 @@ test('a relay that starts anew waits its time, and leaves the alert of its earli
       say: () => undefined,
     };
     const watch = createWatch(parts);
+    watch.online();
     void watch.run(next.signal);
     await pause(world, 20 * MINUTE_MS);
     again.sweep();
@@ -188,7 +194,6 @@ test('a site that was enrolled and never spoke is shown as such; its silence cou
   const stateOf = (site: string) => retained.get(`odecet/1/${site}/state`);
   const hear = (site: string, word: string) =>
     watch.told(site, 'state', { topic: '', payload: bytes(word), retained: true });
-  const alerted = () => standing().filter((name) => name.endsWith('-silent'));
   await world.run(async () => {
     place.registry = registryOf([
       line('long', false, isoUtc(START - 24 * HOUR_MS)),
@@ -196,26 +201,71 @@ test('a site that was enrolled and never spoke is shown as such; its silence cou
       line('known', false, isoUtc(START - 24 * HOUR_MS)),
       line('revoked', true, isoUtc(START)),
     ]);
-    watch.online();
     hear('known', 'lost');
     await pause(world, MINUTE_MS);
-    expect([alerted(), stateOf('long')]).toEqual([[], undefined]);
+    expect([standing(), stateOf('long')]).toEqual([[], undefined]);
     await pause(world, 2 * MINUTE_MS);
-    expect(alerted()).toEqual(['long-silent']);
+    expect(standing()).toEqual(['long-silent']);
     expect(['long', 'fresh', 'known', 'revoked'].map(stateOf)).toEqual(['never', 'never', undefined, undefined]);
     for (const site of ['long', 'fresh']) hear(site, 'never');
     await pause(world, 10 * MINUTE_MS);
-    expect(alerted()).toEqual(['long-silent']);
+    expect(standing()).toEqual(['long-silent']);
     // It speaks for the first time in the moment in which we say that it never did.
     hear('long', 'ready');
     hear('long', 'never');
     status('long');
     expect(stateOf('long')).toBe('ready');
     await pause(world, 4 * MINUTE_MS);
-    expect(alerted()).toEqual(['fresh-silent', 'known-silent']);
+    expect(standing()).toEqual(['fresh-silent', 'known-silent']);
     place.registry = registryOf([]);
     await pause(world, MINUTE_MS);
-    expect([alerted(), stateOf('fresh'), stateOf('long')]).toEqual([[], undefined, 'ready']);
+    expect([standing(), stateOf('fresh'), stateOf('long')]).toEqual([[], undefined, 'ready']);
+    stop.abort();
+  });
+});
+
+test('silence is not told before what the broker has was heard, and of a site that never spoke in the same words from the first', async () => {
+  const { world, place, retained, standing, stop, watch } = centre(10);
+  const text = () => retained.get('odecet/1/centre-1/alert/new-silent');
+  await world.run(async () => {
+    place.registry = registryOf([line('new', false, isoUtc(START - 24 * HOUR_MS))]);
+    watch.offline();
+    // The broker is away for hours at the start.
+    await pause(world, 3 * HOUR_MS);
+    expect(standing()).toEqual([]);
+    watch.online();
+    await pause(world, MINUTE_MS);
+    expect(standing()).toEqual([]);
+    await pause(world, 2 * MINUTE_MS);
+    const first = text();
+    expect(first).toContain('the broker has nothing of it yet');
+    await pause(world, HOUR_MS);
+    expect(text()).toBe(first);
+    stop.abort();
+  });
+});
+
+test('an outage of the broker is no silence of the sites; what was heard of their silence before and after it counts', async () => {
+  const { world, place, status, standing, stop, watch } = centre(11);
+  await world.run(async () => {
+    place.registry = registryOf([line('site-a'), line('site-b')]);
+    status('site-a');
+    status('site-b');
+    await pause(world, MINUTE_MS);
+    watch.offline();
+    await pause(world, 5 * HOUR_MS);
+    watch.online();
+    await pause(world, 10 * MINUTE_MS);
+    expect(standing()).toEqual([]);
+    status('site-b');
+    // A connection that comes and goes hides no silence.
+    for (let n = 0; n < 2; n++) {
+      watch.offline();
+      await pause(world, MINUTE_MS);
+      watch.online();
+      await pause(world, 3 * MINUTE_MS);
+    }
+    expect(standing()).toEqual(['site-a-silent']);
     stop.abort();
   });
 });

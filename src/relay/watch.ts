@@ -10,7 +10,7 @@ import type { Registry, SiteLine } from './registry.ts';
 /** The least that a status says; the rest is for people. */
 const statusSchema = z.object({ at: z.string() });
 
-/** What the broker kept comes within this; a site that comes back with us has said that it is here. */
+/** What the broker kept comes within this of a session's begin; a site that comes back with us has said that it is here. */
 const GATHER_MS: Millis = 2 * MINUTE_MS;
 const STATE_MAX = 20;
 /** Said at once: a centre that begins with a hundred thousand sites takes its time. */
@@ -35,17 +35,21 @@ export interface Watch {
   isAway(site: string): boolean;
   /** A session begins: what the broker has is told anew. */
   online(): void;
+  /** It is over: until the next one nothing can be heard. */
+  offline(): void;
   run(signal: AbortSignal): Promise<void>;
 }
 
 interface Heard {
   readonly at: UtcMs;
-  readonly monotonic: MonotonicMs;
+  readonly listenedMs: Millis;
 }
 
 /**
  * Silence is an alert: every enrolled site must say something within the time allowed. Only what every relay hears counts, so
- * that all of a centre judge alike: the status, not the messages, which they share.
+ * that all of a centre judge alike: the status, not the messages, which they share. Only time in which it could have been heard
+ * counts, and nobody is judged before what the broker has was heard: after an outage of the broker every site was told as silent,
+ * and a relay that was slow to hear told first that it began to expect a site, and then that the site never spoke.
  */
 export function createWatch({ registry, alerts, silentAfterMs, clockOffMsMax, clock, say }: WatchDeps): Watch {
   // A rehearsal's wall runs faster.
@@ -56,8 +60,11 @@ export function createWatch({ registry, alerts, silentAfterMs, clockOffMsMax, cl
   /** The last word on `state` of each site that ever spoke, or of which `never` stands. */
   const words = new Map<string, string>();
   let onlineSince: MonotonicMs | undefined;
-  // How long it was silent is told by the clock that nobody sets: one that is set right would make all sites silent, or none.
-  const heardNow = (): Heard => ({ at: clock.now(), monotonic: clock.monotonicMs() });
+  /** In the sessions before. */
+  let listenedBeforeMs: Millis = 0;
+  // By the clock that nobody sets: one that is set right would make all sites silent, or none.
+  const sessionMs = () => (onlineSince === undefined ? 0 : clock.monotonicMs() - onlineSince);
+  const heardNow = (): Heard => ({ at: clock.now(), listenedMs: listenedBeforeMs + sessionMs() });
   const hasSpoken = (site: string) => lastHeard.has(site) || (words.get(site) ?? NEVER) !== NEVER;
 
   function sayState(site: string, word: string): void {
@@ -79,21 +86,21 @@ export function createWatch({ registry, alerts, silentAfterMs, clockOffMsMax, cl
     alerts.clear(alertId(site, 'clock'));
   }
 
-  /** Undefined while it has not been silent for too long. */
+  /** Undefined while it has not been silent for too long, or nobody can tell. */
   function silenceOf({ site, enrolled }: SiteLine, since: Heard): Failure | undefined {
-    if (enrolled !== undefined && isGathered() && !hasSpoken(site)) {
+    if (!isGathered()) return undefined;
+    if (enrolled !== undefined && !hasSpoken(site)) {
       if (clock.now() - parseUtc(enrolled) <= silentAfterMs) return undefined;
       return failure('site-silent', `${site}: enrolled at ${enrolled}, and the broker has nothing of it yet`);
     }
     const last = lastHeard.get(site) ?? since;
-    if ((clock.monotonicMs() - last.monotonic) * rate <= silentAfterMs) return undefined;
+    if ((heardNow().listenedMs - last.listenedMs) * rate <= silentAfterMs) return undefined;
     const at = isoUtc(last.at);
     const when = lastHeard.has(site) ? at : `this relay began to expect it, ${at}`;
     return failure('site-silent', `${site}: nothing heard since ${when}`);
   }
 
-  const isGathered = () =>
-    onlineSince !== undefined && clock.monotonicMs() - onlineSince >= Math.min(GATHER_MS, silentAfterMs) / rate;
+  const isGathered = () => onlineSince !== undefined && sessionMs() >= Math.min(GATHER_MS, silentAfterMs) / rate;
 
   function look(): void {
     for (const site of watched.keys()) if (!registry().find(site)) forget(site);
@@ -145,6 +152,10 @@ export function createWatch({ registry, alerts, silentAfterMs, clockOffMsMax, cl
       if (what === 'status' && !retained && registry().find(site)) toldStatus(site, payload);
     },
     isAway: (site) => AWAY.has(words.get(site) ?? ''),
+    offline() {
+      listenedBeforeMs += sessionMs();
+      onlineSince = undefined;
+    },
     online() {
       onlineSince = clock.monotonicMs();
       // A broker that forgot everything is told again.

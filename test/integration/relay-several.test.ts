@@ -123,15 +123,17 @@ describe.skipIf(!postgresPrograms())('two relays on PostgreSQL (skipped without 
     await centre.writeRegistry((lines) =>
       lines.slice(0, 2).map((line) => ({ ...line, enrolled: '2026-01-01T00:00:00Z' })),
     );
-    await startRelays({ silentAfterMs: 4_000 });
     const start = () => startSite(centre, 0, [], { brokerUrl: mosquitto.url });
     sites = [start()];
+    // Else, on a busy machine, its first word may come when it has been silent for too long.
+    await until(() => standing.get(`${siteName(0)}/state`) === 'ready', 20_000, 'the first has spoken');
+    await startRelays({ silentAfterMs: 4_000 });
     const both = [0, 1].map((n) => `relay/alert/${siteName(n)}-silent`);
     await until(() => alerts().length === 2, 20_000, 'both are silent');
     await clock.sleep(6_000);
     expect(alerts()).toEqual(both);
-    // Both may say it in one moment, and in other words when what the broker has is heard: at load that is after the first look.
-    for (const name of both) expect(said.get(name)).toBeLessThanOrEqual(3);
+    // Both may say it in one moment.
+    for (const name of both) expect(said.get(name)).toBeLessThanOrEqual(2);
     expect(takenBack).toEqual([]);
     expect(standing.get(`${siteName(1)}/state`)).toBe('never');
     const [gone] = relays.splice(Number(standing.get(both[0]!)?.includes('centre-2')), 1);

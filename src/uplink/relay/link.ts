@@ -15,6 +15,8 @@ export interface LinkDeps {
   readonly onConnect: (session: BrokerSession) => Promise<void>;
   /** The session stands, and the first words are said. */
   readonly onOnline?: () => void;
+  /** The session that stood is over. */
+  readonly onOffline?: () => void;
   /** The last words, before leaving in order. */
   readonly onLeave: (session: BrokerSession) => Promise<void>;
   readonly retry: BackoffRule;
@@ -55,6 +57,7 @@ export function createLink(deps: LinkDeps): Link {
       return failure('broker-unreachable', 'we took leave');
     } finally {
       leaving.release();
+      if (session) deps.onOffline?.();
       session = undefined;
       if (clock.monotonicMs() - since >= GOOD_SESSION_MS) failures = 0;
       await current.close();
