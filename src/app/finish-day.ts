@@ -10,14 +10,22 @@ import type { Site } from '../device/site.ts';
 import type { Clock } from '../machine/clock.ts';
 import { afterNegative, standsAfter } from '../profile/dip.ts';
 import type { FindingCode } from '../profile/findings.ts';
-import { type ChannelPlan, makeInterval, missingInterval, sameContent, troublesOf } from '../profile/interval.ts';
+import {
+  type ChannelPlan,
+  makeInterval,
+  missingInterval,
+  sameContent,
+  troublesOf,
+  troublesSaid,
+} from '../profile/interval.ts';
 import { type DayView, judgeDay, sumDiffers } from '../profile/validate.ts';
-import { edgesOf, gasState, indexFromReadings, readingsIn } from './edges.ts';
+import { gasState, indexFromReadings, readingsIn } from './edges.ts';
 import { exchangesOf } from './exchanges.ts';
 import { fillGaps } from './fill-gaps.ts';
+import { edgesHeld } from './gap-edges.ts';
 import type { PointPlan } from './plan.ts';
 import { standsBefore, standsOver } from './stands.ts';
-import { isBetterOrEqual, keptDayFindings } from './versions.ts';
+import { isActual, isBetterOrEqual, keptDayFindings } from './versions.ts';
 
 export interface FinishParts {
   readonly site: Site;
@@ -40,23 +48,26 @@ export async function finishChannel(
   day: Span,
 ): Promise<FinishedDay> {
   const { buffer } = parts;
-  const known = new Map((await buffer.intervals(plan.point, plan.channel, day)).map((one) => [one.start, one]));
+  const eve = { start: day.start - plan.minutes * MINUTE_MS, end: day.start };
+  const andBeside = { start: eve.start, end: day.end + 1 };
+  const stored = await buffer.intervals(plan.point, plan.channel, andBeside);
+  const known = new Map(stored.map((one) => [one.start, one]));
   const { counters, conflicts } = await readingsOf(parts, plan, day);
   const computed: Interval[] = [];
   // What a person put in the place of an index that went back does not make that index a start.
-  const eve = { start: day.start - plan.minutes * MINUTE_MS, end: day.start };
   const atStart = standsAfter(
     plan,
     await standsBefore(buffer, plan, eve.start),
-    await makeOne(parts, point, plan, eve, counters, 1),
+    await makeOne(parts, point, plan, eve, counters, known),
   );
   let stands = atStart;
   for (const span of cut(day, plan.minutes)) {
     const before = known.get(span.start);
-    const read = await makeOne(parts, point, plan, span, counters, (before?.version ?? 0) + 1);
+    const read = await makeOne(parts, point, plan, span, counters, known);
     const made = afterNegative(plan, read, stands);
     stands = standsAfter(plan, stands, read);
-    computed.push(before && !isBetterOrEqual(made, before) ? before : withSizeFinding(made, before));
+    const stays = before && (read === before || !isBetterOrEqual(made, before));
+    computed.push(stays ? before : withSizeFinding(made, before));
   }
   const standsAt = (at: UtcMs, gaps: readonly Interval[]) => {
     if (at < day.start) return standsBefore(buffer, plan, at);
@@ -110,17 +121,22 @@ async function readingsOf(
   };
 }
 
+/** As the readings tell it; as it stands where they do not tell any more what it was made of. */
 async function makeOne(
   { site, buffer, clock }: FinishParts,
   point: PointPlan,
   plan: ChannelPlan,
   span: Span,
   counters: ReadonlyMap<Quantity, readonly Reading[]>,
-  version: number,
+  known: ReadonlyMap<UtcMs, Interval>,
 ): Promise<Interval> {
+  const before = known.get(span.start);
+  const version = (before?.version ?? 0) + 1;
+  if (plan.conversion && before && isActual(before) && !(await isStateWhole(buffer, point, span))) return before;
   const find = indexFromReadings(({ quantity }) => counters.get(quantity) ?? [], site);
-  const edges = await edgesOf(plan, span, async (counter, at) => find(counter, at));
+  const edges = await edgesHeld(plan, span, async (counter, at) => find(counter, at), known);
   if (!edges) {
+    if (before && isActual(before)) return before;
     const distrusted = plan.counters.some(({ quantity }) => hasDistrusted(counters.get(quantity) ?? [], span));
     const missing = missingInterval(plan, span, 'no-reading', clock.now(), version);
     // Beside an exchange an index may be missing at one edge only: the reason is the same.
@@ -129,9 +145,23 @@ async function makeOne(
     return { ...missing, findings: [...missing.findings, ...(distrusted ? ['clock-not-credible'] : []), ...why] };
   }
   const state = plan.conversion && (await gasState(buffer, point.watch.device, span, point.fixedState));
-  const troubles = plan.counters.flatMap(({ quantity }) => troublesOf(readingsIn(counters.get(quantity) ?? [], span)));
+  const seen = plan.counters.flatMap(({ quantity }) => troublesOf(readingsIn(counters.get(quantity) ?? [], span)));
+  const troubles = [...seen, ...(before ? troublesSaid(before) : [])];
   return makeInterval(plan, span, edges, clock.now(), version, { ...(state && { state }), troubles });
 }
+
+/** Samples go in their order: where there is one from before the interval, none of its own were given up. */
+async function isStateWhole(buffer: Buffer, { watch, fixedState }: PointPlan, { start }: Span): Promise<boolean> {
+  const asked: Quantity[] = [];
+  if (!fixedState.pressureKPa) asked.push('pressure');
+  if (!fixedState.temperatureC) asked.push('temperature');
+  for (const quantity of asked)
+    if (!(await buffer.readingAtOrBefore(watch.device, quantity, start, 'sampled', STATE_REACH_MS))) return false;
+  return true;
+}
+
+/** A device that was silent for longer is taken for one whose samples were given up: what was converted stays. */
+const STATE_REACH_MS: Millis = 24 * HOUR_MS;
 
 const REFUSED: ReadonlyMap<FailureCode, FindingCode> = new Map([
   ['value-invalid', 'value-invalid'],

@@ -1,10 +1,10 @@
 import type { Boundary, Interval } from '../core/interval.ts';
-import { MINUTE_MS, type UtcMs } from '../core/time.ts';
+import { MINUTE_MS, type Millis, type Span, type UtcMs } from '../core/time.ts';
 import type { KnownBoundary } from '../profile/boundary.ts';
-import type { ChannelPlan, CounterPlan } from '../profile/interval.ts';
-import { type FindIndex, indexFromBuffer, remembered } from './edges.ts';
+import type { ChannelPlan, CounterEdges, CounterPlan } from '../profile/interval.ts';
+import { edgesOf, type FindIndex, indexFromBuffer, remembered } from './edges.ts';
 import type { FinishParts } from './finish-day.ts';
-import { isOpen } from './versions.ts';
+import { isActual } from './versions.ts';
 
 /**
  * The index at the edges of gaps. Samples are given up when a disk is full, also of days that are not sent yet; the intervals that
@@ -30,17 +30,59 @@ export function edgesOfGaps(
 
   return remembered(async (counter, at) => {
     const neighbours = await beside(at);
-    const actual = neighbours.filter((one) => !isOpen(one) && one.quality !== 'substituted');
+    const actual = neighbours.filter(isActual);
     return bestNamed(actual, counter, at) ?? (await fromReadings(counter, at)) ?? bestNamed(neighbours, counter, at);
   });
 }
 
-/** The index that intervals name for an instant: a frozen one before a computed one, then what was made last. */
+/**
+ * The edges of an interval by the readings, but where one that it or its neighbours were made of lies nearer, or is all that is
+ * left: samples are given up, and what is interpolated over a longer time than it once was is worse than what is known.
+ * @param known the interval and its neighbours as they stand, by their start
+ * @returns undefined when an edge is not known, or when the readings tell nothing that the interval does not hold already
+ */
+export async function edgesHeld(
+  plan: ChannelPlan,
+  span: Span,
+  find: FindIndex,
+  known: ReadonlyMap<UtcMs, Interval>,
+): Promise<CounterEdges[] | undefined> {
+  const own = known.get(span.start);
+  let isNew = own === undefined;
+  const edges = await edgesOf(plan, span, async (counter, at) => {
+    const found = await find(counter, at);
+    if (found && found.source !== 'interpolated') {
+      isNew = true;
+      return found;
+    }
+    const beside = [known.get(at - plan.minutes * MINUTE_MS), known.get(at)];
+    // What is not known by the readings yet may be frozen still: only what stands holds it.
+    const held = bestNamed(found ? beside.filter(isThere) : [own].filter(isThere), counter, at);
+    if (held && (!found || widthOf(held) < widthOf(found))) return held;
+    isNew ||= found !== undefined;
+    return found;
+  });
+  return isNew ? edges : undefined;
+}
+
+function isThere<T>(one: T | undefined): one is T {
+  return one !== undefined;
+}
+
+/** The index that intervals name for an instant: a frozen one, else that between the nearest readings; of two like it the last. */
 function bestNamed(intervals: readonly Interval[], counter: CounterPlan, at: UtcMs): KnownBoundary | undefined {
   const newestLast = [...intervals].sort((a, b) => a.madeAt - b.madeAt);
   const named = newestLast.flatMap((interval) => boundariesAt(interval, counter, at));
-  const best = named.findLast(({ source }) => source !== 'interpolated') ?? named.at(-1);
+  const best = named.reduce<Boundary | undefined>(
+    (nearest, one) => (nearest && widthOf(nearest) < widthOf(one) ? nearest : one),
+    undefined,
+  );
   return best && { ...best, flags: [] };
+}
+
+/** How far apart the readings lie that an index is between; a frozen one is better than any. */
+function widthOf({ source, readings }: Boundary): Millis {
+  return source === 'interpolated' ? Math.max(...readings) - Math.min(...readings) : -1;
 }
 
 function boundariesAt({ origins }: Interval, { device, quantity }: CounterPlan, at: UtcMs): Boundary[] {

@@ -4,13 +4,15 @@ import { parseDecimal } from '../core/decimal.ts';
 import type { Interval } from '../core/interval.ts';
 import { cut, lastBoundary } from '../core/schedule.ts';
 import { contains, HOUR_MS, type MarketDay, MINUTE_MS, type Span, type UtcMs } from '../core/time.ts';
+import { turns } from '../core/turns.ts';
 import type { Site } from '../device/site.ts';
 import type { Clock } from '../machine/clock.ts';
 import { afterNegative, isInDip, type Stands, standsAfter } from '../profile/dip.ts';
-import { type ChannelPlan, makeInterval, sameContent, troublesSaid } from '../profile/interval.ts';
-import { edgesOf, type FindIndex, indexFromBuffer, remembered } from './edges.ts';
+import { type ChannelPlan, type CounterEdges, makeInterval, sameContent, troublesSaid } from '../profile/interval.ts';
+import { indexFromBuffer, remembered } from './edges.ts';
 import { energiesOf, type HeatOn } from './energies.ts';
 import { finishChannel } from './finish-day.ts';
+import { edgesHeld } from './gap-edges.ts';
 import { type CountedPlan, type PointPlan, plansByCounter } from './plan.ts';
 import { followersOf, standsBefore } from './stands.ts';
 import { isBetterOrEqual, isOpen, keptDayFindings } from './versions.ts';
@@ -57,7 +59,7 @@ export function createProfiler(parts: ProfilerParts): Profiler {
   const heatOn = parts.heatOn ?? ((day) => table.get(day));
 
   const plansOf = plansByCounter(points);
-  const alone = inTurn();
+  const alone = turns();
 
   /** The interval as it should stand now, `news` where that is something new, and where the counters stand after it. */
   async function compute(
@@ -65,9 +67,8 @@ export function createProfiler(parts: ProfilerParts): Profiler {
     span: Span,
     known: Interval | undefined,
     stands: Stands,
-    find: FindIndex,
+    edges: readonly CounterEdges[] | undefined,
   ): Promise<{ readonly news?: Interval; readonly after: Stands }> {
-    const edges = await edgesOf(plan, span, find);
     if (!edges) return { after: known ? standsAfter(plan, stands, known) : stands };
     const troubles = known ? troublesSaid(known) : [];
     const read = makeInterval(plan, span, edges, clock.now(), (known?.version ?? 0) + 1, { troubles });
@@ -89,18 +90,21 @@ export function createProfiler(parts: ProfilerParts): Profiler {
     // A day that was finished has interpolated edges: when one of them gets better, its neighbours must follow.
     const first = remembered(indexFromBuffer(buffer, site, ({ stores }) => !stores));
     const again = remembered(indexFromBuffer(buffer, site, () => true));
-    const make = async (span: Span, before: Interval | undefined): Promise<void> => {
-      const { news, after } = await compute(plan, span, before, stands, before ? again : first);
+    const make = async (span: Span): Promise<void> => {
+      const before = known.get(span.start);
+      const edges = await edgesHeld(plan, span, before ? again : first, known);
+      const { news, after } = await compute(plan, span, before, stands, edges);
       if (news) made.push(news);
       stands = after;
     };
-    for (const span of cut(range, plan.minutes)) await make(span, known.get(span.start));
+    for (const span of cut(range, plan.minutes)) await make(span);
     const volumes = new Map(stored.filter(({ start }) => contains(range, start)).map((one) => [one.start, one]));
     let { end } = range;
     for await (const later of followersOf(buffer, plan, known.get(end))) {
       // A dip that begins or goes concerns what was made after it.
       if (!isInDip(plan, stands) && !later.findings.includes('after-negative')) break;
-      await make(later, later);
+      known.set(later.start, later);
+      await make(later);
       volumes.set(later.start, later);
       end = later.end;
     }
@@ -109,6 +113,10 @@ export function createProfiler(parts: ProfilerParts): Profiler {
       const reached = { start: range.start, end };
       made.push(...(await energiesOf(buffer, site, plan.point, reached, [...volumes.values()], heatOn, clock.now())));
     }
+    return keep(made);
+  }
+
+  async function keep(made: readonly Interval[]): Promise<number> {
     if (made.length > 0) await buffer.keepIntervals(made);
     return made.length;
   }
@@ -228,8 +236,7 @@ export function createProfiler(parts: ProfilerParts): Profiler {
         plan.channel === 'volume'
           ? await energiesOf(buffer, site, plan.point, day, intervals, heatOn, clock.now())
           : [];
-      const made = [...changed, ...energies];
-      if (made.length > 0) await buffer.keepIntervals(made);
+      await keep([...changed, ...energies]);
     }
   }
 
@@ -263,8 +270,7 @@ export function createProfiler(parts: ProfilerParts): Profiler {
         const span = marketDaySpan('gas', day, site.zone);
         const volumes = await buffer.intervals(code, 'volume', span);
         const made = await energiesOf(buffer, site, code, span, volumes, heatOn, clock.now());
-        if (made.length > 0) await buffer.keepIntervals(made);
-        count += made.length;
+        count += await keep(made);
       }
     return count;
   }
@@ -282,16 +288,6 @@ function joined(spans: readonly Span[]): Span[] {
     else if (!last || end > last.end) whole.push({ start, end });
   }
   return whole;
-}
-
-/** One piece of work after the other, in the order in which they were asked for. */
-function inTurn(): <T>(work: () => Promise<T>) => Promise<T> {
-  let last: Promise<unknown> = Promise.resolve();
-  return (work) => {
-    const mine = last.then(work);
-    last = mine.catch(() => undefined);
-    return mine;
-  };
 }
 
 /** A gap that has lasted longer is for a person. */

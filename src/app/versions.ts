@@ -35,6 +35,11 @@ export function isOpen({ value, quality }: Interval): boolean {
   return !value || quality === 'estimated';
 }
 
+/** With a value that was read, or computed of what was. */
+export function isActual(interval: Interval): boolean {
+  return !isOpen(interval) && interval.quality !== 'substituted';
+}
+
 /** Nothing is known of what passed, nothing that was read is refuted: a rule may fill it where the site file allows one. */
 const NOTHING_KNOWN: ReadonlySet<string> = new Set(['no-reading', 'counter-reset', 'meter-exchanged']);
 

@@ -1,3 +1,4 @@
+import { turns } from '../core/turns.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { Store, StoreOp } from '../machine/store.ts';
 import { levelAge } from './level-age.ts';
@@ -41,7 +42,6 @@ import {
   type SiteMessage,
   type StandingStage,
 } from './store.ts';
-import { turns } from './together.ts';
 
 interface Settlement {
   readonly name: string;

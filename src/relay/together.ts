@@ -50,13 +50,3 @@ export function sweeper(parts: readonly { sweep(): void }[], clock: Clock) {
     },
   };
 }
-
-/** Calls run one after another, in the order in which they came. */
-export function turns(): <T>(work: () => Promise<T>) => Promise<T> {
-  let last: Promise<unknown> = Promise.resolve();
-  return (work) => {
-    const result = last.then(work);
-    last = result.catch(() => undefined);
-    return result;
-  };
-}
