@@ -215,6 +215,6 @@ function capture({ pattern, words, alone }: Reader, text: string, captured: Capt
   for (const [n, word] of words.entries()) captured.add(word, found[n + 1]!, where);
 }
 
-function escaped(literal: string): string {
+export function escaped(literal: string): string {
   return literal.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 }

@@ -7,7 +7,7 @@ import type { XmlAttribute, XmlElement } from './xml.ts';
  * well-formed or not, is left to the full reader; so this one never refuses, and what it reads the full one reads alike.
  */
 
-const DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>';
+export const DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>';
 const CHARACTERS = /^[\n\x20-\x25\x27-\x7E\u00A0-\uD7FF\uE000-\uFFFD]*$/;
 const NAME = /^(?:([A-Za-z_][\w.-]*):)?([A-Za-z_][\w.-]*)$/;
 const BLANK = /^[\n ]*$/;

@@ -7,6 +7,7 @@ import { remembering } from '../core/remember.ts';
 import { isoUtc, type MarketDay, MINUTE_MS, parseUtc, type Span, type UtcMs } from '../core/time.ts';
 import { type Captured, Mismatch, matchDocument } from './match.ts';
 import type { ChannelSpec, FormatPack } from './pack.ts';
+import { quickMatch } from './quick-match.ts';
 import type { Placeholder } from './template.ts';
 import { readXml, type XmlElement } from './xml.ts';
 
@@ -44,6 +45,8 @@ export type DocumentRead =
 
 /** Reads a document that `pack` describes, strictly: what the pack does not write is refused. `zone` gives the market day. */
 export function readDocument(pack: FormatPack, xml: string, zone: string): DocumentRead {
+  const quick = xml.length <= pack.bytesMax ? quickMatch(pack.document, xml, pack.namespace) : undefined;
+  if (quick) return readCaptured(pack, () => quick, zone);
   const read = readXml(xml, pack.bytesMax);
   return read.kind === 'refused' ? read : readRoot(pack, read.element, zone);
 }
@@ -54,9 +57,12 @@ export function readDocumentElement(pack: FormatPack, root: XmlElement, zone: st
 }
 
 function readRoot(pack: FormatPack, root: XmlElement, zone: string, around?: XmlElement['scope']): DocumentRead {
+  return readCaptured(pack, () => matchDocument(pack.document, root, pack.namespace, around), zone);
+}
+
+function readCaptured(pack: FormatPack, capture: () => Captured, zone: string): DocumentRead {
   try {
-    const whole = matchDocument(pack.document, root, pack.namespace, around);
-    return { kind: 'document', document: documentOf(pack, whole, zone) };
+    return { kind: 'document', document: documentOf(pack, capture(), zone) };
   } catch (error) {
     // RangeError: a number or a time that is none.
     if (error instanceof Mismatch || error instanceof RangeError) return { kind: 'refused', why: error.message };
