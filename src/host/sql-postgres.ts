@@ -11,6 +11,11 @@ const VALUES = /^(22|23|54)/;
 const CONNECT_WITHIN_MS = 5_000;
 /** A statement that hangs on a connection that is gone must not hang for ever. */
 const STATEMENT_WITHIN_MS = 30_000;
+/**
+ * Whatever has an index goes by it: a plan for a table that was small a moment ago goes through all of it, and meets whatever
+ * page of it is damaged. What has none costs so much then that it would be compiled first.
+ */
+const PLANNER = '-c enable_seqscan=off -c jit=off';
 
 /** @param url `postgres://user:password@host:port/database`. Opens connections when they are needed, and again after a restart. */
 export function postgres(url: string, connectionsMax: number): Sql {
@@ -20,6 +25,7 @@ export function postgres(url: string, connectionsMax: number): Sql {
     connectionTimeoutMillis: CONNECT_WITHIN_MS,
     statement_timeout: STATEMENT_WITHIN_MS,
     query_timeout: STATEMENT_WITHIN_MS,
+    options: PLANNER,
   });
   // An idle connection that breaks is thrown away by the pool; the next query opens another.
   pool.on('error', () => undefined);

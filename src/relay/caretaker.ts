@@ -18,6 +18,7 @@ const PORTION = 500;
 const REST_MS = 100;
 const SIZE_ALERT = 'store-large';
 const MENDED_ALERT = 'store-damaged';
+const UNREAD_ALERT = 'store-unread';
 const CLOCK_ALERT = 'clock-ahead';
 /** So long after the last damage somebody is told of it. */
 const MENDED_SHOWN_MS = DAY_MS;
@@ -51,6 +52,12 @@ export function createCaretaker({ store, retention, alerts, clock, log }: Careta
     const detail = `${key} could not be read (${why}) and was made anew: ${rebuilt}. ${mended} since the start; what stood there is kept aside. Look at the disk`;
     log.error('row-mended', { ...failure('store-damaged', detail) });
     alerts.raise(MENDED_ALERT, failure('store-damaged', detail));
+  });
+
+  store.onUnread?.((what) => {
+    if (what === undefined) return alerts.clear(UNREAD_ALERT);
+    log.error('messages-unread', { ...failure('store-damaged', what) });
+    alerts.raise(UNREAD_ALERT, failure('store-damaged', what));
   });
 
   async function shed(now: UtcMs, signal: AbortSignal): Promise<void> {

@@ -36,9 +36,9 @@ export async function mendReasons(sql: Sql, bad: readonly BadRow[], reasons: str
   }));
 }
 
-/** Nobody claims these until they came again or a relay has started. */
+/** Nobody claims these until they came again or a relay has started; one that cannot be put off either is told at each claim. */
 export async function holdBack(sql: Sql, bad: readonly BadRow[], until: number): Promise<void> {
-  await sql.query(PUT_OFF, [...(await setAside(sql, bad)), until]);
+  await eachAlone(bad, async (some) => sql.query(PUT_OFF, [...(await setAside(sql, some)), until]));
 }
 
 /** Work that the database cannot do for all at once, because it cannot read one of the rows, done for each alone. */

@@ -6,6 +6,9 @@ import { NEVER, PUT_OFF_MS_MAX } from './store.ts';
 /** How far a claim looks past its own number for sites that have their turn. */
 const HEAD_TIMES = 8;
 
+/** Said so the index over what is open is no way to a row of which the name is known: it leads past others, which may be damaged. */
+const STILL_OPEN = "stage not in ('accepted', 'rejected')";
+
 const COLUMNS = 'sender, id, site, version, hash, day, received_at, envelope';
 
 /** Two relays that keep the same message at once: the second finds the first's. Sorted, so that they cannot block each other. */
@@ -24,7 +27,7 @@ export const REPLACE = `update message m
   from unnest($1::text[], $2::text[], $3::text[], $4::integer[], $5::text[], $6::text[], $7::bigint[], $8::bytea[])
     as n (${COLUMNS})
   where m.sender = n.sender and m.id = n.id and m.site = n.site and m.hash = n.hash and m.version = n.version
-    and m.stage in ('stored', 'sent', 'unknown')
+    and ${STILL_OPEN}
     and (m.day <> n.day or m.envelope <> n.envelope)`;
 
 /** The same where the envelope that is here cannot be read to compare it. */
@@ -41,7 +44,7 @@ export const FIND = `select m.sender, m.id, site, hash, version, stage, reasons,
  * The order is that of the index over what is open. Of the head of the queue, some times longer than what is wanted, the sites
  * take turns. The whole head is locked while this runs, so that two relays never look at the same.
  */
-export const claimText = (now: string, envelope = 'envelope') => `with head as materialized (
+export const claimText = (now: string) => `with head as materialized (
     select sender, id, site, day, received_at from message
     where sender = $3 and stage in ('stored', 'sent', 'unknown') and due_at <= ${now}
     order by day desc, received_at limit $1 * ${HEAD_TIMES} for update skip locked),
@@ -50,9 +53,34 @@ export const claimText = (now: string, envelope = 'envelope') => `with head as m
     from head order by day desc, turn, received_at limit $1)
   update message m set due_at = ${now} + $2::bigint, attempts = attempts + 1
   from turn where m.sender = turn.sender and m.id = turn.id
-  returning m.sender, m.id, site, version, hash, m.day, m.received_at, ${envelope}, attempts, turn.turn`;
+  returning m.sender, m.id, site, version, hash, m.day, m.received_at, envelope, attempts, turn.turn`;
 
-export const ENVELOPE = 'select envelope from message where sender = $1 and id = $2';
+/** The same head, of what came in these pieces of time; without locks, because each is claimed by itself. */
+export const headsText = (now: string) => `with head as materialized (
+    select one.* from unnest($3::bigint[], $4::bigint[]) as piece (first, last) cross join lateral (
+      select id, site, day, received_at from message
+      where sender = $1 and stage in ('stored', 'sent', 'unknown') and due_at <= ${now}
+        and received_at between piece.first and piece.last
+      order by day desc, received_at limit $2 * ${HEAD_TIMES}) as one
+    order by day desc, received_at limit $2 * ${HEAD_TIMES})
+  select id, site, row_number() over (partition by day, site order by received_at) as turn
+  from head order by day desc, turn, received_at limit $2`;
+
+export const claimOneText = (now: string) => `update message set due_at = ${now} + $3::bigint, attempts = attempts + 1
+  where sender = $1 and id = $2 and ${STILL_OPEN} and due_at <= ${now}
+  returning ${COLUMNS}, attempts, $4::bigint as turn`;
+
+/** Meets every row that is open and came then, and as much of each as a claim does but for its envelope. */
+export const probeText = (isOfSender: boolean) => `select max(due_at), max(length(site || hash || day)) from message
+  where stage in ('stored', 'sent', 'unknown') and received_at between $1 and $2 ${isOfSender ? 'and sender = $3' : ''}`;
+
+export const releaseText = (now: string) => `update message set due_at = 0
+  where stage in ('stored', 'sent', 'unknown') and due_at > ${now} + ${PUT_OFF_MS_MAX} and received_at between $1 and $2`;
+
+/** What shares its millisecond with one that cannot be read is passed by with it, until its site asks and it gets another. */
+export const TO_ANOTHER_TIME = `update message m set received_at = n.received_at
+  from unnest($1::text[], $2::text[], $3::bigint[]) as n (sender, id, received_at)
+  where m.sender = n.sender and m.id = n.id and ${STILL_OPEN} and m.received_at = any($4::bigint[])`;
 
 /** A slot further ahead was reserved by a clock that was wrong. */
 const SLOT_AHEAD_MS_MAX = 60_000;

@@ -275,3 +275,33 @@ test('people are told of a mended row, for a day', async () => {
     await running;
   });
 });
+
+test('people are told of what cannot be read for as long as it cannot', async () => {
+  const world = createWorld(2);
+  const raw = await simDisk(world, { random: world.random }).open(true);
+  await world.run(async () => {
+    const standing = new Map<string, string>();
+    const stop = new AbortController();
+    let tell: (what: string | undefined) => void = () => undefined;
+    const onUnread = (listener: typeof tell) => {
+      tell = listener;
+    };
+    const running = createCaretaker({
+      store: { ...(await openLevelRelayStore(raw, world)), onUnread },
+      retention: { acceptedDays: 90, rejectedDays: 400, sizeMaxMb: 4 },
+      alerts: {
+        raise: (name, { code, detail }) => void standing.set(name, `${code} ${detail}`),
+        clear: (name) => void standing.delete(name),
+      },
+      clock: simClock(world, START),
+      log: quietLog,
+    }).run(stop.signal);
+    tell('a page');
+    await pause(world, 72 * HOUR_MS);
+    expect([...standing]).toEqual([['store-unread', 'store-damaged a page']]);
+    tell(undefined);
+    expect([...standing]).toEqual([]);
+    stop.abort();
+    await running;
+  });
+});

@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { OdecetError } from '../core/failure.ts';
-import type { Sql, SqlRow } from '../machine/sql.ts';
+import type { Sql } from '../machine/sql.ts';
 import { createMended } from './mended.ts';
 import { migrate, NEWEST_MIGRATION } from './migrations.ts';
+import { createAround } from './postgres-around.ts';
 import { type BadRow, eachAlone, FORGET_DAMAGED, holdBack, isDamage, mendReasons } from './postgres-mend.ts';
 import {
   AGE_TO,
@@ -10,7 +11,6 @@ import {
   bearable,
   bytea,
   claimText,
-  ENVELOPE,
   FIND,
   KEEP,
   LOST_REASONS,
@@ -20,14 +20,13 @@ import {
   REPLACE_UNREAD,
   settleText,
   slotsText,
+  TO_ANOTHER_TIME,
 } from './postgres-texts.ts';
 import { reasonsSchema, STAGE_NAMES } from './standing.ts';
 import {
-  type DamagedMessage,
   type Kept,
   type MessageName,
   NEVER,
-  PUT_OFF_MS_MAX,
   type RelayStore,
   type SiteMessage,
   type Standing,
@@ -80,7 +79,7 @@ const DATABASE_NOW = '(extract(epoch from statement_timestamp()) * 1000)::bigint
  */
 export async function openPostgresRelayStore(sql: Sql, now: string = DATABASE_NOW): Promise<RelayStore> {
   const [claim, settle, slots] = [claimText(now), settleText(now), slotsText(now)];
-  const claimUnread = claimText(now, 'null as envelope');
+  const around = createAround(sql, now);
   const mended = createMended();
   const found = await migrate(sql);
   if (found > NEWEST_MIGRATION)
@@ -108,43 +107,39 @@ export async function openPostgresRelayStore(sql: Sql, now: string = DATABASE_NO
     return found;
   }
 
-  /** Where the database cannot read one of the envelopes, it gives none of them: they are then read one by one. */
   async function claimed(sender: string, limit: number, leaseMs: number) {
-    const values = [limit, leaseMs, sender];
-    const unread: DamagedMessage[] = [];
     try {
-      return { rows: await sql.query(claim, values), unread };
+      const rows = await sql.query(claim, [limit, leaseMs, sender]);
+      if (rows.length < limit) around.isWhole(sender);
+      return { rows, unread: [] };
     } catch (error) {
       if (!isDamage(error)) throw error;
+      return around.claim(sender, limit, leaseMs);
     }
-    const rows: SqlRow[] = [];
-    for (const row of await sql.query(claimUnread, values)) {
-      const [id, site] = [String(row.id), String(row.site)];
-      try {
-        const [read] = await sql.query(ENVELOPE, [sender, id]);
-        if (read) rows.push({ ...row, ...read });
-      } catch (error) {
-        if (!isDamage(error)) throw error;
-        unread.push({ sender, id, site, why: error.message });
-      }
-    }
-    return { rows, unread };
+  }
+
+  async function keepAgain(again: readonly SiteMessage[]): Promise<void> {
+    const { failed } = await eachAlone(again, (some) => sql.query(REPLACE, valuesOf(some)));
+    if (failed.size > 0) await eachAlone([...failed.keys()], (some) => sql.query(REPLACE_UNREAD, valuesOf(some)));
+    const passedBy = again.filter(({ sender }) => around.unreadOf(sender).length > 0);
+    for (const { sender, id, receivedAt } of passedBy)
+      await eachAlone([id], (ids) =>
+        sql.query(TO_ANOTHER_TIME, [[sender], ids, [receivedAt], around.unreadOf(sender)]),
+      );
   }
 
   return {
     async keep(messages) {
       const rows = unique(messages);
-      const made = await sql.query(KEEP, valuesOf(rows));
+      const { done: made, failed: unkept } = await eachAlone(rows, (some) => sql.query(KEEP, valuesOf(some)));
       const isNew = new Set(made.map(({ sender, id }) => nameText({ sender: String(sender), id: String(id) })));
-      const again = rows.filter((row) => !isNew.has(nameText(row)));
-      if (again.length > 0) {
-        const { failed } = await eachAlone(again, (some) => sql.query(REPLACE, valuesOf(some)));
-        if (failed.size > 0) await eachAlone([...failed.keys()], (some) => sql.query(REPLACE_UNREAD, valuesOf(some)));
-      }
+      const again = rows.filter((row) => !isNew.has(nameText(row)) && !unkept.has(row));
+      if (again.length > 0) await keepAgain(again);
       const known = again.length > 0 ? await find(again) : new Map<string, never>();
       // What was just written is known without asking.
       const fresh = rows.flatMap((row) => (isNew.has(nameText(row)) ? [[nameText(row), freshRow(row)] as const] : []));
-      const byName = new Map<string, KeptRow | OdecetError>([...known, ...fresh]);
+      const bad = [...unkept].map(([row, error]) => [nameText(row), error] as const);
+      const byName = new Map<string, KeptRow | OdecetError>([...known, ...fresh, ...bad]);
       return messages.map(({ sender, id, site, hash, version }): Kept => {
         const name = nameText({ sender, id });
         const row = byName.get(name);
@@ -196,10 +191,7 @@ export async function openPostgresRelayStore(sql: Sql, now: string = DATABASE_NO
       return whole.parse(row?.in_ms);
     },
 
-    async release() {
-      await sql.query(`update message set due_at = 0
-        where stage in ('stored', 'sent', 'unknown') and due_at > ${now} + ${PUT_OFF_MS_MAX}`);
-    },
+    release: around.release,
 
     async shed({ acceptedBefore, rejectedBefore, removedBefore }, limit) {
       const bared = (await sql.query(BARE, [acceptedBefore, rejectedBefore, limit])).length;
@@ -251,6 +243,7 @@ export async function openPostgresRelayStore(sql: Sql, now: string = DATABASE_NO
     },
 
     onMended: mended.listen,
+    onUnread: around.listen,
     close: () => sql.close(),
   };
 }

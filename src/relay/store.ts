@@ -144,6 +144,11 @@ export interface RelayStore {
   oldest(): Promise<ReadonlyMap<string, UtcMs>>;
   /** Told of every row that was found unreadable and mended, also of those that were before anybody asked. */
   onMended(tell: (row: MendedRow) => void): void;
+  /**
+   * Told what cannot be read and is passed by, without names where they cannot be read either, whenever that changes; undefined
+   * when all can. Absent where every row is mended or told by its name.
+   */
+  onUnread?(tell: (what: string | undefined) => void): void;
   /** Bytes on the disk, approximately. */
   size(): Promise<number>;
   close(): Promise<void>;

@@ -206,7 +206,8 @@ describe.skipIf(!postgresPrograms())(
       const beside = '(select reltoastrelid from pg_class where oid = $1::regclass)';
       const [file] = await sql.query(`select pg_relation_filepath(${beside}) as path`, ['message']);
       await server.halt('fast');
-      await writePage(join(server.data, String(file?.path)), 1);
+      // As a disk leaves it that lost a write.
+      await writePage(join(server.data, String(file?.path)), 1, 0);
       await server.start();
       const told: string[] = [];
       const ids = (claimed: readonly Claimed[]) =>
@@ -227,6 +228,54 @@ describe.skipIf(!postgresPrograms())(
       expect(ids(again)).toEqual([1, 2, 3, 4]);
       expect(again.find(({ message }) => message.id === all[1]!.id)?.message.envelope).toEqual(all[1]!.envelope);
       expect(told).toHaveLength(1);
+      await store.close();
+    });
+
+    it('a damaged page of the table holds up nobody: what stands on it is set aside, told, not sent, and found again when it can be read', async () => {
+      const sql = postgres(server.url, 1);
+      await sql.query('drop table if exists message, message_damaged, odecet_migration, operator_rate');
+      let store = await openPostgresRelayStore(sql);
+      const all = Array.from({ length: 1_000 }, (_, n) => siteMessage(n, n % 4 === 0 ? { sender: 'other' } : {}));
+      await store.keep(all);
+      const [file] = await sql.query('select pg_relation_filepath($1) as path', ['message']);
+      const onPage = await sql.query('select id from message where ctid >= $1 and ctid < $2', ['(1,0)', '(2,0)']);
+      const hit = new Set(onPage.map(({ id }) => Number(id)));
+      expect(hit.size).toBeGreaterThan(10);
+      // One that stands elsewhere came in the same millisecond as one of them.
+      const alike = all.find(({ id, sender }) => !hit.has(Number(id)) && sender === SENDER)!;
+      const [example] = all.filter(({ id, sender }) => hit.has(Number(id)) && sender === SENDER);
+      await sql.query('update message set received_at = $1 where id = $2', [example!.receivedAt, alike.id]);
+      const path = join(server.data, String(file?.path));
+      await server.halt('fast');
+      const before = await writePage(path, 1, 0x55);
+      await server.start();
+      const told: (string | undefined)[] = [];
+      const claimAll = async () => {
+        const ids: number[] = [];
+        for (const sender of [SENDER, 'other'])
+          for (;;) {
+            const claimed = await store.claim(sender, 64, 60_000);
+            if (claimed.length === 0) break;
+            ids.push(...claimed.map(({ message }) => Number(message.id)));
+          }
+        return ids.sort((a, b) => a - b);
+      };
+      store = await openPostgresRelayStore(postgres(server.url, 2));
+      store.onUnread?.((what) => told.push(what));
+      await store.release();
+      const readable = all.map(({ id }) => Number(id)).filter((n) => !hit.has(n));
+      expect(await claimAll()).toEqual(readable.filter((n) => n !== Number(alike.id)));
+      expect(told.at(-1)).toMatch(/^messages of .* cannot be read \(PostgreSQL.*page/);
+      // Nobody is told that it is kept, or sent a second time, because nobody knows how far it was.
+      const group = [siteMessage(2_000), example!, alike];
+      const kept = await store.keep(group);
+      expect(kept.map(({ kind }) => kind)).toEqual(['new', 'damaged', 'known']);
+      expect(await claimAll()).toEqual([Number(alike.id), 2_000]);
+      await server.halt('fast');
+      await writePage(path, 1, before);
+      await server.start();
+      expect(await claimAll().catch(claimAll)).toEqual([...hit].sort((a, b) => a - b));
+      expect(told.at(-1)).toBeUndefined();
       await store.close();
     });
 
@@ -252,11 +301,14 @@ describe.skipIf(!postgresPrograms())(
   },
 );
 
-/** A page of zeros, as a disk that lost a write leaves it. */
-async function writePage(path: string, number: number): Promise<void> {
+/** @returns what stood there */
+async function writePage(path: string, number: number, bytes: number | Uint8Array): Promise<Uint8Array> {
   const file = await open(path, 'r+');
-  await file.write(new Uint8Array(8_192), 0, 8_192, 8_192 * number);
+  const { buffer } = await file.read(new Uint8Array(8_192), 0, 8_192, 8_192 * number);
+  const page = typeof bytes === 'number' ? new Uint8Array(8_192).fill(bytes) : bytes;
+  await file.write(page, 0, 8_192, 8_192 * number);
   await file.close();
+  return buffer;
 }
 
 it('on LevelDB nothing is called kept, claimed or settled before the disk has it', async () => {
