@@ -125,9 +125,10 @@ async function give(
   { valid, by, json }: CommandOptions,
 ): Promise<void> {
   const request = { do: 'command', ...wish, by: by ?? userInfo().username, validMs: valid * MINUTE_MS };
-  const parts = await askInParts(folderOrThrow(loaded), request);
+  const folder = folderOrThrow(loaded);
+  const parts = await askInParts(folder, request);
   if (!parts)
-    throw new OdecetError('line-unreachable', 'no relay runs with this configuration on this machine; start it');
+    throw new OdecetError('relay-not-here', `nobody listens in ${folder}; start the relay, or ask where it runs`);
   let told = '';
   for (;;) {
     const { done, value } = await parts.next().catch((error: unknown) => {

@@ -57,6 +57,7 @@ export const FAILURES_CZECH: Readonly<Record<FailureCode, string>> = {
   'command-failed': 'místo příkaz zahájilo, ale nepodařilo se ho dokončit',
   'command-unanswered': 'místo na příkaz po dobu jeho platnosti neodpovědělo',
   'command-unwatched': 'centrála skončila dřív, než byl znám výsledek příkazu',
+  'relay-not-here': 'na tomto stroji s tímto nastavením žádná centrála neběží; nic nebylo přikázáno',
   'command-interrupted': 'brána byla zastavena uprostřed příkazu',
   'site-rolled-back': 'místo se s novým souborem neosvědčilo; platí předchozí',
   'too-many-alerts': 'upozornění je víc, než se ukazuje',

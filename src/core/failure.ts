@@ -91,6 +91,11 @@ export const FAILURES = {
   'command-failed': { next: 'person', what: 'a site began a command and it did not succeed', exit: 41 },
   'command-unanswered': { next: 'person', what: 'a site gave no answer to a command while it was valid', exit: 42 },
   'command-unwatched': { next: 'person', what: 'the relay went away before the end of a command was known', exit: 43 },
+  'relay-not-here': {
+    next: 'person',
+    what: 'no relay runs with this configuration on this machine; nothing was commanded',
+    exit: 44,
+  },
   'command-interrupted': { next: 'person', what: 'the gateway was stopped in the middle of a command' },
   'site-rolled-back': { next: 'person', what: 'the site did not report well with a site file; the one before counts' },
   'too-many-alerts': { next: 'person', what: 'more alerts stand than are shown' },
