@@ -103,7 +103,7 @@ await report(
     ),
     step('relay: document read by its pack', 3, () => expect(readDocument(gas.pack, xml, ZONE).kind === 'document')),
     step('relay: sealed', 3, sealLarge),
-    step('stand-in: signature checked', 3, () => checkedDocument(envelope, known)),
+    step('stand-in: signature checked', 3, () => checkedDocument(envelope, known, [gas.pack])),
     step('stand-in: held against the schema', 5, () => expect(gas.complaint(document) === undefined)),
     step('stand-in: answer made and sealed', 1, () =>
       sealEnvelope(answerDocument(entry, ZONE), seal, machine, stamped),

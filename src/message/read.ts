@@ -46,7 +46,7 @@ export type DocumentRead =
 /** Reads a document that `pack` describes, strictly: what the pack does not write is refused. `zone` gives the market day. */
 export function readDocument(pack: FormatPack, xml: string, zone: string): DocumentRead {
   const quick = xml.length <= pack.bytesMax ? quickMatch(pack.document, xml, pack.namespace) : undefined;
-  if (quick) return readCaptured(pack, () => quick, zone);
+  if (quick) return readCaptured(pack, quick, zone);
   const read = readXml(xml, pack.bytesMax);
   return read.kind === 'refused' ? read : readRoot(pack, read.element, zone);
 }
@@ -56,13 +56,18 @@ export function readDocumentElement(pack: FormatPack, root: XmlElement, zone: st
   return readRoot(pack, root, zone, root.scope);
 }
 
-function readRoot(pack: FormatPack, root: XmlElement, zone: string, around?: XmlElement['scope']): DocumentRead {
-  return readCaptured(pack, () => matchDocument(pack.document, root, pack.namespace, around), zone);
+/** The same for what patterns have captured of it already. */
+export function readCaptured(pack: FormatPack, captured: Captured, zone: string): DocumentRead {
+  return refusing(() => documentOf(pack, captured, zone));
 }
 
-function readCaptured(pack: FormatPack, capture: () => Captured, zone: string): DocumentRead {
+function readRoot(pack: FormatPack, root: XmlElement, zone: string, around?: XmlElement['scope']): DocumentRead {
+  return refusing(() => documentOf(pack, matchDocument(pack.document, root, pack.namespace, around), zone));
+}
+
+function refusing(read: () => ReadDocument): DocumentRead {
   try {
-    return { kind: 'document', document: documentOf(pack, capture(), zone) };
+    return { kind: 'document', document: read() };
   } catch (error) {
     // RangeError: a number or a time that is none.
     if (error instanceof Mismatch || error instanceof RangeError) return { kind: 'refused', why: error.message };

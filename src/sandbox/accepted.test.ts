@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { acceptedCsv } from './accepted.ts';
 import { type Entry, openJournal } from './journal.ts';
+import { stored } from './sandbox.testkit.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -38,7 +39,7 @@ function entry(id: string, value: string, more: Partial<Entry> = {}): Entry {
 
 async function csvOf(...entries: Entry[]): Promise<string[]> {
   const journal = await openJournal(folder);
-  for (const one of entries) await journal.append(one);
+  for (const one of entries) await journal.append(stored(one));
   await journal.close();
   return (await acceptedCsv(folder)).trim().split('\n').slice(1);
 }

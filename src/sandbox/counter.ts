@@ -4,6 +4,7 @@ import type { Clock } from '../machine/clock.ts';
 import type { Entropy } from '../machine/entropy.ts';
 import type { Log } from '../machine/log.ts';
 import type { Seal } from '../machine/sealer.ts';
+import type { FormatPack } from '../message/pack.ts';
 import { faultEnvelope } from '../uplink/soap.ts';
 import { certificates, sealEnvelope } from '../uplink/ws-security.ts';
 import { answerDocument } from './answer.ts';
@@ -22,6 +23,8 @@ export interface SandboxMachine {
 export interface CounterParts extends SandboxMachine {
   readonly config: Pick<SandboxConfig, 'zone' | 'timestampWindowMs'>;
   readonly desk: Desk;
+  /** What documents are read by. */
+  readonly packs: readonly FormatPack[];
   readonly faults: FaultBox;
   readonly seal: Seal;
   /** PEM texts */
@@ -35,7 +38,7 @@ export type Served =
 
 /** The service behind HTTPS: an envelope in, an answer out. What it accepts is on the disk before it answers. */
 export function openCounter(parts: CounterParts): (envelope: string) => Promise<Served> {
-  const { config, clock, desk, faults, log } = parts;
+  const { config, clock, desk, faults, log, packs } = parts;
   const trusted = parts.trustedSeals
     .flatMap(certificates)
     .map((base64) => new X509Certificate(Buffer.from(base64, 'base64')));
@@ -58,7 +61,7 @@ export function openCounter(parts: CounterParts): (envelope: string) => Promise<
     if (faults.take('soap-fault')) return fault(500, 'Server', 'Služba je dočasně nedostupná');
     let document: SignedDocument;
     try {
-      document = checkedDocument(envelope, { trusted, now: clock.now(), windowMs: config.timestampWindowMs });
+      document = checkedDocument(envelope, { trusted, now: clock.now(), windowMs: config.timestampWindowMs }, packs);
     } catch (error) {
       log.warn('sandbox-refused', { why: String(error) });
       return fault(500, 'Client', `Zprávu nelze ověřit: ${String(error)}`);

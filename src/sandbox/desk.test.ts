@@ -16,7 +16,7 @@ import { canonical } from '../uplink/canonical.ts';
 import { parseXml } from '../uplink/xml.ts';
 import { answerDocument } from './answer.ts';
 import { type Desk, openDesk } from './desk.ts';
-import type { Answered, Entry, Journal } from './journal.ts';
+import { type Answered, type Entry, type Journal, restored } from './journal.ts';
 import { type CheckedPack, loadPacks } from './packs.ts';
 import { DAY, electricityMessage, gasMessage, PACKS_FOLDER } from './sandbox.testkit.ts';
 
@@ -28,7 +28,7 @@ beforeAll(async () => {
 });
 
 function memoryJournal(entries: Entry[] = []): Journal & { entries: Entry[] } {
-  return { entries, append: async (entry) => void entries.push(entry), close: async () => undefined };
+  return { entries, append: async (entry) => void entries.push(restored(entry)), close: async () => undefined };
 }
 
 function deskOn(journal: Journal, checkSchema = true): Desk {

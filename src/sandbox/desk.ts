@@ -4,11 +4,11 @@ import type { MessageId } from '../core/message.ts';
 import { remembering } from '../core/remember.ts';
 import { isoUtc, type MarketDay, parseUtc } from '../core/time.ts';
 import type { Clock } from '../machine/clock.ts';
-import { type DocumentRow, readDocumentElement } from '../message/read.ts';
+import { readCaptured, readDocumentElement } from '../message/read.ts';
 import { attributeOf, elements, type XmlElement } from '../message/xml.ts';
 import type { SandboxConfig } from './config.ts';
-import type { Answered, Entry, EntryRow, Journal } from './journal.ts';
-import { type Market, type Problem, problemsOf, profilesOf } from './market.ts';
+import { type Answered, type Journal, type NewEntry, runsOf } from './journal.ts';
+import { type Market, type Problem, problemsOf } from './market.ts';
 import type { CheckedPack } from './packs.ts';
 import type { SignedDocument } from './seal-check.ts';
 
@@ -25,11 +25,17 @@ export interface Desk {
 }
 
 interface Arrival {
-  readonly element: XmlElement;
   readonly id: MessageId;
   readonly sender: string;
   readonly xml: string;
   readonly sha256: string;
+}
+
+/** Where a profile of a message stands; the day is that of its start, UTC in ISO 8601. */
+interface Placed {
+  readonly point: string;
+  readonly channel: string;
+  readonly start: string;
 }
 
 /** What is remembered of an entry; its document and its rows are the journal's. */
@@ -54,9 +60,10 @@ export function openDesk(
   const holders = new Map<string, MessageId[]>();
   let lastAnswer = ANSWER_NUMBERS_FROM;
 
-  function enter({ xml: _xml, rows, ...answered }: Entry, kept: Promise<void>): Known {
+  function enter(answered: Answered, profiles: readonly Placed[], kept: Promise<void>): Known {
     const { id, commodity, answerId, problems } = answered;
-    const held = problems.length > 0 ? [] : heldKeys(rows, (start) => marketDayOf(commodity, parseUtc(start), zone));
+    const dayOf = remembering((start: string) => marketDayOf(commodity, parseUtc(start), zone));
+    const held = problems.length > 0 ? [] : heldKeys(profiles, dayOf);
     for (const key of held) {
       const before = holders.get(key);
       if (before) before.push(id);
@@ -78,29 +85,31 @@ export function openDesk(
     known.delete(id);
   }
 
-  for (const entry of journal.entries) enter(entry, Promise.resolve());
+  for (const { xml: _xml, rows, ...answered } of journal.entries) enter(answered, rows, Promise.resolve());
 
-  function judge(arrival: Arrival, { pack, complaint }: CheckedPack, refuse: boolean): Entry {
-    const { element, ...told } = arrival;
+  function judge(document: SignedDocument, arrival: Arrival, checked: CheckedPack, refuse: boolean): NewEntry {
+    const { pack, complaint } = checked;
     const { commodity } = pack;
-    const base = { ...told, commodity, answerId: String(lastAnswer + 1), receivedAt: isoUtc(clock.now()), rows: [] };
-    const rejected = (...problems: Problem[]): Entry => ({ ...base, problems });
+    const answerId = String(lastAnswer + 1);
+    const base = { ...arrival, commodity, answerId, receivedAt: isoUtc(clock.now()), runs: [] };
+    const rejected = (...problems: Problem[]): NewEntry => ({ ...base, problems });
     if (refuse) return rejected({ code: 'SANDBOX-VALUE', text: 'Zpráva odmítnuta na přání zkoušky' });
     const invalid = checkSchema ? complaint(arrival.xml) : undefined;
     if (invalid !== undefined) return rejected({ code: 'SANDBOX-SCHEMA', text: `Chybná struktura zprávy: ${invalid}` });
-    const read = readDocumentElement(pack, element, zone);
+    const read =
+      'element' in document
+        ? readDocumentElement(pack, document.element, zone)
+        : readCaptured(document.pack, document.captured, zone);
     if (read.kind === 'refused') return rejected({ code: 'SANDBOX-SCHEMA', text: `Chybný obsah zprávy: ${read.why}` });
     const { corrects, rows } = read.document;
     const holder: Market['holder'] = ({ point, channel }, day) => holders.get(holderKey(point, channel, day))?.at(-1);
     const problems = problemsOf(read.document, commodity, { zone, pointOf: (code) => pointsByCode.get(code), holder });
     if (problems.length > 0) return rejected(...problems);
-    return { ...base, problems, rows: entryRows(rows), ...(corrects !== undefined && { corrects }) };
+    return { ...base, problems, runs: runsOf(rows), ...(corrects !== undefined && { corrects: ownText(corrects) }) };
   }
 
   function take(document: SignedDocument, refuse: boolean): Pick<Known, 'answered' | 'kept'> {
-    const { name, namespace } = document.element;
-    const checked = packs.find(({ pack }) => pack.family === name && pack.namespace === namespace);
-    if (!checked) throw new Error(`no pack knows {${namespace}}${name}`);
+    const checked = packOf(document, packs);
     const arrival = arrivalOf(document);
     const earlier = known.get(arrival.id);
     if (earlier) {
@@ -108,13 +117,13 @@ export function openDesk(
       return isSame ? earlier : { answered: usedBefore(earlier.answered), kept: earlier.kept };
     }
     // Nothing else is judged between here and `enter`: a double that comes at the same time sees this one.
-    const entry = judge(arrival, checked, refuse);
-    const { id } = entry;
+    const entry = judge(document, arrival, checked, refuse);
+    const { xml: _xml, runs, ...answered } = entry;
     const kept = journal.append(entry).catch((error: unknown) => {
-      withdraw(id);
+      withdraw(answered.id);
       throw error;
     });
-    return enter(entry, kept);
+    return enter(answered, runs, kept);
   }
 
   return {
@@ -126,17 +135,12 @@ export function openDesk(
   };
 }
 
-function entryRows(rows: readonly DocumentRow[]): EntryRow[] {
-  const startText = remembering(isoUtc);
-  return rows.map(({ point, channel, start, minutes, value, unit, quality }) => ({
-    point,
-    channel,
-    start: startText(start),
-    minutes,
-    value,
-    unit,
-    quality,
-  }));
+function packOf(document: SignedDocument, packs: readonly CheckedPack[]): CheckedPack {
+  const { name, namespace } =
+    'element' in document ? document.element : { name: document.pack.family, namespace: document.pack.namespace };
+  const found = packs.find(({ pack }) => pack.family === name && pack.namespace === namespace);
+  if (!found) throw new Error(`no pack knows {${namespace}}${name}`);
+  return found;
 }
 
 function usedBefore(earlier: Answered): Answered {
@@ -149,18 +153,31 @@ function holderKey(point: string, channel: string, day: MarketDay): string {
 }
 
 /** The keys of an accepted message; all its rows are of one market day. */
-function heldKeys(rows: readonly EntryRow[], dayOf: (start: string) => MarketDay): string[] {
-  const [first] = rows;
+function heldKeys(profiles: readonly Placed[], dayOf: (start: string) => MarketDay): string[] {
+  const [first] = profiles;
   if (!first) return [];
   const day = dayOf(first.start);
-  return profilesOf(rows).map(([{ point, channel }]) => holderKey(point, channel, day));
+  return [...new Set(profiles.map(({ point, channel }) => ownText(holderKey(point, channel, day))))];
 }
 
 /** Id and sender stand at the same place in all of the operator's own messages. */
-function arrivalOf({ element, xml }: SignedDocument): Arrival {
-  const id = attributeOf(element, 'id') ?? '';
+function arrivalOf(document: SignedDocument): Arrival {
+  const { xml } = document;
+  const [id = '', sender] =
+    'element' in document
+      ? headOf(document.element)
+      : [document.captured.get('message.id'), document.captured.get('sender.id')];
   if (id === '') throw new Error('the document has no id');
-  const sender = elements(element).find(({ name }) => name === 'SenderIdentification');
   const sha256 = createHash('sha256').update(xml).digest('hex');
-  return { element, id, sender: (sender && attributeOf(sender, 'id')) ?? 'unknown', xml, sha256 };
+  return { id: ownText(id), sender: ownText(sender ?? 'unknown'), xml, sha256 };
+}
+
+function headOf(element: XmlElement): [id: string | undefined, sender: string | undefined] {
+  const sender = elements(element).find(({ name }) => name === 'SenderIdentification');
+  return [attributeOf(element, 'id'), sender && attributeOf(sender, 'id')];
+}
+
+/** What is remembered must not be a part of a text: that would keep the whole message. */
+function ownText(text: string): string {
+  return Buffer.from(text).toString();
 }

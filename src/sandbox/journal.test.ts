@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { acceptedCsv } from './accepted.ts';
 import { type Entry, type EntryRow, openJournal, readJournal } from './journal.ts';
+import { stored } from './sandbox.testkit.ts';
 
 let folder: string;
 
@@ -26,7 +27,7 @@ const SIX = '2026-03-28T06:00:00Z';
 
 async function write(...entries: Entry[]): Promise<void> {
   const journal = await openJournal(folder);
-  for (const one of entries) await journal.append(one);
+  for (const one of entries) await journal.append(stored(one));
   await journal.close();
 }
 
@@ -53,7 +54,7 @@ test('every row of an entry is read back as it was', async () => {
 test('what comes while the disk is at work is there too, in its order', async () => {
   const journal = await openJournal(folder);
   const ids = Array.from({ length: 50 }, (_, n) => String(n));
-  await Promise.all(ids.map((id) => journal.append(entry(id, []))));
+  await Promise.all(ids.map((id) => journal.append(stored(entry(id, [])))));
   await journal.close();
   expect((await readJournal(folder)).map(({ id }) => id)).toEqual(ids);
 });

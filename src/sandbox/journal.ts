@@ -4,8 +4,10 @@ import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { OdecetError } from '../core/failure.ts';
 import { QUALITIES } from '../core/interval.ts';
+import { remembering } from '../core/remember.ts';
+import { isoUtc, MINUTE_MS, parseUtc, type UtcMs } from '../core/time.ts';
 import { makeFolder } from '../host/make-folder.ts';
-import { PROBLEM_CODES, profilesOf } from './market.ts';
+import { PROBLEM_CODES } from './market.ts';
 
 /** What was received and what was answered, one JSON line for each message, on the disk before the answer leaves. */
 const JOURNAL = 'received.jsonl';
@@ -22,10 +24,11 @@ const row = z.strictObject({
   quality: z.enum(QUALITIES),
 });
 
-/** Start, value and quality of each interval of a channel of a point; what is the same for all of them stands once. */
-const profile = row
-  .omit({ start: true, value: true, quality: true })
-  .extend({ values: z.array(z.tuple([row.shape.start, row.shape.value, row.shape.quality])) });
+/** Intervals of one quality that follow one another in a channel of a point; what is the same for all of them stands once. */
+const run = row.omit({ value: true }).extend({
+  /** Separated by spaces; the first one's start is that of the run. */
+  values: z.string().min(1),
+});
 
 const entrySchema = z.strictObject({
   id: z.string(),
@@ -41,12 +44,13 @@ const entrySchema = z.strictObject({
   sha256: z.string(),
   /** The document as it was signed. */
   xml: z.string(),
-  profiles: z.array(profile),
+  runs: z.array(run),
 });
 
-type StoredEntry = z.output<typeof entrySchema>;
-type StoredProfile = z.output<typeof profile>;
-export type Entry = Omit<StoredEntry, 'profiles'> & { readonly rows: readonly EntryRow[] };
+/** An entry as it is written. */
+export type NewEntry = z.output<typeof entrySchema>;
+type Run = z.output<typeof run>;
+export type Entry = Omit<NewEntry, 'runs'> & { readonly rows: readonly EntryRow[] };
 /** An entry as far as its answer tells of it. */
 export type Answered = Omit<Entry, 'xml' | 'rows'>;
 /** What was accepted from a message; none of a rejected one. */
@@ -59,7 +63,7 @@ export interface Journal {
    * Resolves when the entry would survive a power cut. Rejects with OdecetError store-io; then nothing of it remains, and of
    * nothing that was appended after it and before that was known.
    */
-  append(entry: Entry): Promise<void>;
+  append(entry: NewEntry): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -119,7 +123,7 @@ function journalOn(file: FileHandle, entries: readonly Entry[], bytes: number): 
     entries,
     append: (entry) =>
       new Promise((resolve, reject) => {
-        waiting.push({ line: Buffer.from(`${JSON.stringify(stored(entry))}\n`), resolve, reject });
+        waiting.push({ line: Buffer.from(`${JSON.stringify(entry)}\n`), resolve, reject });
         writing ??= write();
       }),
     async close() {
@@ -165,19 +169,44 @@ function parseEntry(line: string, where: string): Entry {
   }
 }
 
-function stored({ rows, ...told }: Entry): StoredEntry {
-  return { ...told, profiles: profilesOf(rows).map(storedProfile) };
+/** An entry as it is read back. */
+export function restored({ runs, ...told }: NewEntry): Entry {
+  return { ...told, rows: runs.flatMap(rowsOf) };
 }
 
-function storedProfile(rows: readonly [EntryRow, ...EntryRow[]]): StoredProfile {
-  const [{ point, channel, minutes, unit }] = rows;
-  return { point, channel, minutes, unit, values: rows.map(({ start, value, quality }) => [start, value, quality]) };
+function rowsOf({ values, start, ...same }: Run): EntryRow[] {
+  const from = parseUtc(start);
+  return values.split(' ').map((value, n) => ({ ...same, start: isoUtc(from + n * same.minutes * MINUTE_MS), value }));
 }
 
-function restored({ profiles, ...told }: StoredEntry): Entry {
-  const rowsOf = ({ values, ...same }: StoredProfile): EntryRow[] =>
-    values.map(([start, value, quality]) => ({ ...same, start, value, quality }));
-  return { ...told, rows: profiles.flatMap(rowsOf) };
+/** A row as it stands in a document. */
+type ReadRow = Omit<EntryRow, 'start'> & { readonly start: UtcMs };
+
+/** Rows in the order of a document, those that follow one another together. */
+export function runsOf(rows: readonly ReadRow[]): Run[] {
+  const runs: ReadRow[][] = [];
+  let before: ReadRow | undefined;
+  for (const row of rows) {
+    if (before && isNext(before, row)) runs.at(-1)!.push(row);
+    else runs.push([row]);
+    before = row;
+  }
+  const startText = remembering(isoUtc);
+  return runs.map((run) => {
+    const { value: _value, start, ...same } = run[0]!;
+    return { ...same, start: startText(start), values: run.map(({ value }) => value).join(' ') };
+  });
+}
+
+function isNext(before: ReadRow, { point, channel, minutes, unit, quality, start }: ReadRow): boolean {
+  return (
+    start === before.start + minutes * MINUTE_MS &&
+    channel === before.channel &&
+    point === before.point &&
+    minutes === before.minutes &&
+    unit === before.unit &&
+    quality === before.quality
+  );
 }
 
 /** A new file's name is on the disk only when its folder is. */

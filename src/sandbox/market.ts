@@ -1,7 +1,8 @@
 import { marketIntervals } from '../core/calendar.ts';
 import type { Commodity, PointCode } from '../core/interval.ts';
 import type { MessageId } from '../core/message.ts';
-import type { MarketDay } from '../core/time.ts';
+import { remembering } from '../core/remember.ts';
+import type { MarketDay, Span } from '../core/time.ts';
 import type { DocumentRow, ReadDocument } from '../message/read.ts';
 
 /**
@@ -37,7 +38,10 @@ export interface Market {
 
 /** Everything the operator would complain about in a well-formed document; empty means that it is accepted. */
 export function problemsOf(document: ReadDocument, commodity: Commodity, market: Market): Problem[] {
-  return profilesOf(document.rows).flatMap((rows) => profileProblems(document, commodity, rows, market));
+  const placesOf = remembering((minutes: number) => marketIntervals(commodity, document.day, market.zone, minutes));
+  return profilesOf(document.rows).flatMap((rows) =>
+    profileProblems(document, commodity, rows, { ...market, placesOf }),
+  );
 }
 
 interface OfProfile {
@@ -47,7 +51,7 @@ interface OfProfile {
 }
 
 /** The rows of each channel of each point, by the length of their intervals; never empty ones. They mostly stand together. */
-export function profilesOf<Row extends OfProfile>(rows: readonly Row[]): (readonly [Row, ...Row[]])[] {
+function profilesOf<Row extends OfProfile>(rows: readonly Row[]): (readonly [Row, ...Row[]])[] {
   const profiles = new Map<string, [Row, ...Row[]]>();
   let profile: [Row, ...Row[]] | undefined;
   for (const row of rows) {
@@ -73,7 +77,7 @@ function profileProblems(
   document: ReadDocument,
   commodity: Commodity,
   rows: readonly [DocumentRow, ...DocumentRow[]],
-  market: Market,
+  market: Market & { readonly placesOf: (minutes: number) => readonly Span[] },
 ): Problem[] {
   const { point, channel, minutes } = rows[0];
   const known = market.pointOf(point);
@@ -86,10 +90,9 @@ function profileProblems(
         text: `Odběrné místo ${point}: interval ${minutes} min, očekáváno ${known.minutes} min`,
       },
     ];
-  const places = marketIntervals(commodity, document.day, market.zone, minutes);
-  const starts = new Set(rows.map(({ start }) => start));
+  const places = market.placesOf(minutes);
   const problems: Problem[] = [];
-  if (rows.length !== places.length || !places.every(({ start }) => starts.has(start))) {
+  if (!areAt(places, rows)) {
     const what = `${rows.length} intervalů, den ${document.day} jich má ${places.length}`;
     problems.push({ code: 'SANDBOX-COUNT', text: `Odběrné místo ${point}, ${channel}: ${what}` });
   }
@@ -99,6 +102,14 @@ function profileProblems(
     problems.push({ code: 'SANDBOX-DOUBLE', text: `Odběrné místo ${point}, ${channel}: ${what}` });
   }
   return problems;
+}
+
+/** Whether there is one row at each place of the day; they mostly stand in their order. */
+function areAt(places: readonly Span[], rows: readonly DocumentRow[]): boolean {
+  if (rows.length !== places.length) return false;
+  if (places.every(({ start }, n) => rows[n]!.start === start)) return true;
+  const starts = new Set(rows.map(({ start }) => start));
+  return places.every(({ start }) => starts.has(start));
 }
 
 /** One interval of one channel of one point; start in UTC, ISO 8601. */

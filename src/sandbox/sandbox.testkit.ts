@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Message } from '../core/message.ts';
+import { parseUtc } from '../core/time.ts';
 import {
   ELECTRICITY_POINT,
   electricityPack,
@@ -16,6 +17,7 @@ import {
 import { packId } from '../message/pack.ts';
 import { type IssuedCertificate, issue, makeAuthority } from './certificates.ts';
 import type { SandboxConfig } from './config.ts';
+import { type Entry, type NewEntry, runsOf } from './journal.ts';
 
 export const PACKS_FOLDER = fileURLToPath(new URL('../../format-packs/ote', import.meta.url));
 export const DAY = '2026-03-28';
@@ -68,6 +70,11 @@ export async function makeRehearsal(): Promise<Rehearsal> {
   };
   const remove = () => rm(folder, { recursive: true });
   return { folder, config, authorityPem: authority.certificatePem, client, clientSeal, operatorSeal, remove };
+}
+
+/** An entry as it is appended. */
+export function stored({ rows, ...told }: Entry): NewEntry {
+  return { ...told, runs: runsOf(rows.map((row) => ({ ...row, start: parseUtc(row.start) }))) };
 }
 
 export interface MessageShape {

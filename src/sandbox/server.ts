@@ -40,7 +40,15 @@ export async function startSandbox(config: SandboxConfig, machine: SandboxMachin
   const journal = await openJournal(config.folder);
   const faults = new FaultBox(config.faults);
   const desk = openDesk(config, packs, journal, machine.clock);
-  const serve = openCounter({ ...machine, config, desk, faults, seal, trustedSeals });
+  const serve = openCounter({
+    ...machine,
+    config,
+    desk,
+    packs: packs.map(({ pack }) => pack),
+    faults,
+    seal,
+    trustedSeals,
+  });
   const server = createServer({
     cert: identity.certificatePem,
     key: identity.keyPem,

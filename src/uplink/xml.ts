@@ -3,7 +3,7 @@ import { attributeOf, elements, readXml, textOf, type XmlElement } from '../mess
 /** Elements are found by namespace and local name, never by prefix: the operator changes prefixes (n0: since 2024). */
 
 /** An envelope of the largest document, several times over; whoever has a lower limit checks it before. */
-const CHARACTERS_MAX = 1_000_000;
+export const CHARACTERS_MAX = 1_000_000;
 
 /** Throws Error on anything that readXml refuses. */
 export function parseXml(text: string): XmlElement {
