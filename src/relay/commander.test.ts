@@ -383,6 +383,7 @@ test.each(['before', 'after'])('a copy under another signature %s the genuine on
         commander.heard('site-a', payload);
       },
       sendAgain: () => undefined,
+      clockOffMsAtMost: () => undefined,
       alert: () => undefined,
     };
     void taker.run(line, stop.signal);
@@ -430,6 +431,7 @@ test('a disk that is full when a site starts ends nothing there: what was open i
       isOnline: () => true,
       say: async () => undefined,
       sendAgain: () => undefined,
+      clockOffMsAtMost: () => undefined,
       alert: () => undefined,
     };
     const running = taker.run(line, stop.signal);

@@ -3,7 +3,7 @@ import { memoryStore } from '../../buffer/buffer.testkit.ts';
 import { openBuffer } from '../../buffer/index.ts';
 import type { CommandKind } from '../../core/command-kind.ts';
 import type { Failure } from '../../core/failure.ts';
-import { HOUR_MS, MINUTE_MS } from '../../core/time.ts';
+import { HOUR_MS, MINUTE_MS, type Millis, type MonotonicMs, SECOND_MS, type UtcMs } from '../../core/time.ts';
 import { hostCodec, hostSigner, newKeyPem } from '../../host/signer.ts';
 import type { Clock } from '../../machine/clock.ts';
 import { simFolder } from '../../sim/folder.ts';
@@ -49,7 +49,7 @@ function command(change: Partial<Omit<CommandHead, 'v' | 'what' | 'hash'>> = {},
 function site(allowed: readonly CommandKind[] = ['read']) {
   const rows = new Map<string, Uint8Array>();
   const folder = simFolder();
-  const wall = { at: NOW, monotonic: 0 };
+  const wall: { at: UtcMs; monotonic: MonotonicMs; offMsAtMost?: Millis } = { at: NOW, monotonic: 0 };
   const said: { head: AnswerHead; result: unknown }[] = [];
   const alerts: (Failure | undefined)[] = [];
   const performed: string[] = [];
@@ -74,6 +74,7 @@ function site(allowed: readonly CommandKind[] = ['read']) {
       said.push({ head: answer.head, result: JSON.parse(answerResult(answer, codec)!) });
     },
     sendAgain: () => undefined,
+    clockOffMsAtMost: () => wall.offMsAtMost,
     alert: (problem) => alerts.push(problem),
   };
   const buffer = () => openBuffer(memoryStore(rows), { clock });
@@ -240,6 +241,31 @@ describe('a command that the relay signed is refused, answered and in the audit 
     expect(await deliver(kept)).toEqual([['refused', 'expired']]);
     await stop();
   });
+});
+
+test('a time in which site and relay were both years ahead makes later commands old only until the relay is seen to agree', async () => {
+  const place = site();
+  const year = 365 * 24 * HOUR_MS;
+  place.wall.at = NOW + 4 * year;
+  let run = await place.start();
+  const ahead = { id: 'c'.repeat(32), madeAt: NOW + 4 * year, expiresAt: NOW + 4 * year + HOUR_MS };
+  await run.deliver(command(ahead), 2);
+  // Both clocks were set right, and the gateway was started anew.
+  await run.stop();
+  place.wall.at = NOW;
+  run = await place.start();
+  const fresh = (letter: string) => command({ id: letter.repeat(32) });
+  expect(await run.deliver(fresh('d'))).toEqual([['refused', 'expired']]);
+  place.wall.offMsAtMost = 11 * MINUTE_MS;
+  expect(await run.deliver(fresh('e'))).toEqual([['refused', 'expired']]);
+  place.wall.offMsAtMost = SECOND_MS;
+  expect(await run.deliver(fresh('f'), 2)).toEqual([
+    ['taken', ''],
+    ['done', ''],
+  ]);
+  expect(await run.deliver(command(ahead))).toEqual([['done', '']]);
+  await run.stop();
+  expect(place.performed).toHaveLength(2);
 });
 
 describe('somebody without the relay’s key', () => {

@@ -15,3 +15,13 @@ export function clockSeen(leftAt: UtcMs, relayAt: UtcMs, at: UtcMs): ClockSeen {
     at,
   };
 }
+
+/**
+ * How far our clock can be from the relay's now. No older receipt serves for it: a message that goes for the first time is known to
+ * nobody before.
+ * @param passedMs since it was seen, by the clock that nobody sets
+ */
+export function offMsAtMost({ offsetMs, uncertaintyMs, at }: ClockSeen, now: UtcMs, passedMs: Millis): Millis {
+  const setMs = now - at - passedMs;
+  return Math.abs(offsetMs + setMs) + uncertaintyMs;
+}

@@ -66,6 +66,8 @@ export interface CommandLine {
   say(answer: Uint8Array): Promise<void>;
   /** Messages that wait go now, by the same id. */
   sendAgain(messages: readonly MessageId[]): void;
+  /** How far our clock can be from the relay's, as the relay signed it for a message of this run; undefined before it did. */
+  clockOffMsAtMost(): Millis | undefined;
   /** Undefined takes the alert back. */
   alert(problem: Failure | undefined): void;
 }
@@ -166,8 +168,7 @@ export function createCommandTaker(deps: CommandTakerDeps): CommandTaker {
     const { head } = command;
     const no = (reason: CommandRefusal, why = ''): Judged => ({ ok: false, reason, why });
     if (head.site !== site) return no('wrong-site', head.site);
-    // A clock that was set back brings no old command back to life.
-    const now = Math.max(clock.now(), book.newestMadeAt());
+    const now = timeNow();
     const times = `made ${isoUtc(head.madeAt)}, valid until ${isoUtc(head.expiresAt)}; the site has ${isoUtc(now)}`;
     if (head.madeAt > now + COMMAND_CLOCK_OFF_MS_MAX) return no('clock-off', times);
     if (head.expiresAt <= now || head.expiresAt > head.madeAt + VALID_MS_MAX) return no('expired', times);
@@ -177,6 +178,16 @@ export function createCommandTaker(deps: CommandTakerDeps): CommandTaker {
     if (!read.ok) return no(read.reason, read.why);
     if (!deps.allowed.includes(read.ordered.kind)) return no('not-allowed', read.ordered.kind);
     return { ok: true, ordered: read.ordered };
+  }
+
+  /**
+   * A clock that was set back brings no old command back to life. But one that the relay's agrees with was set right: commands of
+   * a time in which both were years ahead would have made every later one old, for years.
+   */
+  function timeNow(): UtcMs {
+    const offMs = line?.clockOffMsAtMost();
+    const isRight = offMs !== undefined && offMs <= COMMAND_CLOCK_OFF_MS_MAX;
+    return isRight ? clock.now() : Math.max(clock.now(), book.newestMadeAt());
   }
 
   async function stranger(reason: CommandRefusal, command: Command | undefined): Promise<void> {

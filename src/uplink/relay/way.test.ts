@@ -7,6 +7,7 @@ import { simClock } from '../../sim/clock.ts';
 import { simEntropy } from '../../sim/entropy.ts';
 import { createWorld } from '../../sim/world.ts';
 import { memoryOutbox, message, quietLog, receiptOf } from '../uplink.testkit.ts';
+import type { CommandTaker } from './command-taker.ts';
 import { openEnvelope, packReceipt, type Stage } from './protocol.ts';
 import { siteStatusSchema } from './status.ts';
 import { createRelayWay } from './way.ts';
@@ -46,7 +47,7 @@ function play() {
       },
     });
   }
-  async function live(ms: number): Promise<void> {
+  async function live(ms: number, taker?: CommandTaker): Promise<void> {
     const stop = new AbortController();
     const way = createRelayWay({
       site: 'site-a',
@@ -58,6 +59,7 @@ function play() {
       receiptWithinMs: 5_000,
       statusEveryMs: MINUTE_MS,
       status: async ({ relay }) => ({ relay }),
+      ...(taker && { taker }),
       retry: { firstMs: 1_000, factor: 2, mostMs: MINUTE_MS, jitter: 0 },
       alert: () => undefined,
       clock: simClock(world, START),
@@ -149,5 +151,30 @@ test('a relay that is not heard is an alert and stands in the status', async () 
     await live(3 * MINUTE_MS);
     expect(alerts()).toEqual([]);
     expect(relayStatus()).toMatchObject({ unanswered: 0, lastReceiptAt: expect.stringContaining('2026-06-01') });
+  });
+});
+
+test('a command is told how far the clocks can be apart only when the relay’s was seen', async () => {
+  const { world, outbox, centre, connectOthers, live } = play();
+  await world.run(async () => {
+    await connectOthers();
+    const offs: (number | undefined)[] = [];
+    const taker: CommandTaker = {
+      received: () => undefined,
+      online: () => undefined,
+      async run(line) {
+        for (let n = 0; n < 2; n++) {
+          await pause(world, MINUTE_MS);
+          offs.push(line.clockOffMsAtMost());
+          centre.stage = 'stored';
+          outbox.add(carrying('00000000000002'));
+        }
+      },
+      conclude: async () => undefined,
+    };
+    await live(5 * MINUTE_MS, taker);
+    // This relay believes that it is 1970.
+    expect(offs).toEqual([undefined, expect.any(Number)]);
+    expect(offs[1]! - START).toBeGreaterThan(0);
   });
 });

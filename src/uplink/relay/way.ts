@@ -11,7 +11,7 @@ import type { Log } from '../../machine/log.ts';
 import type { Codec, Signer } from '../../machine/signer.ts';
 import type { Sender, UplinkAlert } from '../sender.ts';
 import { alertId, createAlerts } from './alerts.ts';
-import type { ClockSeen } from './clock-seen.ts';
+import { type ClockSeen, offMsAtMost } from './clock-seen.ts';
 import type { CommandLine, CommandTaker } from './command-taker.ts';
 import { createLink } from './link.ts';
 import { createRelaySender } from './sender.ts';
@@ -50,6 +50,7 @@ const ALERTS_MAX = 100;
 export function createRelayWay(deps: RelayWayDeps): Sender {
   const { site, clock, log, taker } = deps;
   let clockSeen: ClockSeen | undefined;
+  let clockSeenAt = clock.monotonicMs();
   const alerts = createAlerts(
     site,
     clock,
@@ -79,6 +80,7 @@ export function createRelayWay(deps: RelayWayDeps): Sender {
     settled: (message) => alerts.clear(alertId('message', message)),
     clockSeen(seen) {
       clockSeen = seen;
+      clockSeenAt = clock.monotonicMs();
     },
   });
   const state = (word: SiteState) => ({
@@ -127,6 +129,10 @@ export function createRelayWay(deps: RelayWayDeps): Sender {
     isOnline: () => link.isOnline(),
     say: (payload) => link.publish({ topic: topicOf(site, 'answer'), payload }),
     sendAgain: (messages) => sender.sendAgain(messages),
+    clockOffMsAtMost() {
+      const passedMs = (clock.monotonicMs() - clockSeenAt) * (clock.rate ?? 1);
+      return clockSeen && offMsAtMost(clockSeen, clock.now(), passedMs);
+    },
     alert(problem) {
       if (problem) alerts.raise(COMMAND_ALERT, problem);
       else alerts.clear(COMMAND_ALERT);
