@@ -3,16 +3,33 @@ import { decimal } from '../core/decimal.ts';
 import type { Interval } from '../core/interval.ts';
 import { HOUR_MS, isoUtc, type MarketDay } from '../core/time.ts';
 import { missingInterval } from '../profile/interval.ts';
-import { aPlan, aPoint, aSite, bench, GAS, gasDay } from './app.testkit.ts';
+import { aPlan, aPoint, aSite, type Bench, bench, GAS, gasDay } from './app.testkit.ts';
 import { type LedgerParts, pointLedgers, totalOf } from './ledger.ts';
 
 const NOW = gasDay('2026-06-04').end;
 const INSTALLED = gasDay('2026-05-01').start;
 const DAYS = { from: '2026-06-01', to: '2026-06-03' };
 
-async function partsOf(changes: Partial<LedgerParts> = {}): Promise<LedgerParts> {
-  const { buffer } = await bench(NOW);
-  return { site: aSite(), points: [aPoint()], buffer, installedAt: INSTALLED, now: NOW, ...changes };
+describe('what is lost', () => {
+  it('says what the newest message told of it', async () => {
+    const parts = await partsOf({ points: [aPoint(aPlan(), { from: '2026-06-01' })] });
+    const { start } = gasDay('2026-06-02');
+    const hour = { start, end: start + HOUR_MS };
+    const made = { ...missingInterval(aPlan(), hour, 'no-reading', NOW, 1), value: decimal(425, -2) };
+    await parts.buffer.keepIntervals([{ ...made, quality: 'computed' }]);
+    const carried = [{ point: GAS, channel: 'volume' as const, start, version: 1 }];
+    const message = { commodity: 'gas', day: '2026-06-02', pack: 'test@1', madeAt: NOW, xml: '<a/>', carried } as const;
+    await parts.buffer.queueMessage((id) => ({ id, ...message }));
+    const key = `i/${GAS}/volume/${new Date(start).toISOString()}/000001`;
+    await parts.store.batch([{ kind: 'delete', key }]);
+    const [ledger] = await pointLedgers(parts, { ...DAYS, rows: true });
+    expect(ledger!.rows.filter(({ state }) => state === 'lost')).toMatchObject([{ told: '4.25 m3 computed' }]);
+  });
+});
+
+async function partsOf(changes: Partial<LedgerParts> = {}): Promise<LedgerParts & Pick<Bench, 'store'>> {
+  const { buffer, store } = await bench(NOW);
+  return { site: aSite(), points: [aPoint()], buffer, store, installedAt: INSTALLED, now: NOW, ...changes };
 }
 
 describe('what is expected', () => {

@@ -1,4 +1,4 @@
-import { type Buffer, countRows, type LedgerCounts, type LedgerRow } from '../buffer/index.ts';
+import { type Buffer, countRows, type Delivery, type LedgerCounts, type LedgerRow } from '../buffer/index.ts';
 import { marketDaySpan, shiftDay } from '../core/calendar.ts';
 import { OdecetError } from '../core/failure.ts';
 import type { Commodity, PointCode } from '../core/interval.ts';
@@ -41,6 +41,8 @@ interface ToldRow {
   readonly quality: LedgerRow['quality'];
   readonly version: LedgerRow['version'];
   readonly messages: string;
+  /** Of what is lost: what the newest message that carries it says of it. */
+  readonly told?: string;
 }
 
 export interface PointLedger {
@@ -159,5 +161,10 @@ export function totalOf(ledgers: readonly PointLedger[]): LedgerCounts {
 
 function toldRow({ point, channel, start, state, quality, version, deliveries }: LedgerRow): ToldRow {
   const messages = deliveries.map(({ message, state: of }) => `${message} ${of}`).join(', ');
-  return { point, channel, start: isoUtc(start), state, quality, version, messages };
+  const told = state === 'lost' ? newestTold(deliveries) : undefined;
+  return { point, channel, start: isoUtc(start), state, quality, version, messages, ...(told && { told }) };
+}
+
+function newestTold(deliveries: readonly Delivery[]): string | undefined {
+  return [...deliveries].sort((a, b) => a.version - b.version).at(-1)?.told;
 }

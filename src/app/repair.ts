@@ -17,7 +17,7 @@ export interface RepairReport extends RepairCause, Mended {
   readonly records: number;
   /** Numbers that the second copy knew to be given out and the store had forgotten, by journal. */
   readonly behind: Readonly<Record<string, number>>;
-  /** Every record that is damaged or gone, by its key: what a meter told, what was made, what was sent. */
+  /** Every record that is damaged or gone, by its key: what a meter told, what was made (and what was told of it), what was sent. */
   readonly missing: readonly Damage[];
 }
 
@@ -52,7 +52,8 @@ export async function lookThrough(
   };
   const name = `repair-report-${stamp(now)}.json`;
   await folder.write(name, `${JSON.stringify(report, null, 1)}\n`);
-  for (const { key, detail } of missing.slice(0, TOLD_MAX)) log.error('record-damaged', { record: key, detail });
+  for (const { key, detail, told } of missing.slice(0, TOLD_MAX))
+    log.error('record-damaged', { record: key, detail, ...(told !== undefined && { told }) });
   log.error('store-repaired', { report: name, cause, missing: missing.length, behind, ...mended });
   return name;
 }

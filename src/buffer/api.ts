@@ -23,6 +23,8 @@ export type Stream = (typeof STREAMS)[number];
 export interface Damage {
   readonly key: string;
   readonly detail: string;
+  /** Of an interval: what the message that carries it says of it, which is all that is left. */
+  readonly told?: string;
   /** Found before: its bytes, if any, stand under `q/`, and it is not told again. */
   readonly quarantined?: true;
 }

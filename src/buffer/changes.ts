@@ -1,10 +1,9 @@
-import { parseUtc } from '../core/time.ts';
 import type { Store } from '../machine/store.ts';
-import type { AuditRef, Change, ChangeItems, Damage, DeliveryRef, IntervalRef, ReadingRef, Stream } from './api.ts';
-import { decodeEntry, decodeReadingRefs, decodeReadings, isChannel } from './codec.ts';
+import type { AuditRef, Change, ChangeItems, Damage, DeliveryRef, ReadingRef, Stream } from './api.ts';
+import { decodeEntry, decodeReadingRefs, decodeReadings } from './codec.ts';
 import { isDamage } from './frame.ts';
 import type { Journal } from './journal.ts';
-import { journalKey, keyParts } from './keys.ts';
+import { intervalOfKey, journalKey, keyParts } from './keys.ts';
 import type { Recent } from './recent.ts';
 import { decodeRow, type Rows } from './rows.ts';
 
@@ -19,7 +18,7 @@ type Keyed = Exclude<Stream, 'readings' | 'samples'>;
 
 /** What a key of the journal stands for; undefined for rows that are only indexes. */
 const ITEM: { readonly [S in Keyed]: (key: string) => ChangeItems[S] | undefined } = {
-  intervals: intervalRef,
+  intervals: intervalOfKey,
   delivery: deliveryRef,
   audit: auditRef,
 };
@@ -109,12 +108,6 @@ function refsFromDisk(rows: Rows, key: string, bytes: Uint8Array | undefined): r
   const stored = bytes ? rows.decode(key, bytes, decodeReadings) : { key, detail: 'the record is gone' };
   if (isDamage(stored)) return stored;
   return stored.map(({ reading: { device, quantity, at, source } }) => ({ device, quantity, at, source }));
-}
-
-function intervalRef(key: string): IntervalRef | undefined {
-  const [kind, point, channel, start, version] = keyParts(key);
-  if (kind !== 'i' || point === undefined || start === undefined || !isChannel(channel)) return undefined;
-  return { point, channel, start: parseUtc(start), version: Number(version) };
 }
 
 function auditRef(key: string): AuditRef | undefined {

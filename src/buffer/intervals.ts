@@ -92,8 +92,8 @@ function versionTaken({ point, channel, start, version }: Interval): OdecetError
 interface LatestIntervals {
   readonly intact: Interval[];
   readonly damaged: UtcMs[];
-  /** Whose latest version is whole, and an earlier one damaged or gone. */
-  readonly damagedBefore: ReadonlySet<UtcMs>;
+  /** Of which a version is whole, and one before it damaged or gone: they are numbered from 1 without holes. */
+  readonly brokenBefore: ReadonlySet<UtcMs>;
 }
 
 /** The latest version of each; where the latest is damaged an earlier one would be a wrong value, so there is none. */
@@ -106,10 +106,10 @@ export async function latestIntervals(
   const prefix = intervalsPrefix(point, channel);
   const range = { gte: `${prefix}${timeText(span.start)}`, lt: `${prefix}${timeText(span.end)}` };
   const latest = new Map<UtcMs, Interval | undefined>();
-  const damagedBefore = new Set<UtcMs>();
+  const brokenBefore = new Set<UtcMs>();
   for (const row of await rows.all(range, decodeInterval)) {
     const start = isDamage(row) ? Date.parse(keyParts(row.key)[3] ?? '') : row.start;
-    if (latest.has(start) && latest.get(start) === undefined) damagedBefore.add(start);
+    if (!isDamage(row) && row.version > 1 && latest.get(start)?.version !== row.version - 1) brokenBefore.add(start);
     latest.set(start, isDamage(row) ? undefined : row);
   }
   const intact: Interval[] = [];
@@ -118,7 +118,7 @@ export async function latestIntervals(
     if (interval) intact.push(interval);
     else damaged.push(start);
   }
-  return { intact, damaged, damagedBefore };
+  return { intact, damaged, brokenBefore };
 }
 
 export async function intervalVersions(

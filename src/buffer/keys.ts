@@ -1,8 +1,9 @@
-import type { Channel, Commodity, PointCode } from '../core/interval.ts';
+import { CHANNEL_UNIT, type Channel, type Commodity, type PointCode } from '../core/interval.ts';
 import type { MessageId } from '../core/message.ts';
 import type { DeviceId, ReadingSource } from '../core/reading.ts';
 import type { MarketDay, UtcMs } from '../core/time.ts';
 import type { IntervalRef, Stream } from './api.ts';
+import { isNameOf } from './narrow.ts';
 
 /**
  * The key space. Parts are ASCII, separated by `/`, so that text order is byte order is time order.
@@ -82,6 +83,14 @@ export function intervalPrefix(point: PointCode, channel: Channel, start: UtcMs)
 
 export function intervalKey({ point, channel, start, version }: IntervalRef): string {
   return `${intervalPrefix(point, channel, start)}${digits(version, 6)}`;
+}
+
+/** What an interval's key names; undefined for any other, and for one that a flipped bit has made. */
+export function intervalOfKey(key: string): IntervalRef | undefined {
+  const [kind, point = '', channel, time = '', version] = keyParts(key);
+  const start = Date.parse(time);
+  if (kind !== 'i' || !isNameOf(channel, CHANNEL_UNIT) || Number.isNaN(start)) return undefined;
+  return { point, channel, start, version: Number(version) };
 }
 
 export function givenUpPrefix(point: PointCode, channel: Channel): string {

@@ -21,6 +21,8 @@ const INTERVAL = `i/${POINT}/volume/2026-03-28T05:00:00.000Z/`;
 const LINKS = `l/${POINT}/volume/2026-03-28T05:00:00.000Z/`;
 const SECOND = anInterval({ version: 2, value: { coefficient: 99n, exponent: 0 } });
 
+const { value: _, ...NOTHING } = anInterval({ quality: 'missing', findings: ['no-reading'], origins: [] });
+
 async function open() {
   const store = memoryStore();
   return { store, buffer: await openBuffer(store, { clock: standingClock() }) };
@@ -166,7 +168,9 @@ describe('the ledger', () => {
     await buffer.keepIntervals([anInterval()]);
     await send(buffer, [0], 'accepted');
     store.rows.get(`i/${POINT}/volume/2026-03-28T05:00:00.000Z/000001`)![50]! ^= 1;
-    expect((await buffer.ledger(EXPECTED)).counts).toMatchObject({ accepted: 0, lost: 1, missing: 5 });
+    const { counts, rows } = await buffer.ledger(EXPECTED);
+    expect(counts).toMatchObject({ accepted: 0, lost: 1, missing: 5 });
+    expect(rows[0]).toMatchObject({ state: 'lost', deliveries: [{ accepted: true, told: '17.250 m3 measured' }] });
   });
 
   it.each([
@@ -177,13 +181,48 @@ describe('the ledger', () => {
     await buffer.keepIntervals([anInterval()]);
     store.rows.get(`${INTERVAL}000001`)![50]! ^= 1;
     if (isMarked) await buffer.quarantine([{ key: `${INTERVAL}000001`, detail: 'checksum' }]);
-    const { value: _value, ...nothing } = anInterval({ quality: 'missing', findings: ['no-reading'], origins: [] });
-    const [kept] = await buffer.keepIntervals([nothing]);
+    const [kept] = await buffer.keepIntervals([NOTHING]);
     expect(kept).toMatchObject({ version: 2 });
     expect((await buffer.ledger(EXPECTED)).counts).toMatchObject({ lost: 1, missing: 5 });
     // What a person enters is news.
     await buffer.keepIntervals([anInterval({ version: 3, quality: 'substituted' })]);
     expect((await buffer.ledger(EXPECTED)).counts).toMatchObject({ lost: 0, pending: 1, missing: 5 });
+  });
+
+  it.each([
+    ['told by a message', true, 2],
+    ['told by none', false, 1],
+  ] as const)(
+    'counts what is made as missing where an interval vanished without a mark as lost: %s',
+    async (_, isTold, version) => {
+      const { store, buffer } = await open();
+      await buffer.keepIntervals([anInterval()]);
+      if (isTold) await send(buffer, [0], 'accepted');
+      store.rows.delete(`${INTERVAL}000001`);
+      const again = await openBuffer(store, { clock: standingClock() });
+      expect(await again.keepIntervals([NOTHING])).toMatchObject([{ version }]);
+      expect((await again.ledger(EXPECTED)).counts).toMatchObject({ lost: 1, missing: 5 });
+    },
+  );
+
+  it('counts as missing what was made and is refuted by a newer version, as long as both are there', async () => {
+    const { store, buffer } = await open();
+    await buffer.keepIntervals([anInterval()]);
+    await buffer.keepIntervals([{ ...NOTHING, version: 2 }]);
+    expect((await buffer.ledger(EXPECTED)).counts).toMatchObject({ lost: 0, missing: 6 });
+    store.rows.delete(`${INTERVAL}000001`);
+    expect((await buffer.ledger(EXPECTED)).counts).toMatchObject({ lost: 1, missing: 5 });
+  });
+
+  it('does not call lost what was given up for its age and is made as missing while its message is still there', async () => {
+    const { buffer } = await open();
+    await buffer.keepIntervals([anInterval()]);
+    await send(buffer, [0], 'accepted');
+    expect(await buffer.trim('intervals', { olderThan: START(2), now: START(5), entriesMax: 9 })).toMatchObject({
+      records: 1,
+    });
+    expect(await buffer.keepIntervals([NOTHING])).toMatchObject([{ version: 2 }]);
+    expect((await buffer.ledger(EXPECTED)).counts).toMatchObject({ lost: 0, givenUp: 1, missing: 5 });
   });
 
   it('sees a correction that is not accepted yet, and one that is', async () => {

@@ -18,8 +18,8 @@ import {
   linkPrefix,
   timeText,
 } from './keys.ts';
-import { type Life, stateOf } from './life.ts';
-import type { MessageReader } from './messages.ts';
+import type { Life } from './life.ts';
+import { deliveryOf, type MessageReader } from './messages.ts';
 import type { Delivery, Expected, Ledger, LedgerCounts, LedgerRow, LedgerState } from './reports.ts';
 import type { Rows } from './rows.ts';
 
@@ -66,7 +66,7 @@ async function rowsOf(
   const first = spans.reduce((least, { start }) => Math.min(least, start), Number.POSITIVE_INFINITY);
   const last = spans.reduce((most, { start }) => Math.max(most, start), Number.NEGATIVE_INFINITY);
   const stored = await latestIntervals(rows, point, channel, { start: first, end: last + 1 });
-  const { intact, damaged, damagedBefore } = stored;
+  const { intact, damaged, brokenBefore } = stored;
   const intervals = new Map(intact.map((interval) => [interval.start, interval]));
   const gone = new Set(damaged);
   const links = new Map<UtcMs, Link[]>();
@@ -78,10 +78,10 @@ async function rowsOf(
   return spans.map(({ start, end }: Span): LedgerRow => {
     const carriers = links.get(start) ?? [];
     const interval = intervals.get(start);
-    const deliveries = carriers.map((link) => delivery(link, lives));
+    const deliveries = carriers.map((link) => deliveryOf(link, lives.get(link.message)!));
     const own = gone.has(start) ? 'lost' : stateOfInterval(interval, deliveries);
-    // Its readings were given up before anybody came upon the damage: nothing is known of it any more, and something was.
-    const state = own === 'missing' && damagedBefore.has(start) ? 'lost' : own;
+    // Its readings were given up before anybody came upon the loss: nothing is known of it any more, and something was.
+    const state = own === 'missing' && brokenBefore.has(start) ? 'lost' : own;
     return {
       point,
       channel,
@@ -93,11 +93,6 @@ async function rowsOf(
       ...(interval && { version: interval.version, quality: interval.quality }),
     };
   });
-}
-
-function delivery({ message, version }: Link, lives: ReadonlyMap<MessageId, Life>): Delivery {
-  const life = lives.get(message)!;
-  return { message, version, state: stateOf(life), accepted: life.accepted };
 }
 
 function stateOfInterval(interval: Interval | undefined, deliveries: readonly Delivery[]): LedgerState {
@@ -133,21 +128,29 @@ async function withoutLost(rows: Rows, made: readonly LedgerRow[], look: LedgerL
   const asked = made.filter((row) => row.state !== 'lost' && (look === 'whole' || row.version === undefined));
   if (asked.length === 0) return [...made];
   const newest = new Map(asked.map((row) => [prefixOf(row), row.version ?? 0]));
+  const checksums = new Map(asked.filter(({ state }) => state === 'missing').map((row) => [prefixOf(row), '']));
   const gone = new Set<string>();
-  for await (const [prefix, version] of namedFrom(rows, await firstThatMayName(rows, asked))) {
+  for await (const [prefix, version, checksum] of namedFrom(rows, await firstThatMayName(rows, asked))) {
     const known = newest.get(prefix);
-    if (known !== undefined && version > known) gone.add(prefix);
+    if (known === undefined || version < known) continue;
+    const before = checksums.get(prefix);
+    // Nothing credible took the number of what nobody had seen to be gone.
+    if (version > known || (before && before !== checksum)) gone.add(prefix);
+    if (before === '') checksums.set(prefix, checksum);
   }
   return made.map((row) => (gone.has(prefixOf(row)) ? { ...row, state: 'lost' } : row));
 }
 
-/** What the journal names from an entry on: the interval's key up to its version, and the version. */
-async function* namedFrom(rows: Rows, first: number): AsyncGenerator<[prefix: string, version: number]> {
+/** What the journal names from an entry on: the interval's key up to its version, the version, and the checksum of its record. */
+async function* namedFrom(
+  rows: Rows,
+  first: number,
+): AsyncGenerator<[prefix: string, version: number, checksum: string]> {
   const from = { ...below(journalPrefix('intervals')), gte: journalKey('intervals', first) };
   for await (const entry of rows.each(from, decodeEntry))
-    for (const [key] of entry) {
+    for (const [key, checksum] of entry) {
       const cut = key.lastIndexOf('/') + 1;
-      yield [key.slice(0, cut), Number(key.slice(cut))];
+      yield [key.slice(0, cut), Number(key.slice(cut)), checksum];
     }
 }
 
@@ -180,7 +183,9 @@ async function oldestNamed(rows: Rows): Promise<UtcMs> {
  */
 async function withGivenUp(rows: Rows, made: readonly LedgerRow[]): Promise<LedgerRow[]> {
   const mayBe = ({ state, quality, deliveries }: LedgerRow) =>
-    (state === 'missing' || state === 'pending') && deliveries.length === 0 && quality !== 'substituted';
+    state === 'lost'
+      ? quality === 'missing'
+      : (state === 'missing' || state === 'pending') && deliveries.length === 0 && quality !== 'substituted';
   const asked = new Map<string, LedgerRow[]>();
   for (const row of made.filter(mayBe)) {
     const key = intervalsPrefix(row.point, row.channel);

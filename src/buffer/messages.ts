@@ -98,14 +98,17 @@ export function readMessages(rows: Rows): MessageReader {
     },
     async deliveryOf(point, channel, start) {
       const found: Delivery[] = [];
-      for (const { message, version, told } of await links(below(linkPrefix(point, channel, start)))) {
-        const its = await life(message);
-        const words = told === undefined ? {} : { told };
-        found.push({ message, version, state: stateOf(its), accepted: its.accepted, ...words });
-      }
+      for (const link of await links(below(linkPrefix(point, channel, start))))
+        found.push(deliveryOf(link, await life(link.message)));
       return found;
     },
   };
+}
+
+/** How a message that carries an interval stands, and what it says of it. */
+export function deliveryOf({ message, version, told }: Link, life: Life): Delivery {
+  const words = told === undefined ? {} : { told };
+  return { message, version, state: stateOf(life), accepted: life.accepted, ...words };
 }
 
 function idOfRow(row: Row): { id: MessageId } {

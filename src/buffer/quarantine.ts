@@ -2,10 +2,20 @@ import type { Store } from '../machine/store.ts';
 import { type Damage, STREAMS, type Stream, type Suspect } from './api.ts';
 import { damageOf, isDamage, sequenceOf } from './frame.ts';
 import type { Draft, Journal } from './journal.ts';
-import { below, journalKey, journalPrefix, keyParts, lastPart, quarantineKey, streamOf } from './keys.ts';
+import {
+  below,
+  intervalOfKey,
+  journalKey,
+  journalPrefix,
+  keyParts,
+  lastPart,
+  quarantineKey,
+  streamOf,
+} from './keys.ts';
 import { waitingState } from './life.ts';
 import { hex } from './migrate.ts';
 import { walk } from './rows.ts';
+import { toldBefore } from './told.ts';
 import { lifeFromEvents } from './waiting.ts';
 
 const KEYS_AT_ONCE = 64;
@@ -78,9 +88,16 @@ async function quarantineSome(
     const bytes = row && (await store.get(key));
     if (bytes) draft.set(quarantineKey(key), { detail, bytes: hex(bytes) });
     await takePlace(journal, draft, key, detail);
-    found.push({ key, detail });
+    const told = await toldOfInterval(draft, key);
+    found.push({ key, detail, ...(told && { told }) });
   }
   return found;
+}
+
+async function toldOfInterval(draft: Draft, key: string): Promise<string | undefined> {
+  const interval = intervalOfKey(key);
+  const told = interval && (await toldBefore(draft, [interval]));
+  return told?.get(key);
 }
 
 /** What can be made again is made again; the rest is marked. */

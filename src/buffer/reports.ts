@@ -10,7 +10,7 @@ export interface Delivery {
   readonly state: MessageState;
   /** The operator accepted it, also when it was superseded later. */
   readonly accepted: boolean;
-  /** What the message says of the interval: value, unit and quality; only `deliveryOf` tells it. */
+  /** What the message says of the interval: value, unit and quality. */
   readonly told?: string;
 }
 

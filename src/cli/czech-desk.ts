@@ -10,6 +10,7 @@ export const CZECH_DESK: Translations = {
   version: 'verze',
   findings: 'nálezy',
   messages: 'zprávy',
+  told: 'sděleno',
   before: 'předtím',
   expected: 'má být',
   pending: 'čeká',

@@ -104,13 +104,15 @@ function printRows(ledgers: readonly PointLedger[], zone: string, say: Say): voi
     for (const channel of new Set(rows.map((row) => row.channel))) {
       process.stdout.write(`${point} ${say.whole(channel)}\n`);
       const own = rows.filter((row) => row.channel === channel);
+      const isAnyTold = own.some(({ told }) => told !== undefined);
       printTable(
-        own.map(({ start, state, quality, version, messages }) => ({
+        own.map(({ start, state, quality, version, messages, told }) => ({
           start: localText(start, zone),
           state: say.whole(state),
           quality: quality && say.whole(quality),
           version,
           messages,
+          ...(isAnyTold && { told }),
         })),
         say,
       );
