@@ -99,3 +99,28 @@ test('six publications without any receipt are told to people until one comes', 
     expect(sender.heard()).toMatchObject({ unanswered: 0 });
   });
 });
+
+test.each([
+  ['before it goes', undefined],
+  ['before its answer is settled', 'accepted'],
+] as const)('a message that a person closes %s is passed over, and nobody waits for it', async (_, stage) => {
+  const play = senderOf(ids(2).map(message));
+  const [closed, other] = ids(2);
+  play.isOnline = false;
+  await play.run(async ({ world, sender, outbox, published, logged }) => {
+    await pause(world, 1_000);
+    const { waiting } = outbox;
+    outbox.waiting = async () => {
+      const looked = await waiting();
+      if (looked.length === 2) outbox.close(closed!);
+      return looked;
+    };
+    play.isOnline = true;
+    if (stage) sender.received(said({ id: closed!, stage }));
+    else sender.wake();
+    await pause(world, 1_000);
+    expect(published).toEqual([other]);
+    expect(logged).not.toContain('uplink-stumbled');
+    expect(outbox.ended).toEqual([]);
+  });
+});

@@ -28,6 +28,8 @@ interface Scene {
   /** Ids as they left. */
   readonly published: string[];
   readonly alerts: UplinkAlert[];
+  /** Errors, by their events. */
+  readonly logged: string[];
   /** Those that stand. */
   readonly relayAlerts: ReadonlySet<RelayTrouble>;
 }
@@ -42,6 +44,7 @@ export function senderOf(messages: readonly Message[]) {
       const outbox = memoryOutbox(messages);
       const published: string[] = [];
       const alerts: UplinkAlert[] = [];
+      const logged: string[] = [];
       const relayAlerts = new Set<RelayTrouble>();
       const sender = createRelaySender({
         outbox,
@@ -59,7 +62,7 @@ export function senderOf(messages: readonly Message[]) {
         receiptWithinMs: 10_000,
         clock: simClock(world, 0),
         entropy: simEntropy(world.random),
-        log: quietLog,
+        log: { ...quietLog, error: (event) => void logged.push(event) },
         retry: { firstMs: 1_000, factor: 2, mostMs: 10_000, jitter: 0 },
         alert: (alert) => alerts.push(alert),
         relayAlert: (trouble, problem) => (problem ? relayAlerts.add(trouble) : relayAlerts.delete(trouble)),
@@ -69,7 +72,7 @@ export function senderOf(messages: readonly Message[]) {
       const stop = new AbortController();
       await world.run(async () => {
         const running = sender.run(stop.signal);
-        await scene({ world, sender, outbox, published, alerts, relayAlerts });
+        await scene({ world, sender, outbox, published, alerts, logged, relayAlerts });
         stop.abort();
         await running;
       });

@@ -1,7 +1,7 @@
-import type { Outbox, QueuedMessage } from '../../buffer/outbox.ts';
+import { type Outbox, type QueuedMessage, WaitsNoLonger } from '../../buffer/outbox.ts';
 import { type BackoffRule, backoffMs } from '../../core/backoff.ts';
 import { type Failure, failure, OdecetError } from '../../core/failure.ts';
-import type { Message, MessageId, Receipt } from '../../core/message.ts';
+import type { Message, MessageId } from '../../core/message.ts';
 import type { Millis, UtcMs } from '../../core/time.ts';
 import { childAbort } from '../../machine/abort.ts';
 import type { Clock } from '../../machine/clock.ts';
@@ -10,10 +10,10 @@ import type { Log } from '../../machine/log.ts';
 import type { Codec, Signer } from '../../machine/signer.ts';
 import { oldestFirst, type Sender } from '../sender.ts';
 import { type ClockSeen, clockSeen } from './clock-seen.ts';
-import { type Ending, endingOf, textOf } from './ending.ts';
+import { type Ending, endingOf, receiptOf, textOf } from './ending.ts';
 import { isSignedBy } from './frame.ts';
 import { type Begun, dueOf, type Passage } from './passage.ts';
-import { answerOf, headOf, openReceipt, packEnvelope, type RelayReceipt } from './protocol.ts';
+import { headOf, openReceipt, packEnvelope, type RelayReceipt } from './protocol.ts';
 import { createTroubles, type RelayHeard, type TroublesDeps } from './troubles.ts';
 
 /** A look at the outbox even if nobody rang: a lost wake-up costs a minute, never a day. */
@@ -87,17 +87,25 @@ export function createRelaySender(deps: RelaySenderDeps): RelaySender {
     return made;
   }
 
-  async function begun(message: Message): Promise<Begun> {
+  /** Undefined where the message was settled since the look: then there is nothing to do, and no trouble. */
+  async function begun(message: Message): Promise<Begun | undefined> {
     const passage = passageOf(message);
     if (passage.begun) return passage.begun;
     const startedAt = clock.now();
-    const number = await outbox.beginAttempt(message.id, startedAt);
-    passage.begun = { number, startedAt, left: 0 };
-    return passage.begun;
+    try {
+      const number = await outbox.beginAttempt(message.id, startedAt);
+      passage.begun = { number, startedAt, left: 0 };
+      return passage.begun;
+    } catch (error) {
+      if (!(error instanceof WaitsNoLonger)) throw error;
+      log.debug('message-settled-meanwhile', { message: message.id, ...error.failure });
+      return undefined;
+    }
   }
 
   async function publish(message: Message): Promise<void> {
     const attempt = await begun(message);
+    if (!attempt) return;
     const { number } = attempt;
     const passage = passageOf(message);
     attempt.left += 1;
@@ -118,7 +126,9 @@ export function createRelaySender(deps: RelaySenderDeps): RelaySender {
   }
 
   async function end(message: Message, how: Ending): Promise<void> {
-    const { number, startedAt } = await begun(message);
+    const attempt = await begun(message);
+    if (!attempt) return;
+    const { number, startedAt } = attempt;
     const { outcome, detail, receipt, problem } = how;
     await outbox.endAttempt({ message: message.id, number, startedAt, endedAt: clock.now(), outcome, detail }, receipt);
     log.info('message-tried', { message: message.id, number, outcome, detail });
@@ -143,7 +153,7 @@ export function createRelaySender(deps: RelaySenderDeps): RelaySender {
   }
 
   async function finish(message: Message, received: RelayReceipt): Promise<boolean> {
-    const receipt = receiptOf(received);
+    const receipt = receiptOf(received, codec, clock.now());
     if (!receipt) {
       const detail = `message ${message.id}: the operator's answer in the receipt is not the one that was signed for, or too long`;
       troubles.raise(message, failure('relay-receipt', detail));
@@ -191,13 +201,6 @@ export function createRelaySender(deps: RelaySenderDeps): RelaySender {
     await end(message, { outcome: isUnsent ? 'not-sent' : 'no-answer', detail: problem.detail, problem });
     delete passage.begun;
     Object.assign(passage, waitedFor(passage.tries), { stored: false });
-  }
-
-  function receiptOf(received: RelayReceipt): Receipt | undefined {
-    const { id, stage, reasons } = received.head;
-    const xml = answerOf(received, codec);
-    if (xml === undefined || (stage !== 'accepted' && stage !== 'rejected')) return undefined;
-    return { message: id, verdict: stage, reasons, receivedAt: clock.now(), xml };
   }
 
   /** A receipt whose settling fails (a full disk) stays and is settled later. */
