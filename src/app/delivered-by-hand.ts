@@ -39,9 +39,9 @@ export async function deliveredByHand(
   const messages = heads.map(({ message }) => message.id);
   const text: DeliveredText = { at: isoUtc(now), what: 'delivered', by, reason, days: [...days], messages };
   await buffer.keepAudited([], (last) => chained(last, JSON.stringify(text)));
-  for (const { message, state, attempts } of heads) {
-    // One that is `sent` was begun by an order that was broken off.
-    const number = state === 'prepared' ? await buffer.outbox.beginAttempt(message.id, now) : attempts;
+  for (const { message } of heads) {
+    // The answer belongs to no attempt from before the restore, which ended in its own way, or to an order that was broken off.
+    const number = await buffer.outbox.beginAttempt(message.id, now);
     const detail = `delivered before the restore, as ${by} said: ${reason}`;
     await buffer.outbox.endAttempt(
       { message: message.id, number, startedAt: now, endedAt: now, outcome: 'answered', detail },

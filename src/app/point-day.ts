@@ -59,10 +59,11 @@ export function wishOf(day: PointDay, site: Site): Wish {
   const { rows } = day;
   const incomplete = incompleteness(day, site);
   if (incomplete) return { kind: 'incomplete', failure: incomplete };
-  const told = rows.flatMap((row) => row.deliveries.filter((delivery) => delivery.state !== 'superseded'));
+  const told = rows.flatMap((row) => row.deliveries);
   const isNews = rows.some((row) => !row.deliveries.some((delivery) => delivery.version === row.version));
   if (!isNews || told.some(({ state }) => state === 'prepared' || state === 'sent' || state === 'unknown'))
     return { kind: 'nothing' };
+  // What was accepted and superseded by a message that was not is what the operator has.
   const accepted = told
     .filter((delivery) => delivery.accepted)
     .map((delivery) => delivery.message)

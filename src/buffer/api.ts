@@ -246,7 +246,7 @@ export interface Buffer {
   messageState(id: MessageId): Promise<MessageState | undefined>;
   /** The attempts that have ended, by number. */
   attempts(id: MessageId): Promise<Attempt[]>;
-  /** The latest receipt. */
+  /** What the message's state comes from: the latest accepting receipt, else the latest rejecting one, else the latest. */
   receipt(id: MessageId): Promise<Receipt | undefined>;
   messagesOf(commodity: Commodity, day: MarketDay): Promise<MessageId[]>;
   deliveryOf(point: PointCode, channel: Channel, start: UtcMs): Promise<Delivery[]>;

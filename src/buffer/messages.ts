@@ -88,8 +88,11 @@ export function readMessages(rows: Rows): MessageReader {
     },
     async receipt(id) {
       const receipts = (await intactEvents(id)).flatMap((event) => (event.what === 'receipt' ? [event.receipt] : []));
-      // An answer that only repeats an earlier one holds no text.
-      return receipts.findLast(({ xml }) => xml !== '') ?? receipts.at(-1);
+      const deciding = (['accepted', 'rejected'] as const)
+        .map((verdict) => receipts.findLast((receipt) => receipt.verdict === verdict))
+        .find((receipt) => receipt !== undefined);
+      // An answer that only repeats an earlier one that nobody understands holds no text.
+      return deciding ?? receipts.findLast(({ xml }) => xml !== '') ?? receipts.at(-1);
     },
     async ofDay(commodity, day) {
       const found: { id: MessageId }[] = [];
