@@ -261,6 +261,46 @@ describe('scrub and quarantine', () => {
 });
 
 describe('a batch that failed and is on the disk all the same', () => {
+  it('is told to the second copy, so that what its message told is not sent again when the store is lost', async () => {
+    const store = memoryStore();
+    const log = memoryLog();
+    const { buffer } = await open(store, log);
+    await fill(buffer);
+    Object.assign(store, { batchesLeft: 0, keepsFailing: true });
+    await expect(buffer.queueMessage((id) => aMessage(id, INTERVALS))).rejects.toThrow('to fail');
+    store.batchesLeft = Number.POSITIVE_INFINITY;
+    // The outbox has it, and the sender takes it from there.
+    const [waiting] = await buffer.outbox.waiting();
+    const { id } = waiting!.message;
+    const number = await buffer.outbox.beginAttempt(id, DAY_START);
+    await buffer.outbox.endAttempt(anAttempt(id, number, 'answered'), aReceipt(id, 'accepted'));
+    const next = await open(memoryStore(), log);
+    await next.buffer.restoreVital();
+    expect(await next.buffer.message(id)).toEqual(waiting!.message);
+    await next.buffer.keepIntervals(INTERVALS);
+    expect(await counts(next.buffer)).toMatchObject({ accepted: 4 });
+    await expect(next.buffer.queueMessage((own) => aMessage(own, INTERVALS))).rejects.toMatchObject({
+      failure: { code: 'already-queued' },
+    });
+    await next.buffer.keepIntervals([anInterval({ start: LATER })]);
+    const other = await next.buffer.queueMessage((own) => aMessage(own, [anInterval({ start: LATER })]));
+    expect(Number(other.id)).toBeGreaterThan(Number(id));
+  });
+
+  it('is not told to the second copy when the disk has nothing of it', async () => {
+    const store = memoryStore();
+    const log = memoryLog();
+    const { buffer } = await open(store, log);
+    await fill(buffer);
+    store.batchesLeft = 0;
+    await expect(buffer.queueMessage((id) => aMessage(id, INTERVALS))).rejects.toThrow('to fail');
+    store.batchesLeft = Number.POSITIVE_INFINITY;
+    const id = await send(buffer);
+    const next = await open(memoryStore(), log);
+    await next.buffer.restoreVital();
+    expect(await next.buffer.messagesOf('gas', '2026-03-28')).toEqual([id]);
+  });
+
   it('is rung for as soon as the disk was asked', async () => {
     const store = memoryStore();
     const { buffer } = await open(store);

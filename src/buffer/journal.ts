@@ -75,6 +75,8 @@ export function openJournal(store: Store, found: Heads, ids: Ids, recent: Recent
   let running = false;
   /** What the second copy could not be told yet. */
   let untold: VitalRecord[] = [];
+  /** What it is told of batches that failed, should they have reached the disk. */
+  let doubtful: Group['copied'] = [];
   /** Rows that go with the next batch. */
   const soon = new Map<string, unknown>();
   let told = { heads: vital?.heads, at: 0 };
@@ -114,9 +116,18 @@ export function openJournal(store: Store, found: Heads, ids: Ids, recent: Recent
       onDisk[stream] = Math.max(onDisk[stream], heads[stream]);
       onDisk.low[stream] = Math.max(onDisk.low[stream], heads.low[stream]);
     }
+    if (vital) await copyDoubtful(onDisk);
     heads = onDisk;
     headsKnown = true;
     ring(new Set(grown));
+  }
+
+  /** Whoever finds it on the disk goes on with it, and it would be sent again if the copy alone were left. */
+  async function copyDoubtful(onDisk: Heads): Promise<void> {
+    const found = await store.getMany(doubtful.map(([key]) => key));
+    const rows = doubtful.filter((_, n) => found[n] !== undefined);
+    if (rows.length > 0) untold.push({ heads: cloneHeads(onDisk), rows });
+    doubtful = [];
   }
 
   /**
@@ -137,6 +148,7 @@ export function openJournal(store: Store, found: Heads, ids: Ids, recent: Recent
     } catch (error) {
       // Whether a refused batch reached the disk is not known: ask the disk before the next one.
       headsKnown = false;
+      doubtful.push(...group.copied);
       recent.heed(undefined);
       throw error;
     }
