@@ -14,8 +14,17 @@ const DECLARATION = /^\uFEFF?\s*<\?xml[^>]*\?>\s*/;
  * Throws Error when the document has a document type: it cannot stand inside another document.
  */
 export function bodyOf(document: string, attributes = ''): string {
-  const element = document.replace(DECLARATION, '').trimEnd();
+  const element = withoutDeclaration(document);
   if (/<!DOCTYPE/i.test(element)) throw new Error('a document with a document type cannot be wrapped');
+  return inBody(element, attributes);
+}
+
+export function withoutDeclaration(document: string): string {
+  return document.replace(DECLARATION, '').trimEnd();
+}
+
+/** In the canonical form if the element is, and if namespaces come before other attributes. */
+export function inBody(element: string, attributes = ''): string {
   const start = ['soap:Body', `xmlns:soap="${SOAP}"`, attributes].filter(Boolean).join(' ');
   return `<${start}>${element}</soap:Body>`;
 }

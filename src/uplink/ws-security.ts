@@ -3,7 +3,8 @@ import { isoUtc } from '../core/time.ts';
 import type { Entropy } from '../machine/entropy.ts';
 import type { Seal, SealCrypto, StampedFor } from '../machine/sealer.ts';
 import { canonical } from './canonical.ts';
-import { bodyOf, envelopeOf } from './soap.ts';
+import { quickCanonical } from './quick-canonical.ts';
+import { bodyOf, envelopeOf, inBody, withoutDeclaration } from './soap.ts';
 import { parseXml } from './xml.ts';
 
 /**
@@ -42,7 +43,7 @@ export function sealEnvelope(document: string, seal: Seal, machine: SealMachine,
   const { entropy, crypto } = machine;
   const mark = hex(entropy.bytes(8));
   const token = securityToken(seal, mark);
-  const body = canonicalText(bodyOf(document, `xmlns:wsu="${WSU}" wsu:Id="body-${mark}"`));
+  const body = canonicalBody(document, `xmlns:wsu="${WSU}" wsu:Id="body-${mark}"`);
   const timestamp = canonicalText(timestampOf(stamped, mark));
   const info = canonicalText(
     signedInfo([
@@ -56,6 +57,12 @@ export function sealEnvelope(document: string, seal: Seal, machine: SealMachine,
     '</wsse:SecurityTokenReference></ds:KeyInfo></ds:Signature>';
   const security = `<wsse:Security xmlns:wsse="${WSSE}" soap:mustUnderstand="1">${token}${timestamp}${signature}</wsse:Security>`;
   return envelopeOf(body, security);
+}
+
+/** Exclusive: around an element without prefixes the Body changes nothing of it. */
+function canonicalBody(document: string, attributes: string): string {
+  const element = quickCanonical(withoutDeclaration(document));
+  return element === undefined ? canonicalText(bodyOf(document, attributes)) : inBody(element, attributes);
 }
 
 function canonicalText(xml: string): string {
