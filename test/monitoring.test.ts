@@ -71,14 +71,34 @@ interface Panel {
   readonly type: string;
   readonly title: string;
   readonly datasource?: { readonly uid: string };
-  readonly gridPos: { readonly x: number; readonly w: number };
-  readonly targets?: readonly { readonly expr: string; readonly datasource: { readonly uid: string } }[];
+  readonly gridPos: { readonly x: number; readonly y: number; readonly w: number; readonly h: number };
+  readonly targets?: readonly {
+    readonly expr: string;
+    readonly refId: string;
+    readonly datasource: { readonly uid: string };
+  }[];
+}
+
+interface Variable {
+  readonly name: string;
+  readonly type: string;
+  readonly query: string | { readonly query: string };
 }
 
 const dashboard = JSON.parse(readFileSync(`${folder('grafana')}odecet.json`, 'utf8')) as {
+  readonly uid: string;
+  readonly id?: unknown;
+  readonly schemaVersion: number;
   readonly panels: readonly Panel[];
-  readonly templating: { readonly list: readonly { readonly name: string; readonly type: string }[] };
+  readonly templating: { readonly list: readonly Variable[] };
 };
+
+/** Panels that every Grafana has, without a plugin. */
+const CORE_PANELS = ['row', 'stat', 'timeseries', 'table'];
+
+function overlap(a: Panel['gridPos'], b: Panel['gridPos']): boolean {
+  return a.x < b.x + b.w && b.x < a.x + a.w && a.y < b.y + b.h && b.y < a.y + a.h;
+}
 
 describe('alert rules', () => {
   test('ask only for what gateway and relay tell', () => {
@@ -141,5 +161,41 @@ describe('the dashboard', () => {
     expect(new Set(uids)).toEqual(new Set(['$' + '{datasource}']));
     expect(new Set(dashboard.panels.map(({ id }) => id)).size).toBe(dashboard.panels.length);
     for (const { title, gridPos } of dashboard.panels) expect(gridPos.x + gridPos.w, title).toBeLessThanOrEqual(24);
+  });
+
+  test('is of a form that Grafana reads without a plugin', () => {
+    // Newer ones bring older forms up to theirs. An id of its own would be that of another dashboard.
+    expect(Number.isInteger(dashboard.schemaVersion)).toBe(true);
+    expect(dashboard.id).toBeUndefined();
+    expect(dashboard.uid).toMatch(/^[a-zA-Z0-9_-]{1,40}$/);
+    expect(dashboard.panels.filter(({ type }) => !CORE_PANELS.includes(type))).toEqual([]);
+    for (const { title, targets = [] } of dashboard.panels)
+      expect(new Set(targets.map(({ refId }) => refId)).size, title).toBe(targets.length);
+    const overlaps = dashboard.panels.flatMap((one, n) =>
+      dashboard.panels.slice(n + 1).flatMap((other) => (overlap(one.gridPos, other.gridPos) ? [one.title] : [])),
+    );
+    expect(overlaps).toEqual([]);
+  });
+
+  test('uses only variables that it has, and these ask for what is told', () => {
+    const names = dashboard.templating.list.map(({ name }) => name);
+    const used = [...JSON.stringify(dashboard).matchAll(/\$\{?(\w+)/g)]
+      .map(([, name = '']) => name)
+      .filter((name) => !name.startsWith('__'));
+    expect(new Set(used)).toEqual(new Set(names));
+    const told = seriesOf(`${texts.relay}\n${texts.gateway}`);
+    const asked = dashboard.templating.list.flatMap(({ query }) => (typeof query === 'string' ? [] : [query.query]));
+    expect(asked).toHaveLength(1);
+    for (const query of asked) {
+      const [, metric, label = ''] = /^label_values\((\w+), (\w+)\)$/.exec(query) ?? [];
+      expect(
+        told.filter(({ name }) => name === metric).every(({ labels }) => labels.has(label)),
+        query,
+      ).toBe(true);
+      expect(
+        told.some(({ name }) => name === metric),
+        query,
+      ).toBe(true);
+    }
   });
 });
