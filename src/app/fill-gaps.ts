@@ -89,7 +89,7 @@ function withCodes({ findings }: Interval, codes: readonly string[]): string[] {
 }
 
 /** What was refused for a reason that a person must look at stays missing, and so does what once had an actual value. */
-async function isForPerson(
+export async function isForPerson(
   { buffer }: FinishParts,
   run: readonly Interval[],
   known: ReadonlyMap<UtcMs, Interval>,

@@ -23,6 +23,7 @@ import { gasState, indexFromReadings, readingsIn } from './edges.ts';
 import { exchangesOf } from './exchanges.ts';
 import { fillGaps } from './fill-gaps.ts';
 import { edgesHeld } from './gap-edges.ts';
+import { madeAgain } from './made-again.ts';
 import type { PointPlan } from './plan.ts';
 import { standsBefore, standsOver } from './stands.ts';
 import { isActual, isBetterOrEqual, keptDayFindings } from './versions.ts';
@@ -78,9 +79,10 @@ export async function finishChannel(
       before.sort((a, b) => a.start - b.start),
     );
   };
+  const whole = await madeAgain(parts, plan, { intervals: computed, known, standsAt });
   const filled = point.estimation
-    ? await fillGaps(parts, plan, point.estimation, day, { intervals: computed, known, standsAt })
-    : computed;
+    ? await fillGaps(parts, plan, point.estimation, day, { intervals: whole, known, standsAt })
+    : whole;
   const intervals = await judged(parts, point, plan, day, filled, { counters, conflicts });
   const changed: Interval[] = [];
   const standing: Interval[] = [];

@@ -9,6 +9,7 @@ import type { Site } from '../device/site.ts';
 import type { Clock } from '../machine/clock.ts';
 import { afterNegative, isInDip, type Stands, standsAfter } from '../profile/dip.ts';
 import { type ChannelPlan, type CounterEdges, makeInterval, sameContent, troublesSaid } from '../profile/interval.ts';
+import { daysDividedWith, GAP_DAYS_MAX } from './divided-days.ts';
 import { indexFromBuffer, remembered } from './edges.ts';
 import { energiesOf, type HeatOn } from './energies.ts';
 import { finishChannel } from './finish-day.ts';
@@ -201,42 +202,24 @@ export function createProfiler(parts: ProfilerParts): Profiler {
     return days.filter((day) => day < today);
   }
 
-  /**
-   * An estimate is a share of what passed over its whole gap. Where that goes on over an end of the day, its part in the other
-   * day was divided with this one: both are finished by the same readings, or they would not add up.
-   */
+  /** And with it the days that a gap was divided with, where that goes on over its ends. */
   async function finish(point: PointPlan, day: Span): Promise<void> {
     await finishDay(point, day);
     if (!point.estimation) return;
-    for (const step of [-1, 1] as const) {
-      let name = marketDayOf(point.commodity, day.start, site.zone);
-      for (let n = 0; n < GAP_DAYS_MAX; n++) {
-        name = shiftDay(name, step);
-        const other = marketDaySpan(point.commodity, name, site.zone);
-        if (name >= todayOf(point) || !(await isEstimatedOver(point, step < 0 ? other.end : other.start))) break;
-        await finishDay(point, other);
-      }
-    }
-  }
-
-  /** Whether an estimate on one side of an instant meets something without an actual value on the other. */
-  async function isEstimatedOver({ counted }: PointPlan, at: UtcMs): Promise<boolean> {
-    for (const { point, channel, minutes } of counted) {
-      const beside = await buffer.intervals(point, channel, { start: at - minutes * MINUTE_MS, end: at + 1 });
-      if (beside.length === 2 && beside.every(isOpen) && beside.some(({ quality }) => quality === 'estimated'))
-        return true;
-    }
-    return false;
+    for await (const other of daysDividedWith(buffer, point, day, todayOf(point), site.zone))
+      await finishDay(point, other);
   }
 
   async function finishDay(point: PointPlan, day: Span): Promise<void> {
     for (const plan of point.counted) {
       const { changed, intervals } = await finishChannel({ site, buffer, clock }, point, plan, day);
+      const gone = await buffer.givenUp(plan.point, plan.channel, day);
       const energies =
         plan.channel === 'volume'
           ? await energiesOf(buffer, site, plan.point, day, intervals, heatOn, clock.now())
           : [];
-      await keep([...changed, ...energies]);
+      // What was accepted and has gone for its age, and its readings before it, would be made anew as missing.
+      await keep([...changed, ...energies].filter(({ start }) => !gone.some((span) => contains(span, start))));
     }
   }
 
@@ -290,6 +273,4 @@ function joined(spans: readonly Span[]): Span[] {
   return whole;
 }
 
-/** A gap that has lasted longer is for a person. */
-const GAP_DAYS_MAX = 7;
 const GAP_MS_MAX = GAP_DAYS_MAX * 24 * 60 * MINUTE_MS;

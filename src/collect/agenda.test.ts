@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { failure } from '../core/failure.ts';
+import { lastBoundary } from '../core/schedule.ts';
 import { MINUTE_MS, parseUtc } from '../core/time.ts';
 import { choose } from './agenda.ts';
 import { toyDevice } from './collect.testkit.ts';
@@ -118,6 +119,17 @@ describe('a meter that stores', () => {
     expect(Array.from({ length: 8 }, () => storedTried(one, T, T, 5_000))).toEqual([...Array(7).fill(undefined), T]);
     expect(storedTried(one, T + 15 * MINUTE_MS, T, 5_000)).toBeUndefined();
     expect(storedTried(one, T + 30 * MINUTE_MS, T, 5_000)).toBe(T + 15 * MINUTE_MS);
+  });
+
+  test('of hourly values is asked until the next hour is near: one that freezes late has overwritten nothing yet', () => {
+    const one = { ...plan(1, T - MINUTE_MS, { stored: true }), minutes: 60 as const };
+    const hour = lastBoundary(T, 60);
+    const nextAt = Array.from({ length: 10 }, () => [storedTried(one, hour, hour, 5_000), one.storedNextAt - hour]);
+    expect(nextAt.slice(7)).toEqual([
+      [undefined, 1_280_000],
+      [undefined, 2_560_000],
+      [hour, 5_120_000],
+    ]);
   });
 
   test('is not asked eight times in a row by a gateway that starts long after the boundary', () => {

@@ -173,8 +173,11 @@ export function holdsStored(plan: DevicePlan, boundary: UtcMs): boolean {
   return [...plan.lastStored.keys()].some((key) => key.endsWith(` ${boundary}`));
 }
 
-/** A frozen value is asked for at most so often, at doubling distances from the boundary: 5, 10, 20 ... 640 s. */
-const STORED_TRIES_MAX = 8;
+/**
+ * A frozen value is asked for at doubling distances from the boundary, 5, 10, 20 ... 640 s and of an hour 2,560 s: as long as the
+ * meter has not frozen the next one. Where the gateway starts late in an interval, at most so often.
+ */
+const STORED_TRIES_MAX = 12;
 /** ... but not more often than this by the wall, even where nothing has to settle. */
 const STORED_PAUSE_LEAST_MS: Millis = 1_000;
 
@@ -189,7 +192,9 @@ export function storedTried(plan: DevicePlan, boundary: UtcMs, now: UtcMs, settl
   plan.storedTriesFor = boundary;
   const pauseMs = Math.max(settleMs, STORED_PAUSE_LEAST_MS);
   plan.storedNextAt = Math.max(boundary + pauseMs * 2 ** plan.storedTries, now + pauseMs);
-  if (plan.storedFor >= boundary || plan.storedTries < STORED_TRIES_MAX) return overwritten;
+  const isLast =
+    plan.storedNextAt >= boundary + (plan.minutes ?? 60) * MINUTE_MS || plan.storedTries >= STORED_TRIES_MAX;
+  if (plan.storedFor >= boundary || !isLast) return overwritten;
   plan.storedFor = boundary;
   return boundary;
 }

@@ -1,5 +1,6 @@
 import type { LedgerRow } from '../../buffer/index.ts';
 import { intervalKey, metersKey } from '../../buffer/keys.ts';
+import type { MessageId } from '../../core/message.ts';
 import { HOUR_MS, MINUTE_MS, type Millis, type Span, type UtcMs } from '../../core/time.ts';
 import type { SiteLife } from './life.ts';
 import type { RunningMeter } from './meters.ts';
@@ -119,6 +120,11 @@ export function isRecordHit(life: SiteLife, { point, channel, start }: LedgerRow
 export function isLostWithMachine(life: SiteLife, row: LedgerRow): boolean {
   const version = row.deliveries.reduce((newest, each) => Math.max(newest, each.version), 0);
   return life.replacements.some((one) => one.lost(intervalKey({ ...row, version })));
+}
+
+/** Of what became better since it was accepted the operator has rejected the correction: a person must see to it. */
+export function isCorrectionRejected(rejected: ReadonlySet<MessageId>, accepted: MessageId, row: LedgerRow): boolean {
+  return row.deliveries.some(({ message }) => message > accepted && rejected.has(message));
 }
 
 /** A flipped bit has hit what stands behind a row of the ledger, and nobody has come upon it yet. */

@@ -2,7 +2,7 @@ import { marketDaySpan, shiftDay } from '../../core/calendar.ts';
 import { eicCheckCharacter, gs1CheckDigit } from '../../core/identifier.ts';
 import type { Commodity } from '../../core/interval.ts';
 import type { Quantity } from '../../core/quantity.ts';
-import { HOUR_MS, isoUtc, type MarketDay, MINUTE_MS, type UtcMs } from '../../core/time.ts';
+import { HOUR_MS, isoUtc, type MarketDay, type UtcMs } from '../../core/time.ts';
 import type { BoundDevice } from '../../device/bound.ts';
 import type { LineConfig } from '../../device/line-config.ts';
 import type { DeviceModel } from '../../device/model.ts';
@@ -67,6 +67,8 @@ export interface SiteWish {
   readonly isDiskSmall: boolean;
   /** How often samples are taken between the boundaries. */
   readonly sampleEveryMs: number;
+  /** A boundary is interpolated between samples no further apart. */
+  readonly sampleGapMsMax: number;
   /** Records that the scrubber looks at. */
   readonly scrubPerSecond: number;
 }
@@ -244,7 +246,7 @@ function siteOf(meters: readonly ImaginedMeter[], lines: readonly ImaginedLine[]
       },
     },
     collect: { everyMs: wish.sampleEveryMs },
-    profile: { sampleGapMsMax: 30 * MINUTE_MS },
+    profile: { sampleGapMsMax: wish.sampleGapMsMax },
     storage: { scrubPerSecond: wish.scrubPerSecond, retention: retentionOf(wish) },
     uplink: {
       kind: 'direct',

@@ -1,5 +1,16 @@
-import { compare, decimal, decimalText, equal, isNegative, parseDecimal, subtract, ZERO } from '../../core/decimal.ts';
-import { isoUtc } from '../../core/time.ts';
+import type { Buffer } from '../../buffer/index.ts';
+import {
+  compare,
+  type Decimal,
+  decimal,
+  decimalText,
+  equal,
+  isNegative,
+  parseDecimal,
+  subtract,
+  ZERO,
+} from '../../core/decimal.ts';
+import { isoUtc, type UtcMs } from '../../core/time.ts';
 import type { DocumentRow } from '../../message/read.ts';
 import { chainFaults } from '../audit-chain.ts';
 import { readAudit } from '../audit-texts.ts';
@@ -27,34 +38,48 @@ export async function personComplaints({ life, buffer }: JudgeParts): Promise<st
   for (const [n, order] of life.substituted.entries()) {
     // A machine that goes on from an older backup knows nothing of it.
     const isForgotten = life.replacements.some(({ start, end }) => start <= order.at && order.at <= end);
+    if (!order.isDone || isForgotten) continue;
+    const { point, channel, value } = order;
+    const later = life.substituted.slice(n + 1).filter((one) => one.point === point);
     for (const start of order.starts) {
-      const { point, channel, value, before, isDone } = order;
-      const where = `${point} ${channel} ${isoUtc(start)}`;
-      if (
-        !isDone ||
-        isForgotten ||
-        hit.some((key) => key.includes(`${point}/${channel}/${new Date(start).toISOString()}`))
-      )
-        continue;
-      const versions = await buffer.intervalVersions(point, channel, start);
-      const later = life.substituted.slice(n + 1).filter((one) => one.point === point && one.starts.includes(start));
-      const values = [value, ...later.map((one) => one.value)];
-      const last = versions.at(-1);
-      if (last?.quality !== 'substituted' || !values.some((each) => last.value && equal(each, last.value)))
-        complaints.push(
-          `what a person decided does not stand: ${where} is ${last?.quality}, not ${decimalText(value)}`,
-        );
-      const original = before.find((interval) => interval.start === start);
-      if (original && !versions.some((one) => one.version === original.version && one.quality === original.quality))
-        complaints.push(`a person's value has taken the original's place: ${where}`);
+      if (hit.some((key) => key.includes(`${point}/${channel}/${new Date(start).toISOString()}`))) continue;
+      const values = [order, ...later.filter((one) => one.starts.includes(start))].map((one) => one.value);
+      complaints.push(...(await standingComplaints(buffer, order, start, values)));
       const isTold = said.some(
         (entry) =>
           entry?.what === 'substitute' &&
           entry.point === point &&
           entry.intervals.some((one) => one.start === isoUtc(start) && one.value === decimalText(value)),
       );
-      if (!isTold && !hit.some((key) => key.startsWith('a/'))) complaints.push(`not in the audit log: ${where}`);
+      if (!isTold && !hit.some((key) => key.startsWith('a/')))
+        complaints.push(`not in the audit log: ${whereOf(order, start)}`);
     }
   }
+  return complaints;
+}
+
+function whereOf({ point, channel }: Substituted, start: UtcMs): string {
+  return `${point} ${channel} ${isoUtc(start)}`;
+}
+
+/** @param values of this order and of those that came after it */
+async function standingComplaints(
+  buffer: Buffer,
+  order: Substituted,
+  start: UtcMs,
+  values: readonly Decimal[],
+): Promise<string[]> {
+  const { point, channel, value, before } = order;
+  // With its day it goes for its age; the original first, since it was written first.
+  if ((await buffer.givenUp(point, channel, { start, end: start + 1 })).length > 0) return [];
+  const where = whereOf(order, start);
+  const complaints: string[] = [];
+  const versions = await buffer.intervalVersions(point, channel, start);
+  const last = versions.at(-1);
+  if (last?.quality !== 'substituted' || !values.some((each) => last.value && equal(each, last.value)))
+    complaints.push(`what a person decided does not stand: ${where} is ${last?.quality}, not ${decimalText(value)}`);
+  const original = before.find((interval) => interval.start === start);
+  if (original && !versions.some((one) => one.version === original.version && one.quality === original.quality))
+    complaints.push(`a person's value has taken the original's place: ${where}`);
   return complaints;
 }

@@ -13,7 +13,7 @@ import {
 import type { Channel, IntervalOrigin, Quality } from '../../core/interval.ts';
 import { isoUtc, MINUTE_MS, type Millis, type Span, type UtcMs } from '../../core/time.ts';
 import { type Case, type ChannelDay, witnessOf } from './case.ts';
-import { excuseOf, isFlippedNear, isStoredExcused } from './excuses.ts';
+import { excuseOf, isCorrectionRejected, isFlippedNear, isStoredExcused } from './excuses.ts';
 import { substituteComplaint } from './judge-persons.ts';
 
 /** Every value that was ever accepted, and what the accepted ones of the day come to. */
@@ -38,7 +38,9 @@ export async function judgeValues(one: Case, channelDay: ChannelDay): Promise<vo
     if (!last) continue;
     const alarm = alarmComplaint(one, spans[n]!, last.row.quality);
     if (alarm) tally.broken.push(`${alarm}: ${meter.plan.device.id} ${isoUtc(last.row.start)}`);
-    if (last.row.quality === 'computed' && meter.plan.stores && !isStoredExcused(witnessOf(one), spans[n]!)) {
+    const mayBeBetter = last.row.quality === 'computed' && meter.plan.stores;
+    const isRejected = isCorrectionRejected(parts.operator.rejected, last.message, rows[n]!);
+    if (mayBeBetter && !isRejected && !isStoredExcused(witnessOf(one), spans[n]!)) {
       tally.unexplained++;
       tally.broken.push(
         `computed without a cause: ${meter.plan.device.id} ${isoUtc(last.row.start)}, the meter had frozen it`,

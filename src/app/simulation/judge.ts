@@ -3,7 +3,7 @@ import type { Channel, Interval } from '../../core/interval.ts';
 import { HOUR_MS, isoUtc, type MarketDay, type Span } from '../../core/time.ts';
 import { intervalKey } from '../../sandbox/market.ts';
 import { type Case, type ChannelDay, type JudgeParts, type Tally, witnessOf } from './case.ts';
-import { excuseOf, isLostWithMachine, isRecordHit, isTouched } from './excuses.ts';
+import { excuseOf, isCorrectionRejected, isLostWithMachine, isRecordHit, isTouched } from './excuses.ts';
 import { personComplaints } from './judge-persons.ts';
 import { judgeStore } from './judge-store.ts';
 import { judgeEnergy, judgeEstimates, judgeValues } from './judge-values.ts';
@@ -42,8 +42,9 @@ export async function judge(parts: JudgeParts): Promise<Findings> {
   };
   const { complaints, standing } = await judgeStore(parts.buffer, life, parts.trace.damaged);
   const lineIds = site.site.lines.map(({ id }) => id);
+  const gapMs = site.site.profile.sampleGapMsMax;
   for (const meter of meters) {
-    const reach = reachOf(meter, episodes, lineIds.indexOf(meter.plan.device.line), life, lineIds.length);
+    const reach = reachOf(meter, episodes, lineIds.indexOf(meter.plan.device.line), life, lineIds.length, gapMs);
     const truth = truthOf(meter, life, reach, parts.buffer, parts.end);
     await judgePoint({ parts, meter, reach, truth, tally, standing });
   }
@@ -157,8 +158,7 @@ function isPastRetention({ parts }: Case, { end }: LedgerRow): boolean {
 
 /** A newer version that could not be sent yet, or was rejected, stands beside the accepted one. */
 function mayBeCorrected({ parts }: Case, held: readonly Held[], row: LedgerRow): boolean {
-  const newer = row.deliveries.filter(({ message }) => message > held.at(-1)!.message);
-  return newer.some(({ message }) => parts.operator.rejected.has(message)) || row.quality === 'missing';
+  return isCorrectionRejected(parts.operator.rejected, held.at(-1)!.message, row) || row.quality === 'missing';
 }
 
 /** Why an interval of a day that was not sent is no reason to send it; undefined where it waits for the others. */

@@ -26,7 +26,6 @@ const STORM_BLOCKS = 0.27;
 const CLOCK_OFF_MS = 50_000;
 /** After trouble the device and its line are left alone for a while: the longest back-off, and a line's. */
 const BACK_OFF_MS = 16 * MINUTE_MS;
-const SAMPLE_GAP_MS = 30 * MINUTE_MS;
 
 export function reachOf(
   meter: RunningMeter,
@@ -34,6 +33,7 @@ export function reachOf(
   line: number,
   life: SiteLife,
   lines: number,
+  sampleGapMs: Millis,
 ): Reach {
   const wall = life.wall();
   const mine = (episode: Episode) => Math.floor(episode.where * lines) === line;
@@ -56,8 +56,7 @@ export function reachOf(
     clearFrom: (at) => merged.find(({ start, end }) => start <= at && at < end)?.end ?? at,
     blockedMs: (within) => inside(within).reduce((sum, { start, end }) => sum + end - start, 0),
     wallDoubtMs(at) {
-      const near = (from: UtcMs, to: UtcMs) =>
-        from - SAMPLE_GAP_MS - HOUR_MS <= at && at <= to + SAMPLE_GAP_MS + HOUR_MS;
+      const near = (from: UtcMs, to: UtcMs) => from - sampleGapMs - HOUR_MS <= at && at <= to + sampleGapMs + HOUR_MS;
       return wall.spans
         .filter(({ start, end, offMs }) => offMs !== 0 && (near(start, end) || near(start + offMs, end + offMs)))
         .reduce((most, { offMs }) => Math.max(most, Math.abs(offMs)), 0);

@@ -49,6 +49,9 @@ const CALM_END_MS = 34 * HOUR_MS;
 /** A good disk, a flash card, and one that is worn out: an answer of the operator can be there before the disk has the question. */
 const DISK_LATENCIES_MS = [12, 80, 600];
 const SAMPLE_EVERY_MS = 15 * MINUTE_MS;
+const SAMPLE_GAP_MS = 30 * MINUTE_MS;
+/** Where samples are an hour apart and one of them is lost, its boundary lies between the two beside it. */
+const SAMPLE_GAP_MS_HOURLY = 90 * MINUTE_MS;
 /** A round of the scrubber takes a day or two at most, as it does of a real store at a hundred times the rate. */
 const SCRUB_PER_SECOND = 0.1;
 /** Where nothing can go wrong nothing is found by looking. */
@@ -77,6 +80,7 @@ export async function simulate(options: SimOptions, monotonicMs: () => number): 
     if (broken.length === BROKEN_MAX) giveUp(new Error(`broken ${BROKEN_MAX} times`));
   };
   const trace = startTrace(trueNow, onFault);
+  const isHourly = options.faults.length === 0 || weeks >= LONG_WEEKS;
   const wish = {
     seed,
     points: options.points ?? POINTS,
@@ -85,7 +89,9 @@ export async function simulate(options: SimOptions, monotonicMs: () => number): 
     days: Math.ceil((end - start) / DAY_MS),
     firstDay: marketDayOf('electricity', start, ZONE),
     isDiskSmall: options.faults.includes('store-full') && seed % 3 === 0,
-    sampleEveryMs: options.faults.length === 0 || weeks >= LONG_WEEKS ? HOUR_MS : SAMPLE_EVERY_MS,
+    sampleEveryMs: isHourly ? HOUR_MS : SAMPLE_EVERY_MS,
+    // Where nothing can go wrong no sample is lost.
+    sampleGapMsMax: isHourly && options.faults.length > 0 ? SAMPLE_GAP_MS_HOURLY : SAMPLE_GAP_MS,
     scrubPerSecond: options.faults.length === 0 ? SCRUB_PER_SECOND_CALM : SCRUB_PER_SECOND,
   };
   const imagined = imagineSite(wish, random.fork('site'));
