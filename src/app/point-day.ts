@@ -93,9 +93,12 @@ function incompleteness({ plan, rows, intervals, exchanges }: PointDay, site: Si
     const found = new Set((intervals[channel] ?? []).flatMap((interval) => (interval.value ? [] : interval.findings)));
     const reasons = [...found].join(', ') || 'no reading';
     const missing = `${expected - valued} of ${expected} intervals are missing (${reasons})`;
+    const seen = exchanges.map(exchangeText).join('; ');
     return failure(
       'day-incomplete',
-      [`point ${plan.code}, ${channel}: ${missing}`, ...exchanges.map(exchangeText)].join('; '),
+      seen === ''
+        ? `point ${plan.code}, ${channel}: ${missing}`
+        : `point ${plan.code}, ${channel}: ${missing}; ${seen}`,
     );
   }
   return undefined;

@@ -5,7 +5,7 @@ import { withMeterKeys } from '../app/meter-keys.ts';
 import { loadSite } from '../app/site-files.ts';
 import { problemText } from '../core/problem.ts';
 import { hostClock } from '../host/clock.ts';
-import { type SpokenOptions, sayFor } from './say.ts';
+import { detailFor, type SpokenOptions, sayFor } from './say.ts';
 import { printTable } from './table.ts';
 import { languageOption } from './words.ts';
 
@@ -47,8 +47,9 @@ export function checkCommand(): Command {
         return;
       }
       const say = sayFor(options);
+      const detail = detailFor(options);
       for (const warning of loaded.warnings)
-        process.stdout.write(`${pc.yellow(say`warning`)} ${problemText(warning)}\n`);
+        process.stdout.write(`${pc.yellow(say`warning`)} ${detail(problemText(warning))}\n`);
       printTable(rows, say);
       process.stdout.write(
         `${pc.green(say`good`)} ${say`${path}: ${site.lines.length} lines, ${devices.size} devices, ${site.points.length} points`}\n`,

@@ -72,6 +72,16 @@ export const DETAILS_CZECH: Translations = {
   '{0} has no line "{1}"; it has {2}': '{0} nemá linku "{1}"; má {2}',
   'name a site with --config or a broker with --broker':
     'uveďte místo volbou --config, nebo zprostředkovatele volbou --broker',
+  // days that are not complete
+  'point {0}, {1}: {2} intervals were there and are lost, the first of {3}; what was told of one: odecet trace {4} {5}; to enter it again: odecet substitute':
+    'odběrné místo {0}, {1}: {2} intervalů zde bylo a je ztraceno, první od {3}; co o některém bylo sděleno: odecet trace {4} {5}; zadat znovu: odecet substitute',
+  "point {0}: {1} of {2} hours have no energy; give the gas day's combustion heat in the site file of {3}, or import it: odecet heat import":
+    'odběrné místo {0}: {1} z {2} hodin nemá energii; uveďte spalné teplo plynárenského dne v souboru místa {3}, nebo jej načtěte: odecet heat import',
+  'point {0}, {1}: {2}; {3}': 'odběrné místo {0}, {1}: {2}; {3}',
+  'point {0}, {1}: {2}': 'odběrné místo {0}, {1}: {2}',
+  '{0} of {1} intervals are missing ({2})': 'chybí {0} z {1} intervalů ({2})',
+  '{0}: meter {1}, seen last {2}, was exchanged for {3}, seen first {4}':
+    '{0}: měřidlo {1}, naposledy viděné {2}, bylo vyměněno za {3}, poprvé viděné {4}',
   // audit
   'the entry cannot be read': 'záznam nelze přečíst',
   'its hash fits neither its text nor the entry before': 'otisk nesouhlasí s textem ani s předchozím záznamem',

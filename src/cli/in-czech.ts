@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { Translations } from '../core/say.ts';
 import { DETAILS_CZECH } from './czech-details.ts';
 import { HELP_CZECH } from './czech-help.ts';
+import { PROBLEMS_CZECH } from './czech-problems.ts';
 
 /**
  * Texts that come with their values in them, over a socket or from a library, are known again by their pattern. What no pattern
@@ -13,6 +14,7 @@ interface Pattern {
 }
 
 const details = patternsOf(DETAILS_CZECH);
+const problems = patternsOf(PROBLEMS_CZECH);
 const help = patternsOf(HELP_CZECH);
 
 function patternsOf(texts: Translations): readonly Pattern[] {
@@ -22,18 +24,45 @@ function patternsOf(texts: Translations): readonly Pattern[] {
   });
 }
 
-function translated(text: string, patterns: readonly Pattern[]): string {
+function translated(
+  text: string,
+  patterns: readonly Pattern[],
+  again = (value: string) => translated(value, patterns),
+): string {
   for (const { english, czech } of patterns) {
     const values = english.exec(text)?.slice(1);
     // A value may be a text itself: why a file cannot be used, say.
-    if (values) return czech.replace(/\{(\d)\}/g, (_, n: string) => translated(values[Number(n)] ?? '', patterns));
+    if (values) return czech.replace(/\{(\d)\}/g, (_, n: string) => again(values[Number(n)] ?? ''));
   }
   return text;
 }
 
-/** The detail of a failure. */
+/** The detail of a failure; of several problems with files a line each. */
 export function detailInCzech(detail: string): string {
-  return translated(detail, details);
+  const lines = detail.split('\n');
+  if (!lines.some((line) => PROBLEM.test(line))) return translated(detail, details);
+  return lines.map(problemInCzech).join('\n');
+}
+
+/** What `problemText` writes of a problem, and how many more there are where a service tells the first only. */
+const PROBLEM = /^(.+?:\d+:\d+: (?:\S+: )?)found (.*?), expected (.*?)(?:; (.*?))?( \(and \d+ more: .*\))?$/;
+const MORE = /^ \(and (\d+) more: (.*)\)$/;
+
+function problemInCzech(line: string): string {
+  const parts = PROBLEM.exec(line);
+  if (!parts) return line.replace(/^(\d+) problems$/, 'chyb: $1');
+  const [, place = '', found = '', expected = '', advice, more = ''] = parts;
+  const todo = advice === undefined ? '' : `; ${phraseInCzech(advice)}`;
+  const others = more.replace(MORE, ' (a dalších $1: $2)');
+  return `${place}je zde ${phraseInCzech(found)}, očekává se ${phraseInCzech(expected)}${todo}${others}`;
+}
+
+const CHOICE = /^((?:"[^"]*"|\d+)(?:, (?:"[^"]*"|\d+))*) or (?:("[^"]*"|\d+)|(\d+) more)$/;
+
+function phraseInCzech(phrase: string): string {
+  const choice = CHOICE.exec(phrase);
+  if (choice) return `${choice[1]} nebo ${choice[2] ?? `dalších ${choice[3]}`}`;
+  return translated(phrase, problems, phraseInCzech);
 }
 
 /** To be called before the commands are added: they take it over. */

@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { FAILURES } from '../core/failure.ts';
@@ -7,9 +8,32 @@ import { inEnglish, sayIn } from '../core/say.ts';
 import { CZECH } from './czech.ts';
 import { DETAILS_CZECH } from './czech-details.ts';
 import { HELP_CZECH } from './czech-help.ts';
+import { PROBLEMS_CZECH } from './czech-problems.ts';
 import { detailInCzech } from './in-czech.ts';
 import { runCommand } from './program.ts';
 import { sayFor } from './say.ts';
+
+/** Something wrong of many kinds. */
+const BROKEN = `
+site: Park
+zone: Europe/Pragu
+colour: blue
+lines:
+  - { id: l1, kind: tcp, host: 192.0.2.1, port: 70000, framing: mbus }
+  - { id: l1, kind: serial, path: ttyUSB0, framing: modbus-tcp, baud: "9600", parity: none }
+  - { id: l3, kind: radio }
+devices:
+  - { id: m1, model: actaris/corus, line: l9, address: "1" }
+  - { id: m1, model: nobody/nothing, line: l1, address: 300, secondary: 12345678 }
+points:
+  - { code: 27ZG, commodity: gas, metering: D, device: m7, capacity: 100 }
+  - { code: "859182400500000018", commodity: electricity, metering: A, device: m1, capacity: "0", channels: [] }
+market: {}
+combustionHeat: [{ day: 2026-02-30, kWhPerM3: "10,5" }]
+sendAfterMs: -1
+uplink: { kind: direct }
+storage:
+`;
 
 const SOURCES = new URL('..', import.meta.url).pathname;
 const FOLDERS = ['cli', 'app/field'];
@@ -81,7 +105,7 @@ describe('a failure', () => {
 describe('details and help in Czech', () => {
   /** Every text in the sources, its values as {0}, {1}, ... in the order in which they stand. */
   const texts = new Set(
-    ['cli', 'app', 'host', 'core'].flatMap((folder) =>
+    ['cli', 'app', 'host', 'core', 'device'].flatMap((folder) =>
       readdirSync(join(SOURCES, folder), { recursive: true, encoding: 'utf8' })
         .filter((name) => name.endsWith('.ts') && !name.includes('.test') && !name.includes('czech'))
         .flatMap((name) => textsIn(readFileSync(join(SOURCES, folder, name), 'utf8'))),
@@ -103,7 +127,9 @@ describe('details and help in Czech', () => {
     );
 
   it('know no text that nothing says any more', () => {
-    const known = [...Object.keys(DETAILS_CZECH), ...Object.keys(HELP_CZECH)].filter((text) => !isForeign(text));
+    const known = [...Object.keys(DETAILS_CZECH), ...Object.keys(PROBLEMS_CZECH), ...Object.keys(HELP_CZECH)].filter(
+      (text) => !isForeign(text),
+    );
     // A text may end with a hint: "(did you mean ...)", as the value after its last.
     const ends = ['', '{2}', '{3}'];
     const isSaid = (text: string) => ends.some((end) => texts.has(`${text.replace(/ \(did you mean .*$/, '')}${end}`));
@@ -112,7 +138,7 @@ describe('details and help in Czech', () => {
 
   it('have the same values in both languages', () => {
     const values = (text: string) => (text.match(/\{\d\}/g) ?? []).sort();
-    for (const table of [DETAILS_CZECH, HELP_CZECH])
+    for (const table of [DETAILS_CZECH, PROBLEMS_CZECH, HELP_CZECH])
       for (const [english, czech] of Object.entries(table)) expect(values(czech), english).toEqual(values(english));
   });
 
@@ -129,9 +155,39 @@ describe('details and help in Czech', () => {
       'heat.csv, line 2: "" is no combustion heat in kWh/m3; expected 5 to 15',
       'heat.csv, řádek 2: "" není spalné teplo v kWh/m3; očekává se 5 až 15',
     ],
+    [
+      'point 27ZG1, volume: 2 of 24 intervals are missing (meter-exchanged); m: meter 1, seen last A, was exchanged for 2, seen first B',
+      'odběrné místo 27ZG1, volume: chybí 2 z 24 intervalů (meter-exchanged); m: měřidlo 1, naposledy viděné A, bylo vyměněno za 2, poprvé viděné B',
+    ],
+    [
+      '2 problems\na/site.yaml:9:18: lines.0.port: found "5o2", expected a whole number from 1 to 65535\nsite.yaml:3:1: found the unknown key "lnes", expected "site", "zone" or 9 more; did you mean "lines"?',
+      'chyb: 2\na/site.yaml:9:18: lines.0.port: je zde "5o2", očekává se celé číslo od 1 do 65535\nsite.yaml:3:1: je zde neznámý klíč "lnes", očekává se "site", "zone" nebo dalších 9; nemělo to být "lines"?',
+    ],
+    [
+      'site.yaml:9:1: devices.0.line: found "l2", expected a line of this site: "l1" or "l3" (and 4 more: odecet check site.yaml)',
+      'site.yaml:9:1: devices.0.line: je zde "l2", očekává se linka tohoto místa: "l1" nebo "l3" (a dalších 4: odecet check site.yaml)',
+    ],
     ['something that nobody has thought of: {0}', 'something that nobody has thought of: {0}'],
   ])('a detail is known by its pattern: %s', (english, czech) => {
     expect(detailInCzech(english)).toBe(czech);
+  });
+
+  it('what check finds in a site file is in Czech, all of it', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'check-'));
+    const file = join(folder, 'site.yaml');
+    writeFileSync(file, BROKEN);
+    const told: string[] = [];
+    const write = vi.spyOn(process.stderr, 'write').mockImplementation((text) => told.push(String(text)) > 0);
+    const before = process.exitCode;
+    await runCommand(['node', 'odecet', 'check', file, '--lang', 'cs']);
+    write.mockRestore();
+    process.exitCode = before;
+    rmSync(folder, { recursive: true });
+    const lines = told.join('').trim().split('\n');
+    expect(lines[0]).toMatch(/soubor místa je chybný: chyb: \d+$/);
+    expect(lines.length).toBeGreaterThan(12);
+    const english = /\b(found|expected|an|the|with|each|remove|missing)\b/;
+    expect(lines.slice(1).filter((line) => english.test(line))).toEqual([]);
   });
 
   it.each(['profile', 'ledger', 'trace', 'substitute', 'audit', 'export', 'verify', 'heat', 'backup', 'restore'])(

@@ -1,6 +1,6 @@
 import type { FailureCode } from './failure.ts';
 
-/** What the catalogue of failures says, in Czech. The details stay English: they name keys, files and bytes. */
+/** What the catalogue of failures says, in Czech. Details are translated where a command shows them; what no table knows stays English. */
 export const FAILURES_CZECH: Readonly<Record<FailureCode, string>> = {
   'line-unreachable': 'linku se nepodařilo otevřít',
   'line-lost': 'spojení nebo převodník vypadl',
