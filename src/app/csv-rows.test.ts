@@ -24,6 +24,11 @@ it('a row with more or fewer cells than the heading is named', () => {
   expect(() => csvRows('start,value\na,1,5\n')).toThrow('line 2 has not as many cells as the heading; where numbers');
 });
 
+it('a column that stands there twice is named, one without a name is none', () => {
+  expect(() => csvRows('start;value;Value\na;10,5;20,5\n')).toThrow('the heading has the column "value" twice');
+  expect(valuesIn('start;value;;\na;1;;\n')).toEqual([[2, 'a', '1']]);
+});
+
 it('an old spreadsheet writes its own code page, another UTF-16', () => {
   // "spalné" as Windows-1250 has it
   expect(csvText(Uint8Array.of(0x73, 0x70, 0x61, 0x6c, 0x6e, 0xe9))).toBe('spalné');

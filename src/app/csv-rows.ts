@@ -36,7 +36,8 @@ function utf8(bytes: Uint8Array): string | undefined {
 /**
  * The rows of a CSV with a heading, divided by semicolons, tabulators or commas as the heading is. A Czech spreadsheet writes
  * semicolons and decimal commas: where a comma does not divide it is the decimal one, and a space divides thousands. Names of
- * columns are found whatever their case. Throws an Error where a row has more or fewer cells than the heading.
+ * columns are found whatever their case. Throws an Error where a row has more or fewer cells than the heading, or a column stands
+ * there twice.
  */
 export function csvRows(text: string): CsvRow[] {
   const heading = text.split(/\r?\n/).find((line) => line.trim() !== '') ?? '';
@@ -51,7 +52,7 @@ export function csvRows(text: string): CsvRow[] {
 function parsed(text: string, delimiter: string): { record: Record<string, string>; info: { lines: number } }[] {
   try {
     return parse(text, {
-      columns: (names: string[]) => names.map(nameOf),
+      columns: distinctNames,
       delimiter,
       bom: true,
       skip_empty_lines: true,
@@ -67,6 +68,14 @@ function parsed(text: string, delimiter: string): { record: Record<string, strin
       { cause },
     );
   }
+}
+
+/** Which of two columns of one name would be meant, nobody knows; those without a name mean nothing. */
+function distinctNames(columns: string[]): string[] {
+  const names = columns.map(nameOf);
+  const twice = names.find((name, n) => name !== '' && names.indexOf(name) < n);
+  if (twice !== undefined) throw new RangeError(`the heading has the column "${twice}" twice`);
+  return names;
 }
 
 /** Thousands are divided by a space, which need not be the plain one. */

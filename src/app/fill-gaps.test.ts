@@ -80,7 +80,7 @@ describe('an estimate whose samples were given up', () => {
     const { buffer, clock, before, finish, giveUpBefore } = await estimatedOverNight();
     const span = { start: FIRST.start + 22 * HOUR_MS, end: FIRST.start + 23 * HOUR_MS };
     await substitute(
-      { site, points: [point], buffer, heatOn: () => undefined, now: clock.now() },
+      { site, points: [point], buffer, heatOn: () => undefined, now: clock.now(), installedAt: 0 },
       { point: GAS, channel: 'volume', span, values: parseDecimal('3'), reason: 'seen on the meter', by: 'J. Novák' },
     );
     await giveUpBefore(SECOND.end);

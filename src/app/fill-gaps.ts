@@ -3,10 +3,11 @@ import type { Decimal } from '../core/decimal.ts';
 import type { Interval } from '../core/interval.ts';
 import { cut, lastBoundary } from '../core/schedule.ts';
 import { MINUTE_MS, type Span, type UtcMs } from '../core/time.ts';
+import { exceedsCapacity, exceedsSpikeLimit } from '../profile/capacity.ts';
 import { afterNegative, type Stands } from '../profile/dip.ts';
-import { type EstimationRule, estimateGap } from '../profile/estimate.ts';
+import { type Estimate, type EstimationRule, estimateGap } from '../profile/estimate.ts';
 import { entryOf, isDayFinding } from '../profile/findings.ts';
-import { type ChannelPlan, exceedsSpikeLimit, makeInterval } from '../profile/interval.ts';
+import { type ChannelPlan, makeInterval } from '../profile/interval.ts';
 import { edgesOf, type FindIndex } from './edges.ts';
 import type { FinishParts } from './finish-day.ts';
 import { edgesOfGaps } from './gap-edges.ts';
@@ -50,13 +51,13 @@ export async function fillGaps(
     const passed = over?.findings.includes('multiplier-mixed') ? undefined : over;
     const whole = passed && afterNegative(plan, passed, await standsAt(gap.start, gaps));
     if (passed) gaps.push(passed);
-    const refused = whole?.findings.filter(isForPersonCode) ?? [];
     const like = await likeValues(parts, plan, spans);
     const estimate = estimateGap(
       { spans, ...(whole?.value && { total: whole.value }), ...(like && { like }) },
       rule,
       parts.site.profile.computedDecimals,
     );
+    const refused = estimate && isBeyondCapacity(plan, spans, estimate) ? ['capacity-exceeded'] : forPerson(whole);
     if (!estimate && refused.length === 0) continue;
     const first = spans.findIndex(({ start }) => start === run[0]!.start);
     run.forEach((interval, n) => {
@@ -80,6 +81,15 @@ export async function fillGaps(
     });
   }
   return filled;
+}
+
+/** The shape of a like day may put into one interval what cannot have passed in it. */
+function isBeyondCapacity(plan: ChannelPlan, spans: readonly Span[], { values }: Estimate): boolean {
+  return values.some((value, n) => exceedsCapacity(plan, spans[n]!, value));
+}
+
+function forPerson(whole: Interval | undefined): string[] {
+  return whole?.findings.filter(isForPersonCode) ?? [];
 }
 
 /** What was found about the interval itself stays; how an earlier estimate was made does not. */

@@ -33,7 +33,14 @@ async function finish(made: Bench, days: readonly string[]): Promise<void> {
 }
 
 async function enter(made: Bench, span: Span, value: string): Promise<void> {
-  const parts = { site, points: [point], buffer: made.buffer, heatOn: () => undefined, now: made.clock.now() };
+  const parts = {
+    site,
+    points: [point],
+    buffer: made.buffer,
+    heatOn: () => undefined,
+    now: made.clock.now(),
+    installedAt: 0,
+  };
   await substitute(parts, { point: GAS, span, values: parseDecimal(value), reason: 'no signal', by: 'J. Novák' });
 }
 

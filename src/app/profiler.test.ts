@@ -365,6 +365,24 @@ describe('estimation', () => {
     );
   });
 
+  it('is none where the shape puts more into an hour than can have passed in it', async () => {
+    const [weekBefore, day] = [gasDay('2026-06-01'), gasDay('2026-06-08')];
+    // Of the like day all passed in its sixth hour.
+    const shape = cut(weekBefore, 60).map(({ start }, n) => aReading(start, n < 6 ? '1000.000' : '1090.000'));
+    const edges = [aReading(day.start, '2000.000'), aReading(day.end, '2130.000')];
+    const point = allowed({ scaled: true });
+    const made = await bench(day.end + HOUR_MS);
+    const profiler = profilerOf(made, point);
+    await made.buffer.keepRound([...shape, aReading(weekBefore.end, '1090.000'), ...edges]);
+    await profiler.follow();
+    await profiler.finish(point, day);
+    const told = (await made.buffer.intervals(GAS, 'volume', day)).map(({ quality, findings }) => [
+      quality,
+      ...findings,
+    ]);
+    expect(told).toEqual(Array(24).fill(['missing', 'no-reading', 'capacity-exceeded']));
+  });
+
   it('waits for the end of a gap that goes on after the day, then fills both days exactly', async () => {
     const point = allowed({ linearMinutesMax: 600 });
     const made = await bench(DAY.end + HOUR_MS);

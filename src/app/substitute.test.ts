@@ -28,7 +28,14 @@ async function ready() {
   const points = [aPoint(), aPoint(aPlan(), { code: POWER, counted: [powerPlan(), powerPlan({ channel: 'export' })] })];
   const profiler = createProfiler({ site, points, buffer: made.buffer, clock: made.clock });
   await profiler.follow();
-  const parts = { site, points, buffer: made.buffer, heatOn: () => parseDecimal('10.5'), now: made.clock.now() };
+  const parts = {
+    site,
+    points,
+    buffer: made.buffer,
+    heatOn: () => parseDecimal('10.5'),
+    now: made.clock.now(),
+    installedAt: DAY.start,
+  };
   return { ...made, points, profiler, parts };
 }
 
@@ -96,6 +103,7 @@ describe('a substitution', () => {
     ['a reason and a name', { by: '' }],
     ['whole intervals of 60 minutes', { span: { start: DAY.start, end: DAY.start + 1 } }],
     ['ends before it begins', { span: { start: DAY.start, end: DAY.start } }],
+    ['is before 2026-06-01, the first day that', { span: { start: DAY.start - HOUR_MS, end: HOUR.end } }],
     ['is not over yet', { span: { start: DAY.start, end: DAY.end + 2 * HOUR_MS } }],
     ['has more than 6 decimals', { values: parseDecimal('1.1234567') }],
     ['is negative', { values: decimal(-1) }],

@@ -1,13 +1,15 @@
 import type { AuditEntry, Buffer } from '../buffer/index.ts';
-import { compare, type Decimal, decimal, decimalText, isNegative, multiply } from '../core/decimal.ts';
+import { marketDaySpan } from '../core/calendar.ts';
+import { type Decimal, decimalText, isNegative } from '../core/decimal.ts';
 import { OdecetError } from '../core/failure.ts';
 import { CHANNEL_UNIT, type Channel, type Interval } from '../core/interval.ts';
 import { cut } from '../core/schedule.ts';
-import { HOUR_MS, isoUtc, type Span, type UtcMs } from '../core/time.ts';
+import { isoUtc, type MarketDay, type Span, type UtcMs } from '../core/time.ts';
 import type { Site } from '../device/site.ts';
-import { exceedsSpikeLimit } from '../profile/interval.ts';
+import { exceedsCapacity, exceedsSpikeLimit } from '../profile/capacity.ts';
 import { chained } from './audit-chain.ts';
 import type { SubstituteText } from './audit-texts.ts';
+import { firstDayOf } from './closer.ts';
 import { energiesOf, type HeatOn } from './energies.ts';
 import { localText } from './local-time.ts';
 import type { PointPlan } from './plan.ts';
@@ -30,6 +32,8 @@ export interface SubstituteParts {
   readonly buffer: Buffer;
   readonly heatOn: HeatOn;
   readonly now: UtcMs;
+  /** Since when the gateway answers for the site. */
+  readonly installedAt: UtcMs;
 }
 
 /**
@@ -37,7 +41,7 @@ export interface SubstituteParts {
  * Throws OdecetError value-refused when anything does not fit; then nothing was written.
  */
 export async function substitute(
-  { site, points, buffer, heatOn, now }: SubstituteParts,
+  { site, points, buffer, heatOn, now, installedAt }: SubstituteParts,
   wish: Substitution,
 ): Promise<{ readonly entry: AuditEntry; readonly intervals: readonly Interval[] }> {
   const point = points.find(({ code }) => code === wish.point);
@@ -46,13 +50,13 @@ export async function substitute(
   if (wish.reason.trim() === '' || wish.by.trim() === '') throw refused('a reason and a name are needed');
   const plan = planOf(point, wish.channel);
   const spans = spansOf(wish, plan.minutes, now, site.zone);
+  refuseBefore(firstDayOf(point, installedAt, site.zone), point, wish.span, site.zone);
   refuseStrays(wish, spans, site.zone);
   const stored = await buffer.intervals(point.code, plan.channel, wish.span);
   const known = new Map(stored.map((interval) => [interval.start, interval]));
   const made = spans.map((span): Interval => {
     const value = valueFor(span, wish.values, site.zone);
-    const most = multiply(plan.capacityPerHour, decimal((span.end - span.start) * 12, -1));
-    if (compare(multiply(value, decimal(HOUR_MS)), most) > 0)
+    if (exceedsCapacity(plan, span, value))
       throw refused(
         `${decimalText(value)} at ${localText(span.start, site.zone)} is beyond 120 % of the connected capacity`,
       );
@@ -99,6 +103,12 @@ function spansOf({ span }: Substitution, minutes: number, now: UtcMs, zone: stri
   } catch {
     throw refused(`${from} to ${to} is not whole intervals of ${minutes} minutes`);
   }
+}
+
+/** Nobody is told of what was before the point's first day: a value there is a slip of the year, or of the point. */
+function refuseBefore(first: MarketDay, { code, commodity }: PointPlan, { start }: Span, zone: string): void {
+  if (start >= marketDaySpan(commodity, first, zone).start) return;
+  throw refused(`${localText(start, zone)} is before ${first}, the first day that ${code} is answered for`);
 }
 
 /** A value that belongs to no interval of the span was meant for something: it is not passed over. */

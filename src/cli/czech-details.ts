@@ -27,6 +27,7 @@ export const DETAILS_CZECH: Translations = {
   '{0} of the values are for no interval of {1} to {2}: {3}; take them out, or widen the span':
     'hodnoty, které nepatří do žádného intervalu od {1} do {2} (celkem {0}): {3}; odstraňte je, nebo období rozšiřte',
   '{0} to {1} ends before it begins': 'období od {0} do {1} končí dříve, než začíná',
+  '{0} is before {1}, the first day that {2} is answered for': '{0} je před {1}, prvním dnem, za který se {2} vykazuje',
   '{0} to {1} is not over yet': 'období od {0} do {1} ještě neskončilo',
   '{0} to {1} is not whole intervals of {2} minutes': 'období od {0} do {1} nejsou celé intervaly po {2} minutách',
   // files of values
@@ -34,6 +35,7 @@ export const DETAILS_CZECH: Translations = {
     '{0}: {1}; očekává se záhlaví start;value a řádek pro každý interval',
   'there is no value in it': 'není v něm žádná hodnota',
   'line {0}: {1} stands there twice': 'řádek {0}: {1} je v souboru dvakrát',
+  'the heading has the column "{0}" twice': 'sloupec "{0}" je v záhlaví dvakrát',
   'line {0} has no start or no value': 'na řádku {0} chybí start nebo value',
   'line {0}: found "{1}" and "{2}", expected an instant with its offset like 2026-03-28T07:00+01:00, and a number':
     'řádek {0}: je zde "{1}" a "{2}", očekává se okamžik s časovým posunem, např. 2026-03-28T07:00+01:00, a číslo',

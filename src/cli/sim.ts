@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { parseFaults } from '../app/simulation/faults.ts';
 import { type SimReport, simulate } from '../app/simulation/simulate.ts';
+import { parseWhole } from './arguments.ts';
 import { printTable } from './table.ts';
 
 interface SimFlags {
@@ -21,11 +22,11 @@ export function simCommand(): Command {
       'runs a whole imagined site in virtual time, with faults, and proves that no interval is lost or doubled',
     )
     .option('--seed <number>', 'the same seed gives the same run on every machine', whole, 1)
-    .option('--weeks <number>', 'length of the run', positive, 8)
+    .option('--weeks <number>', 'length of the run', weeksOf, 8)
     .option('--faults <list>', 'all, none, or kinds and groups with commas between', 'all')
-    .option('--points <number>', 'how many metering points the site has', whole)
+    .option('--points <number>', 'how many metering points the site has', parseWhole)
     .option('--hourly', 'electricity hourly, too')
-    .option('--runs <number>', 'so many seeds in a row, up to the first that is broken', whole, 1)
+    .option('--runs <number>', 'so many seeds in a row, up to the first that is broken', parseWhole, 1)
     .option('--soak <minutes>', 'goes on with the next seeds for so long', positive)
     .option('--json', 'one line of JSON for each run')
     .action(async (flags: SimFlags) => {
@@ -81,6 +82,13 @@ function whole(text: string): number {
   const value = Number(text);
   if (Number.isSafeInteger(value) && value >= 0) return value;
   throw new InvalidArgumentError('give a whole number.');
+}
+
+/** Before the third day no day is over for so long that it must be accepted. */
+function weeksOf(text: string): number {
+  const value = Number(text);
+  if (Number.isFinite(value) && Math.round(value * 7) >= 3) return value;
+  throw new InvalidArgumentError('give at least 0.4, which is three days.');
 }
 
 function positive(text: string): number {

@@ -4,7 +4,8 @@ import type { Interval, IntervalOrigin } from '../core/interval.ts';
 import { CHANNEL_UNIT } from '../core/interval.ts';
 import { convert } from '../core/quantity.ts';
 import type { UtcMs } from '../core/time.ts';
-import { type ChannelPlan, limitOf, multiplierAt, refusal, UNITY } from './interval.ts';
+import { limitOf } from './capacity.ts';
+import { type ChannelPlan, multiplierAt, refusal, UNITY } from './interval.ts';
 
 /**
  * An index that goes back a little and comes back hours later: what starts below the highest index that was seen would count a

@@ -45,6 +45,12 @@ describe('an interval', () => {
     expect(told(make(edges(from, to)))).toEqual(expected);
   });
 
+  it('of several counters may hold no more than one counter may', () => {
+    const [undisturbed, disturbed] = [edges('0', '60'), edges('0', '60.001')];
+    expect(told(make([...undisturbed, ...undisturbed]))).toEqual(['120', 'measured', 'spike']);
+    expect(told(make([...undisturbed, ...disturbed]))).toEqual([undefined, 'missing', 'capacity-exceeded']);
+  });
+
   it('passes the last digit where the advance is within the capacity, and says so', () => {
     const rollover = decimal(100_000);
     expect(told(make(edges('99995', '12', { rollover })))).toEqual(['17', 'measured', 'rolled-over']);

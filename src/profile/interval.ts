@@ -5,7 +5,6 @@ import {
   type Decimal,
   decimal,
   decimalText,
-  divide,
   isNegative,
   multiply,
   subtract,
@@ -22,8 +21,9 @@ import {
 } from '../core/interval.ts';
 import { convert, type Quantity, type Unit } from '../core/quantity.ts';
 import type { DeviceId, MeterFlag } from '../core/reading.ts';
-import { HOUR_MS, MINUTE_MS, type Millis, type Span, type UtcMs } from '../core/time.ts';
+import type { Span, UtcMs } from '../core/time.ts';
 import type { KnownBoundary } from './boundary.ts';
+import { exceedsCapacity, exceedsSpikeLimit, limitOf } from './capacity.ts';
 import { baseVolume, type Compressibility, type GasState } from './conversion.ts';
 import type { FindingCode } from './findings.ts';
 
@@ -66,8 +66,6 @@ export interface SeenInside {
   readonly troubles?: readonly FindingCode[];
 }
 
-/** Dutch Meetcode 5.3.9: an interval may hold at most 120 % of the connected capacity. */
-const CAPACITY_SHARE_MAX = decimal(12, -1);
 /** A converted volume is given in litres. */
 const CONVERTED_DECIMALS = 3;
 
@@ -199,24 +197,28 @@ function totalOf(
     if (difference.rolledOver) findings.add('rolled-over');
     total = add(total, convert(difference.value, counter.unit, CHANNEL_UNIT[plan.channel]));
   }
-  return total;
+  if (compare(total, limit) <= 0) return total;
+  // Each of several counters was within the limit.
+  findings.add('capacity-exceeded');
+  return undefined;
 }
 
 /** What the market gets of an advance: the same, or its base volume where the counter is at operating conditions. */
 function publishedValue(
-  { conversion, capacityPerHour }: ChannelPlan,
+  plan: ChannelPlan,
   span: Span,
   advance: Decimal,
   state: GasState | undefined,
   findings: Set<FindingCode>,
 ): Decimal | undefined {
+  const { conversion } = plan;
   if (!conversion) return advance;
   const value = state && converted(advance, state, conversion);
   if (!value || isNegative(value)) {
     findings.add('no-conversion');
     return undefined;
   }
-  if (compare(value, multiply(capacityOver(capacityPerHour, span), CAPACITY_SHARE_MAX)) > 0) {
+  if (exceedsCapacity(plan, span, value)) {
     findings.add('capacity-exceeded');
     return undefined;
   }
@@ -238,26 +240,6 @@ function converted(advance: Decimal, state: GasState, conversion: Compressibilit
 export function refusal(difference: Exclude<CounterDifference, { kind: 'advance' }>, limit: Decimal): FindingCode {
   if (difference.kind === 'implausible') return 'capacity-exceeded';
   return compare(subtract(difference.from, difference.to), limit) <= 0 ? 'negative' : 'counter-reset';
-}
-
-/** The most the counters may advance: capacity x time x 120 %, before the multiplier. */
-export function limitOf(plan: ChannelPlan, span: Span, multiplier: Decimal): Decimal {
-  return divide(multiply(capacityOver(plan.capacityPerHour, span), CAPACITY_SHARE_MAX), multiplier, 6);
-}
-
-export function exceedsSpikeLimit({ capacityPerHour, spikePercent }: ChannelPlan, span: Span, value: Decimal): boolean {
-  return compare(value, multiply(capacityOver(capacityPerHour, span), decimal(spikePercent, -2))) > 0;
-}
-
-function hoursOf(lengthMs: Millis): Decimal {
-  return divide(decimal(lengthMs), decimal(HOUR_MS), 6);
-}
-
-/** Of the lengths that market intervals have: each asks several times. */
-const HOURS: ReadonlyMap<Millis, Decimal> = new Map([15 * MINUTE_MS, HOUR_MS].map((ms) => [ms, hoursOf(ms)]));
-
-function capacityOver(perHour: Decimal, { start, end }: Span): Decimal {
-  return multiply(perHour, HOURS.get(end - start) ?? hoursOf(end - start));
 }
 
 /**
