@@ -1,6 +1,7 @@
+import type { LedgerRow } from '../buffer/index.ts';
 import { offsetMinutes } from '../core/calendar.ts';
 import type { Decimal } from '../core/decimal.ts';
-import type { Interval } from '../core/interval.ts';
+import type { Interval, Quality } from '../core/interval.ts';
 import { cut, lastBoundary } from '../core/schedule.ts';
 import { MINUTE_MS, type Span, type UtcMs } from '../core/time.ts';
 import { exceedsCapacity, exceedsSpikeLimit } from '../profile/capacity.ts';
@@ -44,7 +45,7 @@ export async function fillGaps(
   const find = edgesOfGaps(parts, plan, intervals);
   for (const { from, to } of await openRuns(plan, intervals, find)) {
     const run = intervals.slice(from, to);
-    if (await isForPerson(parts, run, known)) continue;
+    if ((await isForPerson(parts, run, known)) || (await mayHaveBeenRead(parts, plan, run, known))) continue;
     const gap = await wholeGap(parts, plan, day, { start: run[0]!.start, end: run.at(-1)!.end }, find);
     const spans = cut(gap, plan.minutes);
     const over = await passedOver(parts, plan, gap, find);
@@ -112,6 +113,23 @@ export async function isForPerson(
     if (versions.some((one) => !isOpen(one))) return true;
   }
   return false;
+}
+
+/** Of one of them a record is lost that may have held an actual value: what a message told of it would say if it was an estimate. */
+async function mayHaveBeenRead(
+  { buffer }: FinishParts,
+  { point, channel }: ChannelPlan,
+  run: readonly Interval[],
+  known: ReadonlyMap<UtcMs, Interval>,
+): Promise<boolean> {
+  const spans = run.filter(({ start }) => known.get(start)?.quality !== 'estimated');
+  const { rows } = await buffer.ledger([{ point, channel, spans }], 'records');
+  return rows.some((row) => row.state === 'lost' && !wasEstimate(row));
+}
+
+function wasEstimate({ deliveries }: LedgerRow): boolean {
+  const [newest] = [...deliveries].sort((a, b) => b.version - a.version);
+  return newest?.told?.endsWith(` ${'estimated' satisfies Quality}`) ?? false;
 }
 
 /** Runs of neighbours without an actual value, as positions; an index that is known between two of them ends a run. */

@@ -9,9 +9,9 @@ import { isBetterOrEqual, isOpen } from './versions.ts';
 
 /**
  * The day's intervals with those made again whose records were damaged when the samples under them had gone for their age. The
- * actual intervals on both sides name the indexes at the edges as long as they stand: what passed between the two is known as
- * exactly as before, and needs no estimate. Not so where both edges were frozen: such an interval may have been flagged, and what
- * the meter said of itself has gone with its record.
+ * intervals on both sides name the indexes at the edges as long as they stand, an estimate those of its gap: what passed between
+ * the two is known as exactly as before, and needs no estimate. Not so where both edges were frozen: such an interval may have been
+ * flagged, and what the meter said of itself has gone with its record.
  */
 export async function madeAgain(
   parts: FinishParts,
@@ -21,8 +21,7 @@ export async function madeAgain(
   const find = edgesOfGaps(parts, plan, intervals);
   const whole = [...intervals];
   for (const [n, interval] of intervals.entries()) {
-    const isAlone = [intervals[n - 1], intervals[n + 1]].every((beside) => !beside || !isOpen(beside));
-    if (plan.conversion || !isAlone || !isOpen(interval) || interval.origins.length > 0) continue;
+    if (plan.conversion || !isOpen(interval) || interval.origins.length > 0) continue;
     if (await isForPerson(parts, [interval], known)) continue;
     const edges = await edgesOf(plan, interval, find);
     if (!edges?.some(({ from, to }) => from.source === 'interpolated' || to.source === 'interpolated')) continue;
