@@ -3,7 +3,7 @@ import { decimalText, parseDecimal, shift } from '../core/decimal.ts';
 import { CHANNEL_UNIT, type Channel, type PointCode, QUALITIES, type Quality } from '../core/interval.ts';
 import type { MessageId } from '../core/message.ts';
 import type { Unit } from '../core/quantity.ts';
-import { remembering } from '../core/remember.ts';
+import { rememberingInTurn } from '../core/remember.ts';
 import { isoUtc, type MarketDay, MINUTE_MS, parseUtc, type Span, type UtcMs } from '../core/time.ts';
 import { type Captured, Mismatch, matchDocument } from './match.ts';
 import type { ChannelSpec, FormatPack } from './pack.ts';
@@ -81,7 +81,7 @@ function documentOf(pack: FormatPack, whole: Captured, zone: string): ReadDocume
   expectSaid(whole, 'receiver.scheme', pack.codingScheme.receiver);
   const day = dayOf(pack, whole, zone);
   const span = marketDaySpan(pack.commodity, day, zone);
-  const frame = { pack, day: span, instantOf: remembering(parseUtc), qualities: qualitiesOf(pack) };
+  const frame = { pack, day: span, instantOf: rememberingInTurn(parseUtc), qualities: qualitiesOf(pack) };
   const channels = whole.inside.flatMap((point) => point.inside);
   const corrects = whole.get('correction.id');
   const madeAt = whole.get('message.madeAt');

@@ -41,7 +41,8 @@ function deskOn(journal: Journal, checkSchema = true): Desk {
 
 function receive(desk: Desk, xml: string, refuse = false): Promise<Answered> {
   const element = parseXml(xml);
-  return desk.receive({ element, xml: canonical(element) }, refuse);
+  const text = canonical(element);
+  return desk.receive({ element, xml: text, utf8: Buffer.from(text) }, refuse);
 }
 
 function codes({ problems }: Answered): string[] {

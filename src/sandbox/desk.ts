@@ -27,7 +27,7 @@ export interface Desk {
 interface Arrival {
   readonly id: MessageId;
   readonly sender: string;
-  readonly xml: string;
+  readonly utf8: Buffer;
   readonly sha256: string;
 }
 
@@ -94,7 +94,7 @@ export function openDesk(
     const base = { ...arrival, commodity, answerId, receivedAt: isoUtc(clock.now()), runs: [] };
     const rejected = (...problems: Problem[]): NewEntry => ({ ...base, problems });
     if (refuse) return rejected({ code: 'SANDBOX-VALUE', text: 'Zpráva odmítnuta na přání zkoušky' });
-    const invalid = checkSchema ? complaint(arrival.xml) : undefined;
+    const invalid = checkSchema ? complaint(document.xml) : undefined;
     if (invalid !== undefined) return rejected({ code: 'SANDBOX-SCHEMA', text: `Chybná struktura zprávy: ${invalid}` });
     const read =
       'element' in document
@@ -118,7 +118,7 @@ export function openDesk(
     }
     // Nothing else is judged between here and `enter`: a double that comes at the same time sees this one.
     const entry = judge(document, arrival, checked, refuse);
-    const { xml: _xml, runs, ...answered } = entry;
+    const { utf8: _utf8, runs, ...answered } = entry;
     const kept = journal.append(entry).catch((error: unknown) => {
       withdraw(answered.id);
       throw error;
@@ -162,14 +162,14 @@ function heldKeys(profiles: readonly Placed[], dayOf: (start: string) => MarketD
 
 /** Id and sender stand at the same place in all of the operator's own messages. */
 function arrivalOf(document: SignedDocument): Arrival {
-  const { xml } = document;
+  const { utf8 } = document;
   const [id = '', sender] =
     'element' in document
       ? headOf(document.element)
       : [document.captured.get('message.id'), document.captured.get('sender.id')];
   if (id === '') throw new Error('the document has no id');
-  const sha256 = createHash('sha256').update(xml).digest('hex');
-  return { id: ownText(id), sender: ownText(sender ?? 'unknown'), xml, sha256 };
+  const sha256 = createHash('sha256').update(utf8).digest('hex');
+  return { id: ownText(id), sender: ownText(sender ?? 'unknown'), utf8, sha256 };
 }
 
 function headOf(element: XmlElement): [id: string | undefined, sender: string | undefined] {

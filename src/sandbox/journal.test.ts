@@ -18,7 +18,15 @@ function row(start: string, value: string, more: Partial<EntryRow> = {}): EntryR
 }
 
 function entry(id: string, rows: EntryRow[], more: Partial<Entry> = {}): Entry {
-  const base = { id, commodity: 'gas' as const, sender: 'S', problems: [], answerId: '1', sha256: 'x', xml: '<a/>' };
+  const base = {
+    id,
+    commodity: 'gas' as const,
+    sender: 'S',
+    problems: [],
+    answerId: '1',
+    sha256: 'x',
+    xml: '<a>\ně</a>',
+  };
   return { ...base, receivedAt: '2026-03-29T05:10:00Z', rows, ...more };
 }
 
@@ -61,7 +69,7 @@ test('what comes while the disk is at work is there too, in its order', async ()
 
 test('a line torn by a crash is cut off, wherever it was torn, and the next one is whole', async () => {
   await write(entry('1', []));
-  const path = join(folder, 'received.jsonl');
+  const path = join(folder, 'received.journal');
   const whole = await readFile(path, 'utf8');
   for (let length = 1; length < whole.length; length += 7) {
     await writeFile(path, whole + whole.slice(0, length));
@@ -73,8 +81,16 @@ test('a line torn by a crash is cut off, wherever it was torn, and the next one 
 
 test('damage that no crash explains is told, not skipped', async () => {
   await write(entry('1', []));
-  await appendFile(join(folder, 'received.jsonl'), '{"id":"2"}\n');
+  await appendFile(join(folder, 'received.journal'), '{"id":"2"}\n');
   await expect(openJournal(folder)).rejects.toMatchObject({ failure: { code: 'store-damaged' } });
+});
+
+test('a document that is longer than its entry says is damage too', async () => {
+  await write(entry('1', []), entry('2', []));
+  const path = join(folder, 'received.journal');
+  const whole = await readFile(path, 'utf8');
+  await writeFile(path, whole.replace('</a>', 'x</a>'));
+  await expect(readJournal(folder)).rejects.toMatchObject({ failure: { code: 'store-damaged' } });
 });
 
 test('accepted.csv: sorted, corrections in place of what they correct, nothing rejected', async () => {

@@ -9,8 +9,11 @@ import { isoUtc, MINUTE_MS, parseUtc, type UtcMs } from '../core/time.ts';
 import { makeFolder } from '../host/make-folder.ts';
 import { PROBLEM_CODES } from './market.ts';
 
-/** What was received and what was answered, one JSON line for each message, on the disk before the answer leaves. */
-const JOURNAL = 'received.jsonl';
+/**
+ * What was received and what was answered, on the disk before the answer leaves: for each message a line of JSON, then the document
+ * as it was signed, byte for byte, and a line end. As a part of the JSON its two thousand quotes would all be written twice.
+ */
+const JOURNAL = 'received.journal';
 
 const row = z.strictObject({
   point: z.string(),
@@ -42,15 +45,16 @@ const entrySchema = z.strictObject({
   corrects: z.string().optional(),
   /** SHA-256 of the document, so that the same id with other content is noticed. */
   sha256: z.string(),
-  /** The document as it was signed. */
-  xml: z.string(),
+  /** Of the document behind the line. */
+  bytes: z.int().min(0),
   runs: z.array(run),
 });
 
-/** An entry as it is written. */
-export type NewEntry = z.output<typeof entrySchema>;
+type Head = z.output<typeof entrySchema>;
 type Run = z.output<typeof run>;
-export type Entry = Omit<NewEntry, 'runs'> & { readonly rows: readonly EntryRow[] };
+/** An entry as it is written, with the document as it was signed. */
+export type NewEntry = Omit<Head, 'bytes'> & { readonly utf8: Buffer };
+export type Entry = Omit<NewEntry, 'runs' | 'utf8'> & { readonly xml: string; readonly rows: readonly EntryRow[] };
 /** An entry as far as its answer tells of it. */
 export type Answered = Omit<Entry, 'xml' | 'rows'>;
 /** What was accepted from a message; none of a rejected one. */
@@ -67,12 +71,12 @@ export interface Journal {
   close(): Promise<void>;
 }
 
-/** The journal as it stands, without touching it. A torn last line was never answered and does not count. */
+/** The journal as it stands, without touching it. A torn last entry was never answered and does not count. */
 export async function readJournal(folder: string): Promise<Entry[]> {
   return (await readWhole(join(folder, JOURNAL))).entries;
 }
 
-/** Opens the journal of a folder, made if need be; a torn last line is cut off. Throws OdecetError store-io or store-damaged. */
+/** Opens the journal of a folder, made if need be; a torn last entry is cut off. Throws OdecetError store-io or store-damaged. */
 export async function openJournal(folder: string): Promise<Journal> {
   const path = join(folder, JOURNAL);
   try {
@@ -90,7 +94,7 @@ export async function openJournal(folder: string): Promise<Journal> {
 }
 
 interface Waiting {
-  readonly line: Buffer;
+  readonly entry: NewEntry;
   readonly resolve: () => void;
   readonly reject: (error: OdecetError) => void;
 }
@@ -104,11 +108,11 @@ function journalOn(file: FileHandle, entries: readonly Entry[], bytes: number): 
   async function write(): Promise<void> {
     for (let batch = waiting; batch.length > 0; batch = waiting) {
       waiting = [];
-      const lines = Buffer.concat(batch.map(({ line }) => line));
+      const written = Buffer.concat(batch.flatMap(({ entry }) => partsOf(entry)));
       try {
-        await file.appendFile(lines);
+        await file.appendFile(written);
         await file.sync();
-        length += lines.length;
+        length += written.length;
         for (const { resolve } of batch) resolve();
       } catch (cause) {
         await file.truncate(length).catch(() => undefined);
@@ -123,7 +127,7 @@ function journalOn(file: FileHandle, entries: readonly Entry[], bytes: number): 
     entries,
     append: (entry) =>
       new Promise((resolve, reject) => {
-        waiting.push({ line: Buffer.from(`${JSON.stringify(entry)}\n`), resolve, reject });
+        waiting.push({ entry, resolve, reject });
         writing ??= write();
       }),
     async close() {
@@ -133,7 +137,12 @@ function journalOn(file: FileHandle, entries: readonly Entry[], bytes: number): 
   };
 }
 
-const LINE_END = 0x0a;
+const LINE_END = '\n';
+
+function partsOf({ utf8, ...told }: NewEntry): Buffer[] {
+  const head: Head = { ...told, bytes: utf8.length };
+  return [Buffer.from(JSON.stringify(head) + LINE_END), utf8, Buffer.from(LINE_END)];
+}
 
 /** Piece by piece: a long rehearsal's journal is longer than a text can be. */
 async function readWhole(path: string): Promise<{ entries: Entry[]; bytes: number }> {
@@ -141,16 +150,14 @@ async function readWhole(path: string): Promise<{ entries: Entry[]; bytes: numbe
   let bytes = 0;
   let begun: Buffer[] = [];
   try {
-    for await (const chunk of createReadStream(path)) {
-      let from = 0;
-      for (let end = chunk.indexOf(LINE_END); end >= 0; end = chunk.indexOf(LINE_END, from)) {
-        const line = Buffer.concat([...begun, chunk.subarray(from, end)]);
-        begun = [];
-        from = end + 1;
-        bytes += line.length + 1;
-        entries.push(parseEntry(line.toString('utf8'), `${path}:${entries.length + 1}`));
+    for await (const chunk of createReadStream(path, { highWaterMark: 1_048_576 })) {
+      let rest = Buffer.concat([...begun, chunk]);
+      for (let next = firstEntry(rest, path, entries.length); next; next = firstEntry(rest, path, entries.length)) {
+        entries.push(restored(next.entry));
+        bytes += next.length;
+        rest = rest.subarray(next.length);
       }
-      begun.push(chunk.subarray(from));
+      begun = [rest];
     }
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return { entries, bytes };
@@ -159,19 +166,35 @@ async function readWhole(path: string): Promise<{ entries: Entry[]; bytes: numbe
   return { entries, bytes };
 }
 
-function parseEntry(line: string, where: string): Entry {
+/** What these bytes begin with; undefined when it is not there to its end. */
+function firstEntry(bytes: Buffer, path: string, before: number): { entry: NewEntry; length: number } | undefined {
+  const from = bytes.indexOf(LINE_END) + 1;
+  if (from === 0) return undefined;
+  const where = `${path}, entry ${before + 1}`;
+  const { bytes: size, ...told } = headIn(bytes.toString('utf8', 0, from - 1), where);
+  const to = from + size;
+  if (to >= bytes.length) return undefined;
+  if (bytes.toString('utf8', to, to + 1) !== LINE_END) throw damaged(where);
+  return { entry: { ...told, utf8: bytes.subarray(from, to) }, length: to + 1 };
+}
+
+function headIn(line: string, where: string): Head {
   try {
-    return restored(entrySchema.parse(JSON.parse(line)));
+    return entrySchema.parse(JSON.parse(line));
   } catch (cause) {
-    throw new OdecetError('store-damaged', `${where} is not a journal entry; put the file aside and start anew`, {
-      cause,
-    });
+    throw damaged(where, cause);
   }
 }
 
+function damaged(where: string, cause?: unknown): OdecetError {
+  return new OdecetError('store-damaged', `${where} is not a journal entry; put the file aside and start anew`, {
+    cause,
+  });
+}
+
 /** An entry as it is read back. */
-export function restored({ runs, ...told }: NewEntry): Entry {
-  return { ...told, rows: runs.flatMap(rowsOf) };
+export function restored({ runs, utf8, ...told }: NewEntry): Entry {
+  return { ...told, xml: utf8.toString('utf8'), rows: runs.flatMap(rowsOf) };
 }
 
 function rowsOf({ values, start, ...same }: Run): EntryRow[] {

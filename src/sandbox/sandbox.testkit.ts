@@ -73,8 +73,8 @@ export async function makeRehearsal(): Promise<Rehearsal> {
 }
 
 /** An entry as it is appended. */
-export function stored({ rows, ...told }: Entry): NewEntry {
-  return { ...told, runs: runsOf(rows.map((row) => ({ ...row, start: parseUtc(row.start) }))) };
+export function stored({ rows, xml, ...told }: Entry): NewEntry {
+  return { ...told, utf8: Buffer.from(xml), runs: runsOf(rows.map((row) => ({ ...row, start: parseUtc(row.start) }))) };
 }
 
 export interface MessageShape {

@@ -21,7 +21,12 @@ export interface SealTrust {
 }
 
 /** A document, and its text as it was signed: canonical. */
-export type SignedDocument = { readonly xml: string } & Content;
+export type SignedDocument = SignedText & Content;
+
+interface SignedText {
+  readonly xml: string;
+  readonly utf8: Buffer;
+}
 
 /** Its elements, or what the patterns of a pack have captured of it. */
 type Content = { readonly element: XmlElement } | Matched;
@@ -52,12 +57,14 @@ export function checkedDocument(text: string, trust: SealTrust, packs: readonly 
   const references = children(info, DSIG, 'Reference');
   const digests = new Map(references.map((reference) => [attributeOf(reference, 'URI'), reference]));
   const bodyText = canonical(body);
-  checkDigest(body, cut ? aroundPlace(bodyText, cut.xml) : [bodyText], digests.get(`#${idOf(body)}`));
+  checkDigest(body, cut ? aroundPlace(bodyText, cut.utf8) : [bodyText], digests.get(`#${idOf(body)}`));
   checkDigest(timestamp, [canonical(timestamp)], digests.get(`#${idOf(timestamp)}`));
   checkFresh(timestamp, trust);
   const [element, second] = elements(body);
   if (!element || second || hasOwnText(body)) throw new Error('the Body must hold exactly one document');
-  return cut ? cut : { element, xml: insideOf(bodyText) };
+  if (cut) return cut;
+  const xml = insideOf(bodyText);
+  return { element, xml, utf8: Buffer.from(xml) };
 }
 
 /** In canonical form an angle bracket opens a tag and nothing else: the second one is the document's, the last one the Body's end. */
@@ -69,8 +76,7 @@ function insideOf(body: string): string {
 const PLACE = 'odecet-document';
 const BODY = /<(?:[A-Za-z_][\w.-]*:)?Body(?: [^<>]*)?>/;
 
-interface Cut extends Matched {
-  readonly xml: string;
+interface Cut extends Matched, SignedText {
   /** The envelope with PLACE as the only thing in its Body. */
   readonly around: XmlElement;
 }
@@ -90,7 +96,9 @@ function cutOut(text: string, packs: readonly FormatPack[]): Cut | undefined {
   const matched = matchedBy(packs, xml);
   if (!matched) return undefined;
   const read = readXml(`${text.slice(0, from)}<${PLACE}/>${text.slice(to)}`, CHARACTERS_MAX);
-  return read.kind === 'element' && hasPlace(read.element) ? { ...matched, xml, around: read.element } : undefined;
+  return read.kind === 'element' && hasPlace(read.element)
+    ? { ...matched, xml, utf8: Buffer.from(xml), around: read.element }
+    : undefined;
 }
 
 function matchedBy(packs: readonly FormatPack[], xml: string): Matched | undefined {
@@ -106,9 +114,9 @@ function hasPlace(envelope: XmlElement): boolean {
 }
 
 /** The canonical text of a Body with the document in its place. */
-function aroundPlace(body: string, xml: string): string[] {
+function aroundPlace(body: string, document: Buffer): (string | Buffer)[] {
   const [before = '', after = ''] = body.split(`<${PLACE}></${PLACE}>`);
-  return [before, xml, after];
+  return [before, document, after];
 }
 
 function certificateOf(security: XmlElement, trusted: readonly X509Certificate[]): X509Certificate {
@@ -123,7 +131,11 @@ function idOf({ attributes }: XmlElement): string | undefined {
 }
 
 /** Throws Error when the reference's digest covers something else than the element, its canonical text in parts. */
-function checkDigest({ name }: XmlElement, parts: readonly string[], reference: XmlElement | undefined): void {
+function checkDigest(
+  { name }: XmlElement,
+  parts: readonly (string | Buffer)[],
+  reference: XmlElement | undefined,
+): void {
   if (!reference) throw new Error(`the ${name} is not signed`);
   const hash = createHash('sha256');
   for (const part of parts) hash.update(part);

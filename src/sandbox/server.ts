@@ -108,17 +108,20 @@ function parseJson(text: string | undefined): unknown {
   }
 }
 
-/** The body as text, undefined when it is too long. */
-async function bodyOf(request: IncomingMessage): Promise<string | undefined> {
-  const chunks: Uint8Array[] = [];
+/** The body as text, undefined when it is too long. Rejects when the sender goes away. */
+function bodyOf(request: IncomingMessage): Promise<string | undefined> {
+  const chunks: Buffer[] = [];
   let length = 0;
-  for await (const chunk of request) {
-    if (!(chunk instanceof Uint8Array)) continue;
-    length += chunk.length;
-    if (length > REQUEST_BYTES_MAX) return undefined;
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
+  return new Promise((resolve, reject) => {
+    request.on('data', (chunk: Buffer) => {
+      length += chunk.length;
+      if (length <= REQUEST_BYTES_MAX) return void chunks.push(chunk);
+      request.pause();
+      resolve(undefined);
+    });
+    request.once('end', () => resolve(Buffer.concat(chunks).toString('utf8')));
+    request.once('error', reject);
+  });
 }
 
 function send(response: ServerResponse, status: number, type: string, text: string): void {
