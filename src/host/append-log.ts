@@ -1,7 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open, rename, rm, stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { createInterface } from 'node:readline';
 import { OdecetError } from '../core/failure.ts';
 import type { AppendLog } from '../machine/append-log.ts';
 import { makeFolder } from './make-folder.ts';
@@ -28,8 +27,20 @@ class LogFile implements AppendLog {
 
   async *lines(): AsyncIterable<string> {
     if ((await this.size()) === 0) return;
-    const lines = createInterface({ input: createReadStream(this.#file), crlfDelay: Number.POSITIVE_INFINITY });
-    for await (const line of lines) if (line !== '') yield line;
+    // Only a line feed ends a line: readline ends one at U+2028 too, which JSON leaves as it is.
+    const parts: AsyncIterable<string> = createReadStream(this.#file, { encoding: 'utf8', highWaterMark: PART_BYTES });
+    let begun: string[] = [];
+    for await (const part of parts) {
+      const [first = '', ...others] = part.split('\n');
+      begun.push(first);
+      for (const next of others) {
+        const line = begun.join('');
+        if (line !== '') yield line;
+        begun = [next];
+      }
+    }
+    const rest = begun.join('');
+    if (rest !== '') yield rest;
   }
 
   append(line: string): Promise<void> {

@@ -24,6 +24,14 @@ export function appendLogContract(name: string, make: () => () => AppendLog): vo
       await again.close();
     });
 
+    it('ends a line at a line feed and nowhere else, however long it is', async () => {
+      const log = make()();
+      const lines = ['a reason\u2028with\u2029breaks\u0085in it\r', 'ř'.repeat(200_001), 'three'];
+      for (const line of lines) await log.append(line);
+      expect(await linesOf(log)).toEqual(lines);
+      await log.close();
+    });
+
     it('goes on behind lines that took the place of the others', async () => {
       const log = make()();
       await log.append('old');
