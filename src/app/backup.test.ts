@@ -1,9 +1,11 @@
+import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { aMessage, anAttempt, anInterval, aReading, aReceipt, DAY_START } from '../buffer/buffer.testkit.ts';
 import type { Buffer as Memory } from '../buffer/index.ts';
+import { readVitalLine, vitalLine } from '../buffer/vital.ts';
 import { HOUR_MS } from '../core/time.ts';
 import { storageSchema } from '../device/storage.ts';
 import { hostClock } from '../host/clock.ts';
@@ -169,6 +171,95 @@ describe('backup and restore', () => {
     await fresh.close();
   });
 });
+
+describe('the second copy that is given to a restore', () => {
+  const later = anInterval({ start: SPAN.end });
+  let file: string;
+  let vital: string;
+  let atBackup: number;
+  beforeEach(async () => {
+    const state = await open(join(root, 'site'));
+    await fill(state.buffer);
+    await state.close();
+    file = join(root, 'backup');
+    vital = join(root, 'site', 'data', 'vital.log');
+    await backup(siteIn(join(root, 'site')), file, undefined, clock);
+    atBackup = (await stat(vital)).size;
+    const on = await open(join(root, 'site'));
+    await on.buffer.keepIntervals([later]);
+    await on.buffer.queueMessage((id) => aMessage(id, [later]));
+    await on.close();
+  });
+
+  const restoreWith = (bytes: string | Uint8Array) =>
+    writeFile(join(root, 'old'), bytes).then(() =>
+      restore({ file, into: join(root, 'fresh'), vital: join(root, 'old') }, clock),
+    );
+
+  it.each([
+    ['an empty file', () => '', /nothing in it can be read/],
+    ['other bytes', () => randomBytes(5_000), /nothing in it can be read/],
+    [
+      'one that is older than the backup',
+      (whole: Buffer) => whole.subarray(0, whole.indexOf('\n', 1) + 1),
+      /ends before/,
+    ],
+  ])('%s is refused, and nothing is laid out', async (_what, bytes, said) => {
+    const done = restoreWith(bytes(await readFile(vital)));
+    await expect(done).rejects.toMatchObject({ failure: { code: 'usage', detail: expect.stringMatching(said) } });
+    expect(await readdir(root)).not.toContain('fresh');
+  });
+
+  it.each([
+    ['cut to what it was at the backup', (whole: Buffer) => whole.subarray(0, atBackup), /ends where the backup/],
+    ['cut within its last line', (whole: Buffer) => whole.subarray(0, -20), /cut off/],
+    ['with a flipped bit', (whole: Buffer) => flipped(whole, Math.floor(whole.length / 2)), /1 of its lines/],
+  ])('%s it is not believed to know all: the days are held', async (_what, bytes, said) => {
+    const done = await restoreWith(bytes(await readFile(vital)));
+    expect(done).toMatchObject({ holdsDays: true, vitalDoubt: expect.stringMatching(said) });
+    const fresh = await open(join(root, 'fresh'));
+    expect(fresh.held.hold(aMessage(AFTER_ALL, [later]))).toMatchObject({ code: 'day-held' });
+    await fresh.close();
+  });
+
+  it.each([
+    ['another site', 'weir', clock],
+    ['another installation of the site', 'mill', { ...clock, now: () => clock.now() + HOUR_MS }],
+  ])(
+    'that of %s is refused, also where it was written by a program that did not say whose it is',
+    async (_what, name, when) => {
+      await mkdir(join(root, 'other'));
+      const loaded = siteIn(join(root, 'other'));
+      const other = await openState({ ...loaded, site: { ...loaded.site, site: name } }, when, quietLog, true);
+      for (const start of [...HOURS, SPAN.end, SPAN.end + HOUR_MS]) {
+        const interval = anInterval({ start, point: '27ZG100Z0000099X' });
+        await other.buffer.keepIntervals([interval]);
+        await other.buffer.queueMessage((id) => aMessage(id, [interval]));
+      }
+      await other.close();
+      const text = await readFile(join(root, 'other', 'data', 'vital.log'), 'utf8');
+      await expect(restoreWith(text)).rejects.toThrow(/it is of site/);
+      await expect(restoreWith(withoutIdentity(text))).rejects.toThrow(/nothing tells|of another gateway/);
+    },
+  );
+
+  it('of an earlier program is known by the messages that both have', async () => {
+    const text = withoutIdentity(await readFile(vital, 'utf8'));
+    expect(await restoreWith(text)).toMatchObject({ holdsDays: false, messagesFromVital: 1 });
+  });
+});
+
+/** As a program wrote it that did not say whose a line is. */
+function withoutIdentity(text: string): string {
+  const lines = text.split('\n').flatMap((line) => readVitalLine(line) ?? []);
+  return `${lines.map(({ heads, rows }) => vitalLine({ heads, rows })).join('\n')}\n`;
+}
+
+function flipped(bytes: Buffer, at: number): Buffer {
+  const damaged = Buffer.from(bytes);
+  damaged[at]! ^= 1;
+  return damaged;
+}
 
 describe('a restore that does not know what was sent since its backup', () => {
   it('sends nothing new of a day that was over, but what the backup knows under its own id', async () => {

@@ -1,6 +1,7 @@
 import { copyFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
 import { z } from 'zod';
+import { checkCopy } from '../buffer/index.ts';
 import { OdecetError } from '../core/failure.ts';
 import { isoUtc } from '../core/time.ts';
 import { readYaml } from '../core/yaml.ts';
@@ -88,6 +89,8 @@ export interface RestoreDone {
   readonly messagesFromVital: number;
   /** Days that were over by now wait for a person, because what was sent since the backup is not known. */
   readonly holdsDays: boolean;
+  /** Why the old machine's second copy may not know all that was sent. */
+  readonly vitalDoubt?: string;
 }
 
 export interface RestoreOrder {
@@ -149,17 +152,27 @@ async function layOut(order: RestoreOrder, root: string, clock: Clock): Promise<
       files++;
     }
     if (!store) throw new OdecetError('store-damaged', `${order.file} has no rows; take another backup`);
-    const messagesFromVital = await goOn(order, state, store, clock);
-    return { files, rows, messagesFromVital, holdsDays: order.vital === undefined };
+    return { files, rows, ...(await goOn(order, state, store, clock)) };
   } finally {
     await store?.close();
   }
 }
 
-async function goOn(order: RestoreOrder, folder: string, store: Store, clock: Clock): Promise<number> {
-  if (order.vital !== undefined) await copyFile(order.vital, join(folder, VITAL_FILE));
+/** What the old machine's second copy says is believed only where it is this gateway's and nothing of it is missing. */
+async function goOn(
+  order: RestoreOrder,
+  folder: string,
+  store: Store,
+  clock: Clock,
+): Promise<Omit<RestoreDone, 'folder' | 'files' | 'rows'>> {
   const vital = hostAppendLog(join(folder, VITAL_FILE));
-  return makeGoOn({ store, vital, isVitalOld: order.vital !== undefined, state: hostFolder(folder), clock });
+  const parts = { store, vital, state: hostFolder(folder), clock };
+  if (order.vital === undefined)
+    return { messagesFromVital: await makeGoOn({ ...parts, isVitalOld: false }), holdsDays: true };
+  await copyFile(order.vital, join(folder, VITAL_FILE));
+  const vitalDoubt = await checkCopy(store, vital, order.vital);
+  const messagesFromVital = await makeGoOn({ ...parts, isVitalOld: vitalDoubt === undefined });
+  return { messagesFromVital, holdsDays: vitalDoubt !== undefined, ...(vitalDoubt !== undefined && { vitalDoubt }) };
 }
 
 /** Only a relative folder can be laid out on another machine. */

@@ -21,6 +21,7 @@ export interface RestoredParts {
   readonly store: Store;
   /** The second copy: the old machine's, or an empty one. */
   readonly vital: AppendLog;
+  /** It is the old machine's, and nothing speaks against that it knows all that was sent. */
   readonly isVitalOld: boolean;
   /** Beside the store. */
   readonly state: Folder;
@@ -28,7 +29,7 @@ export interface RestoredParts {
 }
 
 /**
- * Ids jump ahead of whatever was given out since, and the second copy begins anew. Without the old machine's own, days that it may
+ * Ids jump ahead of whatever was given out since, and the second copy begins anew. Without the old machine's own, whole, days that it may
  * have sent are held. Gives the number of messages that only the second copy knew.
  */
 export async function makeGoOn({ store, vital, isVitalOld, state, clock }: RestoredParts): Promise<number> {

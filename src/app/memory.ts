@@ -1,4 +1,4 @@
-import { type Buffer, openBuffer } from '../buffer/index.ts';
+import { type Buffer, type Identity, openBuffer } from '../buffer/index.ts';
 import { OdecetError } from '../core/failure.ts';
 import { isoUtc } from '../core/time.ts';
 import type { AppendLog } from '../machine/append-log.ts';
@@ -18,16 +18,19 @@ export interface MemoryParts {
   readonly vital: AppendLog;
   readonly clock: Clock;
   readonly log: Log;
+  /** What a store is told of itself that does not know it; the imagined machine leaves it out. */
+  readonly identity?: Identity | undefined;
 }
 
 /** The youngest entries of each journal, which a damaged LevelDB log takes with it, are looked at at every start. */
 const ENDS = 2_000;
 
-export async function openMemory({ loaded, store, vital, clock, log }: MemoryParts): Promise<Buffer> {
+export async function openMemory({ loaded, store, vital, clock, log, identity }: MemoryParts): Promise<Buffer> {
   return openBuffer(store, {
     clock,
     siteNumber: loaded.site.number,
     vital,
+    identity,
     onDamage: (damage) => log.error('record-damaged', { record: damage.key, detail: damage.detail }),
     onConflict: ({ kept, contradicts }) =>
       log.error('readings-contradict', {

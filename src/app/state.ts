@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import type { Buffer } from '../buffer/index.ts';
+import type { Buffer, Identity } from '../buffer/index.ts';
 import { OdecetError } from '../core/failure.ts';
 import { isoUtc, parseUtc, type UtcMs } from '../core/time.ts';
 import { hostAppendLog } from '../host/append-log.ts';
@@ -67,13 +67,18 @@ export async function openState(loaded: LoadedSite, clock: Clock, log: Log, inst
     const installed = isoUtc(clock.now());
     await folder.write(INSTALLED_FILE, `${installed}\n`);
     await folder.write(RUNNING_FILE, '');
-    return stateOf(path, store, vital, await openMemory({ ...memory, store }), installed, await heldDays());
+    const buffer = await openMemory({ ...memory, store, identity: identityOf(loaded, installed) });
+    return stateOf(path, store, vital, buffer, installed, await heldDays());
   }
   if (!install) {
     const store = await openLevelStore({ folder: join(path, STORE_FOLDER) });
     return stateOf(undefined, store, vital, await openMemory({ ...memory, store }), written, await heldDays());
   }
-  return openAgain({ ...memory, path, folder }, written);
+  return openAgain({ ...memory, identity: identityOf(loaded, written), path, folder }, written);
+}
+
+function identityOf({ site }: LoadedSite, installed: string): Identity {
+  return { site: site.site, installedAt: parseUtc(installed.trim()) };
 }
 
 interface Memory extends Omit<MemoryParts, 'store'> {

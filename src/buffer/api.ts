@@ -9,6 +9,7 @@ import type { MarketDay, Millis, Span, UtcMs } from '../core/time.ts';
 import type { AppendLog } from '../machine/append-log.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { StoreSnapshot } from '../machine/store.ts';
+import type { Identity } from './identity.ts';
 import type { Outbox } from './outbox.ts';
 import type { Delivery, Expected, Ledger, Verification } from './reports.ts';
 
@@ -77,6 +78,7 @@ export interface BufferOptions {
   readonly clock: Pick<Clock, 'now'>;
   /** A second copy, in a file of its own, of what must never be forgotten: ids, messages, answers, last numbers. */
   readonly vital?: AppendLog;
+  readonly identity?: Identity | undefined;
   /** Message ids left unused from now on, for a store that may have been restored from an old copy. */
   readonly idRoom?: number;
   /** The site's number among those of its sender, 0 to 99,999; its message ids end with it. */
@@ -165,7 +167,7 @@ export interface Buffer {
   readonly behind: Readonly<Partial<Record<Stream, number>>>;
   /** What the second copy should have known when the buffer was opened and did not, in words. */
   readonly copyDoubt?: string;
-
+  readonly identity: Identity | undefined;
   /** Idempotent. A value that contradicts an earlier one of the same instant is kept beside it and reported. */
   keepRound(readings: readonly Reading[]): Promise<KeptRound>;
   /** In the same breath as the round that they came with, they share its batch. */
@@ -229,7 +231,6 @@ export interface Buffer {
   ): Promise<{ readonly entry: AuditEntry; readonly kept: readonly Interval[] }>;
   /** The audit log by rising number; a damaged entry is there with empty text and hash. */
   auditLog(): Promise<AuditEntry[]>;
-
   /**
    * Takes `count` never-used rising ids and stores what `make` gives for them, with the links to the intervals carried,
    * in one batch. Rejects `already-queued` when a carried version is in another message that may have been taken,
@@ -250,7 +251,6 @@ export interface Buffer {
   receipt(id: MessageId): Promise<Receipt | undefined>;
   messagesOf(commodity: Commodity, day: MarketDay): Promise<MessageId[]>;
   deliveryOf(point: PointCode, channel: Channel, start: UtcMs): Promise<Delivery[]>;
-
   /** Journal entries after a sequence number, by rising number, holes named. */
   changes<S extends Stream>(stream: S, afterSequence: number, limit: number): Promise<Change<S>[]>;
   /** Where a following stage stands; 0 when it never said. */
@@ -292,7 +292,6 @@ export interface Buffer {
   size(): Promise<{ readonly store: number; readonly vital: number; readonly written: number }>;
   /** Every row as it stands now, for a backup. */
   snapshot(): Promise<StoreSnapshot>;
-
   ledger(expected: readonly Expected[], look?: LedgerLook): Promise<Ledger>;
   /** Walks everything: holes, checksums, journal against records both ways. */
   verify(): Promise<Verification>;

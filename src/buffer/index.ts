@@ -9,10 +9,11 @@ import { decodeCursor } from './codec.ts';
 import { isDamage } from './frame.ts';
 import { givenUpIn } from './given-up.ts';
 import { type FoundHeads, type Heads, loadHeads } from './heads.ts';
+import { readIdentity } from './identity.ts';
 import { createIds } from './ids.ts';
 import { intervalVersions, keepIntervals, latestIntervals } from './intervals.ts';
 import { type Journal, openJournal } from './journal.ts';
-import { below, cursorKey, journalPrefix, lastPart, waitingKey } from './keys.ts';
+import { below, cursorKey, IDENTITY_KEY, journalPrefix, lastPart, waitingKey } from './keys.ts';
 import { makeLedger } from './ledger.ts';
 import { waitingState } from './life.ts';
 import { readMessages } from './messages.ts';
@@ -35,6 +36,8 @@ import { lifeFromEvents } from './waiting.ts';
 const DAMAGES_HELD_MAX = 256;
 
 export type * from './api.ts';
+export { checkCopy } from './check-copy.ts';
+export type { Identity } from './identity.ts';
 export { countRows } from './ledger.ts';
 export type * from './reports.ts';
 
@@ -71,16 +74,19 @@ export async function openBuffer(store: Store, options: BufferOptions): Promise<
   const { idRoom, siteNumber: number, clock } = options;
   const ids = createIds({ last, idRoom, number, now: () => clock.now() });
   const { vital: log } = options;
+  const stored = await readIdentity(store);
+  const identity = stored ?? options.identity ?? copied?.identities.at(-1);
   const journal = openJournal(
     store,
     { ...found.heads, lastId: ids.last() },
     ids,
     recent,
-    log && { log, clock, heads: copy },
+    log && { log, clock, heads: copy, identity },
   );
+  if (identity && !stored) journal.setSoon(IDENTITY_KEY, identity);
   await mendOutbox(journal, rows, found);
   return {
-    ...assemble(store, journal, rows, recent, options, behind, met),
+    ...assemble(store, journal, rows, recent, { ...options, identity }, behind, met),
     ...(copyDoubt !== undefined && { copyDoubt }),
   };
 }
@@ -116,7 +122,7 @@ function assemble(
   behind: Partial<Record<Stream, number>>,
   met: { damages: number },
 ): Buffer {
-  const { vital } = options;
+  const { vital, identity } = options;
   const rows = withMemory(onDisk, recent);
   const readings = readReadings(rows, recent);
   const messages = readMessages(rows);
@@ -126,6 +132,7 @@ function assemble(
   let writtenAnew = 0;
   return {
     behind,
+    identity,
     outbox: openOutbox(journal, rows, messages),
 
     async keepRound(round) {
@@ -199,7 +206,7 @@ function assemble(
     damages: () => met.damages,
     restoreVital: async () => (vital ? restoreVital(store, journal, vital) : { messages: 0, records: 0 }),
     compactVital: async (keepAfter) => {
-      if (vital) writtenAnew += await compactVital(store, journal.heads, vital, keepAfter);
+      if (vital) writtenAnew += await compactVital(store, journal.heads, vital, keepAfter, identity);
     },
     tellHeads: () => journal.tellHeads(),
     nameReadingsAgain: (device, span) => nameReadingsAgain(journal, device, span),

@@ -4,6 +4,7 @@ import type { Store } from '../machine/store.ts';
 import { STREAMS, type Stream } from './api.ts';
 import { type Draft, type Group, openDraft, takeAlong } from './draft.ts';
 import { cloneHeads, encodeHeads, type Heads, loadHeads } from './heads.ts';
+import type { Identity } from './identity.ts';
 import type { Ids } from './ids.ts';
 import { HEADS_KEY } from './keys.ts';
 import type { Recent } from './recent.ts';
@@ -65,6 +66,8 @@ export interface Copy {
   readonly clock: Pick<Clock, 'now'>;
   /** The last numbers that it knew when it was opened. */
   readonly heads: Heads | undefined;
+  /** Whose it is: said with the first line of this run. */
+  readonly identity?: Identity | undefined;
 }
 
 export function openJournal(store: Store, found: Heads, ids: Ids, recent: Recent, vital?: Copy): Journal {
@@ -80,6 +83,7 @@ export function openJournal(store: Store, found: Heads, ids: Ids, recent: Recent
   /** Rows that go with the next batch. */
   const soon = new Map<string, unknown>();
   let told = { heads: vital?.heads, at: 0 };
+  let of = vital?.identity;
   let bytesTold = 0;
 
   async function writeGroup(jobs: readonly Job[]): Promise<void> {
@@ -172,9 +176,11 @@ export function openJournal(store: Store, found: Heads, ids: Ids, recent: Recent
   }
 
   async function append({ log, clock }: Pick<Copy, 'log' | 'clock'>, records: readonly VitalRecord[]): Promise<void> {
-    const text = records.map(vitalLine).join('\n');
+    const [first, ...others] = records;
+    const text = [...(first ? [{ ...first, ...(of && { of }) }] : []), ...others].map(vitalLine).join('\n');
     bytesTold += text.length;
     await log.append(text);
+    of = undefined;
     untold = [];
     told = { heads, at: clock.now() };
   }

@@ -20,6 +20,7 @@ import { isNameOf } from './narrow.ts';
  *   w/<id>                                      outbox: the message waits (rewritten, no journal names it)
  *   c/<name>                                    cursor (rewritten)
  *   v/heads                                     the vital record (rewritten)
+ *   v/site                                      whose memory it is (rewritten)
  *   u/<day>/<device>                            what could not be used of a device's answers (rewritten)
  *   g/<point>/<channel>/<month>                 which intervals were accepted and given up (rewritten)
  *   k/<device>                                  what was seen of a device's clock (rewritten)
@@ -30,6 +31,7 @@ import { isNameOf } from './narrow.ts';
  * is over is not moved about again by compaction.
  */
 export const HEADS_KEY = 'v/heads';
+export const IDENTITY_KEY = 'v/site';
 const DAY_LENGTH = '2026-03-28'.length;
 
 export interface KeyRange {

@@ -7,6 +7,7 @@ import type { Store } from '../machine/store.ts';
 import { type Restored, STREAMS, type Stream } from './api.ts';
 import { crcOfText, crcText, isDamage, openRow } from './frame.ts';
 import { type Heads, headsPayload } from './heads.ts';
+import { type Identity, identitySchema, isSame } from './identity.ts';
 import type { Draft, Journal } from './journal.ts';
 import { below, keyParts, lastPart, messageKey, waitingKey } from './keys.ts';
 import { waitingState } from './life.ts';
@@ -19,16 +20,20 @@ import { lifeFromEvents } from './waiting.ts';
  *
  *   CRC32C of the rest | {"heads": {...}, "rows": [[key, payload], ...]}
  *
- * with the rows of the delivery and audit journals and the last numbers of all. A store that is lost, in part or whole, gets
+ * with the rows of the delivery and audit journals and the last numbers of all; the first line of every run and of every copy
+ * that is written anew says first whose it is: {"of": {...}, "heads": ...}. A store that is lost, in part or whole, gets
  * its messages back from it: no id is used twice, no interval that was accepted is sent again, and what was under way goes
  * again under the same id, byte for byte.
  */
 const lineSchema = z.object({
+  of: identitySchema.exactOptional(),
   heads: headsPayload,
   rows: z.array(z.tuple([z.string(), z.unknown()])),
 });
 
 const CRC_LENGTH = 8;
+/** How a line that says whose it is begins, behind the checksum. */
+const OF = '{"of":';
 /**
  * So often at most the last numbers are told for rounds of readings alone: a line of some 300 bytes, 430 kB in a day without
  * pause, of which a flash page of 4 kB for each makes 6 MB a day.
@@ -39,6 +44,7 @@ const ROWS_IN_LINE = 100;
 const LINE_BYTES = 64_000;
 
 export interface VitalRecord {
+  readonly of?: Identity;
   readonly heads: Heads;
   readonly rows: readonly (readonly [key: string, payload: unknown])[];
 }
@@ -51,8 +57,8 @@ export const COPIED: ReadonlySet<Stream> = new Set(['delivery', 'audit']);
  */
 export const FOLLOWED: ReadonlySet<Stream> = new Set(['intervals', 'delivery', 'audit']);
 
-export function vitalLine(record: VitalRecord): string {
-  const text = JSON.stringify(record);
+export function vitalLine({ of, heads, rows }: VitalRecord): string {
+  const text = JSON.stringify(of ? { of, heads, rows } : { heads, rows });
   return `${crcText(crcOfText(text))} ${text}`;
 }
 
@@ -72,18 +78,27 @@ export interface FoundCopy {
   readonly heads: Heads | undefined;
   /** Lines that cannot be read, the last one left out: a power cut may have torn that. */
   readonly damagedLines: number;
+  /** The last line cannot be read. */
+  readonly isTorn: boolean;
+  /** Whose it says it is: one, none in a copy of an earlier program, several where files were joined. */
+  readonly identities: readonly Identity[];
 }
 
 export async function readVital(log: AppendLog): Promise<FoundCopy> {
   let last: string | undefined;
   let damagedLines = 0;
   let isTorn = false;
+  const identities: Identity[] = [];
   for await (const line of log.lines()) {
     if (isTorn) damagedLines++;
     isTorn = !isWhole(line);
-    if (!isTorn) last = line;
+    if (isTorn) continue;
+    last = line;
+    const of = line.startsWith(OF, CRC_LENGTH + 1) ? readVitalLine(line)?.of : undefined;
+    if (of && !identities.some((known) => isSame(known, of))) identities.push(of);
   }
-  return { heads: last === undefined ? undefined : readVitalLine(last)?.heads, damagedLines };
+  const heads = last === undefined ? undefined : readVitalLine(last)?.heads;
+  return { heads, damagedLines, isTorn, identities };
 }
 
 /** What the second copy should know and does not, in words; undefined where it is whole. */
@@ -151,13 +166,16 @@ export async function compactVital(
   heads: () => Heads,
   log: AppendLog,
   keepAfter: UtcMs,
+  identity: Identity | undefined,
 ): Promise<number> {
   let written = 0;
   // Nothing is read before the log asks for the first line: it has taken note by then of where it stands.
   async function* lines(): AsyncGenerator<string> {
     const known = heads();
+    let of = identity;
     const lineOf = (rows: VitalRecord['rows']): string => {
-      const line = vitalLine({ heads: known, rows });
+      const line = vitalLine({ ...(of && { of }), heads: known, rows });
+      of = undefined;
       written += line.length;
       return line;
     };

@@ -67,6 +67,16 @@ export const DETAILS_CZECH: Translations = {
     '{0}: úložiště zde není; je disk připojen? Nové vzniká jen při první instalaci',
   '{0}: {1}; give the path of a site file': '{0}: {1}; zadejte cestu k souboru místa',
   '{0}: {1}; give the name of a new file': '{0}: {1}; zadejte jméno nového souboru',
+  '{0} is refused: {1}; bring vital.log of the machine that the backup is of, as it was at its end, or restore without --vital':
+    '{0} nelze použít: {1}; použijte vital.log stroje, ze kterého je záloha, v podobě při jeho konci, nebo obnovte bez --vital',
+  'nothing in it can be read as the second copy of a gateway': 'nic v něm nelze přečíst jako druhou kopii brány',
+  'it is of {0}, the backup of {1}': 'patří jinam ({0}) než záloha ({1})',
+  'site "{0}", installed {1}': 'místo "{0}", nainstalováno {1}',
+  'it is of another gateway: its {0} is not that of the backup':
+    'patří jiné bráně: záznam {0} v něm není ten, který je v záloze',
+  'nothing tells that it is of the gateway that the backup is of: no message is in both':
+    'nic neukazuje, že patří bráně, ze které je záloha: žádná zpráva není v obou',
+  'it ends before the backup was taken: {0}': 'končí dříve, než vznikla záloha: {0}',
   '{0} is not empty; a restore needs a new folder': '{0} není prázdná; obnova potřebuje novou složku',
   '{0} has no device "{1}"; it has {2} (did you mean "{3}"?)': '{0} nemá zařízení "{1}"; má {2} (nemělo to být "{3}"?)',
   '{0} has no device "{1}"; it has {2}': '{0} nemá zařízení "{1}"; má {2}',

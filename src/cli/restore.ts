@@ -10,7 +10,7 @@ interface RestoreOptions {
   readonly json?: true;
 }
 
-const HELD = `Without the old machine's vital.log nobody here knows what it sent after the backup. New messages of days that are over by now
+const HELD = `Without the old machine's whole vital.log nobody here knows what it sent after the backup. New messages of days that are over by now
 wait: ask the operator which of them it has, then "odecet release --config site.yaml DAY..." for those that it does not have,
 and the same with --delivered for those that it has.
 `;
@@ -27,7 +27,8 @@ export function restoreCommand(): Command {
     .action(async (file: string, { into, passphraseFile, vital, json }: RestoreOptions) => {
       const passphrase = await readPassphrase(passphraseFile);
       const done = await restore({ file, into, passphrase, vital }, hostClock());
-      const words = done.holdsDays ? HELD : '';
+      const doubt = done.vitalDoubt === undefined ? '' : `${vital}: ${done.vitalDoubt}; what it knows was taken.\n`;
+      const words = done.holdsDays ? `${doubt}${HELD}` : '';
       process.stdout.write(
         json ? `${JSON.stringify(done)}\n` : `${done.folder}: ${done.files} files and ${done.rows} records\n${words}`,
       );

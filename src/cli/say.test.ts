@@ -105,7 +105,7 @@ describe('a failure', () => {
 describe('details and help in Czech', () => {
   /** Every text in the sources, its values as {0}, {1}, ... in the order in which they stand. */
   const texts = new Set(
-    ['cli', 'app', 'host', 'core', 'device'].flatMap((folder) =>
+    ['cli', 'app', 'buffer', 'host', 'core', 'device'].flatMap((folder) =>
       readdirSync(join(SOURCES, folder), { recursive: true, encoding: 'utf8' })
         .filter((name) => name.endsWith('.ts') && !name.includes('.test') && !name.includes('czech'))
         .flatMap((name) => textsIn(readFileSync(join(SOURCES, folder, name), 'utf8'))),

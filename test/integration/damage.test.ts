@@ -43,7 +43,7 @@ const table: string[] = [];
 /** Only what opening looks at. */
 function siteIn(folder: string): LoadedSite {
   const storage = storageSchema.parse(undefined);
-  return { site: { storage, points: [] }, devices: new Map(), folder, file: 'site.yaml' } as unknown as LoadedSite;
+  return { site: { site: 'mill', storage, points: [] }, devices: new Map(), folder, file: 'site.yaml' } as unknown as LoadedSite;
 }
 
 const start = (folder: string, log: Log = quietLog): Promise<State> => openState(siteIn(folder), clock, log, true);
