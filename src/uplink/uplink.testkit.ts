@@ -82,16 +82,18 @@ export function memoryOutbox(messages: readonly Message[]): MemoryOutbox {
   const queue = new Map<MessageId, QueuedMessage>();
   const ended: Attempt[] = [];
   const add = (message: Message): void => void queue.set(message.id, { message, state: 'prepared', attempts: 0 });
+  const close = (id: MessageId): void => {
+    const queued = queue.get(id);
+    if (queued) closed.set(id, queued.message);
+    queue.delete(id);
+  };
   for (const message of messages) add(message);
   return {
     ended,
     add,
     waiting: async () => [...queue.values()],
     heads: async () => [...queue.values()],
-    close(id) {
-      closed.set(id, queue.get(id)!.message);
-      queue.delete(id);
-    },
+    close,
     read: async (id) => queue.get(id)?.message ?? closed.get(id),
     async beginAttempt(id) {
       if (closed.has(id)) throw new WaitsNoLonger(id, 'accepted');
@@ -101,7 +103,7 @@ export function memoryOutbox(messages: readonly Message[]): MemoryOutbox {
     },
     async endAttempt(attempt, receipt) {
       ended.push(attempt);
-      if (receipt && receipt.verdict !== 'unknown') queue.delete(attempt.message);
+      if (receipt && receipt.verdict !== 'unknown') close(attempt.message);
     },
   };
 }

@@ -1,7 +1,8 @@
-import type { Message, MessageId } from '../../core/message.ts';
+import type { MessageHead } from '../../buffer/outbox.ts';
+import type { MessageId } from '../../core/message.ts';
 import type { Millis, MonotonicMs, UtcMs } from '../../core/time.ts';
 
-/** So many messages may be under way to the relay at once without a word of it. */
+/** So many messages may be under way to the relay at once without a word of it, and leave at once. */
 const UNSTORED_MAX = 32;
 
 /** An attempt that the outbox has on its books. */
@@ -14,7 +15,8 @@ export interface Begun {
 
 /** A message on its way to the relay, for as long as this program runs. */
 export interface Passage {
-  readonly hash: string;
+  /** Of the document; undefined before it was read. */
+  hash?: string;
   /** From the first publication on. */
   begun?: Begun;
   /** The relay said that it has it. */
@@ -30,28 +32,31 @@ export interface Passage {
   leftOnceAt?: UtcMs;
 }
 
+export function newPassage(now: MonotonicMs): Passage {
+  return { stored: false, isUnderWay: false, unanswered: 0, tries: 0, until: now };
+}
+
 /**
  * Which messages may go now, and how long to wait for the next. Of those that the relay does not have, those that were tried
  * least go first and only so many are under way at once: what the relay refuses, or never answers, keeps nothing else from it.
  */
 export function dueOf(
-  waiting: readonly Message[],
+  waiting: Iterable<MessageHead>,
   passages: ReadonlyMap<MessageId, Passage>,
   now: MonotonicMs,
-): { readonly now: Message[]; readonly inMs: Millis } {
-  const all = waiting.map((message) => ({ message, ...(passages.get(message.id) ?? fresh(now)) }));
-  const isDue = ({ until }: { until: MonotonicMs }) => until <= now;
-  const unstored = all.filter(({ stored }) => !stored);
-  const underWay = unstored.filter((one) => one.isUnderWay && !isDue(one)).length;
-  const next = unstored
-    .filter(isDue)
-    .sort((a, b) => a.tries - b.tries)
-    .slice(0, Math.max(0, UNSTORED_MAX - underWay));
-  const asked = all.filter((one) => one.stored && isDue(one));
-  const later = all.filter((one) => !isDue(one)).map(({ until }) => until - now);
-  return { now: [...next, ...asked].map(({ message }) => message), inMs: Math.min(Number.POSITIVE_INFINITY, ...later) };
-}
-
-function fresh(now: MonotonicMs): Pick<Passage, 'stored' | 'isUnderWay' | 'tries' | 'until'> {
-  return { stored: false, isUnderWay: false, tries: 0, until: now };
+): { readonly now: MessageHead[]; readonly inMs: Millis } {
+  const unstored: { readonly message: MessageHead; readonly tries: number }[] = [];
+  const asked: MessageHead[] = [];
+  let underWay = 0;
+  let inMs = Number.POSITIVE_INFINITY;
+  for (const message of waiting) {
+    const passage = passages.get(message.id);
+    if (passage && passage.until > now) {
+      inMs = Math.min(inMs, passage.until - now);
+      if (!passage.stored && passage.isUnderWay) underWay += 1;
+    } else if (passage?.stored) asked.push(message);
+    else unstored.push({ message, tries: passage?.tries ?? 0 });
+  }
+  const next = unstored.sort((a, b) => a.tries - b.tries).slice(0, Math.max(0, UNSTORED_MAX - underWay));
+  return { now: [...next.map(({ message }) => message), ...asked.slice(0, UNSTORED_MAX)], inMs };
 }

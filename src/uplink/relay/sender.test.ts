@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { Outbox } from '../../buffer/outbox.ts';
 import { hostSigner, newKeyPem } from '../../host/signer.ts';
 import { pause } from '../../machine/timers.ts';
 import { message } from '../uplink.testkit.ts';
@@ -51,6 +52,89 @@ test('no more than thirty-two are under way without a word of the relay', async 
   await play.run(async ({ world, published }) => {
     await pause(world, 9_000);
     expect(published.length).toBe(32);
+  });
+});
+
+test('a backlog goes newest day first, upon few looks and with one document at a time; none is read without a broker', async () => {
+  const counts = { looks: 0, read: 0, reading: 0, most: 0 };
+  const counting = (outbox: Outbox): Outbox => ({
+    ...outbox,
+    async heads() {
+      counts.looks += 1;
+      return outbox.heads();
+    },
+    async read(id) {
+      counts.read += 1;
+      counts.reading += 1;
+      counts.most = Math.max(counts.most, counts.reading);
+      const found = await outbox.read(id);
+      counts.reading -= 1;
+      return found;
+    },
+    async waiting() {
+      throw new Error('a month of documents is more than the memory');
+    },
+  });
+  const days = ids(300).map((id, n) => ({
+    ...message(id),
+    day: `2026-03-${String(1 + Math.floor(n / 10)).padStart(2, '0')}`,
+  }));
+  const play = senderOf(days, counting);
+  play.isOnline = false;
+  await play.run(async ({ world, sender, published, outbox }) => {
+    await pause(world, 600_000);
+    expect(counts.read).toBe(0);
+    expect(counts.looks).toBeLessThanOrEqual(11);
+    counts.looks = 0;
+    play.isOnline = true;
+    play.answer = (id) => said({ id, stage: 'accepted' });
+    sender.wake();
+    await pause(world, 5_000);
+    expect(await outbox.heads()).toEqual([]);
+    expect(counts).toMatchObject({ read: 300, most: 1 });
+    expect(counts.looks).toBeLessThanOrEqual(6);
+    expect(published.map((id) => days.find((one) => one.id === id)!.day)).toEqual(days.map(({ day }) => day).reverse());
+  });
+});
+
+test('a message that a person closes while a look serves leaves neither for the first time nor again', async () => {
+  const play = senderOf(ids(33).map(message));
+  await play.run(async ({ world, sender, outbox, published, logged }) => {
+    await pause(world, 500);
+    const [first, , , ...others] = published;
+    outbox.close('00000000000033');
+    sender.received(said({ id: first!, stage: 'stored' }));
+    for (const id of others) sender.received(said({ id, stage: 'accepted' }));
+    await pause(world, 9_000);
+    sender.wake();
+    await pause(world, 300);
+    outbox.close('00000000000002');
+    sender.wake();
+    await pause(world, 5_000);
+    expect(published).not.toContain('00000000000033');
+    expect(logged).toEqual([]);
+    expect(published.filter((id) => id === '00000000000002')).toHaveLength(1);
+    expect(published.filter((id) => id === '00000000000003')).toHaveLength(2);
+  });
+});
+
+test('a document that cannot be read keeps no other from leaving, and is looked for now and then', async () => {
+  let asked = 0;
+  const play = senderOf(ids(2).map(message), (outbox) => ({
+    ...outbox,
+    async read(id) {
+      if (id !== '00000000000001') return outbox.read(id);
+      asked += 1;
+      return undefined;
+    },
+  }));
+  play.answer = (id) => said({ id, stage: 'accepted' });
+  await play.run(async ({ world, outbox, published }) => {
+    await pause(world, 60_000);
+    expect(published).toEqual(['00000000000002']);
+    expect(outbox.ended).toHaveLength(1);
+    expect(asked).toBeGreaterThan(3);
+    expect(asked).toBeLessThan(15);
   });
 });
 
@@ -109,15 +193,15 @@ test.each([
   play.isOnline = false;
   await play.run(async ({ world, sender, outbox, published, logged }) => {
     await pause(world, 1_000);
-    const { waiting } = outbox;
-    outbox.waiting = async () => {
-      const looked = await waiting();
+    const { heads } = outbox;
+    outbox.heads = async () => {
+      const looked = await heads();
       if (looked.length === 2) outbox.close(closed!);
       return looked;
     };
     play.isOnline = true;
     if (stage) sender.received(said({ id: closed!, stage }));
-    else sender.wake();
+    sender.wake();
     await pause(world, 1_000);
     expect(published).toEqual([other]);
     expect(logged).not.toContain('uplink-stumbled');

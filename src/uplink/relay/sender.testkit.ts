@@ -1,3 +1,4 @@
+import type { Outbox } from '../../buffer/outbox.ts';
 import type { Message } from '../../core/message.ts';
 import { hostCodec, hostSigner, newKeyPem } from '../../host/signer.ts';
 import { pause } from '../../machine/timers.ts';
@@ -34,8 +35,12 @@ interface Scene {
   readonly relayAlerts: ReadonlySet<RelayTrouble>;
 }
 
-/** A sender in virtual time against a relay that says what `answer` gives, 50 ms after each publication. */
-export function senderOf(messages: readonly Message[]) {
+/**
+ * A sender in virtual time against a relay that says what `answer` gives, 50 ms after each publication; as in a gateway, every
+ * change of the outbox rings.
+ * @param seenThrough what of the outbox the sender gets to see
+ */
+export function senderOf(messages: readonly Message[], seenThrough: (outbox: Outbox) => Outbox = (outbox) => outbox) {
   const play = {
     isOnline: true,
     answer: (_id: string): Uint8Array | undefined => undefined,
@@ -45,9 +50,22 @@ export function senderOf(messages: readonly Message[]) {
       const published: string[] = [];
       const alerts: UplinkAlert[] = [];
       const logged: string[] = [];
+      const log = { ...quietLog, error: (event: string) => void logged.push(event) };
       const relayAlerts = new Set<RelayTrouble>();
-      const sender = createRelaySender({
-        outbox,
+      const sender: RelaySender = createRelaySender({
+        outbox: seenThrough({
+          ...outbox,
+          heads: () => outbox.heads(),
+          async beginAttempt(...attempt) {
+            const number = await outbox.beginAttempt(...attempt);
+            sender.wake();
+            return number;
+          },
+          async endAttempt(...ended) {
+            await outbox.endAttempt(...ended);
+            sender.wake();
+          },
+        }),
         site: SITE,
         signer: siteSigner,
         codec,
@@ -62,11 +80,11 @@ export function senderOf(messages: readonly Message[]) {
         receiptWithinMs: 10_000,
         clock: simClock(world, 0),
         entropy: simEntropy(world.random),
-        log: { ...quietLog, error: (event) => void logged.push(event) },
+        log,
         retry: { firstMs: 1_000, factor: 2, mostMs: 10_000, jitter: 0 },
         alert: (alert) => alerts.push(alert),
         relayAlert: (trouble, problem) => (problem ? relayAlerts.add(trouble) : relayAlerts.delete(trouble)),
-        accepted: () => undefined,
+        accepted: async () => undefined,
         settled: () => undefined,
       });
       const stop = new AbortController();

@@ -1,48 +1,31 @@
-import { type Outbox, type QueuedMessage, WaitsNoLonger } from '../../buffer/outbox.ts';
-import { type BackoffRule, backoffMs } from '../../core/backoff.ts';
+import { type MessageHead, WaitsNoLonger } from '../../buffer/outbox.ts';
+import { backoffMs } from '../../core/backoff.ts';
 import { type Failure, failure, OdecetError } from '../../core/failure.ts';
-import type { Message, MessageId } from '../../core/message.ts';
+import type { MessageId } from '../../core/message.ts';
 import type { Millis, UtcMs } from '../../core/time.ts';
 import { childAbort } from '../../machine/abort.ts';
-import type { Clock } from '../../machine/clock.ts';
-import type { Entropy } from '../../machine/entropy.ts';
-import type { Log } from '../../machine/log.ts';
-import type { Codec, Signer } from '../../machine/signer.ts';
-import { oldestFirst, type Sender } from '../sender.ts';
+import type { Sender } from '../sender.ts';
+import { createBacklog, type Looked } from './backlog.ts';
 import { type ClockSeen, clockSeen } from './clock-seen.ts';
+import { ASK_AGAIN, createDepartures, type DeparturesDeps } from './departures.ts';
 import { type Ending, endingOf, receiptOf, textOf } from './ending.ts';
 import { isSignedBy } from './frame.ts';
-import { type Begun, dueOf, type Passage } from './passage.ts';
-import { headOf, openReceipt, packEnvelope, type RelayReceipt } from './protocol.ts';
-import { createTroubles, type RelayHeard, type TroublesDeps } from './troubles.ts';
+import { dueOf, type Passage } from './passage.ts';
+import { openReceipt, type RelayReceipt } from './protocol.ts';
+import { aboutOf, createTroubles, type RelayHeard, type TroublesDeps } from './troubles.ts';
 
-/** A look at the outbox even if nobody rang: a lost wake-up costs a minute, never a day. */
-const IDLE_LOOK_MS = 60_000;
 /** When a relay says that it is here, a hundred sites do not answer in the same instant. */
 const SPREAD_MS = 3_000;
 /** What the relay has is asked after too when a session was lost, for the last receipt may be lost with it; that has time. */
 const ASK_SPREAD_MS = 30_000;
-/** A message that the relay has is asked after now and then: its last receipt may have been lost with a broker. */
-const ASK_AGAIN: BackoffRule = { firstMs: 120_000, factor: 2, mostMs: 3_600_000, jitter: 0.3 };
 
-export interface RelaySenderDeps extends Pick<TroublesDeps, 'alert' | 'settled' | 'relayAlert'> {
-  readonly outbox: Outbox;
-  readonly site: string;
-  readonly signer: Signer;
-  readonly codec: Codec;
+export interface RelaySenderDeps extends DeparturesDeps, Pick<TroublesDeps, 'alert' | 'settled' | 'relayAlert'> {
   /** Public keys under which receipts are believed, several at once so that a change needs no moment. */
   readonly relayKeys: readonly string[];
-  /** Hands an envelope to the broker; rejects while it is away. */
-  readonly publish: (envelope: Uint8Array) => Promise<void>;
   readonly isOnline: () => boolean;
-  /** After so long without a receipt a message goes again. */
-  readonly receiptWithinMs: Millis;
-  readonly clock: Clock;
-  readonly entropy: Entropy;
-  readonly log: Log;
-  readonly retry: BackoffRule;
-  readonly hold?: (message: Message) => Failure | undefined;
-  readonly accepted: (message: Message) => void;
+  readonly hold?: (message: MessageHead) => Failure | undefined;
+  /** The outbox has it so already. */
+  readonly accepted: (message: MessageHead) => Promise<void>;
   /** How far our clock is from the relay's, as a message that went once and its first receipt tell. */
   readonly clockSeen?: (seen: ClockSeen) => void;
 }
@@ -65,114 +48,78 @@ export interface RelaySender extends Sender {
  */
 export function createRelaySender(deps: RelaySenderDeps): RelaySender {
   const { outbox, codec, clock, entropy, log, site } = deps;
-  const passages = new Map<MessageId, Passage>();
-  const troubles = createTroubles({ ...deps, now: () => clock.now() });
-  let inbox: RelayReceipt[] = [];
+  const backlog = createBacklog(deps);
+  const departures = createDepartures(deps, backlog);
+  const { passages, passageOf } = departures;
+  const troubles = createTroubles({ ...deps, now: () => clock.now(), about });
+  const inbox: RelayReceipt[] = [];
   let bell = new AbortController();
   let wasOnline = false;
 
-  function forgetAllBut(waiting: readonly QueuedMessage[]): void {
-    const ids = new Set(waiting.map(({ message }) => message.id));
+  /** An alert is told also of a document that cannot be read. */
+  async function about(message: MessageHead) {
+    const document = await outbox.read(message.id).catch(() => undefined);
+    return aboutOf({ ...message, carried: document?.carried ?? [] });
+  }
+
+  async function look(): Promise<void> {
+    const looked = await backlog.look();
+    if (!looked) return;
+    forgetAllBut(looked);
+    for (const { message, problem } of looked.held) await troubles.raise(message, problem);
+  }
+
+  function forgetAllBut({ ids }: Looked): void {
     for (const id of passages.keys()) if (!ids.has(id)) passages.delete(id);
     troubles.forgetAllBut(ids);
-    troubles.unanswered([...passages].map(([id, { unanswered }]) => ({ id, times: unanswered })));
   }
 
-  function passageOf(message: Message): Passage {
-    const known = passages.get(message.id);
-    if (known) return known;
-    const { hash } = headOf(message, site, codec);
-    const made = { hash, stored: false, isUnderWay: false, unanswered: 0, tries: 0, until: clock.monotonicMs() };
-    passages.set(message.id, made);
-    return made;
-  }
-
-  /** Undefined where the message was settled since the look: then there is nothing to do, and no trouble. */
-  async function begun(message: Message): Promise<Begun | undefined> {
-    const passage = passageOf(message);
-    if (passage.begun) return passage.begun;
-    const startedAt = clock.now();
-    try {
-      const number = await outbox.beginAttempt(message.id, startedAt);
-      passage.begun = { number, startedAt, left: 0 };
-      return passage.begun;
-    } catch (error) {
-      if (!(error instanceof WaitsNoLonger)) throw error;
-      log.debug('message-settled-meanwhile', { message: message.id, ...error.failure });
-      return undefined;
-    }
-  }
-
-  async function publish(message: Message): Promise<void> {
-    const attempt = await begun(message);
-    if (!attempt) return;
-    const { number } = attempt;
-    const passage = passageOf(message);
-    attempt.left += 1;
-    passage.tries += 1;
-    passage.isUnderWay = true;
-    passage.unanswered += 1;
-    if (number === 1 && passage.tries === 1) passage.leftOnceAt = clock.now();
-    else delete passage.leftOnceAt;
-    const pauseMs = backoffMs(passage.stored ? ASK_AGAIN : deps.retry, passage.tries, entropy.fraction());
-    passage.until = clock.monotonicMs() + (passage.stored ? pauseMs : Math.max(pauseMs, deps.receiptWithinMs));
-    try {
-      await deps.publish(packEnvelope(message, site, deps.signer, codec));
-      log.info('message-published', { message: message.id, number, tries: passage.tries });
-    } catch (error) {
-      if (!(error instanceof OdecetError)) throw error;
-      log.info('message-not-published', { message: message.id, ...error.failure });
-    }
-  }
-
-  async function end(message: Message, how: Ending): Promise<void> {
-    const attempt = await begun(message);
-    if (!attempt) return;
-    const { number, startedAt } = attempt;
+  async function end(message: MessageHead, how: Ending): Promise<void> {
+    const { number, startedAt } = await departures.begun(message.id);
     const { outcome, detail, receipt, problem } = how;
     await outbox.endAttempt({ message: message.id, number, startedAt, endedAt: clock.now(), outcome, detail }, receipt);
     log.info('message-tried', { message: message.id, number, outcome, detail });
-    if (problem) troubles.raise(message, problem, receipt);
+    if (problem) await troubles.raise(message, problem, receipt);
   }
 
-  /** One receipt; what it says once more changes nothing. Gives whether the message is over with it. */
-  async function settle(received: RelayReceipt, waiting: readonly QueuedMessage[]): Promise<boolean> {
+  /** One receipt; what it says once more changes nothing. A last one often comes twice: by itself and to a question. */
+  async function settle(received: RelayReceipt): Promise<void> {
     const { id, hash, stage } = received.head;
-    const queued = waiting.find(({ message }) => message.id === id);
-    if (!queued) {
+    const message = backlog.find(id);
+    // Also one that an earlier run of this program has sent.
+    if (!message || (passageOf(id).hash === undefined && !(await departures.envelopeOf(id)))) {
       log.debug('receipt-known', { message: id, stage });
-      return false;
+      return;
     }
-    const passage = passageOf(queued.message);
+    const passage = passageOf(id);
     passage.unanswered = 0;
     if (passage.hash !== hash) log.warn('receipt-for-other-content', { message: id });
-    else if (stage === 'refused') await refuse(queued.message, passage, received);
-    else if (stage === 'accepted' || stage === 'rejected') return finish(queued.message, received);
-    else note(queued.message, passage, received);
-    return false;
+    else if (stage === 'refused') await refuse(message, passage, received);
+    else if (stage === 'accepted' || stage === 'rejected') await finish(message, received);
+    else await note(message, passage, received);
   }
 
-  async function finish(message: Message, received: RelayReceipt): Promise<boolean> {
+  async function finish(message: MessageHead, received: RelayReceipt): Promise<void> {
     const receipt = receiptOf(received, codec, clock.now());
     if (!receipt) {
       const detail = `message ${message.id}: the operator's answer in the receipt is not the one that was signed for, or too long`;
-      troubles.raise(message, failure('relay-receipt', detail));
-      return false;
+      return troubles.raise(message, failure('relay-receipt', detail));
     }
     await end(message, endingOf(receipt));
+    backlog.gone(message.id);
+    passages.delete(message.id);
     const isRejected = receipt.verdict === 'rejected';
     troubles.answered(message.id, isRejected);
-    if (!isRejected) deps.accepted(message);
-    return passages.delete(message.id);
+    if (!isRejected) await deps.accepted(message);
   }
 
   /** How far the message is. */
-  function note(message: Message, passage: Passage, { head }: RelayReceipt): void {
+  async function note(message: MessageHead, passage: Passage, { head }: RelayReceipt): Promise<void> {
     const { id, stage, reasons, at } = head;
     if (stage === 'stored') seeClock(passage, at);
     // Unknown: the relay keeps the message and goes on asking; here it only is told to people.
     if (!passage.stored || stage === 'unknown') Object.assign(passage, waitedFor(1));
-    if (stage === 'unknown') troubles.raise(message, failure('operator-answer-unknown', textOf(reasons)));
+    if (stage === 'unknown') await troubles.raise(message, failure('operator-answer-unknown', textOf(reasons)));
     else troubles.taken(id);
     log.info('message-receipt', { message: id, stage });
   }
@@ -193,7 +140,7 @@ export function createRelaySender(deps: RelaySenderDeps): RelaySender {
   }
 
   /** Nothing was sent only where the message left once and was refused that once: the relay may hold what it had before. */
-  async function refuse(message: Message, passage: Passage, { head }: RelayReceipt): Promise<void> {
+  async function refuse(message: MessageHead, passage: Passage, { head }: RelayReceipt): Promise<void> {
     if (!passage.begun || (!passage.isUnderWay && !passage.stored))
       return log.debug('receipt-known', { message: message.id, stage: head.stage });
     const problem = failure('relay-refused', `message ${message.id}: ${textOf(head.reasons)}`);
@@ -204,27 +151,16 @@ export function createRelaySender(deps: RelaySenderDeps): RelaySender {
   }
 
   /** A receipt whose settling fails (a full disk) stays and is settled later. */
-  async function settleAll(waiting: readonly QueuedMessage[]): Promise<boolean> {
+  async function settleAll(): Promise<boolean> {
     const had = inbox.length > 0;
-    const ended = new Set<MessageId>();
     for (let next = inbox[0]; next; next = inbox[0]) {
-      // A last receipt often comes twice, once by itself and once to a question that was under way.
-      if (!ended.has(next.head.id) && (await settle(next, waiting))) ended.add(next.head.id);
-      inbox = inbox.slice(1);
+      await settle(next).catch((error: unknown) => {
+        if (!(error instanceof WaitsNoLonger)) throw error;
+        departures.settledMeanwhile(next.head.id);
+      });
+      inbox.shift();
     }
     return had;
-  }
-
-  /** Those that may go now, what is held back set aside. */
-  function due(waiting: readonly QueuedMessage[]): { readonly now: Message[]; readonly inMs: Millis } {
-    const free: Message[] = [];
-    for (const { message } of waiting) {
-      const held = deps.hold?.(message);
-      if (held) troubles.raise(message, held);
-      else free.push(message);
-    }
-    const { now, inMs } = dueOf(free, passages, clock.monotonicMs());
-    return { now, inMs: Math.min(IDLE_LOOK_MS, inMs) };
   }
 
   /** The other end may have missed what went before, and we its answer. */
@@ -245,15 +181,18 @@ export function createRelaySender(deps: RelaySenderDeps): RelaySender {
   async function step(signal: AbortSignal): Promise<void> {
     bell = new AbortController();
     const rung = bell.signal;
-    const waiting = [...(await outbox.waiting())].sort(oldestFirst);
-    if (await settleAll(waiting)) return;
-    forgetAllBut(waiting);
+    await look();
+    if (await settleAll()) return;
+    troubles.unanswered([...passages].map(([id, { unanswered }]) => ({ id, times: unanswered })));
     const isOnline = deps.isOnline();
     if (isOnline && !wasOnline) bringForward(0);
     wasOnline = isOnline;
-    const { now, inMs } = due(waiting);
-    if (!isOnline || now.length === 0) return rest(isOnline ? inMs : IDLE_LOOK_MS, rung, signal);
-    await Promise.all(now.map(publish));
+    const { now, inMs } = dueOf(backlog.free(), passages, clock.monotonicMs());
+    if (!isOnline || now.length === 0)
+      return rest(Math.min(backlog.servesMs(), isOnline ? inMs : Number.POSITIVE_INFINITY), rung, signal);
+    // What goes for the first time is asked of the outbox anyway; of the others a person may have closed one.
+    if (backlog.hasChanged() && now.some(({ id }) => passages.get(id)?.begun)) return backlog.forget();
+    await departures.publishAll(now);
   }
 
   return {
@@ -286,6 +225,7 @@ export function createRelaySender(deps: RelaySenderDeps): RelaySender {
           failures = 0;
         } catch (error) {
           if (signal.aborted) return;
+          backlog.forget();
           const problem = error instanceof OdecetError ? error.failure : failure('unexpected', String(error));
           failures += 1;
           log.error('uplink-stumbled', { ...problem });
@@ -294,6 +234,9 @@ export function createRelaySender(deps: RelaySenderDeps): RelaySender {
       }
     },
     heard: troubles.heard,
-    wake: () => bell.abort(),
+    wake() {
+      backlog.changed();
+      bell.abort();
+    },
   };
 }

@@ -1,3 +1,4 @@
+import type { MessageHead } from '../../buffer/outbox.ts';
 import { type Failure, type FailureCode, failure } from '../../core/failure.ts';
 import type { Message, MessageId, Receipt } from '../../core/message.ts';
 import { isoUtc, type UtcMs } from '../../core/time.ts';
@@ -14,6 +15,7 @@ export type RelayTrouble = 'relay-receipt' | 'relay-silent';
 export interface TroublesDeps {
   /** @param about what later messages settle when they are accepted */
   readonly alert: (alert: UplinkAlert, about: About) => void;
+  readonly about: (message: MessageHead) => Promise<About>;
   /** The message no longer needs a person. */
   readonly settled: (message: MessageId) => void;
   /** Of the relay, whatever the message; undefined when it is over. */
@@ -34,7 +36,7 @@ export interface RelayHeard {
 
 /** What people are told by the sender: each thing once, and when it is over. */
 export interface Troubles {
-  raise(message: Message, problem: Failure, receipt?: Receipt): void;
+  raise(message: MessageHead, problem: Failure, receipt?: Receipt): Promise<void>;
   /** The relay has it: what was said of a refusal or of a receipt is over. */
   taken(id: MessageId): void;
   /** It was answered for good. A rejection stands until its day is settled: it is no longer the message's. */
@@ -47,7 +49,7 @@ export interface Troubles {
   heard(): RelayHeard;
 }
 
-export function createTroubles({ alert, settled, relayAlert, now, log }: TroublesDeps): Troubles {
+export function createTroubles({ alert, about, settled, relayAlert, now, log }: TroublesDeps): Troubles {
   const alerted = new Map<MessageId, FailureCode>();
   const relay = { unbelieved: 0, unanswered: 0 };
   let lastReceiptAt: UtcMs | undefined;
@@ -60,12 +62,12 @@ export function createTroubles({ alert, settled, relayAlert, now, log }: Trouble
   }
 
   return {
-    raise(message, problem, receipt) {
+    async raise(message, problem, receipt) {
       const { id } = message;
       if (alerted.get(id) === problem.code) return;
       alerted.set(id, problem.code);
       log.warn('message-needs-attention', { message: id, ...problem });
-      alert({ message: id, failure: problem, ...(receipt && { receipt }) }, aboutOf(message));
+      alert({ message: id, failure: problem, ...(receipt && { receipt }) }, await about(message));
     },
     taken(id) {
       const code = alerted.get(id);
@@ -109,6 +111,6 @@ export function createTroubles({ alert, settled, relayAlert, now, log }: Trouble
 /** What a message settles when it is accepted, and what later ones settle of it when it was rejected. */
 export type About = Required<Pick<AlertMore, 'about' | 'points'>>;
 
-export function aboutOf({ commodity, day, carried }: Message): About {
+export function aboutOf({ commodity, day, carried }: Pick<Message, 'commodity' | 'day' | 'carried'>): About {
   return { about: `${commodity} ${day}`, points: [...new Set(carried.map(({ point }) => point))] };
 }

@@ -1,7 +1,6 @@
-import type { Outbox } from '../../buffer/outbox.ts';
+import type { MessageHead, Outbox } from '../../buffer/outbox.ts';
 import type { BackoffRule } from '../../core/backoff.ts';
 import type { Failure } from '../../core/failure.ts';
-import type { Message } from '../../core/message.ts';
 import { HOUR_MS, isoUtc, type Millis } from '../../core/time.ts';
 import { childAbort } from '../../machine/abort.ts';
 import type { Broker, Delivered } from '../../machine/broker.ts';
@@ -33,7 +32,7 @@ export interface RelayWayDeps {
   /** Does what a centre asks for; nothing is heard on that topic where it is absent. */
   readonly taker?: CommandTaker;
   readonly retry: BackoffRule;
-  readonly hold?: (message: Message) => Failure | undefined;
+  readonly hold?: (message: MessageHead) => Failure | undefined;
   readonly alert: (alert: UplinkAlert) => void;
   readonly clock: Clock;
   readonly entropy: Entropy;
@@ -72,8 +71,12 @@ export function createRelayWay(deps: RelayWayDeps): Sender {
       if (problem) alerts.raise(trouble, problem);
       else alerts.clear(trouble);
     },
-    accepted(message) {
-      const { id, corrects } = message;
+    async accepted({ id, commodity, day }) {
+      // Nearly always nothing stands, and its document need not be read again.
+      if (!alerts.isAbout(aboutOf({ commodity, day, carried: [] }).about)) return;
+      const message = await deps.outbox.read(id).catch(() => undefined);
+      if (!message) return;
+      const { corrects } = message;
       const corrected = corrects !== undefined && { corrects: alertId('message', corrects) };
       alerts.settle({ ...aboutOf(message), id: alertId('message', id), ...corrected });
     },
