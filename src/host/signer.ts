@@ -7,6 +7,9 @@ import type { Codec, Signer } from '../machine/signer.ts';
 /** A market document shrinks to a tenth at any level; the fastest is enough. */
 const GZIP_LEVEL = 3;
 
+/** For what is unpacked: a little more than the library's least, and a market document at once. */
+const [ROOM_MIN, ROOM_MAX] = [256, 128 * 1024];
+
 /** @param keyPem PKCS #8. Throws OdecetError key-unreadable when it is not an Ed25519 private key. */
 export function hostSigner(keyPem: string, name = 'the key'): Signer {
   const key = readKey(keyPem, name);
@@ -65,12 +68,22 @@ export function hostCodec(): Codec {
     gzip: (bytes) => plain(gzipSync(bytes, { level: GZIP_LEVEL })),
     gunzip(bytes, bytesMax) {
       try {
-        return plain(gunzipSync(bytes, { maxOutputLength: bytesMax }));
+        return plain(gunzipSync(bytes, { maxOutputLength: bytesMax, chunkSize: saidLength(bytes, bytesMax) }));
       } catch {
         return undefined;
       }
     },
   };
+}
+
+/**
+ * How much to make room for at once. The last four bytes of gzip say the length unpacked (RFC 1952, 2.3.1), in which nothing is
+ * believed: more than there is room for is unpacked in pieces. One byte more, or the library would look for more.
+ */
+function saidLength(gzip: Uint8Array, bytesMax: number): number {
+  if (gzip.length < 4) return ROOM_MIN;
+  const said = new DataView(gzip.buffer, gzip.byteOffset + gzip.length - 4, 4).getUint32(0, true);
+  return Math.max(ROOM_MIN, Math.min(said, bytesMax, ROOM_MAX) + 1);
 }
 
 function plain(bytes: Uint8Array): Uint8Array {
