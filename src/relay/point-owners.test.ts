@@ -84,3 +84,13 @@ test('the gateway in the place of a revoked one is no second; two that the regis
   both.said('b', 'P1');
   expect(both.standing.size).toBe(1);
 });
+
+test('two sites that name each other’s points by the thousand are told with a bound', () => {
+  const { said, standing, after, register } = watched([line('a'), line('b')]);
+  for (let n = 0; n < 1_500; n++) for (const site of ['a', 'b']) said(site, `P${n}`);
+  expect(standing.size).toBe(1_001);
+  expect(standing.get('points-more')).toContain('more than 1000 points');
+  register([line('a'), line('b', { revoked: true })]);
+  after(1);
+  expect(standing.size).toBe(0);
+});
