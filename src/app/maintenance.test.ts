@@ -85,6 +85,17 @@ describe('maintenance', () => {
     expect((await buffer.verify()).clean).toBe(true);
   });
 
+  it('gives up nothing for a clock that jumped ahead, and tells it once', async () => {
+    const { buffer, log, wall, maintenance } = await site(memoryStore(), 3);
+    await sample(buffer, 3);
+    const before = await buffer.readings('boiler-house', 'volume.base', SPAN);
+    await maintenance.look();
+    wall.at += 5 * 365 * DAY_MS;
+    for (let looks = 0; looks < 2; looks++) await maintenance.look();
+    expect(log.events.filter((event) => event.startsWith('retention'))).toEqual(['retention-doubts-clock']);
+    expect(await buffer.readings('boiler-house', 'volume.base', SPAN)).toEqual(before);
+  });
+
   it('tells each limit once, and when full the oldest samples go first; what is not accepted stays', async () => {
     const store = memoryStore();
     const { buffer } = await site(store, 3);

@@ -7,6 +7,7 @@ import type { Log } from '../machine/log.ts';
 import { mend } from './mend.ts';
 import type { PointPlan } from './plan.ts';
 import { type AgeRound, ageRound, trimToFit } from './retention.ts';
+import { retentionClock } from './retention-clock.ts';
 
 /** At a low rate seldomer, so that a turn is worth it. */
 const SCRUB_EVERY_MS_LEAST = 10 * SECOND_MS;
@@ -90,6 +91,8 @@ export function createMaintenance(parts: MaintenanceParts): Maintenance {
   const scrubbed = { rounds: 0, checkedInRound: 0, roundStartedAt: clock.now(), lastRoundEndedAt: 0 as UtcMs };
   const written = countedSince(parts.writtenBefore, clock.now());
   let position: ScrubPosition | undefined;
+  const believedNow = retentionClock(buffer, clock);
+  let isClockDoubted = false;
   let alertPercent = 0;
   let trimAt = clock.monotonicMs();
   let lookAt = clock.monotonicMs();
@@ -124,15 +127,26 @@ export function createMaintenance(parts: MaintenanceParts): Maintenance {
   async function lookOnce(): Promise<void> {
     const now = clock.now();
     const { store, vital } = await countWritten(now);
-    if (round || clock.monotonicMs() >= trimAt) await trim(now);
+    const credible = await credibleNow();
+    if (round || clock.monotonicMs() >= trimAt) await trim(credible);
     tellSize(store);
     if ((100 * store) / storage.maxBytes >= FULL_PERCENT)
       log.warn('storage-trimmed', { ...(await trimToFit({ storage, buffer, now })) });
     // One that is smaller than it was is another.
     const needs = Math.min(await buffer.cursor(VITAL_NEEDS), vital);
     if (vital <= needs + VITAL_GROWS_BYTES) return;
-    await buffer.compactVital(now - VITAL_KEEP_MS);
+    await buffer.compactVital(credible - VITAL_KEEP_MS);
     buffer.advanceCursor(VITAL_NEEDS, (await buffer.size()).vital);
+  }
+
+  /** The time by which what is old is given up; a clock that jumped ahead is told once. */
+  async function credibleNow(): Promise<UtcMs> {
+    const { now, aheadMs } = await believedNow();
+    const isDoubted = aheadMs > 0;
+    if (isDoubted && !isClockDoubted)
+      log.warn('retention-doubts-clock', { now: isoUtc(now), clock: isoUtc(now + aheadMs) });
+    isClockDoubted = isDoubted;
+    return now;
   }
 
   /** One pass. A round whose pass fails is over: the next look begins another. */
@@ -150,7 +164,7 @@ export function createMaintenance(parts: MaintenanceParts): Maintenance {
 
   /** A look, or between two the next pass of a round. */
   async function turn(): Promise<void> {
-    if (round && clock.monotonicMs() < lookAt) return trim(clock.now());
+    if (round && clock.monotonicMs() < lookAt) return trim(await credibleNow());
     try {
       await lookOnce();
     } finally {
@@ -194,7 +208,7 @@ export function createMaintenance(parts: MaintenanceParts): Maintenance {
     scrub,
     async look() {
       await lookOnce();
-      while (round) await trim(clock.now());
+      while (round) await trim(await credibleNow());
     },
     async run(signal) {
       const perMs = storage.scrubPerSecond / SECOND_MS;
