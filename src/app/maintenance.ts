@@ -157,9 +157,13 @@ export function createMaintenance(parts: MaintenanceParts): Maintenance {
       round = current;
       return;
     }
-    const isDone = Object.keys(current.counts).length === 0;
-    if (!isDone) log.info('retention-done', { ...current.counts });
-    trimAt = clock.monotonicMs() + (isDone ? TRIM_SELDOM_MS : TRIM_EVERY_MS);
+    const foundNothing = Object.keys(current.counts).length === 0;
+    if (!foundNothing) {
+      // The second copy must know where the journals begin: the store may lose the record that says so.
+      await buffer.tellHeads();
+      log.info('retention-done', { ...current.counts });
+    }
+    trimAt = clock.monotonicMs() + (foundNothing ? TRIM_SELDOM_MS : TRIM_EVERY_MS);
   }
 
   /** A look, or between two the next pass of a round. */

@@ -16,7 +16,7 @@ import {
   standingClock,
 } from './buffer.testkit.ts';
 import { type Buffer, type Damage, openBuffer, type Suspect } from './index.ts';
-import { journalKey } from './keys.ts';
+import { HEADS_KEY, journalKey } from './keys.ts';
 
 const HOURS = [0, 1, 2, 3].map((hour) => DAY_START + hour * HOUR_MS);
 const SPANS = HOURS.map((start) => ({ start, end: start + HOUR_MS }));
@@ -84,6 +84,24 @@ describe('trimming', () => {
     expect((await again.buffer.changes('samples', 0, 100)).map(({ sequence }) => sequence)).toEqual([5, 6, 7, 8]);
     await again.buffer.keepRound([aReading({ at: LATER, source: 'sampled' })]);
     expect((await again.buffer.changes('samples', 8, 100)).map(({ sequence }) => sequence)).toEqual([9]);
+  });
+
+  it.each([
+    ['the second copy knows it', true],
+    ['the journals begin there', false],
+  ])('is not taken for loss when the record of the numbers is gone: %s', async (_, hasCopy) => {
+    const store = memoryStore();
+    const vital = hasCopy ? memoryLog() : undefined;
+    const { buffer } = await open(store, vital);
+    await fill(buffer);
+    await buffer.trim('samples', rule);
+    await buffer.tellHeads();
+    store.rows.delete(HEADS_KEY);
+    const again = await open(store, vital);
+    expect(again.damages).toContain(HEADS_KEY);
+    expect(await scrubAll(again.buffer)).toEqual([]);
+    expect((await again.buffer.verify()).holes).toEqual([]);
+    expect((await again.buffer.changes('samples', 0, 100)).map(({ sequence }) => sequence)).toEqual([5, 6, 7, 8]);
   });
 
   it('leaves what a stage has not seen, and takes no more entries than it was told', async () => {

@@ -43,6 +43,8 @@ export interface FoundHeads {
   readonly heads: Heads;
   /** What contradicts what: the record against the ends of the journals and the messages. */
   readonly damage: readonly Damage[];
+  /** The record itself cannot be read: where the journals begin it does not say. */
+  readonly isLost: boolean;
 }
 
 /** The highest numbers that anything in the store speaks of, so that none is given out again. */
@@ -67,7 +69,25 @@ export async function loadHeads(store: Store): Promise<FoundHeads> {
     damage.push({ key: HEADS_KEY, detail: `says the last message id is ${heads.lastId}, there is ${lastMessage}` });
     heads.lastId = lastMessage;
   }
-  return { heads, damage };
+  return { heads, damage, isLost: !stored || isDamage(stored) };
+}
+
+/**
+ * Where the journals begin when the vital record is lost: as the second copy last knew, else at their first entry. What retention
+ * gave up is not to be taken for lost; two years of a large site are a hundred million entries.
+ */
+export async function beginnings(store: Store, copy: Heads | undefined): Promise<Record<Stream, number>> {
+  if (copy) return { ...copy.low };
+  const low = { ...headsPayload.parse({}).low };
+  for (const stream of STREAMS) {
+    const prefix = journalPrefix(stream);
+    for await (const [key, bytes] of walk(store, below(prefix), false)) {
+      if (isDamage(openRow(key, bytes))) continue;
+      low[stream] = Number(key.slice(prefix.length)) - 1;
+      break;
+    }
+  }
+  return low;
 }
 
 /**

@@ -8,7 +8,7 @@ import { clockMemory, keepClock } from './clocks.ts';
 import { decodeCursor } from './codec.ts';
 import { isDamage } from './frame.ts';
 import { givenUpIn } from './given-up.ts';
-import { type FoundHeads, type Heads, loadHeads } from './heads.ts';
+import { beginnings, type FoundHeads, type Heads, loadHeads } from './heads.ts';
 import { readIdentity } from './identity.ts';
 import { createIds } from './ids.ts';
 import { intervalVersions, keepIntervals, latestIntervals } from './intervals.ts';
@@ -61,6 +61,7 @@ export async function openBuffer(store: Store, options: BufferOptions): Promise<
   const copied = options.vital && (await readVital(options.vital));
   const copyDoubt = copied && doubtOfVital(found.heads, copied);
   const copy = copied?.heads;
+  if (found.isLost) found.heads.low = await beginnings(store, copy);
   const behind = behindOf(found.heads, copy);
   const isNew = STREAMS.every((stream) => found.heads[stream] === 0);
   for (const stream of STREAMS) {

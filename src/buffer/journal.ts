@@ -186,7 +186,9 @@ export function openJournal(store: Store, found: Heads, ids: Ids, recent: Recent
   }
 
   function isKnown(): boolean {
-    return STREAMS.every((stream) => heads[stream] === (told.heads?.[stream] ?? 0));
+    return STREAMS.every(
+      (stream) => heads[stream] === (told.heads?.[stream] ?? 0) && heads.low[stream] === (told.heads?.low[stream] ?? 0),
+    );
   }
 
   /** As a job of the one writer, between two batches; one that writes nothing itself. */

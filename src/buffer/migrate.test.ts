@@ -4,6 +4,7 @@ import { HOUR_MS } from '../core/time.ts';
 import { anInterval, aReading, DAY_START, memoryStore, POINT, standingClock } from './buffer.testkit.ts';
 import { openRow } from './frame.ts';
 import { openBuffer } from './index.ts';
+import { HEADS_KEY } from './keys.ts';
 
 /** A store as version 1 of the record format wrote it, byte for byte: it must be readable for ever. */
 const GOLDEN: readonly [string, string][] = JSON.parse(
@@ -75,6 +76,16 @@ describe('a store of version 1', () => {
       expect(await buffer.readings('boiler-house', 'volume.base', DAY)).toHaveLength(8);
       expect(await buffer.verify(), `after ${after}`).toMatchObject({ clean: true });
     }
+  });
+
+  it.each(['damaged', 'gone'])('says the same when the record of its numbers is %s', async (how) => {
+    const store = golden();
+    if (how === 'gone') store.rows.delete(HEADS_KEY);
+    else store.rows.get(HEADS_KEY)![20]! ^= 1;
+    const { buffer, damages } = await open(store);
+    expect(damages).toContain(HEADS_KEY);
+    expect(await buffer.readings('boiler-house', 'volume.base', DAY)).toHaveLength(8);
+    expect((await buffer.verify()).holes).toEqual([]);
   });
 
   it('an interval of it is not taken for another that was told', async () => {

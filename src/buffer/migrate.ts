@@ -2,9 +2,9 @@ import type { Store, StoreOp } from '../machine/store.ts';
 import type { Damage } from './api.ts';
 import { decodeCursor, decodeEntry, decodeReading1, encodeReadings, type StoredReading } from './codec.ts';
 import { checksumOf, crcText, isDamage, openRow, sealRow } from './frame.ts';
-import { encodeHeads, headsPayload } from './heads.ts';
-import { cursorKey, HEADS_KEY, journalKey, quarantineKey, readingKey } from './keys.ts';
-import { decodeRow } from './rows.ts';
+import { encodeHeads, type Heads, headsPayload, loadHeads } from './heads.ts';
+import { below, cursorKey, HEADS_KEY, journalKey, journalPrefix, quarantineKey, readingKey } from './keys.ts';
+import { decodeRow, walk } from './rows.ts';
 
 /**
  * From record format 1 to 2: the readings of an instant go into one row, and the samples into a journal of their own. Entries
@@ -17,10 +17,8 @@ const FOLLOWER = 'profiler';
 
 /** Brings a store to the record format of this program; nothing is done to one that has it. */
 export async function migrate(store: Store, onDamage: (damage: Damage) => void): Promise<void> {
-  const bytes = await store.get(HEADS_KEY);
-  const vital = bytes && openRow(HEADS_KEY, bytes);
-  if (!vital || isDamage(vital) || vital.version !== 1) return;
-  const heads = headsPayload.parse(vital.payload);
+  const heads = await headsOfFormat1(store, onDamage);
+  if (!heads) return;
   for (let next = 1; next <= heads.readings; next += ENTRIES_AT_ONCE) {
     const last = Math.min(next + ENTRIES_AT_ONCE - 1, heads.readings);
     for (let sequence = next; sequence <= last; sequence++) {
@@ -32,6 +30,22 @@ export async function migrate(store: Store, onDamage: (damage: Damage) => void):
     ...(await copyCursor(store)),
     { kind: 'put', key: HEADS_KEY, value: encodeHeads({ ...heads, samples: heads.readings }) },
   ]);
+}
+
+/** The vital record of a store of format 1, made from its journals where it is damaged or gone; undefined for any other store. */
+async function headsOfFormat1(store: Store, onDamage: (damage: Damage) => void): Promise<Heads | undefined> {
+  const bytes = await store.get(HEADS_KEY);
+  const vital = bytes && openRow(HEADS_KEY, bytes);
+  if (vital && !isDamage(vital)) return vital.version === 1 ? headsPayload.parse(vital.payload) : undefined;
+  for await (const [key, entry] of walk(store, below(journalPrefix('readings')), true)) {
+    const row = openRow(key, entry);
+    if (isDamage(row)) continue;
+    if (row.version !== 1) return undefined;
+    const { heads, damage } = await loadHeads(store);
+    for (const each of damage) onDamage(each);
+    return heads;
+  }
+  return undefined;
 }
 
 async function migrateEntry(store: Store, sequence: number, onDamage: (damage: Damage) => void): Promise<StoreOp[]> {
