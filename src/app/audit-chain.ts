@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
-import type { AuditEntry } from '../buffer/index.ts';
+import type { AuditEntry, Buffer, Scrubbed, ScrubPosition } from '../buffer/index.ts';
+
+const ENTRIES_AT_ONCE = 1_000;
 
 /** The hash of an entry covers its number, its text and the hash of the one before: none can be changed or taken out unseen. */
 export function chained(last: AuditEntry | undefined, text: string): Pick<AuditEntry, 'text' | 'hash'> {
@@ -25,6 +27,25 @@ export function chainFaults(entries: readonly AuditEntry[]): ChainFault[] {
     before = entry;
   }
   return faults;
+}
+
+/**
+ * What the store's journal says against the log: an entry that was cut off at its end, or put in the place of another, fits the
+ * chain and not the journal.
+ */
+export async function journalFaults(buffer: Buffer): Promise<ChainFault[]> {
+  const faults: ChainFault[] = [];
+  let position: ScrubPosition | undefined = { stream: 'audit', after: 0 };
+  while (position && 'stream' in position && position.stream === 'audit') {
+    const step: Scrubbed = await buffer.scrub(position, ENTRIES_AT_ONCE);
+    faults.push(...step.suspects.map(({ key, detail }) => ({ number: numberOf(key), what: detail })));
+    position = step.next;
+  }
+  return faults;
+}
+
+function numberOf(key: string): number {
+  return Number(key.slice(key.lastIndexOf('/') + 1));
 }
 
 function hashOf(number: number, before: string, text: string): string {

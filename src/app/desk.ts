@@ -8,7 +8,7 @@ import { CHANNEL_UNIT, type Interval, type Quality } from '../core/interval.ts';
 import { cut } from '../core/schedule.ts';
 import { contains, isoUtc, spanMinutes, type UtcMs } from '../core/time.ts';
 import type { Site } from '../device/site.ts';
-import { chainFaults } from './audit-chain.ts';
+import { chainFaults, journalFaults } from './audit-chain.ts';
 import { readAudit } from './audit-texts.ts';
 import { firstDayOf } from './closer.ts';
 import type { Handler } from './control.ts';
@@ -92,7 +92,7 @@ export const QUESTIONS = {
 
   async audit({ buffer }: Desk) {
     const log = await buffer.auditLog();
-    const faults = chainFaults(log);
+    const faults = [...chainFaults(log), ...(await journalFaults(buffer))];
     const entries = log.map(({ number, text, hash }) => ({ number, hash, said: readAudit(text) }));
     return { whole: faults.length === 0, faults, entries };
   },

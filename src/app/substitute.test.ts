@@ -1,11 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { aMessage, anAttempt, aReceipt } from '../buffer/buffer.testkit.ts';
+import { isDamage, openRow, type Row, sealRow } from '../buffer/frame.ts';
 import type { AuditEntry } from '../buffer/index.ts';
 import { intervalKey } from '../buffer/keys.ts';
 import { decimal, decimalText, parseDecimal } from '../core/decimal.ts';
 import { HOUR_MS } from '../core/time.ts';
+import type { StoreOp } from '../machine/store.ts';
 import { aPlan, aPoint, aReading, aSite, bench, GAS, gasDay, POWER, powerPlan } from './app.testkit.ts';
-import { chained, chainFaults } from './audit-chain.ts';
+import { chained, chainFaults, journalFaults } from './audit-chain.ts';
 import { readAudit } from './audit-texts.ts';
 import { createProfiler } from './profiler.ts';
 import { type Substitution, substitute } from './substitute.ts';
@@ -148,6 +150,28 @@ describe('the chain of the audit log', () => {
     ],
   ])('shows %s', (_, entries, numbers) => {
     expect(chainFaults(entries).map(({ number }) => number)).toEqual(numbers);
+  });
+});
+
+describe('the journal against the audit log', () => {
+  const cut = (row: Row): StoreOp => ({ kind: 'delete', key: row.key });
+  const forge = ({ key, sequence }: Row): StoreOp => {
+    const payload = { text: 'somebody else', hash: 'made to fit' };
+    return { kind: 'put', key, value: sealRow(key, sequence, payload) };
+  };
+
+  it.each([
+    ['cut off', cut],
+    ['forged, with a hash of its own', forge],
+  ])('shows an end that was %s', async (_, tamper) => {
+    const { parts, buffer, store } = await ready();
+    for (let times = 0; times < 2; times++) await substitute(parts, WISH);
+    expect(await journalFaults(buffer)).toEqual([]);
+    const [key, bytes] = (await store.range({ gte: 'a/', lt: 'a0', limit: 10 })).at(-1)!;
+    const last = openRow(key, bytes);
+    if (isDamage(last)) throw new Error(last.detail);
+    await store.batch([tamper(last)]);
+    expect((await journalFaults(buffer)).map(({ number }) => number)).toEqual([2]);
   });
 });
 

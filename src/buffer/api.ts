@@ -32,8 +32,10 @@ export interface Damage {
 
 /** What a scrub found: damaged, or named by a journal entry and gone. */
 export interface Suspect extends Damage {
-  /** The entry that names what is gone. */
+  /** The entry that names what is gone, or is not what it names. */
   readonly namedBy?: string;
+  /** The checksum by which it is named, where the record is whole and has another. */
+  readonly namedAs?: string;
 }
 
 /** Where a scrub goes on; undefined is the beginning. */

@@ -15,6 +15,7 @@ import {
   POINT,
   standingClock,
 } from './buffer.testkit.ts';
+import { isDamage, openRow, sealRow } from './frame.ts';
 import { type Buffer, type Damage, openBuffer, type Suspect } from './index.ts';
 import { HEADS_KEY, journalKey } from './keys.ts';
 
@@ -183,6 +184,20 @@ describe('trimming', () => {
 });
 
 describe('scrub and quarantine', () => {
+  it('find a whole record that is not the one its entry names', async () => {
+    const store = memoryStore();
+    await fill((await open(store)).buffer);
+    const key = [...store.rows.keys()].find((name) => name.startsWith('i/'))!;
+    const row = openRow(key, store.rows.get(key)!);
+    if (isDamage(row)) throw new Error(row.detail);
+    store.rows.set(key, sealRow(key, row.sequence, { ...Object(row.payload), value: '1.000' }));
+    const { buffer } = await open(store);
+    const found = await buffer.quarantine(await scrubAll(buffer));
+    expect(found).toEqual([expect.objectContaining({ key, detail: expect.stringContaining('it is another record') })]);
+    expect((await buffer.intervals(POINT, 'volume', DAY)).map(({ start }) => start)).toEqual(HOURS.slice(1));
+    expect(await scrubAll(buffer)).toEqual([]);
+  });
+
   it('find every damaged and every missing row, move what is left of it aside, and reads are quiet afterwards', async () => {
     const whole = memoryStore();
     await fill((await open(whole)).buffer);

@@ -15,6 +15,7 @@ import {
 import { waitingState } from './life.ts';
 import { hex } from './migrate.ts';
 import { walk } from './rows.ts';
+import { isAnother } from './scrub.ts';
 import { toldBefore } from './told.ts';
 import { lifeFromEvents } from './waiting.ts';
 
@@ -80,9 +81,11 @@ async function quarantineSome(
   suspects: readonly Suspect[],
 ): Promise<Damage[]> {
   const found: Damage[] = [];
-  for (const { key, detail, namedBy = key } of suspects) {
+  for (const { key, detail, namedBy = key, namedAs } of suspects) {
     const row = await draft.get(key);
-    if (row !== undefined && (!isDamage(row) || row.quarantined)) continue;
+    const isWhole = row !== undefined && !isDamage(row);
+    if (isWhole && (namedAs === undefined || !isAnother(row, namedBy, namedAs))) continue;
+    if (row !== undefined && isDamage(row) && row.quarantined) continue;
     // Entries and their records are given up together: what is gone and no longer in the journal's range is no loss.
     if (row === undefined && !isInJournal(journal, namedBy)) continue;
     const bytes = row && (await store.get(key));

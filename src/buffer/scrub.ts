@@ -1,9 +1,9 @@
 import type { Store } from '../machine/store.ts';
 import { type Scrubbed, type ScrubPosition, STREAMS, type Stream, type Suspect } from './api.ts';
 import { decodeEntry } from './codec.ts';
-import { damageOf, isDamage } from './frame.ts';
+import { crcText, damageOf, headOf, isDamage, type Row } from './frame.ts';
 import type { Journal } from './journal.ts';
-import { journalKey } from './keys.ts';
+import { journalKey, lastPart } from './keys.ts';
 import { decodeRow } from './rows.ts';
 
 const ENTRIES_AT_ONCE = 64;
@@ -71,7 +71,7 @@ async function checkEntries(
     const entry = bytes ? decodeRow(key, bytes, decodeEntry) : { key, detail: 'the journal entry is gone' };
     if (isDamage(entry)) suspects.push(entry);
     else {
-      named.push(...entry.map(([record]) => ({ key: record, namedBy: key })));
+      named.push(...entry.map(([record, namedAs]) => ({ key: record, namedBy: key, namedAs })));
       checked += entry.length;
     }
     if (named.length < NAMED_AT_ONCE && n < keys.length - 1) continue;
@@ -85,15 +85,29 @@ interface Named {
   readonly key: string;
   /** The entry that names it. */
   readonly namedBy: string;
+  /** By this checksum. */
+  readonly namedAs: string;
 }
 
 async function checkNamed(store: Store, named: readonly Named[]): Promise<Suspect[]> {
   const found = await store.getMany(named.map(({ key }) => key));
-  return named.flatMap(({ key, namedBy }, n): Suspect[] => {
+  return named.flatMap(({ key, namedBy, namedAs }, n): Suspect[] => {
     const bytes = found[n];
     if (!bytes) return [{ key, namedBy, detail: `${namedBy} names it and it is gone` }];
-    return frameSuspects(key, bytes);
+    const head = headOf(key, bytes);
+    if (isDamage(head)) return [head];
+    if (!isAnother(head, namedBy, namedAs)) return [];
+    return [{ key, namedBy, namedAs, detail: `${namedBy} names it with checksum ${namedAs}, it is another record` }];
   });
+}
+
+/** A whole record that is not the one that its entry names, unless a later entry wrote it again. */
+export function isAnother(
+  { sequence, checksum }: Pick<Row, 'sequence' | 'checksum'>,
+  namedBy: string,
+  namedAs: string,
+) {
+  return sequence <= Number(lastPart(namedBy)) && crcText(checksum) !== namedAs;
 }
 
 /** A row whose checksum fits says what was written: what it says need not be read. */

@@ -4,12 +4,13 @@ import type { Store } from '../machine/store.ts';
 import { STREAMS, type Stream } from './api.ts';
 import { decodeEntry, type Entry } from './codec.ts';
 import { decodeLife } from './codec-delivery.ts';
-import { crcText, headOf, isDamage, openRow, type Row } from './frame.ts';
+import { headOf, isDamage, openRow, type Row } from './frame.ts';
 import type { Draft, Journal } from './journal.ts';
 import { below, journalKey, lastPart, messageKey, streamOf, waitingKey } from './keys.ts';
 import { stateOf, waitingState } from './life.ts';
 import type { Verification } from './reports.ts';
 import { decodeRow, type Rows, walk } from './rows.ts';
+import { isAnother } from './scrub.ts';
 import { lifeFromEvents } from './waiting.ts';
 
 const PAGE_ROWS = 256;
@@ -62,19 +63,19 @@ async function checkJournal(store: Store, journal: Journal, stream: Stream, foun
       const bytes = entries[n];
       const entry = bytes && decodeRow(key, bytes, decodeEntry);
       if (!entry) found.holes.push({ stream, sequence: numbers[n]! });
-      else if (!isDamage(entry)) await checkNamed(store, entry, numbers[n]!, found);
+      else if (!isDamage(entry)) await checkNamed(store, entry, key, found);
     }
   }
 }
 
-async function checkNamed(store: Store, entry: Entry, sequence: number, found: Findings): Promise<void> {
+async function checkNamed(store: Store, entry: Entry, namedBy: string, found: Findings): Promise<void> {
   found.entries++;
   const rows = await store.getMany(entry.map(([key]) => key));
   for (const [n, [key, checksum]] of entry.entries()) {
     const bytes = rows[n];
     const row = bytes && headOf(key, bytes);
     if (!row) found.lost.push(key);
-    else if (!isDamage(row) && crcText(row.checksum) !== checksum && row.sequence <= sequence) found.stray.push(key);
+    else if (!isDamage(row) && isAnother(row, namedBy, checksum)) found.stray.push(key);
   }
 }
 
