@@ -1,7 +1,7 @@
+import { create } from 'xmlbuilder2';
 import { isoLocal } from '../core/calendar.ts';
 import type { Commodity } from '../core/interval.ts';
 import { parseUtc } from '../core/time.ts';
-import { escapedText, escapedValue } from '../message/xml.ts';
 import type { Answered } from './journal.ts';
 
 const RESPONSE = 'http://www.ote-cr.cz/schema/response';
@@ -48,32 +48,20 @@ const FORMS: Record<Commodity, Form> = {
 export function answerDocument(entry: Answered, zone: string, unknownCode = false): string {
   const form = FORMS[entry.commodity];
   const { prefix, codingScheme } = form;
-  const code = { 'coding-scheme': codingScheme };
-  const children = [
-    element(`${prefix}SenderIdentification`, { id: form.operator, ...code }),
-    element(`${prefix}ReceiverIdentification`, { id: entry.sender, ...code }),
-    element(`${prefix}Reference`, { id: entry.id }),
-    ...reasonsOf(entry, form, unknownCode).map(({ text, ...said }) =>
-      element(`${prefix}Reason`, said, escapedText(text)),
-    ),
-  ];
-  const attributes = {
-    [prefix === '' ? 'xmlns' : `xmlns:${prefix.slice(0, -1)}`]: RESPONSE,
+  const root = create().ele(RESPONSE, `${prefix}RESPONSE`, {
     id: entry.answerId,
     'message-code': form.messageCode,
     'date-time': isoLocal(parseUtc(entry.receivedAt), zone).slice(0, 'YYYY-MM-DDThh:mm:ss'.length),
     'dtd-version': '1',
     'dtd-release': '1',
-    ...(prefix !== '' && { 'xmlns:prx': UNUSED }),
-  };
-  return element(`${prefix}RESPONSE`, attributes, children.join(''));
-}
-
-/** @param content XML text */
-function element(name: string, attributes: Readonly<Record<string, string>>, content = ''): string {
-  let tag = `<${name}`;
-  for (const [attribute, value] of Object.entries(attributes)) tag += ` ${attribute}="${escapedValue(value)}"`;
-  return content === '' ? `${tag}/>` : `${tag}>${content}</${name}>`;
+  });
+  if (prefix !== '') root.att('http://www.w3.org/2000/xmlns/', 'xmlns:prx', UNUSED);
+  root.ele(RESPONSE, `${prefix}SenderIdentification`, { id: form.operator, 'coding-scheme': codingScheme });
+  root.ele(RESPONSE, `${prefix}ReceiverIdentification`, { id: entry.sender, 'coding-scheme': codingScheme });
+  root.ele(RESPONSE, `${prefix}Reference`, { id: entry.id });
+  for (const { text, ...attributes } of reasonsOf(entry, form, unknownCode))
+    root.ele(RESPONSE, `${prefix}Reason`, attributes).txt(text);
+  return root.end({ headless: true });
 }
 
 type ReasonElement = { readonly text: string } & Readonly<Record<string, string>>;
