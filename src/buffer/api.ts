@@ -11,7 +11,7 @@ import type { Clock } from '../machine/clock.ts';
 import type { StoreSnapshot } from '../machine/store.ts';
 import type { Identity } from './identity.ts';
 import type { Outbox } from './outbox.ts';
-import type { Delivery, Expected, Ledger, Verification } from './reports.ts';
+import type { Delivery, Expected, Ledger, Scrubbed, ScrubPosition, Verification } from './reports.ts';
 
 /**
  * One journal each; its entries are numbered from 1 without holes. `readings` are those that the meters stored, `samples` what
@@ -36,16 +36,6 @@ export interface Suspect extends Damage {
   readonly namedBy?: string;
   /** The checksum by which it is named, where the record is whole and has another. */
   readonly namedAs?: string;
-}
-
-/** Where a scrub goes on; undefined is the beginning. */
-export type ScrubPosition = { readonly stream: Stream; readonly after: number } | { readonly afterKey: string };
-
-export interface Scrubbed {
-  /** Undefined when the round is complete. */
-  readonly next: ScrubPosition | undefined;
-  readonly checked: number;
-  readonly suspects: readonly Suspect[];
 }
 
 /** Which entries of a journal may be given up. */

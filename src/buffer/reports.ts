@@ -1,7 +1,7 @@
 import type { Channel, PointCode, Quality } from '../core/interval.ts';
 import type { MessageId, MessageState } from '../core/message.ts';
 import type { Span, UtcMs } from '../core/time.ts';
-import type { Damage, Stream } from './api.ts';
+import type { Damage, Stream, Suspect } from './api.ts';
 
 /** A message that carried an interval. */
 export interface Delivery {
@@ -72,4 +72,14 @@ export interface Verification {
   readonly quarantined: readonly string[];
   /** The walk could not be finished because the store refused to read. */
   readonly unreadable: readonly string[];
+}
+
+/** Where a scrub goes on; undefined is the beginning. */
+export type ScrubPosition = { readonly stream: Stream; readonly after: number } | { readonly afterKey: string };
+
+export interface Scrubbed {
+  /** Undefined when the round is complete. */
+  readonly next: ScrubPosition | undefined;
+  readonly checked: number;
+  readonly suspects: readonly Suspect[];
 }

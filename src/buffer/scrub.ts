@@ -1,9 +1,10 @@
 import type { Store } from '../machine/store.ts';
-import { type Scrubbed, type ScrubPosition, STREAMS, type Stream, type Suspect } from './api.ts';
+import { STREAMS, type Stream, type Suspect } from './api.ts';
 import { decodeEntry } from './codec.ts';
 import { crcText, damageOf, headOf, isDamage, type Row } from './frame.ts';
 import type { Journal } from './journal.ts';
 import { journalKey, lastPart } from './keys.ts';
+import type { Scrubbed, ScrubPosition } from './reports.ts';
 import { decodeRow } from './rows.ts';
 
 const ENTRIES_AT_ONCE = 64;
