@@ -210,7 +210,7 @@ export function createCloser(parts: CloserParts): Closer {
 
   async function dayOfMessage(id: MessageId): Promise<string | undefined> {
     try {
-      const message = await buffer.message(id);
+      const message = await buffer.messageHead(id);
       return message && dayKey(message.commodity, message.day);
     } catch (error) {
       if (error instanceof OdecetError && error.failure.code === 'store-damaged') return undefined;

@@ -1,9 +1,8 @@
 import { z } from 'zod';
-import type { MessageHead } from '../buffer/outbox.ts';
 import { marketDaySpan } from '../core/calendar.ts';
 import { type Failure, failure, OdecetError } from '../core/failure.ts';
 import type { Commodity } from '../core/interval.ts';
-import type { MessageId } from '../core/message.ts';
+import type { MessageHead, MessageId } from '../core/message.ts';
 import { isoUtc, type MarketDay, type UtcMs } from '../core/time.ts';
 import type { Folder } from '../machine/folder.ts';
 

@@ -1,6 +1,7 @@
 import type { Buffer } from '../buffer/index.ts';
 import { marketDayOf, shiftDay } from '../core/calendar.ts';
 import type { Commodity } from '../core/interval.ts';
+import type { MessageId } from '../core/message.ts';
 import { isoUtc, type UtcMs } from '../core/time.ts';
 
 /** Answers to messages about days further back are history. */
@@ -25,16 +26,19 @@ export function createLastAnswer(
 ): () => Promise<LastAnswer | undefined> {
   let found: LastAnswer | undefined;
   let isStale = true;
+  /** Messages with a last word, which is not read again. */
+  let settled = new Set<MessageId>();
   buffer.onChange((streams) => {
     if (streams.has('delivery')) isStale = true;
   });
 
-  async function look(commodity: Commodity, from: UtcMs): Promise<void> {
+  async function look(commodity: Commodity, from: UtcMs, met: Set<MessageId>): Promise<void> {
     const today = marketDayOf(commodity, from, zone);
     for (let n = 0; n < DAYS_BACK; n++) {
       const day = shiftDay(today, -n);
       for (const message of await buffer.messagesOf(commodity, day)) {
-        const receipt = await buffer.receipt(message);
+        const receipt = settled.has(message) ? undefined : await buffer.receipt(message);
+        if (settled.has(message) || (receipt && receipt.verdict !== 'unknown')) met.add(message);
         if (!receipt || (found && isoUtc(receipt.receivedAt) <= found.at)) continue;
         const { verdict, receivedAt } = receipt;
         const reasons = receipt.reasons.map(({ code, text }) => [code, text].filter(Boolean).join(' ')).join('; ');
@@ -48,8 +52,10 @@ export function createLastAnswer(
     isStale = false;
     try {
       const from = now();
-      await look('gas', from);
-      await look('electricity', from);
+      const met = new Set<MessageId>();
+      await look('gas', from, met);
+      await look('electricity', from, met);
+      settled = met;
     } catch (error) {
       isStale = true;
       throw error;

@@ -64,6 +64,25 @@ test('the last answer is the one that came last, whatever day it is about', asyn
   expect(await createLastAnswer(buffer, ZONE, () => NOW)()).toMatchObject({ day: DAYS[0] });
 });
 
+test('the answer to a message with a last word is read once', async () => {
+  const made = await closed();
+  const read: string[] = [];
+  const receipt = (id: string) => {
+    read.push(id);
+    return made.buffer.receipt(id);
+  };
+  const last = createLastAnswer({ ...made.buffer, receipt }, ZONE, () => NOW);
+  await answer(made, DAYS[2]!, 'accepted', NOW + 1_000);
+  const [sent] = (await last()) ? read.splice(0) : [];
+  expect(sent).toBeDefined();
+  await answer(made, DAYS[0]!, 'rejected', NOW + 2_000);
+  expect(await last()).toMatchObject({ day: DAYS[0] });
+  await answer(made, DAYS[1]!, 'accepted', NOW + 3_000);
+  expect(await last()).toMatchObject({ day: DAYS[1] });
+  const accepted = (await made.buffer.messagesOf('gas', DAYS[2]!))[0];
+  expect(read).not.toContain(accepted);
+});
+
 test('the oldest interval that is not accepted moves on with the answers, and past midnight', async () => {
   const made = await closed();
   const oldest = createOldestOpen({ site, points: POINTS, buffer: made.buffer, installedAt: INSTALLED });

@@ -1,6 +1,6 @@
-import type { MessageHead, Outbox } from '../buffer/outbox.ts';
+import type { Outbox } from '../buffer/outbox.ts';
 import { OdecetError } from '../core/failure.ts';
-import type { Message } from '../core/message.ts';
+import type { Message, MessageHead } from '../core/message.ts';
 import type { RelayUplinkConfig } from '../device/site.ts';
 import type { Broker } from '../machine/broker.ts';
 import type { Codec, Signer } from '../machine/signer.ts';

@@ -1,7 +1,7 @@
 import type { ClockMemory } from '../core/clock-memory.ts';
 import type { FailureCode } from '../core/failure.ts';
 import type { Channel, Commodity, Interval, PointCode } from '../core/interval.ts';
-import type { Attempt, Message, MessageId, MessageState, Receipt } from '../core/message.ts';
+import type { Attempt, Message, MessageHead, MessageId, MessageState, Receipt } from '../core/message.ts';
 import type { MeterHistory } from '../core/meter-history.ts';
 import type { Quantity } from '../core/quantity.ts';
 import type { DeviceId, Reading, ReadingSource } from '../core/reading.ts';
@@ -11,7 +11,7 @@ import type { Clock } from '../machine/clock.ts';
 import type { StoreSnapshot } from '../machine/store.ts';
 import type { Identity } from './identity.ts';
 import type { Outbox } from './outbox.ts';
-import type { Delivery, Expected, Ledger, Scrubbed, ScrubPosition, Verification } from './reports.ts';
+import type { Delivery, Expected, Ledger, Restored, Scrubbed, ScrubPosition, Verification } from './reports.ts';
 
 /**
  * One journal each; its entries are numbered from 1 without holes. `readings` are those that the meters stored, `samples` what
@@ -50,12 +50,6 @@ export interface TrimRule {
 
 export interface Trimmed {
   readonly entries: number;
-  readonly records: number;
-}
-
-/** What was put back from the second copy. */
-export interface Restored {
-  readonly messages: number;
   readonly records: number;
 }
 
@@ -236,6 +230,8 @@ export interface Buffer {
   queueMessage(make: (id: MessageId) => Message, supersedes?: readonly MessageId[]): Promise<Message>;
   /** Rejects `store-damaged` when it is there but cannot be trusted. */
   message(id: MessageId): Promise<Message | undefined>;
+  /** The same without the document, which is read only where nobody has asked for it yet. */
+  messageHead(id: MessageId): Promise<MessageHead | undefined>;
   messageState(id: MessageId): Promise<MessageState | undefined>;
   /** The attempts that have ended, by number. */
   attempts(id: MessageId): Promise<Attempt[]>;

@@ -107,6 +107,7 @@ const lifePayload = z.object({
   rejected: z.boolean(),
   superseded: z.boolean(),
   lastEndedAt: whole.exactOptional(),
+  about: messagePayload.pick({ commodity: true, day: true, pack: true }).exactOptional(),
 }) satisfies z.ZodType<Life>;
 
 export function decodeLife(row: Row): Life | Damage {

@@ -16,6 +16,7 @@ import { type Journal, openJournal } from './journal.ts';
 import { below, cursorKey, IDENTITY_KEY, journalPrefix, lastPart, waitingKey } from './keys.ts';
 import { makeLedger } from './ledger.ts';
 import { waitingState } from './life.ts';
+import { messageHeads } from './message-heads.ts';
 import { readMessages } from './messages.ts';
 import { keepMeters, meterHistory } from './meters.ts';
 import { migrate } from './migrate.ts';
@@ -127,6 +128,7 @@ function assemble(
   const rows = withMemory(onDisk, recent);
   const readings = readReadings(rows, recent);
   const messages = readMessages(rows);
+  const headOf = messageHeads(messages);
   /** As they stand on the disk: the stages ask for theirs at every step. */
   const cursors = new Map<string, number>();
   /** Characters of the second copy where it was written anew. */
@@ -134,7 +136,7 @@ function assemble(
   return {
     behind,
     identity,
-    outbox: openOutbox(journal, rows, messages),
+    outbox: openOutbox(journal, rows, messages, headOf),
 
     async keepRound(round) {
       const kept = await keepRound(journal, round);
@@ -166,6 +168,7 @@ function assemble(
       return message!;
     },
     message: messages.message,
+    messageHead: (id) => headOf(id),
     messageState: messages.state,
     attempts: messages.attempts,
     receipt: messages.receipt,

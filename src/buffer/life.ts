@@ -1,4 +1,4 @@
-import type { AttemptOutcome, MessageState, Verdict } from '../core/message.ts';
+import type { AttemptOutcome, MessageHead, MessageState, Verdict } from '../core/message.ts';
 import type { UtcMs } from '../core/time.ts';
 
 /**
@@ -18,6 +18,8 @@ export interface Life {
   readonly rejected: boolean;
   readonly superseded: boolean;
   readonly lastEndedAt?: UtcMs;
+  /** In the outbox, so that no document is read to know what waits; a life that was folded from its records does not say. */
+  readonly about?: Omit<MessageHead, 'id'>;
 }
 
 export type LifeEvent =

@@ -9,11 +9,14 @@ import {
   aReceipt,
   DAY_START,
   GAS_DAY,
+  type MemoryStore,
   memoryStore,
   POINT,
   standingClock,
 } from './buffer.testkit.ts';
+import { sealRow } from './frame.ts';
 import { type Buffer, openBuffer } from './index.ts';
+import { NEW_LIFE } from './life.ts';
 import { WaitsNoLonger } from './outbox.ts';
 
 const open = (store = memoryStore()) => openBuffer(store, { clock: standingClock() });
@@ -26,6 +29,48 @@ async function queued(buffer: Buffer, hour = 0): Promise<MessageId> {
 async function states(buffer: Buffer): Promise<[MessageId, MessageState, number][]> {
   return (await buffer.outbox.waiting()).map(({ message, state, attempts }) => [message.id, state, attempts]);
 }
+
+describe('what a message is about', () => {
+  const ABOUT = { commodity: 'gas', day: GAS_DAY, pack: 'gasdat@1' };
+
+  /** Keys of documents that are read. */
+  function documentsRead(store: MemoryStore): string[] {
+    const read: string[] = [];
+    const { get } = store;
+    store.get = (key) => {
+      if (key.startsWith('m/')) read.push(key);
+      return get(key);
+    };
+    return read;
+  }
+
+  it('is known without its document, also after a start, and while and after it is sent', async () => {
+    const store = memoryStore();
+    const first = await open(store);
+    const ids = [await queued(first), await queued(first, 1)];
+    await first.outbox.beginAttempt(ids[0]!, DAY_START);
+    const buffer = await open(store);
+    const read = documentsRead(store);
+    const heads = await buffer.outbox.heads();
+    expect(heads.map(({ message }) => message)).toEqual(ids.map((id) => ({ id, ...ABOUT })));
+    await buffer.outbox.endAttempt(anAttempt(ids[0]!, 1, 'answered'), aReceipt(ids[0]!, 'accepted'));
+    expect(await buffer.outbox.heads()).toHaveLength(1);
+    expect(await buffer.messageHead(ids[0]!)).toEqual({ id: ids[0], ...ABOUT });
+    expect(read).toEqual([]);
+  });
+
+  it('is read of its document where the outbox does not say, as of an earlier version of the program', async () => {
+    const store = memoryStore();
+    const id = await queued(await open(store));
+    store.rows.set(`w/${id}`, sealRow(`w/${id}`, 0, NEW_LIFE));
+    const buffer = await open(store);
+    const read = documentsRead(store);
+    for (let n = 0; n < 3; n++)
+      expect((await buffer.outbox.heads()).map(({ message }) => message)).toEqual([{ id, ...ABOUT }]);
+    expect(read).toEqual([`m/${id}`]);
+    expect(await buffer.messageHead('00000000000001')).toBeUndefined();
+  });
+});
 
 describe('a queued message', () => {
   it('is kept verbatim with its links, index and journal entry', async () => {

@@ -1,5 +1,5 @@
 import { OdecetError } from '../core/failure.ts';
-import type { Attempt, Message, MessageId, MessageState, Receipt } from '../core/message.ts';
+import type { Attempt, Message, MessageHead, MessageId, MessageState, Receipt } from '../core/message.ts';
 import type { UtcMs } from '../core/time.ts';
 import type { Damage } from './api.ts';
 import { decodeEvent, decodeLife, encodeEnded, encodeReceipt } from './codec-delivery.ts';
@@ -7,6 +7,7 @@ import { isDamage, type Row } from './frame.ts';
 import type { Draft, Journal } from './journal.ts';
 import { below, eventKey, messageKey } from './keys.ts';
 import { type Life, type LifeEvent, stateOf, waitingState } from './life.ts';
+import type { ReadHead } from './message-heads.ts';
 import type { MessageReader } from './messages.ts';
 import { damaged, type Rows } from './rows.ts';
 import { keepLife, lifeInDraft, noSuchMessage } from './waiting.ts';
@@ -23,16 +24,16 @@ export interface QueuedMessage {
   readonly lastEndedAt?: UtcMs;
 }
 
+export type { MessageHead } from '../core/message.ts';
+
 /** The same without the document, which may be large. */
 export interface QueuedHead extends Omit<QueuedMessage, 'message'> {
   readonly message: MessageHead;
 }
 
-export type MessageHead = Pick<Message, 'id' | 'commodity' | 'day' | 'pack'>;
-
 /** What the uplink may do with messages. Every change is on the disk when its promise resolves. */
 export interface Outbox {
-  /** What waits, by rising id, without the documents: a backlog of weeks is looked at again before every attempt. */
+  /** What waits, by rising id, without the documents: a backlog of weeks is looked at again and again. One of them may be damaged. */
   heads(): Promise<QueuedHead[]>;
   /** The message of a head; undefined when it cannot be read, which is reported as damage. */
   read(id: MessageId): Promise<Message | undefined>;
@@ -51,23 +52,10 @@ export class WaitsNoLonger extends OdecetError {
   }
 }
 
-export function openOutbox(journal: Journal, rows: Rows, messages: MessageReader): Outbox {
-  /** A message never changes, so what it is about need be read only once. */
-  const known = new Map<MessageId, MessageHead>();
-
-  async function headOf(id: MessageId): Promise<MessageHead | undefined> {
-    const found = known.get(id);
-    if (found) return found;
-    const message = await intact(messages.message(id));
-    if (!message) return undefined;
-    const head = { id, commodity: message.commodity, day: message.day, pack: message.pack };
-    known.set(id, head);
-    return head;
-  }
-
+export function openOutbox(journal: Journal, rows: Rows, messages: MessageReader, headOf: ReadHead): Outbox {
   async function queuedHead(id: MessageId, life: Life): Promise<QueuedHead | undefined> {
     const state = waitingState(life);
-    const message = state && (await headOf(id));
+    const message = state && (await intact(headOf(id, life)));
     if (!state || !message) return undefined;
     const { attempts, lastEndedAt } = life;
     return { message, state, attempts, ...(lastEndedAt !== undefined && { lastEndedAt }) };
@@ -82,14 +70,7 @@ export function openOutbox(journal: Journal, rows: Rows, messages: MessageReader
       const head = await queuedHead(id, isDamage(row) ? await messages.life(id) : row.life);
       if (head) queued.push(head);
     }
-    forgetAllBut(queued);
     return queued;
-  }
-
-  function forgetAllBut(queued: readonly QueuedHead[]): void {
-    if (known.size <= queued.length) return;
-    const ids = new Set(queued.map(({ message }) => message.id));
-    for (const id of known.keys()) if (!ids.has(id)) known.delete(id);
   }
 
   const read = (id: MessageId): Promise<Message | undefined> => intact(messages.message(id));

@@ -44,7 +44,8 @@ function addMessage(
     const told = toldOfInterval.get(intervalKey(carried));
     draft.add('delivery', linkKey(carried, message.id), { replaces, ...(told !== undefined && { told }) });
   }
-  draft.set(waitingKey(message.id), NEW_LIFE);
+  const { commodity, day, pack } = message;
+  draft.set(waitingKey(message.id), { ...NEW_LIFE, about: { commodity, day, pack } });
   draft.countWaiting(1);
 }
 

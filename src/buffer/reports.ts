@@ -54,6 +54,12 @@ export interface Ledger {
   readonly rows: readonly LedgerRow[];
 }
 
+/** What was put back from the second copy. */
+export interface Restored {
+  readonly messages: number;
+  readonly records: number;
+}
+
 export interface Verification {
   readonly clean: boolean;
   readonly records: number;

@@ -4,13 +4,14 @@ import { givenOutAt } from '../core/message-id.ts';
 import { MINUTE_MS, type UtcMs } from '../core/time.ts';
 import type { AppendLog } from '../machine/append-log.ts';
 import type { Store } from '../machine/store.ts';
-import { type Restored, STREAMS, type Stream } from './api.ts';
+import { STREAMS, type Stream } from './api.ts';
 import { crcOfText, crcText, isDamage, openRow } from './frame.ts';
 import { type Heads, headsPayload } from './heads.ts';
 import { type Identity, identitySchema, isSame } from './identity.ts';
 import type { Draft, Journal } from './journal.ts';
 import { below, keyParts, lastPart, messageKey, waitingKey } from './keys.ts';
 import { waitingState } from './life.ts';
+import type { Restored } from './reports.ts';
 import { walk } from './rows.ts';
 import { lifeFromEvents } from './waiting.ts';
 

@@ -26,6 +26,9 @@ export interface Message {
   readonly corrects?: MessageId;
 }
 
+/** What a message is about, without the document, which may be large. */
+export type MessageHead = Pick<Message, 'id' | 'commodity' | 'day' | 'pack'>;
+
 /**
  * prepared -> sent -> accepted | rejected | unknown -> superseded
  * `sent` is written before the first byte leaves: after a crash it means "outcome unknown", and the same id goes again.

@@ -1,7 +1,7 @@
-import { type MessageHead, type Outbox, type QueuedHead, WaitsNoLonger } from '../buffer/outbox.ts';
+import { type Outbox, type QueuedHead, WaitsNoLonger } from '../buffer/outbox.ts';
 import { type BackoffRule, backoffMs } from '../core/backoff.ts';
 import { type Failure, failure, OdecetError } from '../core/failure.ts';
-import type { Message, MessageId, Receipt } from '../core/message.ts';
+import type { Message, MessageHead, MessageId, Receipt } from '../core/message.ts';
 import type { Millis, MonotonicMs, UtcMs } from '../core/time.ts';
 import { childAbort } from '../machine/abort.ts';
 import type { Clock } from '../machine/clock.ts';
