@@ -6,6 +6,9 @@ import { NEVER, PUT_OFF_MS_MAX } from './store.ts';
 /** How far a claim looks past its own number for sites that have their turn. */
 const HEAD_TIMES = 8;
 
+/** Due when its site has sent it again, or a relay has started: what was held back because it could not be read. */
+export const HELD_AS_DAMAGED = NEVER - 1;
+
 /** Said so the index over what is open is no way to a row of which the name is known: it leads past others, which may be damaged. */
 const STILL_OPEN = "stage not in ('accepted', 'rejected')";
 
@@ -20,10 +23,13 @@ export const KEEP = `insert into message (${COLUMNS}, stage_at)
 
 /**
  * What came again and is not as it came, in place of what was damaged here: site, hash and version are the same, and
- * so should be all else. What is settled stays; its envelope may have been given up.
+ * so should be all else. What is settled stays; its envelope may have been given up. The same document packed by another zlib
+ * differs too: so a lease, a pause and the place in the queue stay, but for what was held back as damaged.
  */
 export const REPLACE = `update message m
-  set day = n.day, received_at = n.received_at, envelope = n.envelope, due_at = 0
+  set day = n.day, envelope = n.envelope,
+    received_at = case m.due_at when ${HELD_AS_DAMAGED} then n.received_at else m.received_at end,
+    due_at = case m.due_at when ${HELD_AS_DAMAGED} then 0 else m.due_at end
   from unnest($1::text[], $2::text[], $3::text[], $4::integer[], $5::text[], $6::text[], $7::bigint[], $8::bytea[])
     as n (${COLUMNS})
   where m.sender = n.sender and m.id = n.id and m.site = n.site and m.hash = n.hash and m.version = n.version

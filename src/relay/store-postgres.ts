@@ -12,6 +12,7 @@ import {
   bytea,
   claimText,
   FIND,
+  HELD_AS_DAMAGED,
   KEEP,
   LOST_REASONS,
   OLDEST,
@@ -23,15 +24,7 @@ import {
   TO_ANOTHER_TIME,
 } from './postgres-texts.ts';
 import { reasonsSchema, STAGE_NAMES } from './standing.ts';
-import {
-  type Kept,
-  type MessageName,
-  NEVER,
-  type RelayStore,
-  type SiteMessage,
-  type Standing,
-  type StandingStage,
-} from './store.ts';
+import type { Kept, MessageName, RelayStore, SiteMessage, Standing, StandingStage } from './store.ts';
 
 /** bigint comes as text. */
 const whole = z.coerce.number();
@@ -164,7 +157,7 @@ export async function openPostgresRelayStore(sql: Sql, now: string = DATABASE_NO
         onDamage?.({ sender, id, site, why });
         return [];
       });
-      if (bad.length > 0) await holdBack(sql, bad, NEVER);
+      if (bad.length > 0) await holdBack(sql, bad, HELD_AS_DAMAGED);
       // An update gives its rows back in any order.
       return good
         .sort((a, b) => (a.day === b.day ? a.turn - b.turn || a.received_at - b.received_at : a.day < b.day ? 1 : -1))

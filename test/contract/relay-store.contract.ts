@@ -144,6 +144,26 @@ export function relayStoreContract(subject: RelayStoreSubject): void {
       expect(again?.attempt).toBe(2);
     });
 
+    it('a lease holds, and what waits for a person or its pause waits, whatever bytes the same message comes in again', async () => {
+      const again = (n: number, byte: number) =>
+        siteMessage(n, { envelope: Uint8Array.from([byte]), receivedAt: NOW + 5_000 });
+      await store.keep([1, 2, 3].map((n) => siteMessage(n)));
+      const claimed = await claimAt(NOW + 10, 9);
+      const [, person, paused] = [...claimed].sort((a, b) => (a.message.id < b.message.id ? -1 : 1));
+      await store.settle([
+        settledAs('unknown', person!, { dueInMs: NEVER }),
+        settledAs('sent', paused!, { dueInMs: LEASE_MS }),
+      ]);
+      for (const byte of [7, 8]) {
+        const kept = await store.keep([1, 2, 3].map((n) => again(n, byte)));
+        expect(kept.map(({ kind }) => kind)).toEqual(['known', 'known', 'known']);
+        expect(await claimAt(NOW + 9 + LEASE_MS, 9)).toEqual([]);
+      }
+      expect(await store.oldest()).toEqual(new Map([[SENDER, NOW + 1]]));
+      const due = (await claimAt(NOW + 11 + LEASE_MS, 9)).map(({ message }) => Number(message.id));
+      expect(new Set(due)).toEqual(new Set([1, 3]));
+    });
+
     it('a claimed message of which nothing left is what it was, and goes again at its time', async () => {
       await store.keep([siteMessage(1)]);
       const [first] = await claimAt(NOW + 10, 1);
