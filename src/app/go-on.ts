@@ -35,7 +35,7 @@ export interface RestoredParts {
 export async function makeGoOn({ store, vital, isVitalOld, state, clock }: RestoredParts): Promise<number> {
   const buffer = await openBuffer(store, { clock, vital, idRoom: IDS_LEFT_UNUSED });
   const { messages } = await buffer.restoreVital();
-  if (!isVitalOld) await holdDays(state, clock.now(), await lastMessageOf(store));
+  if (!isVitalOld) await holdDays(state, { at: clock.now(), lastId: await lastMessageOf(store), because: 'restore' });
   await buffer.setCursor('restored', 0);
   await buffer.compactVital(clock.now() - VITAL_KEEP_MS);
   await vital.close();
@@ -43,7 +43,7 @@ export async function makeGoOn({ store, vital, isVitalOld, state, clock }: Resto
 }
 
 /** The highest message id that a store knows; empty for none. */
-async function lastMessageOf(store: Store): Promise<MessageId> {
+export async function lastMessageOf(store: Store): Promise<MessageId> {
   const [last] = await store.range({ ...below('m/'), reverse: true, limit: 1 });
   return last ? lastPart(last[0]) : '';
 }

@@ -21,7 +21,7 @@ it('a gateway that was never restored holds nothing, and has nothing to release'
 
 it('holds new messages of days that were over at the restore, until a person releases the day, also over a restart', async () => {
   const folder = simFolder();
-  await holdDays(folder, RESTORED, LAST);
+  await holdDays(folder, { because: 'restore', at: RESTORED, lastId: LAST });
   const days = await readHeldDays(folder, ZONE);
   expect(days.hold(message('2026-06-01'))).toMatchObject({ code: 'day-held' });
   expect(days.hold(message('2026-06-02', 'electricity'))).toMatchObject({ code: 'day-held' });
@@ -38,7 +38,7 @@ it('holds new messages of days that were over at the restore, until a person rel
 
 it('until a gateway is first started on it the old machine may have gone on: days over by then are held too', async () => {
   const folder = simFolder();
-  await holdDays(folder, RESTORED, LAST);
+  await holdDays(folder, { because: 'restore', at: RESTORED, lastId: LAST });
   for (const days of [3, 5]) await noteStart(folder, RESTORED + days * 24 * HOUR_MS);
   const days = await readHeldDays(folder, ZONE);
   expect(days.hold(message('2026-06-04'))).toMatchObject({ code: 'day-held' });
@@ -54,9 +54,9 @@ it('until a gateway is first started on it the old machine may have gone on: day
 
 it('what waited for a person still does after another backup and restore, although the backup knows it', async () => {
   const folder = simFolder();
-  await holdDays(folder, RESTORED, LAST);
+  await holdDays(folder, { because: 'restore', at: RESTORED, lastId: LAST });
   const waits = message('2026-06-01');
-  await holdDays(folder, RESTORED + 24 * HOUR_MS, waits.id);
+  await holdDays(folder, { because: 'restore', at: RESTORED + 24 * HOUR_MS, lastId: waits.id });
   const days = await readHeldDays(folder, ZONE);
   expect(days.hold(waits)).toMatchObject({ code: 'day-held' });
   expect(days.hold(message('2026-06-01', 'gas', LAST))).toBeUndefined();
@@ -64,7 +64,7 @@ it('what waited for a person still does after another backup and restore, althou
 
 it('one commodity of a day can be released without the other', async () => {
   const folder = simFolder();
-  await holdDays(folder, RESTORED, LAST);
+  await holdDays(folder, { because: 'restore', at: RESTORED, lastId: LAST });
   const days = await readHeldDays(folder, ZONE);
   expect(await days.release(['2026-06-01'], 'gas')).toEqual(['gas/2026-06-01']);
   expect(days.hold(message('2026-06-01'))).toBeUndefined();
@@ -73,7 +73,7 @@ it('one commodity of a day can be released without the other', async () => {
 
 it('a release that cannot be written down releases nothing', async () => {
   const folder = simFolder();
-  await holdDays(folder, RESTORED, LAST);
+  await holdDays(folder, { because: 'restore', at: RESTORED, lastId: LAST });
   const days = await readHeldDays({ ...folder, write: async () => Promise.reject(new Error('full')) }, ZONE);
   await expect(days.release(['2026-06-01'])).rejects.toThrow('full');
   expect(days.hold(message('2026-06-01'))).toMatchObject({ code: 'day-held' });

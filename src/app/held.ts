@@ -14,7 +14,9 @@ import type { Folder } from '../machine/folder.ts';
 const HELD_FILE = 'held-after-restore.json';
 
 const heldSchema = z.strictObject({
-  /** When it was restored: days that were over by then are held. */
+  /** Absent: a restore. `damage`: the store was lost in part or whole, and the second copy was damaged. */
+  because: z.enum(['restore', 'damage']).optional(),
+  /** When that was: days that were over by then are held. */
   restoredAt: z.int(),
   /** When a gateway was first started on it: until then the old machine may have gone on, so days over by then are held too. */
   startedAt: z.int().optional(),
@@ -33,14 +35,21 @@ export interface HeldDays {
 
 type Held = z.infer<typeof heldSchema>;
 
+export interface HoldOrder {
+  readonly because: 'restore' | 'damage';
+  readonly at: UtcMs;
+  /** The highest message id that is known. */
+  readonly lastId: MessageId;
+}
+
 /**
- * To be called by a restore that knows nothing of what was sent since its backup. Where the backup came from a restored machine
- * itself, what waited for a person there still does: the backup knowing a message does not mean that it was never a double.
+ * To be called where it is not known what was sent: by a restore, and where store and second copy are damaged. Where days were
+ * held before, what waited for a person still does: that a message is known does not mean that it was never a double.
  */
-export async function holdDays(state: Folder, restoredAt: UtcMs, lastId: MessageId): Promise<void> {
+export async function holdDays(state: Folder, { because, at, lastId }: HoldOrder): Promise<void> {
   const before = await readHeld(state);
   const known = before && before.lastId < lastId ? before.lastId : lastId;
-  await writeHeld(state, { restoredAt, lastId: known, released: [] });
+  await writeHeld(state, { because, restoredAt: at, lastId: known, released: [] });
 }
 
 /** To be called by every start of a gateway; the first one after a restore counts. */
@@ -70,17 +79,18 @@ export async function readHeldDays(state: Folder, zone: string): Promise<HeldDay
     return {
       hold: () => undefined,
       release: async () => {
-        throw new OdecetError('usage', 'this gateway was not restored from a backup: no day is held');
+        throw new OdecetError('usage', 'no day of this gateway was ever held: it was not restored from a backup');
       },
     };
-  const { restoredAt, startedAt = restoredAt, lastId, released } = held;
+  const { because, restoredAt, startedAt = restoredAt, lastId, released } = held;
+  const cause = because === 'damage' ? 'store and second copy were found damaged' : 'restored from a backup';
   const heldUntil = Math.max(restoredAt, startedAt);
   const free = new Set(released);
   return {
     hold({ id, commodity, day }) {
       const isFree = free.has(day) || free.has(`${commodity}/${day}`);
       if (id <= lastId || isFree || marketDaySpan(commodity, day, zone).end > heldUntil) return undefined;
-      const detail = `${commodity} day ${day}, message ${id}: restored from a backup on ${isoUtc(restoredAt)}, so whether this day was sent before is not known; ask the operator; where it has nothing of it: odecet release ${day} --commodity ${commodity}; where it has it: the same with --delivered --reason TEXT --by NAME`;
+      const detail = `${commodity} day ${day}, message ${id}: ${cause} on ${isoUtc(restoredAt)}, so whether this day was sent before is not known; ask the operator; where it has nothing of it: odecet release ${day} --commodity ${commodity}; where it has it: the same with --delivered --reason TEXT --by NAME`;
       return failure('day-held', detail);
     },
     async release(days, commodity) {

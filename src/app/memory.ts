@@ -1,4 +1,6 @@
-import { type Buffer, type Identity, openBuffer } from '../buffer/index.ts';
+import { STREAMS } from '../buffer/api.ts';
+import { type Buffer, type Damage, type Identity, openBuffer } from '../buffer/index.ts';
+import { journalPrefix } from '../buffer/keys.ts';
 import { OdecetError } from '../core/failure.ts';
 import { isoUtc } from '../core/time.ts';
 import type { AppendLog } from '../machine/append-log.ts';
@@ -6,6 +8,8 @@ import type { Clock } from '../machine/clock.ts';
 import type { Folder } from '../machine/folder.ts';
 import type { Log } from '../machine/log.ts';
 import type { Store } from '../machine/store.ts';
+import { lastMessageOf } from './go-on.ts';
+import { holdDays } from './held.ts';
 import { planPoints } from './plan.ts';
 import { lookThrough, type RepairCause } from './repair.ts';
 import type { LoadedSite } from './site-files.ts';
@@ -62,9 +66,28 @@ export async function openMemoryAgain(
   const doubts = repaired ? [] : await buffer.scrubEnds(ENDS);
   const cause = repaired ?? causeOf(doubts.length, buffer.behind);
   const points = planPoints(loaded.site, loaded.devices);
-  const lastRepair = cause && (await lookThrough(buffer, points, folder, cause, clock.now(), log));
-  if (buffer.copyDoubt !== undefined) await renewCopy(buffer, buffer.copyDoubt, log);
-  return { buffer, ...(lastRepair !== undefined && { lastRepair }) };
+  const looked = cause && (await lookThrough(buffer, points, folder, cause, clock.now(), log));
+  const { copyDoubt } = buffer;
+  if (copyDoubt !== undefined) {
+    const isLost = hasForgottenMessages(buffer, looked?.missing ?? []);
+    await renewCopy(buffer, copyDoubt, log);
+    if (isLost) await holdAfterDamage(parts, folder, copyDoubt);
+  }
+  return { buffer, ...(looked && { lastRepair: looked.report }) };
+}
+
+/** Messages may have been there that neither the store nor its second copy can name any more. */
+function hasForgottenMessages(buffer: Buffer, missing: readonly Damage[]): boolean {
+  if (STREAMS.every((stream) => buffer.entries(stream) === 0)) return true;
+  return buffer.behind.delivery !== undefined || missing.some(({ key }) => key.startsWith(journalPrefix('delivery')));
+}
+
+/** What was sent is not known then, as after a restore: made again under a new id it could be a double. */
+async function holdAfterDamage({ store, clock, log }: MemoryParts, folder: Folder, doubt: string): Promise<void> {
+  await holdDays(folder, { at: clock.now(), lastId: await lastMessageOf(store), because: 'damage' });
+  const detail =
+    'messages are lost with the store, and the second copy is damaged: days that are over wait for a person';
+  log.error('days-held', { doubt, detail });
 }
 
 /** A second copy that is not whole is made anew from the store at once, after the store was given what is left of it. */

@@ -25,8 +25,8 @@ async function repairOf(damaged: number) {
     error: (event: string, fields: LogFields = {}) =>
       void (event === 'record-damaged' && named.push(String(fields.record)) && toldOf.push(fields.told)),
   };
-  const report = await lookThrough(buffer, [], folder, { cause: 'a crash' }, DAY_START, log);
-  const { missing } = JSON.parse((await folder.readText(report!)) ?? '');
+  const looked = await lookThrough(buffer, [], folder, { cause: 'a crash' }, DAY_START, log);
+  const { missing } = JSON.parse((await folder.readText(looked!.report)) ?? '');
   return { keys, named, toldOf, report: missing, missing: missing.map(({ key }: { key: string }) => key) };
 }
 

@@ -17,6 +17,8 @@ export interface RepairReport extends RepairCause, Mended {
   readonly records: number;
   /** Numbers that the second copy knew to be given out and the store had forgotten, by journal. */
   readonly behind: Readonly<Record<string, number>>;
+  /** What the second copy should have known and did not: what stood there nobody can name. */
+  readonly secondCopy?: string;
   /** Every record that is damaged or gone, by its key: what a meter told, what was made (and what was told of it), what was sent. */
   readonly missing: readonly Damage[];
 }
@@ -25,9 +27,16 @@ const RECORDS_AT_ONCE = 1_000;
 /** So many are told one by one as well: the log outlives the report where the machine is lost. A lost table has thousands. */
 const TOLD_MAX = 200;
 
+/** What a look through the store found. */
+export interface LookedThrough {
+  /** The name of the report. */
+  readonly report: string;
+  readonly missing: readonly Damage[];
+}
+
 /**
  * Looks through the whole store, moves aside what is damaged, marks what is gone, mends what can be mended, and writes down
- * exactly what is missing beside the store. Gives the name of the report; undefined when nothing was wrong.
+ * exactly what is missing beside the store. Undefined when nothing was wrong.
  */
 export async function lookThrough(
   buffer: Buffer,
@@ -36,10 +45,11 @@ export async function lookThrough(
   { cause, copy }: RepairCause,
   now: UtcMs,
   log: Log,
-): Promise<string | undefined> {
-  const { behind } = buffer;
+): Promise<LookedThrough | undefined> {
+  const { behind, copyDoubt } = buffer;
   const { checked, missing } = await quarantineAll(buffer);
-  if (copy === undefined && missing.length === 0 && Object.keys(behind).length === 0) return undefined;
+  if (copy === undefined && copyDoubt === undefined && missing.length === 0 && Object.keys(behind).length === 0)
+    return undefined;
   const mended = await mend(buffer, points, missing, now);
   const report: RepairReport = {
     at: isoUtc(now),
@@ -48,6 +58,7 @@ export async function lookThrough(
     ...mended,
     records: checked,
     behind,
+    ...(copyDoubt !== undefined && { secondCopy: copyDoubt }),
     missing,
   };
   const name = `repair-report-${stamp(now)}.json`;
@@ -55,7 +66,7 @@ export async function lookThrough(
   for (const { key, detail, told } of missing.slice(0, TOLD_MAX))
     log.error('record-damaged', { record: key, detail, ...(told !== undefined && { told }) });
   log.error('store-repaired', { report: name, cause, missing: missing.length, behind, ...mended });
-  return name;
+  return { report: name, missing };
 }
 
 async function quarantineAll(buffer: Buffer): Promise<{ checked: number; missing: readonly Damage[] }> {

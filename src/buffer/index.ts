@@ -37,6 +37,7 @@ import { lifeFromEvents } from './waiting.ts';
 const DAMAGES_HELD_MAX = 256;
 
 export type * from './api.ts';
+
 export { checkCopy } from './check-copy.ts';
 export type { Identity } from './identity.ts';
 export { countRows } from './ledger.ts';

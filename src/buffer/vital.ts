@@ -103,9 +103,10 @@ export async function readVital(log: AppendLog): Promise<FoundCopy> {
 }
 
 /** What the second copy should know and does not, in words; undefined where it is whole. */
-export function doubtOfVital(store: Heads, { heads, damagedLines }: FoundCopy): string | undefined {
-  if (STREAMS.every((stream) => store[stream] === 0)) return undefined;
-  if (!heads) return 'nothing of it can be read, and the store has records';
+export function doubtOfVital(store: Heads, { heads, damagedLines, isTorn }: FoundCopy): string | undefined {
+  const isNew = STREAMS.every((stream) => store[stream] === 0);
+  if (isNew && !heads && damagedLines === 0 && !isTorn) return undefined;
+  if (!heads) return isNew ? 'nothing of it can be read' : 'nothing of it can be read, and the store has records';
   if (damagedLines > 0) return `${damagedLines} lines of it are damaged`;
   const short = [...FOLLOWED].filter((stream) => heads[stream] < store[stream]);
   if (short.length === 0) return undefined;

@@ -56,8 +56,8 @@ export const DETAILS_CZECH: Translations = {
     '{0} neuvádí žádný den; očekává se záhlaví day;kWhPerM3 a řádek pro každý plynárenský den',
   '{0} cannot be read: {1}': '{0} nelze přečíst: {1}',
   // days after a restore
-  'this gateway was not restored from a backup: no day is held':
-    'tato brána nebyla obnovena ze zálohy: žádný den není pozastaven',
+  'no day of this gateway was ever held: it was not restored from a backup':
+    'žádný den této brány nebyl pozastaven: nebyla obnovena ze zálohy',
   'no message of {0} is held: it was not made yet, was closed, or was released; odecet status shows what waits':
     'žádná zpráva za {0} není pozastavena: ještě nevznikla, byla uzavřena nebo uvolněna; co čeká, ukáže odecet status',
   // site and store
