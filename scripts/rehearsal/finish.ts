@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { exportMessages } from '../../src/app/export.ts';
-import { INSTALLED_FILE } from '../../src/app/state.ts';
+import { INSTALLED_FILE } from '../../src/app/installed.ts';
 import { parseDecimal } from '../../src/core/decimal.ts';
 import { acceptedCsv } from '../../src/sandbox/accepted.ts';
 import type { DemoOptions } from './options.ts';

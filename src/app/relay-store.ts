@@ -8,8 +8,9 @@ import type { RelayStore } from '../relay/store.ts';
 import { openLevelRelayStore } from '../relay/store-level.ts';
 import { openPostgresRelayStore } from '../relay/store-postgres.ts';
 import { readSecret } from './broker.ts';
+import { INSTALLED_FILE } from './installed.ts';
+import { STORE_FOLDER } from './open-store.ts';
 import type { RelayConfig } from './relay.ts';
-import { INSTALLED_FILE, STORE_FOLDER } from './state.ts';
 
 /**
  * Opens what a relay keeps. As with a gateway, `installed` stands beside a LevelDB store and is written after it was created:

@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Buffer, Identity } from '../buffer/index.ts';
 import { OdecetError } from '../core/failure.ts';
-import { isoUtc, parseUtc, type UtcMs } from '../core/time.ts';
+import type { UtcMs } from '../core/time.ts';
 import { hostAppendLog } from '../host/append-log.ts';
 import { hostFolder } from '../host/folder.ts';
 import { openLevelStore } from '../host/store-level.ts';
@@ -15,6 +15,7 @@ import type { Log } from '../machine/log.ts';
 import type { Store } from '../machine/store.ts';
 import { isGatewayThere } from './control.ts';
 import { type HeldDays, noteStart, readHeldDays } from './held.ts';
+import { installedOf, isFirstInstall, readInstalled, writeInstalled } from './installed.ts';
 import { type MemoryParts, openMemory, openMemoryAgain } from './memory.ts';
 import { type OpenedStore, openOrRepair, repaired, STORE_FOLDER } from './open-store.ts';
 import type { LoadedSite } from './site-files.ts';
@@ -32,11 +33,6 @@ export interface State {
   close(): Promise<void>;
 }
 
-/**
- * `installed` stands beside the store and is written after it was created. Where it stands and the store does not, the store
- * was lost: a gateway goes on from the second copy; without one that is told, never mended by an empty store.
- */
-export const INSTALLED_FILE = 'installed';
 /** The second copy of what must not be forgotten. */
 export const VITAL_FILE = 'vital.log';
 /** Left behind by a gateway that stopped because the store could not be read: the next start repairs it. */
@@ -52,33 +48,36 @@ export function stateFolder({ site, folder }: Pick<LoadedSite, 'site' | 'folder'
 export async function openState(loaded: LoadedSite, clock: Clock, log: Log, install: boolean): Promise<State> {
   const path = stateFolder(loaded);
   const folder = hostFolder(path);
-  const written = await folder.readText(INSTALLED_FILE);
+  const written = await readInstalled(folder);
   const vital = hostAppendLog(join(path, VITAL_FILE));
   const memory = { loaded, vital, clock, log };
   const heldDays = () => readHeldDays(folder, loaded.site.zone);
-  if (written === undefined && !install) {
+  const isFirst = written === undefined && (await isFirstInstall(folder, join(path, STORE_FOLDER), vital));
+  if (isFirst && !install) {
     throw new OdecetError(
       'store-missing',
       `${path}: no gateway has run with ${loaded.file} yet; start one, or correct storage.folder`,
     );
   }
-  if (written === undefined) {
+  if (isFirst) {
     const store = await openLevelStore({ folder: join(path, STORE_FOLDER), create: true });
-    const installed = isoUtc(clock.now());
-    await folder.write(INSTALLED_FILE, `${installed}\n`);
+    const installed = clock.now();
+    await writeInstalled(folder, installed);
     await folder.write(RUNNING_FILE, '');
     const buffer = await openMemory({ ...memory, store, identity: identityOf(loaded, installed) });
     return stateOf(path, store, vital, buffer, installed, await heldDays());
   }
   if (!install) {
     const store = await openLevelStore({ folder: join(path, STORE_FOLDER) });
-    return stateOf(undefined, store, vital, await openMemory({ ...memory, store }), written, await heldDays());
+    const buffer = await openMemory({ ...memory, store });
+    const installed = written ?? (await installedOf(buffer, clock.now()));
+    return stateOf(undefined, store, vital, buffer, installed, await heldDays());
   }
   return openAgain({ ...memory, identity: identityOf(loaded, written), path, folder }, written);
 }
 
-function identityOf({ site }: LoadedSite, installed: string): Identity {
-  return { site: site.site, installedAt: parseUtc(installed.trim()) };
+function identityOf({ site }: LoadedSite, installedAt: UtcMs | undefined): Identity | undefined {
+  return installedAt === undefined ? undefined : { site: site.site, installedAt };
 }
 
 interface Memory extends Omit<MemoryParts, 'store'> {
@@ -91,32 +90,33 @@ interface Opening extends Memory {
 }
 
 /** What a gateway does at every start but the first: repairs what does not open, and looks through what is doubtful. */
-async function openAgain(opening: Opening, installed: string): Promise<State> {
+async function openAgain(opening: Opening, written: UtcMs | undefined): Promise<State> {
   const { path, folder, vital, clock, log } = opening;
   const wanted = (await isInUse(path)) ? undefined : await repairWanted(path, folder);
   const opened = wanted
     ? await repaired(join(path, STORE_FOLDER), wanted, clock.now())
     : await openOrRepair(path, vital, clock.now(), log);
   try {
-    return await checkOpened(opening, opened, installed);
+    return await checkOpened(opening, opened, written);
   } catch (error) {
     await opened.store.close();
     if (opened.repaired || !isUnreadable(error)) throw error;
     // LevelDB opened it, and then could not read what it had opened.
     const again = await repaired(join(path, STORE_FOLDER), error.message, clock.now());
-    return checkOpened(opening, again, installed);
+    return checkOpened(opening, again, written);
   }
 }
 
 async function checkOpened(
   opening: Opening,
   { store, repaired: repair }: OpenedStore,
-  installed: string,
+  written: UtcMs | undefined,
 ): Promise<State> {
-  const { path, folder, vital } = opening;
+  const { path, folder, vital, clock, log } = opening;
   const { buffer, lastRepair } = await openMemoryAgain({ ...opening, store }, folder, repair);
   if (repair && (await folder.readText(REPAIR_FILE))) await folder.write(REPAIR_FILE, '');
-  await noteStart(folder, opening.clock.now());
+  const installed = written ?? (await installedOf(buffer, clock.now(), { folder, log }));
+  await noteStart(folder, clock.now());
   const held = await readHeldDays(folder, opening.loaded.site.zone);
   return stateOf(path, store, vital, buffer, installed, held, lastRepair);
 }
@@ -157,13 +157,13 @@ function stateOf(
   store: Store,
   vital: AppendLog,
   buffer: Buffer,
-  installed: string,
+  installedAt: UtcMs,
   held: HeldDays,
   lastRepair?: string,
 ): State {
   return {
     buffer,
-    installedAt: parseUtc(installed.trim()),
+    installedAt,
     held,
     ...(lastRepair !== undefined && { lastRepair }),
     async close() {

@@ -5,10 +5,11 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { SILENT } from '../app/app.testkit.ts';
 import { serveControl } from '../app/control.ts';
 import { type Desk, deskHandlers } from '../app/desk.ts';
+import { INSTALLED_FILE } from '../app/installed.ts';
 import { planPoints } from '../app/plan.ts';
 import { createProfiler } from '../app/profiler.ts';
 import { loadSite } from '../app/site-files.ts';
-import { INSTALLED_FILE, openState, stateFolder } from '../app/state.ts';
+import { openState, stateFolder } from '../app/state.ts';
 import { marketIntervals } from '../core/calendar.ts';
 import { decimal } from '../core/decimal.ts';
 import { changed, GAS_MODEL, POWER_MODEL, SITE } from '../device/site.testkit.ts';
