@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import { createGunzip, createGzip } from 'node:zlib';
 import { z } from 'zod';
 import { OdecetError } from '../core/failure.ts';
+import { diskFault } from '../host/disk-fault.ts';
 
 /**
  * A backup is one file: parts, each a line of JSON with its name and length and then its bytes, the last one with the hash of
@@ -47,8 +48,7 @@ export async function writeBackupFile(
     if (passphrase === undefined) await pipeline(Readable.from(framed(parts)), createGzip(), out);
     else await writeEncrypted(out, parts, passphrase);
   } catch (cause) {
-    if (cause instanceof OdecetError) throw cause;
-    throw new OdecetError('store-io', `${file}: ${messageOf(cause)}`, { cause });
+    throw diskFault(file, cause);
   }
 }
 

@@ -10,8 +10,9 @@ import { HOUR_MS } from '../core/time.ts';
 import { storageSchema } from '../device/storage.ts';
 import { hostClock } from '../host/clock.ts';
 import { quietLog } from '../uplink/uplink.testkit.ts';
-import { backup, backupHandler, restore } from './backup.ts';
+import { backup, backupHandler } from './backup.ts';
 import { askGateway, serveControl } from './control.ts';
+import { restore } from './restore.ts';
 import type { LoadedSite } from './site-files.ts';
 import { openState } from './state.ts';
 
@@ -33,13 +34,13 @@ beforeEach(async () => {
 afterEach(() => rm(root, { recursive: true, force: true }));
 
 /** What a backup looks at of a site. */
-function siteIn(folder: string): LoadedSite {
+function siteIn(folder: string, storage = 'data'): LoadedSite {
   const site = {
     site: 'mill',
     zone: 'Europe/Prague',
     points: [],
     market: {},
-    storage: storageSchema.parse(undefined),
+    storage: storageSchema.parse({ folder: storage }),
     uplink: { tls: { certificate: 'keys/tls.crt', key: 'keys/tls.key' } },
   };
   return { site, devices: new Map(), folder, file: join(folder, 'site.yaml') } as unknown as LoadedSite;
@@ -135,6 +136,23 @@ describe('backup and restore', () => {
     expect(await readdir(root)).not.toContain('fresh');
   });
 
+  it('says in words where nothing can be laid out', async () => {
+    const state = await open(join(root, 'site'));
+    await fill(state.buffer);
+    await state.close();
+    const file = join(root, 'backup');
+    await backup(siteIn(join(root, 'site')), file, undefined, clock);
+    const below = restore({ file, into: join(file, 'site') }, clock);
+    await expect(below).rejects.toMatchObject({ failure: { code: 'usage', detail: expect.stringContaining(file) } });
+    const storage = join(file, 'data');
+    const stored = restore({ file, into: join(root, 'fresh'), storage }, clock);
+    await expect(stored).rejects.toMatchObject({
+      failure: { code: 'usage', detail: expect.stringContaining(storage) },
+    });
+    const nowhere = restore({ file, into: '/proc/site' }, clock);
+    await expect(nowhere).rejects.toMatchObject({ failure: { code: 'store-io' } });
+  });
+
   it('never writes over what is there', async () => {
     const state = await open(join(root, 'site'));
     await fill(state.buffer);
@@ -169,6 +187,58 @@ describe('backup and restore', () => {
       failure: { code: 'already-queued' },
     });
     await fresh.close();
+  });
+});
+
+describe('a store that stands elsewhere, as with the shipped unit', () => {
+  let elsewhere: string;
+  const file = () => join(root, 'backup');
+  const openIn = (folder: string, storage: string) => openState(siteIn(folder, storage), clock, quietLog, true);
+  beforeEach(async () => {
+    elsewhere = join(root, 'var', 'odecet');
+    await writeFile(join(root, 'site', 'site.yaml'), `site: mill # the old one\nstorage: { folder: ${elsewhere} }\n`);
+    const state = await openIn(join(root, 'site'), elsewhere);
+    await fill(state.buffer);
+    await state.close();
+    await backup(siteIn(join(root, 'site'), elsewhere), file(), undefined, clock);
+  });
+
+  it('is put where the site file says, when nothing stands there', async () => {
+    const into = join(root, 'fresh');
+    await expect(restore({ file: file(), into }, clock)).rejects.toThrow(`${elsewhere} is not empty`);
+    expect(await readdir(root)).not.toContain('fresh');
+    await rm(elsewhere, { recursive: true });
+    await mkdir(join(elsewhere, 'lost+found'), { recursive: true });
+    expect(await restore({ file: file(), into }, clock)).toMatchObject({ folder: into, storage: elsewhere });
+    expect(await readdir(elsewhere)).toEqual(expect.arrayContaining(['installed', 'store', 'vital.log', 'lost+found']));
+    expect([...(await readdir(into)), ...(await readdir(elsewhere))].filter((name) => /unfinished/.test(name))).toEqual(
+      [],
+    );
+    const fresh = await openIn(into, elsewhere);
+    expect((await fresh.buffer.verify()).clean).toBe(true);
+    expect(await fresh.buffer.readings('boiler-house', 'volume.base', SPAN)).toHaveLength(24);
+    await fresh.close();
+  });
+
+  it('or where it is told to, which the site file says then', async () => {
+    const [into, storage] = [join(root, 'fresh'), join(root, 'other')];
+    await restore({ file: file(), into, storage }, clock);
+    expect(await readFile(join(into, 'site.yaml'), 'utf8')).toBe(
+      `site: mill # the old one\nstorage: { folder: ${storage} }\n`,
+    );
+    const fresh = await openIn(into, storage);
+    expect((await fresh.buffer.verify()).clean).toBe(true);
+    await fresh.close();
+  });
+
+  it('leaves nothing behind in either place where it fails', async () => {
+    await rm(elsewhere, { recursive: true });
+    await mkdir(elsewhere);
+    await writeFile(join(root, 'old'), 'no second copy');
+    const done = restore({ file: file(), into: join(root, 'fresh'), vital: join(root, 'old') }, clock);
+    await expect(done).rejects.toThrow(/nothing in it can be read/);
+    expect(await readdir(root)).not.toContain('fresh');
+    expect(await readdir(elsewhere)).toEqual([]);
   });
 });
 
@@ -242,6 +312,14 @@ describe('the second copy that is given to a restore', () => {
       await expect(restoreWith(withoutIdentity(text))).rejects.toThrow(/nothing tells|of another gateway/);
     },
   );
+
+  it.each([
+    ['is not there', () => join(root, 'nowhere')],
+    ['is a folder', () => root],
+  ])('that %s is refused in words', async (_what, name) => {
+    const done = restore({ file, into: join(root, 'fresh'), vital: name() }, clock);
+    await expect(done).rejects.toMatchObject({ failure: { code: 'usage', detail: expect.stringContaining(name()) } });
+  });
 
   it('of an earlier program is known by the messages that both have', async () => {
     const text = withoutIdentity(await readFile(vital, 'utf8'));

@@ -77,6 +77,8 @@ export const DETAILS_CZECH: Translations = {
   'nothing tells that it is of the gateway that the backup is of: no message is in both':
     'nic neukazuje, že patří bráně, ze které je záloha: žádná zpráva není v obou',
   'it ends before the backup was taken: {0}': 'končí dříve, než vznikla záloha: {0}',
+  '{0} cannot be used: {1}; name another folder': '{0} nelze použít: {1}; zadejte jinou složku',
+  'it is no file': 'není to soubor',
   '{0} is not empty; a restore needs a new folder': '{0} není prázdná; obnova potřebuje novou složku',
   '{0} has no device "{1}"; it has {2} (did you mean "{3}"?)': '{0} nemá zařízení "{1}"; má {2} (nemělo to být "{3}"?)',
   '{0} has no device "{1}"; it has {2}': '{0} nemá zařízení "{1}"; má {2}',

@@ -124,6 +124,8 @@ export const HELP_CZECH: Translations = {
   'only this one of the days': 'z těchto dnů jen tato komodita',
   'encrypt, and bring keys and passwords along; without it they are left out':
     'zašifruje zálohu a přibalí klíče a hesla; jinak v ní nejsou',
+  'where the store goes, new or empty; without it where the site file says':
+    'kam přijde úložiště, nová nebo prázdná složka; bez volby tam, kam říká soubor místa',
   'what the backup was encrypted with': 'čím byla záloha zašifrována',
   'vital.log of the machine it came from: what was sent after the backup is then known too':
     'vital.log původního stroje: pak je známo i to, co bylo odesláno po záloze',

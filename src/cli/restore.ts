@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { restore } from '../app/backup.ts';
+import { restore } from '../app/restore.ts';
 import { hostClock } from '../host/clock.ts';
 import { readPassphrase } from './passphrase.ts';
 
@@ -7,6 +7,7 @@ interface RestoreOptions {
   readonly into: string;
   readonly passphraseFile?: string;
   readonly vital?: string;
+  readonly storage?: string;
   readonly json?: true;
 }
 
@@ -21,16 +22,19 @@ export function restoreCommand(): Command {
     .description('lay out a site from a backup in a new folder; nothing that exists is touched')
     .argument('<file>', 'the backup')
     .requiredOption('--into <dir>', 'a folder that is new or empty')
+    .option('--storage <dir>', 'where the store goes, new or empty; without it where the site file says')
     .option('--passphrase-file <file>', 'what the backup was encrypted with')
     .option('--vital <file>', 'vital.log of the machine it came from: what was sent after the backup is then known too')
     .option('--json', 'print JSON')
-    .action(async (file: string, { into, passphraseFile, vital, json }: RestoreOptions) => {
+    .action(async (file: string, { into, storage, passphraseFile, vital, json }: RestoreOptions) => {
       const passphrase = await readPassphrase(passphraseFile);
-      const done = await restore({ file, into, passphrase, vital }, hostClock());
+      const done = await restore({ file, into, storage, passphrase, vital }, hostClock());
       const doubt = done.vitalDoubt === undefined ? '' : `${vital}: ${done.vitalDoubt}; what it knows was taken.\n`;
       const words = done.holdsDays ? `${doubt}${HELD}` : '';
       process.stdout.write(
-        json ? `${JSON.stringify(done)}\n` : `${done.folder}: ${done.files} files and ${done.rows} records\n${words}`,
+        json
+          ? `${JSON.stringify(done)}\n`
+          : `${done.folder}: ${done.files} files; ${done.storage}: ${done.rows} records\n${words}`,
       );
     });
 }

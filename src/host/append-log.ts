@@ -3,6 +3,7 @@ import { type FileHandle, open, rename, rm, stat, statfs } from 'node:fs/promise
 import { dirname } from 'node:path';
 import { OdecetError } from '../core/failure.ts';
 import type { AppendLog } from '../machine/append-log.ts';
+import { diskFault } from './disk-fault.ts';
 import { makeFolder } from './make-folder.ts';
 
 /** Of what is copied at once. */
@@ -135,10 +136,7 @@ class LogFile implements AppendLog {
     try {
       return await work();
     } catch (error) {
-      if (error instanceof OdecetError) throw error;
-      const full = error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
-      const why = error instanceof Error ? error.message : String(error);
-      throw new OdecetError(full ? 'store-full' : 'store-io', `${this.#file}: ${why}`, { cause: error });
+      throw diskFault(this.#file, error);
     }
   }
 }

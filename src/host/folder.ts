@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { access, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { OdecetError } from '../core/failure.ts';
 import { type Folder, pathParts } from '../machine/folder.ts';
+import { diskFault } from './disk-fault.ts';
 import { makeFolder } from './make-folder.ts';
 
 /** Half-written files bear this ending; a crash may leave one behind, nobody reads it. */
@@ -35,7 +35,7 @@ export function hostFolder(root: string): Folder {
       try {
         await writeWhole(file, content);
       } catch (error) {
-        throw fault(file, error);
+        throw diskFault(file, error);
       }
     },
   };
@@ -86,13 +86,8 @@ async function unlessMissing<T>(path: string, work: () => Promise<T>, otherwise:
     return await work();
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return otherwise;
-    throw fault(path, error);
+    throw diskFault(path, error);
   }
-}
-
-function fault(path: string, error: unknown): OdecetError {
-  const code = codeOf(error) === 'ENOSPC' || codeOf(error) === 'EDQUOT' ? 'store-full' : 'store-io';
-  return new OdecetError(code, `${path}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
 }
 
 function codeOf(error: unknown): unknown {
