@@ -356,6 +356,23 @@ describe('a restore that does not know what was sent since its backup', () => {
   });
 });
 
+describe('a restore on a machine whose clock is in the past', () => {
+  it('holds every day that was over when the backup was taken, and when its last message was made', async () => {
+    const state = await open(join(root, 'site'));
+    await fill(state.buffer);
+    await state.close();
+    const file = join(root, 'backup');
+    const past = { ...hostClock(), now: () => Date.UTC(2020, 0, 1) };
+    await backup(siteIn(join(root, 'site')), file, undefined, clock);
+    await restore({ file, into: join(root, 'fresh') }, past);
+    const fresh = await openState(siteIn(join(root, 'fresh')), past, quietLog, true);
+    expect(fresh.held.hold(aMessage(AFTER_ALL, [INTERVALS[0]!]))).toMatchObject({ code: 'day-held' });
+    await fresh.close();
+    const held = JSON.parse(await readFile(join(root, 'fresh', 'data', 'held-after-restore.json'), 'utf8'));
+    expect(held.knownAt).toBe(clock.now());
+  });
+});
+
 describe('a restored machine that is restored again', () => {
   it('goes on holding what waited for a person there: the backup brings the file of the held days', async () => {
     const state = await open(join(root, 'site'));

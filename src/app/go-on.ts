@@ -1,7 +1,7 @@
 import { openBuffer } from '../buffer/index.ts';
 import { below, lastPart } from '../buffer/keys.ts';
 import type { MessageId } from '../core/message.ts';
-import { MINUTE_MS } from '../core/time.ts';
+import { MINUTE_MS, type UtcMs } from '../core/time.ts';
 import type { AppendLog } from '../machine/append-log.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { Folder } from '../machine/folder.ts';
@@ -26,16 +26,30 @@ export interface RestoredParts {
   /** Beside the store. */
   readonly state: Folder;
   readonly clock: Clock;
+  /** When the backup was taken, by the old machine's clock. */
+  readonly backupAt?: UtcMs | undefined;
 }
 
 /**
  * Ids jump ahead of whatever was given out since, and the second copy begins anew. Without the old machine's own, whole, days that it may
  * have sent are held. Gives the number of messages that only the second copy knew.
  */
-export async function makeGoOn({ store, vital, isVitalOld, state, clock }: RestoredParts): Promise<number> {
+export async function makeGoOn({
+  store,
+  vital,
+  isVitalOld,
+  state,
+  clock,
+  backupAt = 0,
+}: RestoredParts): Promise<number> {
   const buffer = await openBuffer(store, { clock, vital, idRoom: IDS_LEFT_UNUSED });
   const { messages } = await buffer.restoreVital();
-  if (!isVitalOld) await holdDays(state, { at: clock.now(), lastId: await lastMessageOf(store), because: 'restore' });
+  if (!isVitalOld) {
+    const lastId = await lastMessageOf(store);
+    const last = lastId === '' ? undefined : await buffer.message(lastId).catch(() => undefined);
+    const at = clock.now();
+    await holdDays(state, { because: 'restore', at, knownAt: Math.max(at, backupAt, last?.madeAt ?? 0), lastId });
+  }
   await buffer.setCursor('restored', 0);
   await buffer.compactVital(clock.now() - VITAL_KEEP_MS);
   await vital.close();

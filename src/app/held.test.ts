@@ -6,6 +6,8 @@ import { holdDays, noteStart, readHeldDays } from './held.ts';
 const ZONE = 'Europe/Prague';
 /** In the gas day of the 2nd and the electricity day of the 3rd. */
 const RESTORED = parseUtc('2026-06-03T01:00:00Z');
+/** As the gateway is first asked. */
+const CLOCK = { now: () => RESTORED };
 const LAST = '00000000000500';
 const message = (day: string, commodity: 'gas' | 'electricity' = 'gas', id = '00000000000501') => ({
   id,
@@ -14,7 +16,7 @@ const message = (day: string, commodity: 'gas' | 'electricity' = 'gas', id = '00
 });
 
 it('a gateway that was never restored holds nothing, and has nothing to release', async () => {
-  const days = await readHeldDays(simFolder(), ZONE);
+  const days = await readHeldDays(simFolder(), ZONE, CLOCK);
   expect(days.hold(message('2020-01-01'))).toBeUndefined();
   await expect(days.release(['2026-06-01'])).rejects.toMatchObject({ failure: { code: 'usage' } });
 });
@@ -22,7 +24,7 @@ it('a gateway that was never restored holds nothing, and has nothing to release'
 it('holds new messages of days that were over at the restore, until a person releases the day, also over a restart', async () => {
   const folder = simFolder();
   await holdDays(folder, { because: 'restore', at: RESTORED, lastId: LAST });
-  const days = await readHeldDays(folder, ZONE);
+  const days = await readHeldDays(folder, ZONE, CLOCK);
   expect(days.hold(message('2026-06-01'))).toMatchObject({ code: 'day-held' });
   expect(days.hold(message('2026-06-02', 'electricity'))).toMatchObject({ code: 'day-held' });
   // Not over yet: the old machine cannot have sent it.
@@ -30,7 +32,7 @@ it('holds new messages of days that were over at the restore, until a person rel
   // The backup knows it: the same id again is no double.
   expect(days.hold(message('2026-06-01', 'gas', LAST))).toBeUndefined();
   expect(await days.release(['2026-06-01'])).toEqual(['2026-06-01']);
-  for (const each of [days, await readHeldDays(folder, ZONE)]) {
+  for (const each of [days, await readHeldDays(folder, ZONE, CLOCK)]) {
     expect(each.hold(message('2026-06-01'))).toBeUndefined();
     expect(each.hold(message('2026-05-31'))).toMatchObject({ code: 'day-held' });
   }
@@ -40,11 +42,11 @@ it('until a gateway is first started on it the old machine may have gone on: day
   const folder = simFolder();
   await holdDays(folder, { because: 'restore', at: RESTORED, lastId: LAST });
   for (const days of [3, 5]) await noteStart(folder, RESTORED + days * 24 * HOUR_MS);
-  const days = await readHeldDays(folder, ZONE);
+  const days = await readHeldDays(folder, ZONE, CLOCK);
   expect(days.hold(message('2026-06-04'))).toMatchObject({ code: 'day-held' });
   expect(days.hold(message('2026-06-06'))).toBeUndefined();
   await days.release(['2026-06-04']);
-  const again = await readHeldDays(folder, ZONE);
+  const again = await readHeldDays(folder, ZONE, CLOCK);
   expect(again.hold(message('2026-06-04'))).toBeUndefined();
   expect(again.hold(message('2026-06-03'))).toMatchObject({ code: 'day-held' });
   const never = simFolder();
@@ -52,12 +54,32 @@ it('until a gateway is first started on it the old machine may have gone on: day
   expect(await never.readText('held-after-restore.json')).toBeUndefined();
 });
 
+it('a clock that stands before what is known frees no day; once it is right, what was over by then is held', async () => {
+  const folder = simFolder();
+  const clock = { at: parseUtc('2020-01-01T00:00:00Z'), now: () => clock.at };
+  await holdDays(folder, { because: 'restore', at: clock.at, knownAt: RESTORED, lastId: LAST });
+  await noteStart(folder, clock.at);
+  const days = await readHeldDays(folder, ZONE, clock);
+  for (const day of ['2019-12-01', '2026-06-01', '2026-06-09'])
+    expect(days.hold(message(day))).toMatchObject({
+      detail: expect.stringContaining('the clock stands before 2026-06-03'),
+    });
+  clock.at = RESTORED + 3 * 24 * HOUR_MS;
+  expect(days.hold(message('2026-06-04'))).toMatchObject({ code: 'day-held' });
+  expect(days.hold(message('2026-06-06'))).toBeUndefined();
+  clock.at += 30 * 24 * HOUR_MS;
+  await noteStart(folder, clock.at);
+  const later = await readHeldDays(folder, ZONE, clock);
+  expect(later.hold(message('2026-06-04'))).toMatchObject({ code: 'day-held' });
+  expect(later.hold(message('2026-06-06'))).toBeUndefined();
+});
+
 it('what waited for a person still does after another backup and restore, although the backup knows it', async () => {
   const folder = simFolder();
   await holdDays(folder, { because: 'restore', at: RESTORED, lastId: LAST });
   const waits = message('2026-06-01');
   await holdDays(folder, { because: 'restore', at: RESTORED + 24 * HOUR_MS, lastId: waits.id });
-  const days = await readHeldDays(folder, ZONE);
+  const days = await readHeldDays(folder, ZONE, CLOCK);
   expect(days.hold(waits)).toMatchObject({ code: 'day-held' });
   expect(days.hold(message('2026-06-01', 'gas', LAST))).toBeUndefined();
 });
@@ -65,7 +87,7 @@ it('what waited for a person still does after another backup and restore, althou
 it('one commodity of a day can be released without the other', async () => {
   const folder = simFolder();
   await holdDays(folder, { because: 'restore', at: RESTORED, lastId: LAST });
-  const days = await readHeldDays(folder, ZONE);
+  const days = await readHeldDays(folder, ZONE, CLOCK);
   expect(await days.release(['2026-06-01'], 'gas')).toEqual(['gas/2026-06-01']);
   expect(days.hold(message('2026-06-01'))).toBeUndefined();
   expect(days.hold(message('2026-06-01', 'electricity'))).toMatchObject({ code: 'day-held' });
@@ -74,7 +96,7 @@ it('one commodity of a day can be released without the other', async () => {
 it('a release that cannot be written down releases nothing', async () => {
   const folder = simFolder();
   await holdDays(folder, { because: 'restore', at: RESTORED, lastId: LAST });
-  const days = await readHeldDays({ ...folder, write: async () => Promise.reject(new Error('full')) }, ZONE);
+  const days = await readHeldDays({ ...folder, write: async () => Promise.reject(new Error('full')) }, ZONE, CLOCK);
   await expect(days.release(['2026-06-01'])).rejects.toThrow('full');
   expect(days.hold(message('2026-06-01'))).toMatchObject({ code: 'day-held' });
 });
@@ -83,7 +105,7 @@ it('a damaged file of held days is told and frees no day', async () => {
   const folder = simFolder();
   for (const text of ['', '{"restoredAt":1', '{"restoredAt":"soon","lastId":"1","released":[]}']) {
     await folder.write('held-after-restore.json', text);
-    await expect(readHeldDays(folder, ZONE)).rejects.toMatchObject({ failure: { code: 'store-damaged' } });
+    await expect(readHeldDays(folder, ZONE, CLOCK)).rejects.toMatchObject({ failure: { code: 'store-damaged' } });
     await expect(noteStart(folder, RESTORED)).rejects.toMatchObject({ failure: { code: 'store-damaged' } });
   }
 });

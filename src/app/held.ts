@@ -4,6 +4,7 @@ import { type Failure, failure, OdecetError } from '../core/failure.ts';
 import type { Commodity } from '../core/interval.ts';
 import type { MessageHead, MessageId } from '../core/message.ts';
 import { isoUtc, type MarketDay, type UtcMs } from '../core/time.ts';
+import type { Clock } from '../machine/clock.ts';
 import type { Folder } from '../machine/folder.ts';
 
 /**
@@ -18,6 +19,8 @@ const heldSchema = z.strictObject({
   because: z.enum(['restore', 'damage']).optional(),
   /** When that was: days that were over by then are held. */
   restoredAt: z.int(),
+  /** The newest time that backup and records know: a clock that stands before it says nothing of which days were over. */
+  knownAt: z.int().optional(),
   /** When a gateway was first started on it: until then the old machine may have gone on, so days over by then are held too. */
   startedAt: z.int().optional(),
   /** The highest message id that the backup can know. */
@@ -38,6 +41,8 @@ type Held = z.infer<typeof heldSchema>;
 export interface HoldOrder {
   readonly because: 'restore' | 'damage';
   readonly at: UtcMs;
+  /** The newest time that is known, where that is not `at`. */
+  readonly knownAt?: UtcMs | undefined;
   /** The highest message id that is known. */
   readonly lastId: MessageId;
 }
@@ -46,16 +51,20 @@ export interface HoldOrder {
  * To be called where it is not known what was sent: by a restore, and where store and second copy are damaged. Where days were
  * held before, what waited for a person still does: that a message is known does not mean that it was never a double.
  */
-export async function holdDays(state: Folder, { because, at, lastId }: HoldOrder): Promise<void> {
+export async function holdDays(state: Folder, { because, at, knownAt = at, lastId }: HoldOrder): Promise<void> {
   const before = await readHeld(state);
   const known = before && before.lastId < lastId ? before.lastId : lastId;
-  await writeHeld(state, { because, restoredAt: at, lastId: known, released: [] });
+  await writeHeld(state, { because, restoredAt: at, knownAt, lastId: known, released: [] });
 }
 
-/** To be called by every start of a gateway; the first one after a restore counts. */
+/** To be called by every start of a gateway; the first one after a restore counts whose clock is not behind what is known. */
 export async function noteStart(state: Folder, now: UtcMs): Promise<void> {
   const held = await readHeld(state);
-  if (held && held.startedAt === undefined) await writeHeld(state, { ...held, startedAt: now });
+  if (held && held.startedAt === undefined && now >= knownBy(held)) await writeHeld(state, { ...held, startedAt: now });
+}
+
+function knownBy({ restoredAt, knownAt = restoredAt }: Held): UtcMs {
+  return Math.max(restoredAt, knownAt);
 }
 
 async function readHeld(state: Folder): Promise<Held | undefined> {
@@ -73,24 +82,37 @@ function writeHeld(state: Folder, held: Held): Promise<void> {
   return state.write(HELD_FILE, JSON.stringify(held));
 }
 
-export async function readHeldDays(state: Folder, zone: string): Promise<HeldDays> {
-  const held = await readHeld(state);
-  if (!held)
+export async function readHeldDays(state: Folder, zone: string, clock: Pick<Clock, 'now'>): Promise<HeldDays> {
+  const found = await readHeld(state);
+  if (!found)
     return {
       hold: () => undefined,
       release: async () => {
         throw new OdecetError('usage', 'no day of this gateway was ever held: it was not restored from a backup');
       },
     };
-  const { because, restoredAt, startedAt = restoredAt, lastId, released } = held;
+  let held = found;
+  const { because, restoredAt, lastId, released } = found;
   const cause = because === 'damage' ? 'store and second copy were found damaged' : 'restored from a backup';
-  const heldUntil = Math.max(restoredAt, startedAt);
+  const known = knownBy(found);
+  /** Undefined while the clock stands before what is known: which days were over it cannot say. */
+  const heldUntil = (): UtcMs | undefined => {
+    if (held.startedAt === undefined && clock.now() >= known) {
+      held = { ...held, startedAt: clock.now() };
+      // Where it cannot be written down the next start counts, and more is held.
+      writeHeld(state, held).catch(() => undefined);
+    }
+    return held.startedAt === undefined ? undefined : Math.max(known, held.startedAt);
+  };
   const free = new Set(released);
   return {
     hold({ id, commodity, day }) {
       const isFree = free.has(day) || free.has(`${commodity}/${day}`);
-      if (id <= lastId || isFree || marketDaySpan(commodity, day, zone).end > heldUntil) return undefined;
-      const detail = `${commodity} day ${day}, message ${id}: ${cause} on ${isoUtc(restoredAt)}, so whether this day was sent before is not known; ask the operator; where it has nothing of it: odecet release ${day} --commodity ${commodity}; where it has it: the same with --delivered --reason TEXT --by NAME`;
+      if (id <= lastId || isFree) return undefined;
+      const until = heldUntil();
+      if (until !== undefined && marketDaySpan(commodity, day, zone).end > until) return undefined;
+      const late = until === undefined ? ` (the clock stands before ${isoUtc(known)}: set it)` : '';
+      const detail = `${commodity} day ${day}, message ${id}: ${cause} on ${isoUtc(restoredAt)}${late}, so whether this day was sent before is not known; ask the operator; where it has nothing of it: odecet release ${day} --commodity ${commodity}; where it has it: the same with --delivered --reason TEXT --by NAME`;
       return failure('day-held', detail);
     },
     async release(days, commodity) {
@@ -98,6 +120,7 @@ export async function readHeldDays(state: Folder, zone: string): Promise<HeldDay
       const all = [...new Set([...free, ...wanted])].sort();
       // Nothing goes out on the word of a release that a restart would not remember.
       await writeHeld(state, { ...held, released: all });
+      held = { ...held, released: all };
       for (const each of wanted) free.add(each);
       return all;
     },

@@ -4,6 +4,7 @@ import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { checkCopy } from '../buffer/index.ts';
 import { OdecetError } from '../core/failure.ts';
+import { parseUtc, type UtcMs } from '../core/time.ts';
 import { readYaml } from '../core/yaml.ts';
 import { hostAppendLog } from '../host/append-log.ts';
 import { diskFault } from '../host/disk-fault.ts';
@@ -20,6 +21,7 @@ import { STORE_FOLDER } from './open-store.ts';
 import { VITAL_FILE } from './state.ts';
 
 const SITE_FILE = 'site/site.yaml';
+const manifest = z.looseObject({ at: z.string() });
 /** In a folder that is laid out, until all of it is there. */
 const UNFINISHED = '.restore-unfinished';
 /** What an empty folder may have: the rest of a restore that was cut off, and what a file system puts in its top. */
@@ -64,12 +66,12 @@ export async function restore(order: RestoreOrder, clock: Clock): Promise<Restor
   await refuseUnlessEmpty(into);
   if (order.vital !== undefined) await refuseUnlessFile(order.vital);
   // First to the end and back: nothing is written of a file that is not whole.
-  const said = await storageIn(order);
-  const places = placesOf(into, order.storage === undefined ? resolve(into, said) : resolve(order.storage));
+  const said = await readSaid(order);
+  const places = placesOf(into, order.storage === undefined ? resolve(into, said.storage) : resolve(order.storage));
   await refuseUnlessEmpty(places.state);
   const ours = [await ownPart(into), await ownPart(places.state)];
   try {
-    const done = await layOut(order, places, clock);
+    const done = await layOut({ ...order, backupAt: said.backupAt }, places, clock);
     if (!places.isInside) await moveUp(places.state);
     // The site file comes last: no gateway starts on what is not all there.
     await moveUp(into);
@@ -137,7 +139,7 @@ async function moveUp(folder: string): Promise<void> {
 }
 
 async function layOut(
-  order: RestoreOrder,
+  order: Task,
   { unfinishedSite, unfinishedState, state }: Places,
   clock: Clock,
 ): Promise<Omit<RestoreDone, 'folder' | 'storage'>> {
@@ -175,13 +177,13 @@ async function layOut(
 
 /** What the old machine's second copy says is believed only where it is this gateway's and nothing of it is missing. */
 async function goOn(
-  order: RestoreOrder,
+  order: Task,
   folder: string,
   store: Store,
   clock: Clock,
 ): Promise<Omit<RestoreDone, 'folder' | 'storage' | 'files' | 'rows'>> {
   const vital = hostAppendLog(join(folder, VITAL_FILE));
-  const parts = { store, vital, state: hostFolder(folder), clock };
+  const parts = { store, vital, state: hostFolder(folder), clock, backupAt: order.backupAt };
   if (order.vital === undefined)
     return { messagesFromVital: await makeGoOn({ ...parts, isVitalOld: false }), holdsDays: true };
   await copyFile(order.vital, join(folder, VITAL_FILE));
@@ -190,13 +192,25 @@ async function goOn(
   return { messagesFromVital, holdsDays: vitalDoubt !== undefined, ...(vitalDoubt !== undefined && { vitalDoubt }) };
 }
 
-/** Reads the whole backup. Gives what its site file says of the place of the store. */
-async function storageIn({ file, passphrase }: RestoreOrder): Promise<string> {
-  let folder: string | undefined;
-  for await (const { name, bytes } of readBackupFile(file, passphrase))
-    if (name === SITE_FILE) folder = storageFolder(bytes);
-  if (folder === undefined) throw new OdecetError('store-damaged', `${file} has no site file; take another backup`);
-  return folder;
+type Task = RestoreOrder & Pick<Said, 'backupAt'>;
+
+interface Said {
+  /** What the site file says of the place of the store. */
+  readonly storage: string;
+  readonly backupAt: UtcMs | undefined;
+}
+
+/** Reads the whole backup. */
+async function readSaid({ file, passphrase }: RestoreOrder): Promise<Said> {
+  let storage: string | undefined;
+  let backupAt: UtcMs | undefined;
+  for await (const { name, bytes } of readBackupFile(file, passphrase)) {
+    if (name === SITE_FILE) storage = storageFolder(bytes);
+    if (name === 'manifest.json')
+      backupAt = parseUtc(manifest.parse(JSON.parse(Buffer.from(bytes).toString('utf8'))).at);
+  }
+  if (storage === undefined) throw new OdecetError('store-damaged', `${file} has no site file; take another backup`);
+  return { storage, backupAt };
 }
 
 function storageFolder(siteYaml: Uint8Array): string {

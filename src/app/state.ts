@@ -51,7 +51,7 @@ export async function openState(loaded: LoadedSite, clock: Clock, log: Log, inst
   const written = await readInstalled(folder);
   const vital = hostAppendLog(join(path, VITAL_FILE));
   const memory = { loaded, vital, clock, log };
-  const heldDays = () => readHeldDays(folder, loaded.site.zone);
+  const heldDays = () => readHeldDays(folder, loaded.site.zone, clock);
   const isFirst = written === undefined && (await isFirstInstall(folder, join(path, STORE_FOLDER), vital));
   if (isFirst && !install) {
     throw new OdecetError(
@@ -117,7 +117,7 @@ async function checkOpened(
   if (repair && (await folder.readText(REPAIR_FILE))) await folder.write(REPAIR_FILE, '');
   const installed = written ?? (await installedOf(buffer, clock.now(), { folder, log }));
   await noteStart(folder, clock.now());
-  const held = await readHeldDays(folder, opening.loaded.site.zone);
+  const held = await readHeldDays(folder, opening.loaded.site.zone, clock);
   return stateOf(path, store, vital, buffer, installed, held, lastRepair);
 }
 

@@ -95,7 +95,7 @@ export async function bootMachine(parts: MachineParts, wallAt: UtcMs, first: boo
     ...lastRepair,
     installedAt: parts.installedAt,
     serials: await readSerials(parts.folder),
-    held: await readHeldDays(parts.folder, site.site.zone),
+    held: await readHeldDays(parts.folder, site.site.zone, clock),
     lineOf: ({ id }) => lines.get(id)!,
     heat: parts.heat.supplyFor(clock),
     deliver: (message, signal) => parts.deliver(message, clock, signal),
