@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { type Mosquitto, startMosquitto } from '../scripts/rehearsal/mosquitto.ts';
-import { enroll, giveNumber, givePoints, pointsOfSiteFile, revoke } from '../src/app/enroll.ts';
+import { enroll, giveNumber, givePoints, pointsOfSiteFile, renew, revoke } from '../src/app/enroll.ts';
 import { createSiteView } from '../src/app/site-view.ts';
 import { OdecetError } from '../src/core/failure.ts';
 import { startEmbeddedBroker } from '../src/host/broker-embedded.ts';
@@ -86,6 +86,32 @@ test('each site gets a number of its own, which is nobody else’s afterwards', 
       registry: { sites: [{ site: 'old', number: 2, revoked: true }, { site: 'site-a' }, { number: 3 }] },
     });
   }
+});
+
+test('a site gets a new key and access, revoked or not, and keeps what else it has', async () => {
+  for (const file of ['registry.yaml', 'registry.json']) {
+    const registry = join(folder, file);
+    if (file.endsWith('json')) await writeFile(registry, '{"sites": []}');
+    const at = (out: string, more: object = {}) =>
+      order('site-a', { registry, out: join(folder, file + out), ...more });
+    const first = await enroll(at('-old', { points: [pointOf(1)] }));
+    await revoke(registry, 'site-a');
+    const { line } = await renew(at('-new'));
+    expect(line).toMatchObject({ number: first.line.number, senders: first.line.senders, points: [pointOf(1)] });
+    const key = hostSigner(await readFile(join(folder, `${file}-new`, 'site.key'), 'utf8')).publicKey;
+    expect(key).not.toBe(first.line.key);
+    const { registry: read } = Object(readRegistry(await readFile(registry, 'utf8'), file));
+    expect(read.sites).toEqual([{ ...line, key, revoked: false }]);
+    await renew(at('-certificate', { csr: true }));
+    expect(await readFile(registry, 'utf8')).not.toContain('password');
+    await expect(renew(order('nobody', { registry }))).rejects.toThrow('has no site "nobody"');
+  }
+});
+
+test('beside a relay with a broker inside the site is told to speak MQTT 3.1.1', async () => {
+  expect(parse((await enroll(order('site-a'))).uplink).uplink.broker).not.toHaveProperty('mqtt');
+  await writeFile(join(folder, 'relay.yaml'), 'relay: centre-1\nembeddedBroker:\n  port: 1883\n');
+  expect(parse((await enroll(order('site-b'))).uplink).uplink.broker).toMatchObject({ mqtt: '3.1.1' });
 });
 
 test('points are entered, given anew, and given to two sites of one sender never; a site file tells its own', async () => {
@@ -282,6 +308,17 @@ describe('the broker inside the relay', () => {
     await until(() => view.sites().some(({ state }) => state === 'disconnected'), 5_000, 'its leave is seen');
     await staff.close();
   }, 40_000);
+
+  test('who speaks MQTT 5 is told what to write', async () => {
+    const options = {
+      url,
+      protocolVersion: 5,
+      username: siteName(1),
+      password: await passwordOf(siteName(1)),
+    } as const;
+    const hello = { clientId: 'x', clean: true, subscriptions: [], onMessage: async () => undefined };
+    await expect(mqttBroker(options).connect(hello)).rejects.toThrow('write mqtt: "3.1.1" below "broker:"');
+  });
 
   test('a revoked site can no longer speak, connected or not', async () => {
     const registry = centre.registryFile;

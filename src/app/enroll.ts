@@ -18,12 +18,10 @@ import { SITE_NAME, SITE_NAME_SAID, type SiteLine } from '../relay/registry.ts';
 import { SCRYPT_COST } from './embedded-broker.ts';
 import { openRegistryText, type RegistryText } from './registry-text.ts';
 
-export interface EnrollOrder {
+/** What a site needs to be let in and believed. */
+export interface AccessOrder {
   readonly site: string;
   readonly registry: string;
-  readonly senders: readonly string[];
-  /** Those it may speak for, EIC or EAN-18; any that is no other site's where absent. */
-  readonly points?: readonly string[];
   /** Where the site's files go; they hold secrets. */
   readonly out: string;
   /** A certificate request instead of a password. */
@@ -33,6 +31,12 @@ export interface EnrollOrder {
   /** Public key of the relay, for the site file. */
   readonly relayKey?: string;
   readonly brokerUrl?: string;
+}
+
+export interface EnrollOrder extends AccessOrder {
+  readonly senders: readonly string[];
+  /** Those it may speak for, EIC or EAN-18; any that is no other site's where absent. */
+  readonly points?: readonly string[];
 }
 
 export interface Enrolled {
@@ -50,8 +54,50 @@ const RESERVED = ['relay', 'staff'];
  * rights come from its name (systemd/mosquitto/odecet.acl). Throws OdecetError usage or site-invalid; then nothing was written.
  */
 export async function enroll(order: EnrollOrder): Promise<Enrolled> {
-  const { site, out, csr } = order;
+  const { site, senders, points } = order;
   checkName(site, await relaysBeside(order.registry));
+  const access = await makeAccess(order);
+  const line = await changing(order.registry, async (registered) => {
+    checkPoints(registered, points ?? [], { site, senders });
+    const entered = {
+      site,
+      number: registered.nextNumber(),
+      ...access.line,
+      senders: [...senders],
+      ...(points && { points: [...points] }),
+    };
+    const text = registered.with(entered);
+    await access.write();
+    return { text, result: entered };
+  });
+  return { files: access.files, line, uplink: await uplinkText(order, line.number) };
+}
+
+/**
+ * A new key and a new access for a site that is enrolled, also one that was revoked: it has its number, senders and points as
+ * before, and what was signed with the old key is refused from now on. Throws OdecetError usage; then nothing was written.
+ */
+export async function renew(order: AccessOrder): Promise<Enrolled> {
+  const access = await makeAccess(order);
+  const line = await changing(order.registry, async (registered) => {
+    const { site, number = registered.nextNumber(), senders, points } = registered.lineOf(order.site);
+    const changed = { number, password: undefined, ...access.line, revoked: undefined };
+    const text = registered.change(site, changed);
+    await access.write();
+    return { text, result: { site, number, senders, ...(points && { points }), ...access.line } };
+  });
+  return { files: access.files, line, uplink: await uplinkText(order, line.number) };
+}
+
+interface Access {
+  readonly files: readonly string[];
+  /** Its part of the line in the registry. */
+  readonly line: Pick<SiteLine, 'key' | 'password' | 'enrolled'>;
+  /** The site's files, and the password in Mosquitto's. */
+  write(): Promise<void>;
+}
+
+async function makeAccess({ site, out, csr, mosquittoPasswords }: AccessOrder): Promise<Access> {
   if (existsSync(join(out, 'site.key')))
     throw new OdecetError('usage', `${out} holds a site's key already; name another folder with --out`);
   const keyPem = newKeyPem();
@@ -59,25 +105,19 @@ export async function enroll(order: EnrollOrder): Promise<Enrolled> {
   const files: [string, string][] = [['site.key', keyPem]];
   if (password === undefined) files.push(...(await certificateRequest(site)));
   else files.push(['broker.password', `${password}\n`]);
-  const line = await changing(order.registry, async (registered) => {
-    const { senders, points } = order;
-    checkPoints(registered, points ?? [], { site, senders });
-    const entered = {
-      site,
-      number: registered.nextNumber(),
+  return {
+    files: files.map(([name]) => join(out, name)),
+    line: {
       key: hostSigner(keyPem).publicKey,
-      senders: [...senders],
-      ...(points && { points: [...points] }),
       enrolled: isoUtc(Date.now()),
       ...(password !== undefined && { password: scryptText(password) }),
-    };
-    const text = registered.with(entered);
-    await makeFolder(out, 0o700);
-    for (const [name, content] of files) await writeFile(join(out, name), content, { mode: 0o600, flag: 'wx' });
-    if (password !== undefined && order.mosquittoPasswords) await addPassword(order.mosquittoPasswords, site, password);
-    return { text, result: entered };
-  });
-  return { files: files.map(([name]) => join(out, name)), line, uplink: uplinkText(order, line.number) };
+    },
+    async write() {
+      await makeFolder(out, 0o700);
+      for (const [name, content] of files) await writeFile(join(out, name), content, { mode: 0o600, flag: 'wx' });
+      if (password !== undefined && mosquittoPasswords) await addPassword(mosquittoPasswords, site, password);
+    },
+  };
 }
 
 function checkName(site: string, relays: readonly string[]): void {
@@ -89,16 +129,19 @@ function checkName(site: string, relays: readonly string[]): void {
 
 /** The relays whose files lie beside the registry: a relay has its own name among the topics, so no site may have it. */
 async function relaysBeside(registry: string): Promise<string[]> {
+  return (await textsBeside(registry)).flatMap((text) => text.match(/^relay: *["']?([a-z0-9-]+)/m)?.[1] ?? []);
+}
+
+async function textsBeside(registry: string): Promise<string[]> {
   const folder = dirname(registry);
   const names = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith('.yaml'));
-  const texts = await Promise.all(names.map((name) => readFile(join(folder, name), 'utf8').catch(() => '')));
-  return texts.flatMap((text) => text.match(/^relay: *["']?([a-z0-9-]+)/m)?.[1] ?? []);
+  return Promise.all(names.map((name) => readFile(join(folder, name), 'utf8').catch(() => '')));
 }
 
 /** Marks a site as revoked: the relays refuse it within a second, the embedded broker too. */
 export function revoke(registry: string, site: string): Promise<void> {
   return changing(registry, async (registered) => ({
-    text: registered.change(site, 'revoked', true),
+    text: registered.change(site, { revoked: true }),
     result: undefined,
   }));
 }
@@ -107,7 +150,7 @@ export function revoke(registry: string, site: string): Promise<void> {
 export function giveNumber(registry: string, site: string): Promise<number> {
   return changing(registry, async (registered) => {
     const number = registered.lineOf(site).number ?? registered.nextNumber();
-    return { text: registered.change(site, 'number', number), result: number };
+    return { text: registered.change(site, { number }), result: number };
   });
 }
 
@@ -115,7 +158,7 @@ export function giveNumber(registry: string, site: string): Promise<number> {
 export function givePoints(registry: string, site: string, points: readonly string[]): Promise<void> {
   return changing(registry, async (registered) => {
     checkPoints(registered, points, registered.lineOf(site));
-    return { text: registered.change(site, 'points', [...points]), result: undefined };
+    return { text: registered.change(site, { points: [...points] }), result: undefined };
   });
 }
 
@@ -211,11 +254,14 @@ async function certificateRequest(site: string): Promise<[string, string][]> {
   ];
 }
 
-function uplinkText({ csr, relayKey, brokerUrl }: EnrollOrder, number: number): string {
+async function uplinkText({ registry, csr, relayKey, brokerUrl }: AccessOrder, number: number): Promise<string> {
   const url = brokerUrl ?? 'mqtts://BROKER:8883';
   const tls = { trust: ['broker-ca.crt'], ...(csr && { certificate: 'broker.crt', key: 'broker.key' }) };
+  // The broker inside a relay speaks nothing else; Mosquitto speaks both.
+  const isEmbedded = (await textsBeside(registry)).some((text) => /^embeddedBroker:/m.test(text));
   const broker = {
     url,
+    ...(isEmbedded && { mqtt: '3.1.1' }),
     ...(!csr && { passwordFile: 'broker.password' }),
     ...(url.startsWith('mqtts:') && { tls }),
   };

@@ -5,6 +5,7 @@ import { OdecetError } from '../core/failure.ts';
 import { readRegistry, registryOf, type SiteLine } from '../relay/registry.ts';
 
 type Line = Omit<SiteLine, 'revoked'>;
+type Changes = { readonly [K in Exclude<keyof SiteLine, 'site'>]?: SiteLine[K] | undefined };
 
 /** The registry as a text that is changed: what people wrote beside the lines stays. Each change gives the whole new text. */
 export interface RegistryText {
@@ -15,8 +16,8 @@ export interface RegistryText {
   /** Of the others, the sites that have this point and a sender in common. */
   ownersOf(point: string, site: string, senders: readonly string[]): readonly string[];
   with(line: Line): string;
-  /** Throws OdecetError usage when there is no such site. */
-  change<K extends 'revoked' | 'number' | 'points'>(site: string, key: K, value: NonNullable<SiteLine[K]>): string;
+  /** What is undefined is taken out. Throws OdecetError usage when there is no such site. */
+  change(site: string, values: Changes): string;
 }
 
 const NEW = '# Sites that may speak to this relay; odecet enroll adds them.\nsites: []\n';
@@ -53,12 +54,14 @@ export async function openRegistryText(file: string): Promise<RegistryText> {
       document.addIn(['sites'], document.createNode(line));
       return checked(document.toString());
     },
-    change(site, key, value) {
+    change(site, values) {
       const place = placeOf(site);
-      if (isJson(text))
-        return checked(jsonText(sites.map((line, n) => (n === place ? { ...line, [key]: value } : line))));
+      // JSON leaves out what is undefined.
+      if (isJson(text)) return checked(jsonText(sites.map((line, n) => (n === place ? { ...line, ...values } : line))));
       const document = parseDocument(text);
-      document.setIn(['sites', place, key], value);
+      for (const [key, value] of Object.entries(values))
+        if (value === undefined) document.deleteIn(['sites', place, key]);
+        else document.setIn(['sites', place, key], value);
       return checked(document.toString());
     },
   };
@@ -71,6 +74,6 @@ function linesOf(text: string, file: string): readonly SiteLine[] {
 }
 
 /** A site to a line, so that a difference shows what was changed. */
-function jsonText(sites: readonly Line[]): string {
+function jsonText(sites: readonly object[]): string {
   return `{"sites": [\n${sites.map((line) => JSON.stringify(line)).join(',\n')}\n]}\n`;
 }

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { enroll, giveNumber, givePoints, pointsOfSiteFile, revoke } from '../app/enroll.ts';
+import { type Enrolled, enroll, giveNumber, givePoints, pointsOfSiteFile, renew, revoke } from '../app/enroll.ts';
 import { OdecetError } from '../core/failure.ts';
 
 interface EnrollOptions {
@@ -10,6 +10,7 @@ interface EnrollOptions {
   readonly mosquittoPasswords?: string;
   readonly relayKey?: string;
   readonly broker?: string;
+  readonly renew?: true;
   readonly revoke?: true;
   readonly number?: true;
   readonly points?: string[];
@@ -31,6 +32,7 @@ export function enrollCommand(): Command {
     .option('--points <code...>', 'points it may speak for; without --sender: of a site that is enrolled')
     .option('--site-file <site.yaml>', 'the same: the points that stand in this file')
     .option('--number', 'give a number to a site that was enrolled without one, and say it')
+    .option('--renew', 'a new key and access for a site that is enrolled, also one that was revoked')
     .option('--revoke', 'take nothing of this site any more')
     .action(async (site: string, options: EnrollOptions) => {
       if (options.revoke) {
@@ -48,21 +50,24 @@ export function enrollCommand(): Command {
         process.stdout.write(`${site} speaks for ${points.join(', ')}, and no other site of its senders does\n`);
         return;
       }
-      if (!options.sender) throw new OdecetError('usage', 'name the market participant with --sender');
       const { registry, sender: senders, csr = false, mosquittoPasswords, relayKey, broker: brokerUrl } = options;
-      const enrolled = await enroll({
+      const order = {
         site,
         registry,
-        senders,
-        ...(points && { points }),
         csr,
         out: options.out ?? site,
         ...(mosquittoPasswords !== undefined && { mosquittoPasswords }),
         ...(relayKey !== undefined && { relayKey }),
         ...(brokerUrl !== undefined && { brokerUrl }),
-      });
-      process.stdout.write(`${site} is enrolled with the key ${enrolled.line.key}\n`);
-      for (const file of enrolled.files) process.stdout.write(`  ${file}\n`);
-      process.stdout.write(`\nFor its site.yaml (file names are relative to it):\n\n${enrolled.uplink}`);
+      };
+      if (options.renew) return print('has a new key', await renew(order));
+      if (!senders) throw new OdecetError('usage', 'name the market participant with --sender');
+      print('is enrolled with the key', await enroll({ ...order, senders, ...(points && { points }) }));
     });
+}
+
+function print(what: string, { line, files, uplink }: Enrolled): void {
+  process.stdout.write(`${line.site} ${what} ${line.key}\n`);
+  for (const file of files) process.stdout.write(`  ${file}\n`);
+  process.stdout.write(`\nFor its site.yaml (file names are relative to it):\n\n${uplink}`);
 }

@@ -23,6 +23,8 @@ export interface MqttOptions {
 const SESSION_KEPT_SECONDS = 7 * 24 * 3600;
 /** The library looks for a pulse among answers only, and they stand in a row behind all that the broker has for us. */
 const PULSE_EVERY_MS = 1_000;
+/** A broker that does not speak the version that was asked for: CONNACK of 3.1.1 and of 5. */
+const VERSION_CODES = [1, 132];
 /** CONNACK codes that waiting does not mend: 3.1.1 (1, 2, 4, 5) and 5 (4.13, those of name, password and right). */
 const REFUSING_CODES = [1, 2, 4, 5, 132, 133, 134, 135, 138, 140];
 
@@ -242,6 +244,10 @@ function connectError(options: MqttOptions, cause: unknown): OdecetError {
   const why = cause instanceof Error ? cause.message : String(cause);
   const said = `${options.url}: ${why || String(code)}`;
   if (!isRefusal(cause)) return new OdecetError('broker-unreachable', said, { cause });
+  if (typeof code === 'number' && VERSION_CODES.includes(code)) {
+    const advice = `the broker does not speak this version of MQTT; write mqtt: "3.1.1" below "broker:"`;
+    return new OdecetError('broker-refused', `${said}; ${advice}`, { cause });
+  }
   const advice = `the broker does not let in ${userText(options)}: look at its password, and at "username:"`;
   return new OdecetError('broker-refused', `${said}; ${advice}`, { cause });
 }
