@@ -15,7 +15,7 @@ import type { Clock } from '../machine/clock.ts';
 import type { Entropy } from '../machine/entropy.ts';
 import type { Line } from '../machine/line.ts';
 import type { Log } from '../machine/log.ts';
-import type { RelaySeen, SiteStatus } from '../uplink/relay/status.ts';
+import type { RelaySeen, WholeStatus } from '../uplink/relay/status.ts';
 import type { UplinkAlert } from '../uplink/sender.ts';
 import { createCloser, firstDayOf } from './closer.ts';
 import type { Desk } from './desk.ts';
@@ -74,7 +74,7 @@ export interface Gateway {
   /** What held messages back is gone: they are looked at now, not at the next look. */
   wakeSender(): void;
   /** What a relay's status tells; it reads a day of every point. */
-  siteStatus(): Promise<SiteStatus>;
+  siteStatus(): Promise<WholeStatus>;
   /** How well the relay is heard; undefined where none is used. */
   relaySeen(): RelaySeen | undefined;
   /** How tries to deliver ended since the start. */

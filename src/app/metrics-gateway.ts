@@ -3,7 +3,7 @@ import type { CollectorStatus } from '../collect/round.ts';
 import { QUALITIES } from '../core/interval.ts';
 import { MINUTE_MS, type Millis, parseUtc, SECOND_MS } from '../core/time.ts';
 import type { Clock } from '../machine/clock.ts';
-import type { SiteStatus } from '../uplink/relay/status.ts';
+import type { WholeStatus } from '../uplink/relay/status.ts';
 import type { Gateway } from './gateway.ts';
 import type { StorageStatus } from './maintenance.ts';
 import {
@@ -43,7 +43,7 @@ export async function serveGatewayMetrics(parts: GatewayMetricsParts): Promise<M
   const tellStore = storeMetrics(registers);
   const tellDelivery = deliveryMetrics(registers);
   certificateGauge(registers, certificates);
-  let status: SiteStatus | undefined;
+  let status: WholeStatus | undefined;
   let statusAt = Number.NEGATIVE_INFINITY;
 
   return serveRegistry(place, registry, async () => {
@@ -136,7 +136,7 @@ function deviceMetrics(registers: Registers): (status: CollectorStatus) => void 
   };
 }
 
-function siteMetrics(registers: Registers): (status: SiteStatus) => void {
+function siteMetrics(registers: Registers): (status: WholeStatus) => void {
   const intervals = new Gauge({
     name: 'odecet_intervals',
     help: 'Intervals of the last 24 hours of all published channels, by quality',
@@ -218,7 +218,7 @@ function storeMetrics(registers: Registers): (status: StorageStatus) => void {
 
 function deliveryMetrics(
   registers: Registers,
-): (status: SiteStatus, outcomes: ReturnType<Gateway['outcomes']>) => void {
+): (status: WholeStatus, outcomes: ReturnType<Gateway['outcomes']>) => void {
   const depth = new Gauge({ name: 'odecet_outbox_messages', help: 'Messages without a final answer', registers });
   const oldest = new Gauge({
     name: 'odecet_oldest_unaccepted_timestamp_seconds',

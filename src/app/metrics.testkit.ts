@@ -1,6 +1,6 @@
 import type { CollectorStatus } from '../collect/round.ts';
 import type { RelayStatus } from '../relay/relay.ts';
-import type { SiteStatus } from '../uplink/relay/status.ts';
+import type { WholeStatus } from '../uplink/relay/status.ts';
 import type { StorageStatus } from './maintenance.ts';
 import type { GatewayMetricsParts } from './metrics-gateway.ts';
 import type { MetricsServer } from './metrics-server.ts';
@@ -48,7 +48,7 @@ const collected: CollectorStatus = {
   ],
 };
 
-const site: SiteStatus = {
+const site: WholeStatus = {
   v: 1,
   site: 'boiler-house',
   at: '2026-03-11T08:00:00.000Z',

@@ -6,6 +6,7 @@ import { cut } from '../core/schedule.ts';
 import { HOUR_MS, isoUtc, MINUTE_MS, type UtcMs } from '../core/time.ts';
 import { gasPack } from '../message/message.testkit.ts';
 import { siteStatusSchema } from '../uplink/relay/status.ts';
+import { boundedStatus } from '../uplink/relay/status-bounds.ts';
 import { aPoint, aReading, aSite, type Bench, bench, GAS, SILENT, ZONE } from './app.testkit.ts';
 import { createCloser } from './closer.ts';
 import { createLastAnswer } from './last-answer.ts';
@@ -127,7 +128,7 @@ test('what a site says fits the published schema, and has everything that staff 
     failuresInRow: 0,
     clockOffsetMs: 2_000,
   };
-  const status = await siteStatus(parts, { devices: [device], lines: [], roundsWaiting: 0 }, NOW);
+  const status = boundedStatus(await siteStatus(parts, { devices: [device], lines: [], roundsWaiting: 0 }, NOW));
   expect(siteStatusSchema.strict().parse(status)).toMatchObject({
     version: '1.2.3',
     box: { uptimeMs: 1, memoryBytes: 2, diskFreeBytes: 3, temperatureC: 41.5, ntpSynchronised: true },
@@ -140,5 +141,6 @@ test('what a site says fits the published schema, and has everything that staff 
     ],
     outbox: { depth: 2, oldestDay: DAYS[1], oldestInterval: { point: GAS }, lastAnswer: { verdict: 'accepted' } },
     certificates: [{ name: 'broker client', daysLeft: 30 }],
+    counts: { devices: 1, devicesGood: 1, channels: 2, gaps: 0, leftOut: { messages: 0 } },
   });
 });

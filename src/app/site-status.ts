@@ -3,7 +3,7 @@ import type { CollectorStatus } from '../collect/round.ts';
 import type { Interval } from '../core/interval.ts';
 import { HOUR_MS, isoUtc, MINUTE_MS, type UtcMs } from '../core/time.ts';
 import type { Box } from '../machine/box.ts';
-import type { RelaySeen, SiteStatus } from '../uplink/relay/status.ts';
+import type { RelaySeen, WholeStatus } from '../uplink/relay/status.ts';
 import type { LastAnswer } from './last-answer.ts';
 import type { OpenInterval } from './oldest-open.ts';
 import type { PointPlan } from './plan.ts';
@@ -23,8 +23,8 @@ export interface SiteStatusParts {
 
 const DAY_MS = 24 * HOUR_MS;
 
-/** What the site tells of itself over MQTT. */
-export async function siteStatus(parts: SiteStatusParts, collector: CollectorStatus, now: UtcMs): Promise<SiteStatus> {
+/** What the site knows of itself; over MQTT goes what of it is worst. */
+export async function siteStatus(parts: SiteStatusParts, collector: CollectorStatus, now: UtcMs): Promise<WholeStatus> {
   const { site, version, buffer, points, certificates, seen } = parts;
   const waiting = await buffer.outbox.heads();
   const lastAnswer = await parts.lastAnswer();
@@ -79,7 +79,7 @@ async function lastDay(
   channel: Interval['channel'],
   buffer: Buffer,
   now: UtcMs,
-): Promise<SiteStatus['points'][number]> {
+): Promise<WholeStatus['points'][number]> {
   const length = minutes * MINUTE_MS;
   const end = Math.floor(now / length) * length;
   const intervals = await buffer.intervals(code, channel, { start: end - DAY_MS, end });

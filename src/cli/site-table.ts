@@ -73,9 +73,8 @@ function tableText(view: SiteView, now: number, say: Say): string {
   ];
   const table = new Table({ head, style: { head: [], border: [] } });
   for (const { site, state, status, alerts, moreAlerts } of sites) {
-    const good = status?.devices?.filter(({ failuresInRow }) => failuresInRow === 0).length;
     const lastAnswer = status?.outbox?.lastAnswer;
-    const gaps = status?.points?.reduce((sum, point) => sum + point.gaps, 0);
+    const gaps = status?.counts?.gaps ?? status?.points?.reduce((sum, point) => sum + point.gaps, 0);
     table.push([
       site,
       (state === 'ready' ? pc.green : pc.red)(say.whole(state === 'never' ? 'never heard' : state)),
@@ -83,7 +82,7 @@ function tableText(view: SiteView, now: number, say: Say): string {
       String(status?.outbox?.depth ?? ''),
       oldestText(status?.outbox),
       lastAnswer ? answerText(lastAnswer, say) : '',
-      status?.devices ? `${good}/${status.devices.length}` : '',
+      devicesText(status),
       gaps === undefined ? '' : gaps === 0 ? '0' : pc.yellow(String(gaps)),
       clockText(status, say),
       alertsText(alerts, moreAlerts, say),
@@ -104,6 +103,13 @@ type Status = NonNullable<SeenSite['status']>;
 function oldestText(outbox: Status['outbox']): string {
   const interval = outbox?.oldestInterval;
   return interval ? `${interval.start} ${interval.point}` : (outbox?.oldestDay ?? '');
+}
+
+/** A program of an earlier release names all and counts none. */
+function devicesText(status: Status | undefined): string {
+  const { counts, devices } = status ?? {};
+  if (counts) return `${counts.devicesGood}/${counts.devices}`;
+  return devices ? `${devices.filter(({ failuresInRow }) => failuresInRow === 0).length}/${devices.length}` : '';
 }
 
 function clockText(status: Status | undefined, say: Say): string {

@@ -1,12 +1,11 @@
 import { failure } from '../core/failure.ts';
 import { HOUR_MS, type Millis, type MonotonicMs } from '../core/time.ts';
 import type { Publication } from '../machine/broker.ts';
-import { type Alerts, alertId } from '../uplink/relay/alerts.ts';
+import { ALERT_BYTES_MAX, type Alerts, alertId } from '../uplink/relay/alerts.ts';
 import { topicOf } from '../uplink/relay/topics.ts';
 
 /** A gateway shows a hundred. */
 export const SITE_ALERTS_MAX = 200;
-const ALERT_BYTES_MAX = 16_000;
 const ALERT_ID = /^[a-z0-9-]{1,80}$/;
 /** So long after the last that was too much somebody is told of it. */
 const TOLD_MS: Millis = HOUR_MS;

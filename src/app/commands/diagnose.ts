@@ -7,8 +7,8 @@ import type { Performed } from '../../uplink/relay/command-taker.ts';
 const TROUBLES_MAX = 100;
 /** A line of the log is cut to this. */
 const TROUBLE_CHARS_MAX = 500;
-/** The whole bundle; what is too long is told as such and left out, part by part. */
-const BUNDLE_CHARS_MAX = 400_000;
+/** The whole bundle, in UTF-8; what is too long is told as such and left out, part by part. */
+const BUNDLE_BYTES_MAX = 400_000;
 
 export interface Trouble {
   readonly at: string;
@@ -51,12 +51,12 @@ export function rememberTroubles(log: Log, now: () => UtcMs): Troubles {
 /** What a centre gets to see of a site that gives trouble: named parts, each asked for by itself, none of which holds a secret. */
 export async function diagnose(parts: Readonly<Record<string, () => unknown>>): Promise<Performed> {
   const bundle: Record<string, unknown> = {};
-  let room = BUNDLE_CHARS_MAX;
+  let room = BUNDLE_BYTES_MAX;
   for (const [name, ask] of Object.entries(parts)) {
     const said = await answerOf(ask);
-    const length = JSON.stringify(said).length;
+    const { length } = new TextEncoder().encode(JSON.stringify(said));
     const fits = length <= room;
-    bundle[name] = fits ? said : `left out: ${length} characters`;
+    bundle[name] = fits ? said : `left out: ${length} bytes`;
     if (fits) room -= length;
   }
   return { outcome: 'done', detail: Object.keys(bundle).join(', '), result: bundle };

@@ -13,6 +13,7 @@ import {
   createCommandTaker,
   type Performed,
 } from '../../uplink/relay/command-taker.ts';
+import { boundedStatus } from '../../uplink/relay/status-bounds.ts';
 import { chainFaults } from '../audit-chain.ts';
 import { readHandler } from '../field/serve.ts';
 import type { Gateway } from '../gateway.ts';
@@ -118,8 +119,10 @@ async function readNow({ gateway, devices, clock }: SiteCommandsParts, device: s
 }
 
 /** No part holds a key, a password or a market value. */
-function diagnosis({ loaded, buffer, status, troubles }: SiteCommandsParts): Parameters<typeof diagnose>[0] {
+function diagnosis({ loaded, buffer, gateway, status, troubles }: SiteCommandsParts): Parameters<typeof diagnose>[0] {
   return {
+    // Fits whatever the site; `status` names every device and message.
+    site: async () => boundedStatus(await gateway().siteStatus()),
     status,
     troubles: troubles.last,
     packs: () => everyPack(loaded).map((pack) => `${packId(pack)} ${pack.status}`),

@@ -6,7 +6,7 @@ import { pause } from '../../machine/timers.ts';
 import { simBroker } from '../../sim/broker.ts';
 import { simClock } from '../../sim/clock.ts';
 import { createWorld, type World } from '../../sim/world.ts';
-import { createAlerts } from './alerts.ts';
+import { ALERT_BYTES_MAX, createAlerts } from './alerts.ts';
 
 const START = Date.UTC(2026, 5, 1, 8);
 const DAY_MS = 24 * HOUR_MS;
@@ -307,4 +307,24 @@ test('what is raised, cleared and raised again in one moment stands', async () =
     expect(alerts.standing()).toHaveLength(1);
     expect(topics()).toEqual(['relay/alert/x']);
   });
+});
+
+test('an alert about thousands of points is no longer than relays take, and is settled by all of them only', () => {
+  const said: Publication[] = [];
+  const alerts = createAlerts('site-a', simClock(createWorld(1), START), (publication) => said.push(publication), {
+    settleMs: HOUR_MS,
+  });
+  const points = Array.from({ length: 2_000 }, (_, n) => String(859_182_400_500_000_000 + n));
+  alerts.raise('message-1', failure('operator-rejected', '\u0001'.repeat(5_000)), { about: 'gas 2026-05-31', points });
+  const settle = (settled: readonly string[]) =>
+    alerts.settle({ about: 'gas 2026-05-31', points: settled, id: 'message-2' });
+  settle(points.slice(0, 1_500));
+  expect(alerts.standing()).toHaveLength(1);
+  expect(alerts.publications()).toHaveLength(1);
+  for (const { payload } of [...said, ...alerts.publications()]) {
+    expect(payload.length).toBeGreaterThan(100);
+    expect(payload.length).toBeLessThanOrEqual(ALERT_BYTES_MAX);
+  }
+  settle(points.slice(1_500));
+  expect(alerts.standing()).toEqual([]);
 });

@@ -71,6 +71,10 @@ export interface AlertsOptions {
 
 /** What somebody reads in a list. */
 const DETAIL_MAX = 2_000;
+/** A relay takes a longer one back, and a broker ends the session of whoever says much more. */
+export const ALERT_BYTES_MAX = 16_000;
+/** What is left of the detail of one that would be longer. */
+const LONG_DETAIL_MAX = 500;
 const MORE_ALERT = 'more';
 /**
  * Nobody need see a rejection for longer, also where its day was settled on another way: by the wall clock since it was said, and by
@@ -123,7 +127,7 @@ export function createAlerts(
   const topic = (id: string) => topicOf(name, `alert/${id}`);
   const publicationOf = (alert: AlertText): Publication => ({
     topic: topic(alert.id),
-    payload: new TextEncoder().encode(JSON.stringify(alert)),
+    payload: payloadOf(alert),
     retain: true,
   });
   const withdrawal = (id: string): Publication => ({ topic: topic(id), payload: new Uint8Array(0), retain: true });
@@ -269,6 +273,17 @@ export function createAlerts(
       }
     },
   };
+}
+
+/**
+ * One about hundreds of points goes without them: this program still knows them, and after a restart it is settled by its
+ * correction or its age. With some of them it would be settled too soon.
+ */
+function payloadOf(alert: AlertText): Uint8Array {
+  const payload = new TextEncoder().encode(JSON.stringify(alert));
+  if (payload.length <= ALERT_BYTES_MAX) return payload;
+  const { points: _, ...short } = alert;
+  return new TextEncoder().encode(JSON.stringify({ ...short, detail: alert.detail.slice(0, LONG_DETAIL_MAX) }));
 }
 
 /** Undefined where it is none: empty, or not of this program's making. */

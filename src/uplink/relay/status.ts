@@ -77,9 +77,26 @@ export const siteStatusSchema = z.object({
     messages: z.array(z.object({ message: z.string(), day: z.string(), state: z.string(), attempts: whole })),
   }),
   certificates: z.array(z.object({ name: z.string(), daysLeft: whole })),
+  /** Of everything; the lists of a large site name the worst only. */
+  counts: z.object({
+    lines: whole,
+    linesOpen: whole,
+    devices: whole,
+    /** Whose last dialogue succeeded, or that had none yet. */
+    devicesGood: whole,
+    /** Published channels of all points. */
+    channels: whole,
+    gaps: whole,
+    certificates: whole,
+    /** How many each list does not name; `outbox.depth` counts all that wait. */
+    leftOut: z.object({ lines: whole, devices: whole, points: whole, messages: whole, certificates: whole }),
+  }),
 });
 
 export type SiteStatus = z.output<typeof siteStatusSchema>;
+
+/** Before it is cut to what a broker carries (status-bounds.ts). */
+export type WholeStatus = Omit<SiteStatus, 'counts'>;
 
 /** What a site knows of the relay, beside what the program knows of itself. */
 export interface RelaySeen {

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
+import { OdecetError } from '../../core/failure.ts';
 import { HOUR_MS, MINUTE_MS } from '../../core/time.ts';
 import { hostCodec, hostSigner, newKeyPem } from '../../host/signer.ts';
+import type { Broker, Publication } from '../../machine/broker.ts';
 import { pause } from '../../machine/timers.ts';
 import { simBroker } from '../../sim/broker.ts';
 import { simClock } from '../../sim/clock.ts';
@@ -10,7 +12,7 @@ import { memoryOutbox, message, quietLog, receiptOf } from '../uplink.testkit.ts
 import type { CommandTaker } from './command-taker.ts';
 import { openEnvelope, packReceipt, type Stage } from './protocol.ts';
 import { siteStatusSchema } from './status.ts';
-import { createRelayWay } from './way.ts';
+import { createRelayWay, type RelayWayDeps } from './way.ts';
 
 const codec = hostCodec();
 const [siteSigner, relaySigner] = [hostSigner(newKeyPem()), hostSigner(newKeyPem())];
@@ -47,7 +49,7 @@ function play() {
       },
     });
   }
-  async function live(ms: number, taker?: CommandTaker): Promise<void> {
+  async function live(ms: number, taker?: CommandTaker, more: Partial<RelayWayDeps> = {}): Promise<void> {
     const stop = new AbortController();
     const way = createRelayWay({
       site: 'site-a',
@@ -60,6 +62,7 @@ function play() {
       statusEveryMs: MINUTE_MS,
       status: async ({ relay }) => ({ relay }),
       ...(taker && { taker }),
+      ...more,
       retry: { firstMs: 1_000, factor: 2, mostMs: MINUTE_MS, jitter: 0 },
       alert: () => undefined,
       clock: simClock(world, START),
@@ -77,7 +80,7 @@ function play() {
       .map((topic) => topic.slice(ALERTS.length))
       .sort();
   const relayStatus = () => relayOf.parse(JSON.parse(seen.get('odecet/1/site-a/status') ?? '{}').relay);
-  return { world, outbox, centre, connectOthers, live, alerts, relayStatus };
+  return { world, broker, outbox, centre, connectOthers, live, alerts, relayStatus };
 }
 
 const ID = '00000000000001';
@@ -176,5 +179,30 @@ test('a command is told how far the clocks can be apart only when the relay’s 
     // This relay believes that it is 1970.
     expect(offs).toEqual([undefined, expect.any(Number)]);
     expect(offs[1]! - START).toBeGreaterThan(0);
+  });
+});
+
+test.each([
+  ['are refused', () => Promise.reject(new OdecetError('broker-refused', 'packet too large')), undefined],
+  ['are never acknowledged', () => new Promise<void>(() => undefined), undefined],
+  ['cannot be made', undefined, () => Promise.reject(new OdecetError('store-damaged', 'a row'))],
+])('messages leave where status and alerts %s', async (_, publish, status) => {
+  const { world, outbox, centre, connectOthers, live, broker } = play();
+  let sessions = 0;
+  const picky: Broker = {
+    async connect(hello, signal) {
+      sessions += 1;
+      const session = await broker.connect(hello, signal);
+      const isForPeople = ({ topic }: Publication) => /\/(status|alert\/.*)$/.test(topic);
+      return { ...session, publish: (said) => (publish && isForPeople(said) ? publish() : session.publish(said)) };
+    },
+  };
+  await world.run(async () => {
+    await connectOthers();
+    centre.stage = 'rejected';
+    outbox.add(carrying(ID));
+    await live(MINUTE_MS / 2, undefined, { broker: picky, ...(status && { status }) });
+    expect(await outbox.heads()).toEqual([]);
+    expect(sessions).toBe(1);
   });
 });

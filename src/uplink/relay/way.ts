@@ -3,7 +3,7 @@ import type { BackoffRule } from '../../core/backoff.ts';
 import type { Failure } from '../../core/failure.ts';
 import { HOUR_MS, isoUtc, type Millis } from '../../core/time.ts';
 import { childAbort } from '../../machine/abort.ts';
-import type { Broker, Delivered } from '../../machine/broker.ts';
+import type { Broker, Delivered, Publication } from '../../machine/broker.ts';
 import type { Clock } from '../../machine/clock.ts';
 import type { Entropy } from '../../machine/entropy.ts';
 import type { Log } from '../../machine/log.ts';
@@ -14,7 +14,8 @@ import { type ClockSeen, offMsAtMost } from './clock-seen.ts';
 import type { CommandLine, CommandTaker } from './command-taker.ts';
 import { createLink } from './link.ts';
 import { createRelaySender } from './sender.ts';
-import type { RelaySeen } from './status.ts';
+import type { RelaySeen, WholeStatus } from './status.ts';
+import { boundedStatus } from './status-bounds.ts';
 import { RELAY_HERE, type SiteState, siteClientId, topicOf } from './topics.ts';
 import { aboutOf, type RelayHeard } from './troubles.ts';
 
@@ -27,8 +28,8 @@ export interface RelayWayDeps {
   readonly relayKeys: readonly string[];
   readonly receiptWithinMs: Millis;
   readonly statusEveryMs: Millis;
-  /** What the site says of itself (docs/status.schema.json). */
-  readonly status: (seen: RelaySeen) => Promise<object>;
+  /** What the site knows of itself; what of it is worst is said (docs/status.schema.json). */
+  readonly status: (seen: RelaySeen) => Promise<Partial<WholeStatus>>;
   /** Does what a centre asks for; nothing is heard on that topic where it is absent. */
   readonly taker?: CommandTaker;
   readonly retry: BackoffRule;
@@ -50,15 +51,32 @@ export function createRelayWay(deps: RelayWayDeps): Sender {
   const { site, clock, log, taker } = deps;
   let clockSeen: ClockSeen | undefined;
   let clockSeenAt = clock.monotonicMs();
-  const alerts = createAlerts(
-    site,
-    clock,
-    (publication) => {
-      // The next session repeats it.
-      link.publish(publication).catch(() => undefined);
-    },
-    { settleMs: ALERT_SETTLE_MS, most: ALERTS_MAX },
-  );
+  const alerts = createAlerts(site, clock, (publication) => tell(publication), {
+    settleMs: ALERT_SETTLE_MS,
+    most: ALERTS_MAX,
+  });
+  /** For people: what the broker does not take is told in the log, and keeps no message from leaving. The next session repeats it. */
+  function tell(publication: Publication): void {
+    link.publish(publication).catch((error: unknown) => {
+      if (link.isOnline()) log.info('not-told', { topic: publication.topic, why: String(error) });
+    });
+  }
+
+  async function tellStatus(): Promise<void> {
+    try {
+      tell(await statusText());
+    } catch (error) {
+      log.info('status-not-told', { why: String(error) });
+    }
+  }
+
+  /** What people see of a site, at every session anew; the alerts at once, so that what is raised or cleared from now on follows them. */
+  async function introduce(): Promise<void> {
+    for (const publication of alerts.publications()) tell(publication);
+    await tellStatus();
+    tell(state('ready'));
+  }
+
   const sender = createRelaySender({
     ...deps,
     publish: (payload) => link.publish({ topic: topicOf(site, 'up'), payload }),
@@ -94,7 +112,7 @@ export function createRelayWay(deps: RelayWayDeps): Sender {
   const seen = (): RelaySeen => ({ relay: relayStatus(sender.heard()), clock: clockSeen });
   const statusText = async () => ({
     topic: topicOf(site, 'status'),
-    payload: new TextEncoder().encode(JSON.stringify(await deps.status(seen()))),
+    payload: new TextEncoder().encode(JSON.stringify(boundedStatus(await deps.status(seen())))),
     retain: true,
   });
   const link = createLink({
@@ -109,11 +127,9 @@ export function createRelayWay(deps: RelayWayDeps): Sender {
     },
     async onConnect(session) {
       await session.publish(state('init'));
-      for (const publication of alerts.publications()) await session.publish(publication);
-      await session.publish(await statusText());
-      await session.publish(state('ready'));
     },
     onOnline() {
+      void introduce();
       sender.wake();
       taker?.online();
     },
@@ -142,16 +158,13 @@ export function createRelayWay(deps: RelayWayDeps): Sender {
     },
   };
 
-  async function tellStatus(signal: AbortSignal): Promise<void> {
+  async function keepTelling(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await clock.sleep(deps.statusEveryMs, signal).catch((reason: unknown) => {
         if (!signal.aborted) throw reason;
       });
       alerts.sweep();
-      if (signal.aborted || !link.isOnline()) continue;
-      await statusText()
-        .then((publication) => link.publish(publication))
-        .catch((error: unknown) => log.info('status-not-told', { why: String(error) }));
+      if (!signal.aborted && link.isOnline()) await tellStatus();
     }
   }
 
@@ -162,7 +175,7 @@ export function createRelayWay(deps: RelayWayDeps): Sender {
       const runs = [
         link.run(either.signal),
         sender.run(either.signal),
-        tellStatus(either.signal),
+        keepTelling(either.signal),
         ...(taker ? [taker.run(commandLine, either.signal)] : []),
       ];
       for (const run of runs) run.catch((error: unknown) => failed.abort(error));
