@@ -9,6 +9,8 @@ import { newestDayFirst } from '../sender.ts';
 const LOOK_SERVES_MS = 60_000;
 /** While the outbox changes: a backlog of a month is walked through, not read anew at each receipt. */
 const CHANGED_LOOK_SERVES_MS = 1_000;
+/** So many times as long as it took, where that is more: on a slow disk too nearly all time is for the messages. */
+const CHANGED_LOOK_SERVES_TIMES = 10;
 
 export interface BacklogDeps {
   readonly outbox: Pick<Outbox, 'heads'>;
@@ -45,16 +47,18 @@ export function createBacklog({ outbox, clock, hold }: BacklogDeps): Backlog {
   let free = new Map<MessageId, MessageHead>();
   let lookedAt: MonotonicMs = Number.NEGATIVE_INFINITY;
   let isChanged = false;
-  const servesMs = () =>
-    Math.max(0, lookedAt + (isChanged ? CHANGED_LOOK_SERVES_MS : LOOK_SERVES_MS) - clock.monotonicMs());
+  let changedServesMs: Millis = CHANGED_LOOK_SERVES_MS;
+  const servesMs = () => Math.max(0, lookedAt + (isChanged ? changedServesMs : LOOK_SERVES_MS) - clock.monotonicMs());
 
   return {
     async look() {
       if (servesMs() > 0) return undefined;
       // Before the look: what is queued during it may not be in it.
       isChanged = false;
+      const from = clock.monotonicMs();
       const waiting = (await outbox.heads()).sort(newestDayFirst).map(({ message }) => message);
       lookedAt = clock.monotonicMs();
+      changedServesMs = Math.max(CHANGED_LOOK_SERVES_MS, CHANGED_LOOK_SERVES_TIMES * (lookedAt - from));
       all = new Map(waiting.map((message) => [message.id, message]));
       const held = waiting.flatMap((message) => {
         const problem = hold?.(message);

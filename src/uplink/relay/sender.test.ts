@@ -97,6 +97,28 @@ test('a backlog goes newest day first, upon few looks and with one document at a
   });
 });
 
+test('where a look takes long it serves longer, while the outbox changes', async () => {
+  let looks = 0;
+  const play = senderOf([], (outbox) => ({
+    ...outbox,
+    async heads() {
+      looks += 1;
+      await slowly();
+      return outbox.heads();
+    },
+  }));
+  let slowly = async () => {};
+  await play.run(async ({ world, sender }) => {
+    slowly = () => pause(world, 500);
+    for (let n = 0; n < 100; n++) {
+      sender.wake();
+      await pause(world, 300);
+    }
+    expect(looks).toBeGreaterThan(3);
+    expect(looks).toBeLessThan(8);
+  });
+});
+
 test('a message that a person closes while a look serves leaves neither for the first time nor again', async () => {
   const play = senderOf(ids(33).map(message));
   await play.run(async ({ world, sender, outbox, published, logged }) => {
