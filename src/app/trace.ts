@@ -1,6 +1,6 @@
 import type { AuditEntry, Buffer, Delivery } from '../buffer/index.ts';
 import { marketDayOf } from '../core/calendar.ts';
-import { decimalText } from '../core/decimal.ts';
+import { compare, decimalText, divide, multiply, ZERO } from '../core/decimal.ts';
 import type { Boundary, Channel, Interval, IntervalOrigin } from '../core/interval.ts';
 import type { MessageId } from '../core/message.ts';
 import { lastBoundary } from '../core/schedule.ts';
@@ -10,6 +10,9 @@ import { readAudit } from './audit-texts.ts';
 import { firstDayOf } from './closer.ts';
 import { exchangesOf } from './exchanges.ts';
 import type { PointPlan } from './plan.ts';
+
+/** A heat with more would not be shown. */
+const HEAT_DECIMALS_MAX = 9;
 
 export interface TraceParts {
   readonly site: Site;
@@ -47,6 +50,7 @@ async function traceChannel(
   log: readonly AuditEntry[],
 ) {
   const versions = await buffer.intervalVersions(code, channel, span.start);
+  const volumes = channel === 'energy' ? await buffer.intervalVersions(code, 'volume', span.start) : [];
   const deliveries = await buffer.deliveryOf(code, channel, span.start);
   const { rows } = await buffer.ledger([{ point: code, channel, spans: [span] }]);
   const [row] = rows;
@@ -62,6 +66,7 @@ async function traceChannel(
     versions: await Promise.all(
       versions.map(async (interval) => ({
         ...told(interval),
+        combustionHeat: heatUnder(interval, volumes),
         decidedBy: decisionOn(log, interval),
         origins: await Promise.all(interval.origins.map((origin) => traceOrigin(buffer, origin))),
         messages: await messagesOf(interval.version),
@@ -71,6 +76,18 @@ async function traceChannel(
       lostOf(versions, deliveries).map(async (one) => ({ ...one, messages: await messagesOf(one.version) })),
     ),
   };
+}
+
+/**
+ * Combustion heat in kWh/m3 that an energy was made with, from the volume that stood when it was made: energy is their exact
+ * product. Undefined where nothing passed, or there is no such volume any more.
+ */
+function heatUnder({ value, madeAt }: Interval, volumes: readonly Interval[]): string | undefined {
+  const volume = volumes.findLast((one) => one.madeAt <= madeAt)?.value;
+  if (!value || !volume || compare(volume, ZERO) === 0) return undefined;
+  const heat = divide(value, volume, HEAT_DECIMALS_MAX);
+  if (compare(multiply(heat, volume), value) !== 0) return undefined;
+  return decimalText(heat).replace(/\.?0+$/, '');
 }
 
 /** Versions that cannot be read, and what messages told of them. */

@@ -74,6 +74,7 @@ export const CZECH_DESK: Translations = {
   fault: 'chyba služby',
   answered: 'zodpovězeno',
   'no answer': 'bez odpovědi',
+  'with a combustion heat of {0} kWh/m3': 'se spalným teplem {0} kWh/m3',
   'answer {0}: {1}': 'odpověď {0}: {1}',
   // audit
   'entry {0}, hash {1}': 'záznam {0}, otisk {1}',

@@ -173,9 +173,11 @@ describe('the commands on a gateway that does not run', () => {
     expect(text).toContain('bytes 00c0ffee');
     expect(text).toContain('version 3: 3.5 m3, substituted [substituted-by-person]');
     expect(text).toContain('decided by J. Novák: meter exchanged (audit 2');
+    expect(text).toContain('with a combustion heat of 10.6649 kWh/m3');
     const czech = await run('trace', GAS, '2026-07-01T06:30+02:00', '--lang', 'cs');
     expect(czech).toContain('verze 3: 3.5 m3, náhradní [substituted-by-person]');
     expect(czech).toContain('rozhodl(a) J. Novák: meter exchanged (záznam 2');
+    expect(czech).toContain('se spalným teplem 10.6649 kWh/m3');
     expect(czech).not.toContain('Z: ');
     const future = await run('trace', GAS, '2999-07-01T06:30+02:00');
     expect(future).toContain('it is not over yet');

@@ -78,17 +78,18 @@ function tellerOf(say: Say, local: (at: string) => string) {
   }
 
   function versionLines(version: Version): string[] {
-    const { value, unit, quality, findings, madeAt, decidedBy } = version;
+    const { value, unit, quality, findings, madeAt, decidedBy, combustionHeat } = version;
     const found = findings.length === 0 ? '' : ` [${findings.join(', ')}]`;
     const decision = decidedBy
       ? [say`decided by ${decidedBy.by}: ${decidedBy.reason} (audit ${decidedBy.audit}, ${local(decidedBy.at)})`]
       : [];
+    const heat = combustionHeat === undefined ? [] : [say`with a combustion heat of ${combustionHeat} kWh/m3`];
     const origins = version.origins.flatMap(({ device, quantity, from, to }) => [
       `${device} ${quantity}`,
       ...indented([...edgeLines('from', from), ...edgeLines('to', to)]),
     ]);
     const messages = version.messages.flatMap(messageLines);
-    const under = [...decision, ...origins, ...(messages.length === 0 ? [say`in no message`] : messages)];
+    const under = [...decision, ...heat, ...origins, ...(messages.length === 0 ? [say`in no message`] : messages)];
     const told = value === undefined ? say`no value` : `${value} ${unit}`;
     return [
       say`version ${version.version}: ${told}, ${say.whole(quality)}${found}, made ${local(madeAt)}`,
