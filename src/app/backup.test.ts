@@ -153,6 +153,46 @@ describe('backup and restore', () => {
     await expect(nowhere).rejects.toMatchObject({ failure: { code: 'store-io' } });
   });
 
+  it('without a passphrase leaves out files with secrets wherever they lie, and masks those in addresses of the site file', async () => {
+    const folder = join(root, 'site');
+    const state = await open(folder);
+    await fill(state.buffer);
+    await state.close();
+    await mkdir(join(folder, 'device-config', 'acme'), { recursive: true });
+    const files: Readonly<Record<string, string>> = {
+      'device-config/hall1.key': 'a1b2-of-the-meter',
+      'device-config/hall2.yaml': 'c3d4-of-the-meter',
+      'device-config/notes.txt': 'e5f6-on-a-slip',
+      'device-config/acme/meter.yaml': 'maker: acme',
+      'both.pem': '-----BEGIN EC PRIVATE KEY-----\ng7h8-in-a-chain\n',
+    };
+    for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
+    const url = 'https://joe:i9j0-in-the-address@heat.example/v1?day=gasDay&apikey=k1l2-in-the-query';
+    const text = `site: mill\nstorage: { folder: data }\ncombustionHeatSource: { url: "${url}" }\n# ${url}\n`;
+    await writeFile(join(folder, 'site.yaml'), text);
+    const plain = siteIn(folder);
+    const devices = [{ keyFile: 'device-config/hall1.key' }, { keyFile: 'device-config/hall2.yaml' }];
+    const loaded = {
+      ...plain,
+      site: { ...plain.site, devices, operatorCertificates: ['both.pem'] },
+    } as unknown as LoadedSite;
+    const done = await backup(loaded, join(root, 'backup'), undefined, clock);
+    expect(done.masked).toBe(4);
+    const names = ['both.pem', 'device-config/hall1.key', 'device-config/hall2.yaml', 'keys/tls.key'];
+    expect(done.leftOut).toEqual(names.map((name) => join(folder, name)));
+    await restore({ file: join(root, 'backup'), into: join(root, 'fresh') }, clock);
+    const laid = await readdir(join(root, 'fresh'), { recursive: true });
+    expect(laid).toContain('device-config/acme/meter.yaml');
+    for (const name of [...names, 'device-config/notes.txt']) expect(laid).not.toContain(name);
+    const masked = 'https://masked@heat.example/v1?day=gasDay&apikey=masked';
+    expect(await readFile(join(root, 'fresh', 'site.yaml'), 'utf8')).toBe(text.replaceAll(url, masked));
+    // With one, all of it is there as it was.
+    await backup(loaded, join(root, 'secret'), 'correct horse', clock);
+    await restore({ file: join(root, 'secret'), into: join(root, 'whole'), passphrase: 'correct horse' }, clock);
+    for (const name of names) expect(await readdir(join(root, 'whole'), { recursive: true })).toContain(name);
+    expect(await readFile(join(root, 'whole', 'site.yaml'), 'utf8')).toBe(text);
+  });
+
   it('never writes over what is there', async () => {
     const state = await open(join(root, 'site'));
     await fill(state.buffer);

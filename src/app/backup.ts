@@ -21,6 +21,9 @@ export interface BackupDone {
   readonly encrypted: boolean;
   /** The gateway was running, and made the snapshot itself. */
   readonly running: boolean;
+  /** Files with secrets that were left out, and how many secrets in addresses of the site file were masked. */
+  readonly leftOut: readonly string[];
+  readonly masked: number;
 }
 
 /** Serves the snapshot of a running gateway's store. */
@@ -46,9 +49,10 @@ export async function backup(
   const state = stateFolder(loaded);
   const at = isoUtc(clock.now());
   let running = true;
+  const { parts: config, leftOut, masked } = configParts(loaded, passphrase !== undefined);
   async function* parts(): AsyncGenerator<BackupPart> {
     yield { name: 'manifest.json', bytes: Buffer.from(JSON.stringify({ site: loaded.site.site, at })) };
-    yield* configParts(loaded, passphrase !== undefined);
+    yield* config;
     yield* stateParts(state, passphrase !== undefined);
     const rows = await askInParts(state, { do: 'backup' });
     running = rows !== undefined;
@@ -61,7 +65,7 @@ export async function backup(
     if (!(error instanceof OdecetError) || error.failure.code !== 'usage') await rm(file, { force: true });
     throw error;
   }
-  return { file, at, encrypted: passphrase !== undefined, running };
+  return { file, at, encrypted: passphrase !== undefined, running, leftOut, masked };
 }
 
 async function* rowsOfStopped(folder: string): AsyncGenerator<BackupPart> {

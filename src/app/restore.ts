@@ -21,7 +21,8 @@ import { STORE_FOLDER } from './open-store.ts';
 import { VITAL_FILE } from './state.ts';
 
 const SITE_FILE = 'site/site.yaml';
-const manifest = z.looseObject({ at: z.string() });
+const MANIFEST = 'manifest.json';
+const manifestSchema = z.looseObject({ at: z.string() });
 /** In a folder that is laid out, until all of it is there. */
 const UNFINISHED = '.restore-unfinished';
 /** What an empty folder may have: the rest of a restore that was cut off, and what a file system puts in its top. */
@@ -159,7 +160,7 @@ async function layOut(
         rows += block.length;
         continue;
       }
-      if (name === 'manifest.json') continue;
+      if (name === MANIFEST) continue;
       const place = name.startsWith('state/')
         ? insideOf(unfinishedState, name.slice('state/'.length))
         : insideOf(unfinishedSite, name.slice('site/'.length));
@@ -200,17 +201,15 @@ interface Said {
   readonly backupAt: UtcMs | undefined;
 }
 
-/** Reads the whole backup. */
+/** Reads the whole backup, before anything of it is believed. */
 async function readSaid({ file, passphrase }: RestoreOrder): Promise<Said> {
-  let storage: string | undefined;
-  let backupAt: UtcMs | undefined;
-  for await (const { name, bytes } of readBackupFile(file, passphrase)) {
-    if (name === SITE_FILE) storage = storageFolder(bytes);
-    if (name === 'manifest.json')
-      backupAt = parseUtc(manifest.parse(JSON.parse(Buffer.from(bytes).toString('utf8'))).at);
-  }
-  if (storage === undefined) throw new OdecetError('store-damaged', `${file} has no site file; take another backup`);
-  return { storage, backupAt };
+  const texts = new Map<string, Uint8Array>();
+  for await (const { name, bytes } of readBackupFile(file, passphrase))
+    if (name === SITE_FILE || name === MANIFEST) texts.set(name, bytes);
+  const [site, said] = [texts.get(SITE_FILE), texts.get(MANIFEST)];
+  if (!site) throw new OdecetError('store-damaged', `${file} has no site file; take another backup`);
+  const at = said && manifestSchema.parse(JSON.parse(Buffer.from(said).toString('utf8'))).at;
+  return { storage: storageFolder(site), backupAt: at === undefined ? undefined : parseUtc(at) };
 }
 
 function storageFolder(siteYaml: Uint8Array): string {

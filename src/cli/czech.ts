@@ -144,4 +144,15 @@ export const CZECH: Translations = {
   alerts: 'výstrahy',
   'and {0} more': 'a {0} dalších',
   'never heard': 'zatím se neohlásilo',
+  // backup, restore
+  '{0}: the state of {1}, encrypted, with keys and passwords': '{0}: stav k {1}, zašifrováno, s klíči a hesly',
+  '{0}: the state of {1}, not encrypted, without keys and passwords':
+    '{0}: stav k {1}, nezašifrováno, bez klíčů a hesel',
+  'left out, to be brought separately: {0}': 'vynecháno, je třeba přenést zvlášť: {0}',
+  'masked in addresses of the site file, to be entered again after a restore: {0} names, passwords and keys':
+    'v adresách souboru místa zakryto, po obnově je třeba zadat znovu: {0} jmen, hesel a klíčů',
+  '{0}: {1} files; {2}: {3} records': '{0}: souborů {1}; {2}: záznamů {3}',
+  '{0}: {1}; what it knows was taken over': '{0}: {1}; co je v něm známo, bylo převzato',
+  'Without the old machine\'s vital.log, whole and from its end, nobody here knows what it sent after the backup. New messages of days that are over by now wait: ask the operator which of them it has, then "odecet release --config site.yaml DAY..." for those that it does not have, and the same with --delivered for those that it has.':
+    'Bez celého souboru vital.log původního stroje z doby jeho konce zde nikdo neví, co odeslal po záloze. Nové zprávy za dny, které již skončily, čekají: zeptejte se operátora, které z nich má; ty, které nemá, uvolní "odecet release --config site.yaml DEN...", ty, které má, uzavře tentýž příkaz s --delivered.',
 };

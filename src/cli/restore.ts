@@ -1,20 +1,17 @@
 import { Command } from 'commander';
-import { restore } from '../app/restore.ts';
+import { type RestoreDone, restore } from '../app/restore.ts';
 import { hostClock } from '../host/clock.ts';
 import { readPassphrase } from './passphrase.ts';
+import { detailFor, type SpokenOptions, sayFor } from './say.ts';
+import { languageOption } from './words.ts';
 
-interface RestoreOptions {
+interface RestoreOptions extends SpokenOptions {
   readonly into: string;
   readonly passphraseFile?: string;
   readonly vital?: string;
   readonly storage?: string;
   readonly json?: true;
 }
-
-const HELD = `Without the old machine's whole vital.log nobody here knows what it sent after the backup. New messages of days that are over by now
-wait: ask the operator which of them it has, then "odecet release --config site.yaml DAY..." for those that it does not have,
-and the same with --delivered for those that it has.
-`;
 
 /** `odecet restore FILE --into DIR`: lays out a site's folder on a fresh machine. */
 export function restoreCommand(): Command {
@@ -26,15 +23,24 @@ export function restoreCommand(): Command {
     .option('--passphrase-file <file>', 'what the backup was encrypted with')
     .option('--vital <file>', 'vital.log of the machine it came from: what was sent after the backup is then known too')
     .option('--json', 'print JSON')
-    .action(async (file: string, { into, storage, passphraseFile, vital, json }: RestoreOptions) => {
+    .addOption(languageOption())
+    .action(async (file: string, options: RestoreOptions) => {
+      const { into, storage, passphraseFile, vital, json } = options;
       const passphrase = await readPassphrase(passphraseFile);
       const done = await restore({ file, into, storage, passphrase, vital }, hostClock());
-      const doubt = done.vitalDoubt === undefined ? '' : `${vital}: ${done.vitalDoubt}; what it knows was taken.\n`;
-      const words = done.holdsDays ? `${doubt}${HELD}` : '';
-      process.stdout.write(
-        json
-          ? `${JSON.stringify(done)}\n`
-          : `${done.folder}: ${done.files} files; ${done.storage}: ${done.rows} records\n${words}`,
-      );
+      process.stdout.write(json ? `${JSON.stringify(done)}\n` : told(done, options));
     });
+}
+
+function told(done: RestoreDone, options: RestoreOptions): string {
+  const say = sayFor(options);
+  const lines = [say`${done.folder}: ${done.files} files; ${done.storage}: ${done.rows} records`];
+  const { vital = '' } = options;
+  if (done.vitalDoubt !== undefined)
+    lines.push(say`${vital}: ${detailFor(options)(done.vitalDoubt)}; what it knows was taken over`);
+  if (done.holdsDays)
+    lines.push(
+      say`Without the old machine's vital.log, whole and from its end, nobody here knows what it sent after the backup. New messages of days that are over by now wait: ask the operator which of them it has, then "odecet release --config site.yaml DAY..." for those that it does not have, and the same with --delivered for those that it has.`,
+    );
+  return `${lines.join('\n')}\n`;
 }
