@@ -76,6 +76,11 @@ const cases: Readonly<Record<string, Case>> = {
     '0+60x180',
   ),
   OdecetAnswerUnknown: values(`odecet_relay_messages{${RELAY},stage="unknown"}`, '1x180', WELL),
+  OdecetEnvelopeNotBelieved: values(
+    `odecet_relay_refused_total{${RELAY},reason="bad-signature"}`,
+    '0x150 1x29',
+    '5x180',
+  ),
   OdecetStandingAlert: values(`odecet_relay_alerts{${RELAY},code="site-silent"}`, '1x180', WELL),
   OdecetAnswersSlow: {
     fires: answers('0x180'),

@@ -17,6 +17,8 @@ test('a relay tells Prometheus its stages, receipts, alerts and how long answers
     'odecet_relay_online 1',
     'odecet_relay_messages{stage="stored"} 3',
     'odecet_relay_receipts_total{stage="accepted"} 5',
+    'odecet_relay_refused_total{reason="bad-signature"} 2',
+    'odecet_relay_refused_total{reason="wrong-topic"} 0',
     'odecet_relay_alerts{code="site-silent"} 1',
     'odecet_relay_failing{part="registry"} 0',
     'odecet_relay_oldest_unanswered_timestamp_seconds{sender="27XG-CENTROPOL-P"} 1773000000',

@@ -13,6 +13,7 @@ export const RELAY_STATUS: RelayStatus = {
   isOnline: true,
   counts: { stored: 3, sent: 1, accepted: 7, rejected: 0, unknown: 2 },
   receipts: { accepted: 5 },
+  refused: { 'bad-signature': 2 },
   failing: new Set(['reader']),
   oldest: new Map([['27XG-CENTROPOL-P', 1_773_000_000_000]]),
   alerts: [{ id: 'a', code: 'site-silent', detail: '', since: '' }],

@@ -2,7 +2,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import { SECOND_MS } from '../core/time.ts';
 import { PARTS } from '../relay/health.ts';
 import type { RelayStatus } from '../relay/relay.ts';
-import { STAGES } from '../uplink/relay/protocol.ts';
+import { REFUSALS, STAGES } from '../uplink/relay/protocol.ts';
 import {
   type CertificateTime,
   certificateGauge,
@@ -40,6 +40,12 @@ export async function serveMetrics(
     labelNames: ['stage'],
     registers,
   });
+  const refused = new Counter({
+    name: 'odecet_relay_refused_total',
+    help: 'Envelopes refused since the start, by reason',
+    labelNames: ['reason'],
+    registers,
+  });
   const answer = new Histogram({
     name: 'odecet_relay_answer_seconds',
     help: 'From the moment a message was stored to the answer that ended it',
@@ -75,12 +81,16 @@ export async function serveMetrics(
     for (const part of PARTS) failing.set({ part }, now.failing.has(part) ? 1 : 0);
     oldest.reset();
     for (const [sender, at] of now.oldest ?? []) oldest.set({ sender }, at / SECOND_MS);
-    receipts.reset();
-    // What appears with its first count has not grown, to Prometheus; and what was never counted is not zero to it.
-    for (const stage of STAGES) receipts.inc({ stage }, 0);
-    for (const [stage, count] of Object.entries(now.receipts)) receipts.inc({ stage }, count);
+    countAnew(receipts, STAGES, now.receipts);
+    countAnew(refused, Object.keys(REFUSALS), now.refused);
     alerts.reset();
     for (const { code } of now.alerts) alerts.inc({ code });
   });
   return { ...server, answered: (waitedMs) => answer.observe(Math.max(0, waitedMs) / SECOND_MS) };
+}
+
+/** What appears with its first count has not grown, to Prometheus; and what was never counted is not zero to it. */
+function countAnew(counter: Counter, all: readonly string[], counts: Readonly<Partial<Record<string, number>>>): void {
+  counter.reset();
+  for (const value of all) counter.labels(value).inc(counts[value] ?? 0);
 }

@@ -84,6 +84,7 @@ function intakeOver(keep: RelayStore['keep'], number?: number, odd: Odd = {}) {
       receipts.push(`${id} ${refusal}`);
       details.push(detail);
     },
+    refused: () => undefined,
     alert,
     spoke: () => undefined,
     stored: () => undefined,

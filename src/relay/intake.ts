@@ -42,7 +42,9 @@ export interface IntakeDeps {
   readonly log: Log;
   readonly answer: (message: Addressee, standing: Standing) => void;
   readonly refuse: (message: Addressee, refusal: Refusal, detail: string) => void;
-  /** Told once for each site and kind of refusal; undefined when a good message came. */
+  /** Told of every refusal. */
+  readonly refused: (site: string, refusal: Refusal, problem: Failure) => void;
+  /** What of a site cannot be kept; undefined when a good message came. */
   readonly alert: (site: string, problem: Failure | undefined) => void;
   /** A message was kept for the first time; what it speaks for. */
   readonly spoke: (message: SiteMessage, points: readonly PointCode[]) => void;
@@ -77,7 +79,7 @@ export function createIntake(deps: IntakeDeps): Intake {
   function refuse(site: string, envelope: Envelope | undefined, refusal: Refusal, more: string): void {
     const detail = `${site}${envelope ? `, message ${envelope.head.id}` : ''}: ${REFUSALS[refusal]}${more && ` (${more})`}`;
     deps.log.warn('envelope-refused', { site, refusal, detail });
-    deps.alert(site, failure('envelope-refused', `${refusal}: ${detail}`));
+    deps.refused(site, refusal, failure('envelope-refused', `${refusal}: ${detail}`));
     if (envelope) deps.refuse({ ...envelope.head, site }, refusal, detail);
   }
 

@@ -9,9 +9,9 @@ import type { DocumentReader } from '../machine/reader.ts';
 import type { Codec, Signer } from '../machine/signer.ts';
 import type { FormatPack } from '../message/pack.ts';
 import type { Delivery, Outgoing, Turn } from '../uplink/direct.ts';
-import { type AlertText, alertId, createAlerts } from '../uplink/relay/alerts.ts';
+import { type AlertText, createAlerts } from '../uplink/relay/alerts.ts';
 import { createLink } from '../uplink/relay/link.ts';
-import { packReceipt, REFUSALS, RELAY_REASON_TYPE, type Stage } from '../uplink/relay/protocol.ts';
+import { packReceipt, REFUSALS, RELAY_REASON_TYPE, type Refusal, type Stage } from '../uplink/relay/protocol.ts';
 import {
   CENTRE,
   filterOf,
@@ -31,6 +31,7 @@ import { createHealth, type Part } from './health.ts';
 import { type Addressee, createIntake } from './intake.ts';
 import { createMessageAlerts } from './message-alerts.ts';
 import { createPointOwners } from './point-owners.ts';
+import { createRefusals } from './refusals.ts';
 import type { Registry } from './registry.ts';
 import { createSenderHealth } from './sender-health.ts';
 import type { RelayStore, Standing, StoreCounts } from './store.ts';
@@ -83,6 +84,7 @@ export interface RelayStatus {
   /** When the message came that has waited longest, of each sender who has one; absent where the store cannot tell. */
   readonly oldest?: ReadonlyMap<string, UtcMs>;
   readonly receipts: Readonly<Partial<Record<Stage, number>>>;
+  readonly refused: Readonly<Partial<Record<Refusal, number>>>;
   readonly alerts: readonly AlertText[];
 }
 
@@ -125,6 +127,7 @@ export function createRelay(deps: RelayDeps): Relay {
   const registryLook = { sweep: () => health.registry(deps.registryProblem?.()) };
   const caretaker = createCaretaker({ ...deps, alerts: own });
   const owners = createPointOwners({ ...deps, alerts });
+  const refusals = createRefusals({ alerts, clock });
   const messageAlerts = createMessageAlerts({ alerts, reader: deps.reader });
 
   function receipt({ site, id, hash }: Addressee, { stage, reasons, answer, at }: Said): void {
@@ -163,10 +166,8 @@ export function createRelay(deps: RelayDeps): Relay {
       const reasons = [{ code: refusal, type: RELAY_REASON_TYPE, text: detail || REFUSALS[refusal] }];
       receipt(message, { stage: 'refused', reasons, at: clock.now() });
     },
-    alert(site, problem) {
-      if (problem) alerts.raise(alertId(site, 'refused'), problem, { site });
-      else alerts.clear(alertId(site, 'refused'));
-    },
+    refused: refusals.refused,
+    alert: refusals.told,
     spoke: owners.spoke,
     stored: () => dispatcher.wake(),
   });
@@ -255,7 +256,7 @@ export function createRelay(deps: RelayDeps): Relay {
           dispatcher,
           watch,
           caretaker,
-          sweeper([registryLook, own, alerts, bounds, colleagues, owners], clock),
+          sweeper([registryLook, own, alerts, bounds, colleagues, owners, refusals], clock),
           ...(commander ? [commander] : []),
         ].map((part) => (abort) => part.run(abort)),
         signal,
@@ -273,6 +274,7 @@ export function createRelay(deps: RelayDeps): Relay {
         ...(oldest && { oldest }),
         failing: health.failing(),
         receipts: { ...receipts },
+        refused: refusals.counts(),
         alerts: [...own.standing(), ...alerts.standing()],
       };
     },
