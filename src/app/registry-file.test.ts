@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -33,6 +33,49 @@ test('a registry that is broken or gone is told for as long as it is, and the la
     expect(isRevoked()).toBe(true);
     await write(false);
     await expect.poll(problem, within).toBeUndefined();
+  } finally {
+    stop.abort();
+    await running;
+    await rm(folder, { recursive: true });
+  }
+}, 60_000);
+
+test('what could not be read is read as soon as it can be, though nobody touched it, and told once; a change without a new time is seen', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'odecet-registry-'));
+  const file = join(folder, 'registry.yaml');
+  const write = (revoked: boolean) => writeFile(file, stringify({ sites: [line(revoked)] }) + (revoked ? ' ' : ''));
+  await write(false);
+  let isReadable = true;
+  let tries = 0;
+  const told: string[] = [];
+  const read = async (name: string) => {
+    tries += 1;
+    if (!isReadable) throw new Error('EACCES: permission denied');
+    return readFile(name, 'utf8');
+  };
+  const stop = new AbortController();
+  const log = { ...quietLog, error: (event: string) => void told.push(event) };
+  const registry = await openRegistry(file, hostClock(), log, read);
+  const running = registry.run(stop.signal);
+  const isRevoked = () => registry.current().find('site-a')?.revoked;
+  const within = { timeout: 10_000, interval: 50 };
+  try {
+    isReadable = false;
+    await write(true);
+    await expect.poll(() => tries, within).toBeGreaterThan(3);
+    expect([registry.problem()?.code, isRevoked(), told]).toEqual(['site-unreadable', false, ['registry-broken']]);
+    isReadable = true;
+    await expect.poll(isRevoked, within).toBe(true);
+    expect(registry.problem()).toBeUndefined();
+
+    const { atime, mtime, size } = await stat(file);
+    const before = tries;
+    await utimes(file, atime, mtime);
+    await expect.poll(() => tries, within).toBeGreaterThan(before);
+    await write(false);
+    await utimes(file, atime, mtime);
+    expect((await stat(file)).size).toBe(size);
+    await expect.poll(isRevoked, within).toBe(false);
   } finally {
     stop.abort();
     await running;

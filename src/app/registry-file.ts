@@ -7,6 +7,7 @@ import { type Registry, readRegistry } from '../relay/registry.ts';
 
 /** A site that is revoked in the file is refused within this. */
 const LOOK_EVERY_MS = 500;
+const UNREADABLE = 'site-unreadable';
 
 export interface RegistryFile {
   current(): Registry;
@@ -16,10 +17,13 @@ export interface RegistryFile {
   run(signal: AbortSignal): Promise<void>;
 }
 
-/** Throws OdecetError site-unreadable or site-invalid at the start; later a broken file is told and the last good one counts. */
-export async function openRegistry(file: string, clock: Clock, log: Log): Promise<RegistryFile> {
+/**
+ * Throws OdecetError site-unreadable or site-invalid at the start; later a broken file is told and the last good one counts.
+ * @param read the file's text; other than the machine's in tests
+ */
+export async function openRegistry(file: string, clock: Clock, log: Log, read = textOf): Promise<RegistryFile> {
   let seen = await stampOf(file);
-  let registry = await load(file);
+  let registry = await load(file, read);
   let readAt = clock.now();
   let problem: Failure | undefined;
   return {
@@ -29,16 +33,18 @@ export async function openRegistry(file: string, clock: Clock, log: Log): Promis
       while (!signal.aborted) {
         await clock.sleep(LOOK_EVERY_MS, signal).catch(() => undefined);
         const stamp = await stampOf(file);
-        if (signal.aborted || stamp === seen) continue;
+        // What could not be read may be readable now without having changed; what is wrong in it is so until it changes.
+        if (signal.aborted || (stamp === seen && problem?.code !== UNREADABLE)) continue;
         seen = stamp;
         try {
-          registry = await load(file);
+          registry = await load(file, read);
           readAt = clock.now();
           problem = undefined;
           log.info('registry-read', { sites: registry.sites.length });
         } catch (error) {
+          const before = problem?.detail;
           problem = problemOf(error, readAt);
-          log.error('registry-broken', { ...problem });
+          if (problem.detail !== before) log.error('registry-broken', { ...problem });
         }
       }
     },
@@ -53,16 +59,23 @@ function problemOf(error: unknown, readAt: UtcMs): Failure {
   );
 }
 
-async function load(file: string): Promise<Registry> {
-  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
-    throw new OdecetError('site-unreadable', `${file} cannot be read; odecet enroll makes the registry`, { cause });
+async function load(file: string, textIn: typeof textOf): Promise<Registry> {
+  const text = await textIn(file).catch((cause: unknown) => {
+    const why = `${file} cannot be read (${String(cause)}); odecet enroll makes the registry`;
+    throw new OdecetError(UNREADABLE, why, { cause });
   });
   const read = readRegistry(text, file);
   if (read.kind === 'problems') throw new OdecetError('site-invalid', read.text);
   return read.registry;
 }
 
+function textOf(file: string): Promise<string> {
+  return readFile(file, 'utf8');
+}
+
+/** With the time of its last change of any kind: chmod and chown, and a restored copy, leave all else as it is. */
+
 async function stampOf(file: string): Promise<string | undefined> {
   const found = await stat(file).catch(() => undefined);
-  return found && `${found.mtimeMs} ${found.size} ${found.ino}`;
+  return found && `${found.mtimeMs} ${found.ctimeMs} ${found.size} ${found.ino}`;
 }
