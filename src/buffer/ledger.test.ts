@@ -103,6 +103,23 @@ describe('the ledger', () => {
     expect((await states(again))[1]).toBe('pending');
   });
 
+  it('calls given up what only a link is left of that was put back, and lost what is damaged since', async () => {
+    const { store, buffer } = await open();
+    await buffer.keepIntervals([anInterval({ start: START(0) })]);
+    await send(buffer, [0], 'accepted');
+    const [key, link] = [...store.rows].find(([name]) => name.startsWith('l/'))!;
+    const old = { olderThan: START(4), now: START(500), entriesMax: 100 };
+    await buffer.trim('intervals', old);
+    await buffer.trim('delivery', { ...old, olderThan: START(499) });
+    expect(store.rows.has(key)).toBe(false);
+    store.rows.set(key, link);
+    const state = async () => (await buffer.ledger(EXPECTED)).rows[0]?.state;
+    expect(await state()).toBe('given-up');
+    await buffer.keepIntervals([anInterval({ start: START(0), quality: 'substituted' })]);
+    store.rows.get([...store.rows.keys()].find((name) => name.startsWith('i/'))!)![30]! ^= 1;
+    expect(await state()).toBe('lost');
+  });
+
   it('what is given up later joins what was given up before, over the end of a month too', async () => {
     const { buffer } = await open();
     const end = Date.UTC(2026, 3, 1);

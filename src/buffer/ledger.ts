@@ -1,5 +1,6 @@
 import type { Interval } from '../core/interval.ts';
 import type { MessageId } from '../core/message.ts';
+import { givenOutAt } from '../core/message-id.ts';
 import { HOUR_MS, type Span, type UtcMs } from '../core/time.ts';
 import type { Damage, LedgerLook } from './api.ts';
 import { withAllReplaced } from './carriers.ts';
@@ -179,12 +180,13 @@ async function oldestNamed(rows: Rows): Promise<UtcMs> {
 
 /**
  * Of what nothing is left: what was accepted and given up for its age. Made again from readings that are kept longer it is the
- * same still; what a person entered since is new.
+ * same still; what a person entered since is new. A message that speaks of it may be left, without its end: a link that was
+ * damaged and put back goes when its own turn comes, after what it names.
  */
 async function withGivenUp(rows: Rows, made: readonly LedgerRow[]): Promise<LedgerRow[]> {
-  const mayBe = ({ state, quality, deliveries }: LedgerRow) =>
+  const mayBe = ({ state, quality, version, deliveries }: LedgerRow) =>
     state === 'lost'
-      ? quality === 'missing'
+      ? quality === 'missing' || (version === undefined && deliveries.length > 0)
       : (state === 'missing' || state === 'pending') && deliveries.length === 0 && quality !== 'substituted';
   const asked = new Map<string, LedgerRow[]>();
   for (const row of made.filter(mayBe)) {
@@ -199,7 +201,7 @@ async function withGivenUp(rows: Rows, made: readonly LedgerRow[]): Promise<Ledg
     const spans = await givenUpIn(rows, point, channel, { start, end });
     for (const row of own) {
       const found = spans.find((span) => span.start <= row.start && row.start < span.end);
-      if (found) gone.set(row, found);
+      if (found && (await isAllOlder(rows, row, found))) gone.set(row, found);
     }
   }
   if (gone.size === 0) return [...made];
@@ -207,6 +209,13 @@ async function withGivenUp(rows: Rows, made: readonly LedgerRow[]): Promise<Ledg
     const found = gone.get(row);
     return found ? { ...row, state: 'given-up', givenUpAt: found.at } : row;
   });
+}
+
+/** Of one without a record: nothing was made or told of it since it went, and no damaged record stands in its place. */
+async function isAllOlder(rows: Rows, row: LedgerRow, { at }: GivenUp): Promise<boolean> {
+  if (row.state !== 'lost' || row.version !== undefined) return true;
+  if (row.deliveries.some(({ message }) => givenOutAt(message) >= at)) return false;
+  return (await rows.firstKey(below(prefixOf(row)), false)) === undefined;
 }
 
 /** The number of a journal entry before which none can name any of these intervals: they were not over yet when it was written. */
