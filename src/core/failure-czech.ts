@@ -49,6 +49,7 @@ export const FAILURES_CZECH: Readonly<Record<FailureCode, string>> = {
   'message-too-large': 'zpráva je větší, než jakou lze bezpečně podepsat',
   'broker-unreachable': 'zprostředkovatel MQTT je nedostupný nebo bylo spojení ztraceno',
   'broker-refused': 'zprostředkovatel MQTT nás odmítl',
+  'session-taken': 'ke zprostředkovateli MQTT se pod naším jménem připojil někdo jiný',
   'relay-silent': 'centrála včas nepotvrdila příjem; zpráva se odešle znovu',
   'relay-refused': 'centrála zprávu odmítla; nic nebylo odesláno',
   'relay-receipt': 'potvrzení není podepsáno klíčem centrály',

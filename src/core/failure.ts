@@ -83,6 +83,7 @@ export const FAILURES = {
   // relay
   'broker-unreachable': { next: 'retry', what: 'the MQTT broker could not be reached, or the connection was lost' },
   'broker-refused': { next: 'person', what: 'the MQTT broker refused us' },
+  'session-taken': { next: 'person', what: 'another client connected to the MQTT broker under our name' },
   'relay-silent': { next: 'retry', what: 'the relay gave no receipt in time; the message goes again' },
   'relay-refused': { next: 'person', what: 'the relay refused the message; nothing was sent' },
   'relay-receipt': { next: 'person', what: "a receipt is not signed by the relay's key" },

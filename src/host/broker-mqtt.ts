@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { connect, type IClientOptions, type MqttClient, Store } from 'mqtt';
 import { type Packet, writeToStream } from 'mqtt-packet';
-import { type Failure, failure, OdecetError } from '../core/failure.ts';
+import { type Failure, type FailureCode, failure, OdecetError } from '../core/failure.ts';
 import { type Broker, type BrokerHello, type BrokerSession, HANDS_FULL, type Publication } from '../machine/broker.ts';
 
 export interface MqttOptions {
@@ -27,6 +27,9 @@ const PULSE_EVERY_MS = 1_000;
 const VERSION_CODES = [1, 132];
 /** CONNACK codes that waiting does not mend: 3.1.1 (1, 2, 4, 5) and 5 (4.13, those of name, password and right). */
 const REFUSING_CODES = [1, 2, 4, 5, 132, 133, 134, 135, 138, 140];
+
+/** MQTT 5.0, 3.14.2.1: another connected with our client id. 3.1.1 tells no reason. */
+const SESSION_TAKEN_OVER = 142;
 
 // The library's codec keeps a buffer of each number up to 65,535, made at its first packet: 6 MB for what two bytes hold.
 writeToStream.cacheNumbers = false;
@@ -105,9 +108,13 @@ function clientOptions(options: MqttOptions, { clientId, clean, will }: BrokerHe
 
 async function session(client: MqttClient, hello: BrokerHello, user: string): Promise<BrokerSession> {
   const ended = new Promise<Failure>((resolve) => {
-    const end = (why: string) => resolve(failure('broker-unreachable', why));
+    const end = (why: string, code: FailureCode = 'broker-unreachable') => resolve(failure(code, why));
     client.on('error', (error) => end(error.message));
-    client.on('disconnect', (packet) => end(`the broker took leave, reason ${packet.reasonCode ?? 'not given'}`));
+    client.on('disconnect', ({ reasonCode }) => {
+      if (reasonCode === SESSION_TAKEN_OVER)
+        end(`the broker gave our session to another "${hello.clientId}"`, 'session-taken');
+      else end(`the broker took leave, reason ${reasonCode ?? 'not given'}`);
+    });
     client.on('close', () => end('the connection was lost'));
   });
   // What the library would still hold of a connection that is gone must go with it.

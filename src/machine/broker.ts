@@ -22,7 +22,7 @@ export interface Delivered {
 }
 
 export interface BrokerHello {
-  /** Of two clients with one id the broker drops the older. */
+  /** Of two clients with one id the broker drops the older: its session ends as session-taken where the broker says so. */
   readonly clientId: string;
   /** False: the broker keeps our subscriptions, and what comes for us, while we are away. */
   readonly clean: boolean;

@@ -86,6 +86,29 @@ test('a relay takes back what it or another left before: of a site that speaks, 
   });
 });
 
+test('another client under the relay’s name is told, with what to do, until an hour passed without it', async () => {
+  const world = createWorld(3);
+  const broker = simBroker(world, { random: world.random });
+  const stop = new AbortController();
+  await world.run(async () => {
+    const relay = await relayOf(world, broker, [], HOUR_MS);
+    const running = relay.run(stop.signal);
+    const own = async () => (await relay.status()).alerts.map(({ id, detail }) => [id, detail]);
+    await pause(world, MINUTE_MS);
+    broker.cut('odecet-relay-centre-1');
+    await pause(world, 2 * MINUTE_MS);
+    expect(await own()).toEqual([]);
+    const onMessage = async () => undefined;
+    await broker.connect({ clientId: 'odecet-relay-centre-1', clean: true, subscriptions: [], onMessage });
+    await pause(world, 2 * MINUTE_MS);
+    expect(await own()).toEqual([['name-taken', expect.stringContaining('change "relay:"')]]);
+    await pause(world, HOUR_MS);
+    expect(await own()).toEqual([]);
+    stop.abort();
+    await running;
+  });
+});
+
 test('no site is silent because the broker was away', async () => {
   const world = createWorld(2);
   const broker = simBroker(world, { random: world.random });

@@ -30,6 +30,7 @@ import type { CommandLog } from './given-command.ts';
 import { createHealth, type Part } from './health.ts';
 import { type Addressee, createIntake } from './intake.ts';
 import { createMessageAlerts } from './message-alerts.ts';
+import { createNameTaken } from './name-taken.ts';
 import { createPointOwners } from './point-owners.ts';
 import { createRefusals } from './refusals.ts';
 import type { Registry } from './registry.ts';
@@ -119,6 +120,7 @@ export function createRelay(deps: RelayDeps): Relay {
       },
     },
   });
+  const nameTaken = createNameTaken({ name, alerts: own, monotonicMs });
   const bounds = createAlertBounds({ alerts, say, monotonicMs });
   const watch = createWatch({ ...deps, alerts, say });
   const health = createHealth({ ...deps, alerts: own });
@@ -223,6 +225,7 @@ export function createRelay(deps: RelayDeps): Relay {
     },
     onOnline: watch.online,
     onOffline: watch.offline,
+    onProblem: nameTaken.lost,
     retry: deps.brokerRetry,
     hello: {
       clientId: relayClientId(name),
@@ -256,7 +259,7 @@ export function createRelay(deps: RelayDeps): Relay {
           dispatcher,
           watch,
           caretaker,
-          sweeper([registryLook, own, alerts, bounds, colleagues, owners, refusals], clock),
+          sweeper([registryLook, own, alerts, bounds, colleagues, owners, refusals, nameTaken], clock),
           ...(commander ? [commander] : []),
         ].map((part) => (abort) => part.run(abort)),
         signal,

@@ -64,7 +64,7 @@ class ImaginedBroker implements SimBroker {
     signal?.throwIfAborted();
     const hello = { ...given, subscriptions: [...given.subscriptions, ...(given.wishedSubscriptions ?? [])] };
     if (!this.#isUp) throw new OdecetError('broker-unreachable', 'simulated broker: nobody listens');
-    this.cut(hello.clientId);
+    this.#drop(hello.clientId, failure('session-taken', `simulated broker: another "${hello.clientId}"`));
     let end: (why: Failure) => void = () => undefined;
     const ended = new Promise<Failure>((resolve) => {
       end = resolve;
@@ -80,14 +80,15 @@ class ImaginedBroker implements SimBroker {
         this.#publish(publication);
       },
       close: async () => {
-        if (!isOver()) this.#leave(session, 'we took leave');
+        if (!isOver()) this.#leave(session, failure('broker-unreachable', 'simulated broker: we took leave'));
       },
     };
   }
 
   kill(forget: boolean): void {
     this.#isUp = false;
-    for (const session of [...this.#sessions.values()]) this.#leave(session, 'the broker died');
+    for (const session of [...this.#sessions.values()])
+      this.#leave(session, failure('broker-unreachable', 'simulated broker: the broker died'));
     if (!forget) return;
     this.#away.clear();
     this.#lastWords.clear();
@@ -98,17 +99,21 @@ class ImaginedBroker implements SimBroker {
   }
 
   cut(clientId: string): void {
+    this.#drop(clientId, failure('broker-unreachable', 'simulated broker: the connection was lost'));
+  }
+
+  #drop(clientId: string, why: Failure): void {
     const session = this.#sessions.get(clientId);
     if (!session) return;
-    this.#leave(session, 'the connection was lost');
+    this.#leave(session, why);
     if (session.hello.will) this.#publish(session.hello.will);
   }
 
-  #leave(session: Session, why: string): void {
+  #leave(session: Session, why: Failure): void {
     const { clientId, clean, subscriptions } = session.hello;
     this.#sessions.delete(clientId);
     if (!clean) this.#away.set(clientId, { subscriptions, queue: [] });
-    session.end(failure('broker-unreachable', `simulated broker: ${why}`));
+    session.end(why);
   }
 
   #greet(session: Session): void {

@@ -5,6 +5,8 @@ export interface BrokerSubject {
   readonly name: string;
   /** Whether it knows shared subscriptions; aedes does not. */
   readonly shared: boolean;
+  /** Whether it says why a session ended; MQTT 3.1.1 has no word for it. */
+  readonly saysWhy: boolean;
   /** Runs a body: at once, or in virtual time. */
   run(body: (broker: Broker, machine: BrokerMachine) => Promise<void>): Promise<void>;
 }
@@ -99,6 +101,13 @@ export function brokerContract(subject: BrokerSubject): void {
         await expect(session.publish({ topic: 'odecet/1/a/up', payload: bytes('x') })).rejects.toMatchObject({
           failure: { code: 'broker-unreachable' },
         });
+      }));
+
+    it('of two clients with one id the older loses its session, and is told why where the broker can', () =>
+      subject.run(async (broker, machine) => {
+        const { session } = await listen(broker, machine, 'twin', []);
+        await listen(broker, machine, 'twin', []);
+        expect((await session.ended).code).toBe(subject.saysWhy ? 'session-taken' : 'broker-unreachable');
       }));
 
     it('an aborted connect gives no session', () =>

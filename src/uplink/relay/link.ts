@@ -17,6 +17,8 @@ export interface LinkDeps {
   readonly onOnline?: () => void;
   /** The session that stood is over. */
   readonly onOffline?: () => void;
+  /** Why there is no session, each time one ended or was not given. */
+  readonly onProblem?: (problem: Failure) => void;
   /** The last words, before leaving in order. */
   readonly onLeave: (session: BrokerSession) => Promise<void>;
   readonly retry: BackoffRule;
@@ -75,6 +77,7 @@ export function createLink(deps: LinkDeps): Link {
         if (signal.aborted || !problem) return;
         failures += 1;
         log.warn('broker-away', { ...problem, failures });
+        deps.onProblem?.(problem);
         await clock.sleep(backoffMs(retry, failures, entropy.fraction()), signal).catch((reason: unknown) => {
           if (!signal.aborted) throw reason;
         });
