@@ -4,7 +4,7 @@ import { monthFigures } from './relay/month.ts';
 import { stormFigures } from './relay/storm.ts';
 
 // scripts/bench relay [--json] [--part load|two|storm|month] [--messages N] [--points P] [--store level|postgres] [--gateways N]
-// [--others N]: sites, broker, relay and the operator's stand-in, each a process of its own.
+// [--others N] [--per-day N]: sites, broker, relay and the operator's stand-in, each a process of its own.
 const argv = process.argv.slice(2);
 const option = (name: string): string | undefined => {
   const at = argv.indexOf(`--${name}`);
@@ -17,7 +17,7 @@ const parts = {
   load: loadFigures(messages, points, store),
   two: twoRelays(Math.min(messages, 2_000), points),
   storm: stormFigures(Number(option('gateways') ?? 2_000)),
-  month: monthFigures(Number(option('others') ?? 30)),
+  month: monthFigures(Number(option('others') ?? 30), Number(option('per-day') ?? 11)),
 };
 const wanted = option('part');
 const figures = Object.entries(parts).flatMap(([name, part]) => (wanted === undefined || wanted === name ? part : []));

@@ -8,10 +8,13 @@ import type { LastAnswer } from './last-answer.ts';
 import type { OpenInterval } from './oldest-open.ts';
 import type { PointPlan } from './plan.ts';
 
+/** What of a point's plan is looked at. */
+type StatusPoint = Pick<PointPlan, 'code' | 'minutes' | 'published' | 'watch'>;
+
 export interface SiteStatusParts {
   readonly site: string;
   readonly version: string;
-  readonly points: readonly PointPlan[];
+  readonly points: readonly StatusPoint[];
   readonly buffer: Buffer;
   readonly box: Box;
   readonly lastAnswer: () => Promise<LastAnswer | undefined>;
@@ -75,7 +78,7 @@ export async function siteStatus(parts: SiteStatusParts, collector: CollectorSta
 }
 
 async function lastDay(
-  { code, minutes, watch }: PointPlan,
+  { code, minutes, watch }: StatusPoint,
   channel: Interval['channel'],
   buffer: Buffer,
   now: UtcMs,

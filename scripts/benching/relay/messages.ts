@@ -40,10 +40,13 @@ export function pointsOf(site: number, count: number): string[] {
 
 /** One gas day of a site: volume and energy of every point. */
 export function messageOf(site: number, pointsEach: number, madeAt: number, day = DAY): Message {
-  const request = requestOf(site, pointsEach, madeAt, day);
+  return documentOf(requestOf(site, pointsEach, madeAt, day));
+}
+
+export function documentOf(request: DocumentRequest): Message {
   const made = makeDocument(pack, request);
   if (made.kind === 'refused') throw new Error(made.failure.detail);
-  const { id } = request;
+  const { id, madeAt, day } = request;
   return { id, commodity: 'gas', day, pack: packId(pack), madeAt, xml: made.xml, carried: made.carried };
 }
 

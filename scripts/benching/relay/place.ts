@@ -27,6 +27,8 @@ export interface Load {
 export interface Place {
   readonly mosquitto: Mosquitto;
   readonly signers: readonly Signer[];
+  /** Their private keys. */
+  readonly pems: readonly string[];
   readonly relayKey: string;
   /** CPU seconds of the relays and of the operator's stand-in since their start. */
   cpuSeconds(): { readonly relays: number; readonly operator: number };
@@ -53,7 +55,8 @@ export async function openPlace(load: Load): Promise<Place> {
   const [operatorPort = 0] = await freePorts(1);
   await makeKeys(join(folder, 'keys'));
   const relayPem = newKeyPem();
-  const signers = Array.from({ length: load.sites }, () => hostSigner(newKeyPem()));
+  const pems = Array.from({ length: load.sites }, () => newKeyPem());
+  const signers = pems.map((pem) => hostSigner(pem));
   const file = (name: string, text: string) => writeFile(join(folder, name), text, { mode: 0o600 });
   await file('relay.key', relayPem);
   await file('registry.json', JSON.stringify({ sites: signers.map(lineOf) }));
@@ -73,6 +76,7 @@ export async function openPlace(load: Load): Promise<Place> {
   return {
     mosquitto,
     signers,
+    pems,
     relayKey: hostSigner(relayPem).publicKey,
     cpuSeconds: () => ({ relays: pids.reduce((sum, pid) => sum + cpuOf(pid), 0), operator: cpuOf(operator.pid) }),
     relayPeakMb: () => Math.max(...pids.map(peakMbOf)),
