@@ -40,6 +40,7 @@ const MIGRATIONS: readonly string[] = [
   `create unlogged table if not exists operator_rate (sender text primary key, next_at double precision not null);`,
   // One row.
   `create table if not exists relay_age (is_it boolean primary key default true check (is_it), at bigint not null);`,
+  `create table if not exists relay_here (name text primary key, life text not null);`,
 ];
 
 /** Any number; the same for all relays, so that two that start together do not migrate together. */

@@ -113,6 +113,11 @@ export const OLDEST = `select sender, min(received_at) as at from message
 export const AGE_TO = `insert into relay_age as a (at) values ($1)
   on conflict (is_it) do update set at = greatest(a.at, excluded.at)`;
 
+/** What stood there before is read as it was when the statement began. */
+export const HERE = `with before as (select life from relay_here where name = $1)
+  insert into relay_here (name, life) values ($1, $2) on conflict (name) do update set life = excluded.life
+  returning (select life from before) as life`;
+
 /** Only what was bared before: an envelope never goes before its time, whatever the times are. */
 export const REMOVE = `delete from message where (sender, id) in (
     select sender, id from message where is_bare and stage_at < $1 limit $2 for update skip locked)

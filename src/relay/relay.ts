@@ -120,7 +120,7 @@ export function createRelay(deps: RelayDeps): Relay {
       },
     },
   });
-  const nameTaken = createNameTaken({ name, alerts: own, monotonicMs });
+  const nameTaken = createNameTaken({ ...deps, alerts: own, life: deps.entropy.bytes(8).join('.'), monotonicMs });
   const bounds = createAlertBounds({ alerts, say, monotonicMs });
   const watch = createWatch({ ...deps, alerts, say });
   const health = createHealth({ ...deps, alerts: own });

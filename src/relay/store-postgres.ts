@@ -13,6 +13,7 @@ import {
   claimText,
   FIND,
   HELD_AS_DAMAGED,
+  HERE,
   KEEP,
   LOST_REASONS,
   OLDEST,
@@ -212,6 +213,11 @@ export async function openPostgresRelayStore(sql: Sql, now: string = DATABASE_NO
     async now() {
       const [row] = await sql.query(`select ${now} as at`);
       return whole.parse(row?.at);
+    },
+
+    async here(name, life) {
+      const [row] = await sql.query(HERE, [name, life]);
+      return z.string().nullish().parse(row?.life) ?? undefined;
     },
 
     async agedTo() {

@@ -136,6 +136,11 @@ export interface RelayStore {
   slots?(sender: string, count: number, everyMs: number): Promise<Millis>;
   /** Where several relays use one store: its own clock, the same for all of them. */
   now?(): Promise<UtcMs>;
+  /**
+   * Where several relays use one store: leaves word that this life of a relay is there.
+   * @returns the life that left word under this name before; undefined before the first
+   */
+  here?(name: string, life: string): Promise<string | undefined>;
   /** The time up to which relays ran, by which they give up what is old; undefined before the first. Never earlier than it was. */
   agedTo(): Promise<UtcMs | undefined>;
   ageTo(at: UtcMs): Promise<void>;

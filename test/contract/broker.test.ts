@@ -52,7 +52,6 @@ function clientSubject(
   return {
     name,
     shared,
-    saysWhy: protocolVersion === 5,
     async run(body) {
       const server = await start();
       const way = await breakable(server.port);
@@ -89,7 +88,6 @@ brokerContract(
 brokerContract({
   name: 'imagined',
   shared: true,
-  saysWhy: true,
   async run(body) {
     const world = createWorld(7);
     const broker = simBroker(world, { random: world.random, latencyMsMax: 5 });

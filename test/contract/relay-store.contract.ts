@@ -331,6 +331,16 @@ export function relayStoreContract(subject: RelayStoreSubject): void {
       expect(await store.size()).toBeGreaterThanOrEqual(0);
     });
 
+    it.skipIf(!subject.several)('tells whose word stood under a name', async () => {
+      const other = await place.open();
+      expect(await store.here?.('centre-1', 'a')).toBeUndefined();
+      expect(await store.here?.('centre-1', 'a')).toBe('a');
+      expect(await other.here?.('centre-1', 'b')).toBe('a');
+      expect(await store.here?.('centre-2', 'c')).toBeUndefined();
+      expect(await store.here?.('centre-1', 'a')).toBe('b');
+      await other.close();
+    });
+
     it.skipIf(!subject.several)('two at once never claim the same, and together claim all', async () => {
       const other = await place.open();
       await store.keep(Array.from({ length: 200 }, (_, n) => siteMessage(n)));

@@ -79,7 +79,9 @@ describe.skipIf(!postgresPrograms())(
       several: true,
       async make() {
         const sql = postgres(server.url, 1);
-        await sql.query('drop table if exists message, message_damaged, relay_age, odecet_migration, test_clock');
+        await sql.query(
+          'drop table if exists message, message_damaged, relay_age, relay_here, odecet_migration, test_clock',
+        );
         await sql.query('create table test_clock as select 0::bigint as at');
         return {
           open: () => openPostgresRelayStore(postgres(server.url, 4), TABLE_CLOCK),
