@@ -2,7 +2,11 @@ import { OdecetError } from '../core/failure.ts';
 import type { Millis } from '../core/time.ts';
 import type { AppendLog } from '../machine/append-log.ts';
 import type { Timers } from '../machine/timers.ts';
+import { flipBit, tear, WriteFaults } from './disk-faults.ts';
 import type { Random } from './random.ts';
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 export interface SimFileOptions {
   readonly random: Random;
@@ -19,7 +23,7 @@ export interface SimFile {
   full(isFull: boolean): void;
   /** The power goes: of what is under way the file has the first part, as long as chance says; the calls never settle. */
   powerCut(): void;
-  /** Turns one bit of one character over. */
+  /** Turns one bit over; what is not UTF-8 then is read as U+FFFD. */
   flipBit(): void;
 }
 
@@ -33,7 +37,7 @@ class ImaginedFile implements SimFile {
   readonly #random: Random;
   readonly #latencyMs: Millis;
   #text = '';
-  #failures = 0;
+  readonly #faults = new WriteFaults();
   #isFull = false;
   #underWay: string | undefined;
   /** Counts the lives: whoever had the file open before a power cut has it no more. */
@@ -76,7 +80,7 @@ class ImaginedFile implements SimFile {
   }
 
   failNext(times = 1): void {
-    this.#failures += times;
+    this.#faults.failNext('store-io', times, 0);
   }
 
   full(isFull: boolean): void {
@@ -90,10 +94,7 @@ class ImaginedFile implements SimFile {
   }
 
   flipBit(): void {
-    if (this.#text.length === 0) return;
-    const place = this.#random.below(this.#text.length);
-    const damaged = String.fromCharCode(this.#text.charCodeAt(place) ^ (1 << this.#random.below(7)));
-    this.#text = this.#text.slice(0, place) + damaged + this.#text.slice(place + 1);
+    this.#text = decoder.decode(flipBit(encoder.encode(this.#text), this.#random));
   }
 
   /** Resolves when it is on the disk; never when the power goes before. */
@@ -116,15 +117,13 @@ class ImaginedFile implements SimFile {
   }
 
   #refuse(text: string): void {
-    if (!this.#isFull && this.#failures === 0) return;
-    if (this.#isFull) throw new OdecetError('store-full', 'simulated file');
-    this.#failures--;
-    this.#text += this.#part(text);
-    throw new OdecetError('store-io', 'simulated file');
+    const failure = this.#faults.meet(() => !this.#isFull);
+    if (failure === 'store-io') this.#text += this.#part(text);
+    if (failure) throw new OdecetError(failure, 'simulated file');
   }
 
   #part(text: string): string {
-    return text.slice(0, this.#random.below(text.length + 1));
+    return decoder.decode(tear(encoder.encode(text), this.#random));
   }
 }
 

@@ -1,8 +1,10 @@
-import { type FailureCode, OdecetError } from '../core/failure.ts';
+import { OdecetError } from '../core/failure.ts';
 import type { Millis } from '../core/time.ts';
 import type { Store, StoreOp, StoreRange } from '../machine/store.ts';
 import type { Timers } from '../machine/timers.ts';
+import { decodeBatches, encodeBatch } from './batch-log.ts';
 import { copier } from './copier.ts';
+import { flipBit, powerCut, tear, type WriteFailure, WriteFaults } from './disk-faults.ts';
 import type { Random } from './random.ts';
 import { SortedRows } from './sorted.ts';
 
@@ -18,15 +20,18 @@ export interface SimDiskOptions {
 export interface SimDisk {
   /** Opens the store. Throws store-missing or store-locked, as the real one. @param create only at the first install */
   open(create?: boolean): Promise<Store>;
-  /** The next batches fail: of one that finds no room nothing is kept, one that fails may be there all the same. */
-  failNext(code: WriteFailure, times?: number): void;
+  /**
+   * The next batches fail, after some that do not: of one that finds no room nothing is kept, of one that fails the log may have
+   * a part, or all of it, and then it is there all the same.
+   */
+  failNext(code: WriteFailure, times?: number, after?: number): void;
   /** The next reads fail. */
   failReads(times: number): void;
   /** From now on the disk takes no more than this; undefined = no limit. */
   limit(bytesMax: number | undefined): void;
   /**
-   * The power goes. Of the batches under way the first few are on the disk, the others not (chance decides how many); the
-   * program's calls never settle. The store can be opened again.
+   * The power goes. Of the batches under way the log has the first few and a part of the next one (chance decides where it ends),
+   * which is dropped whole; the program's calls never settle. The store can be opened again.
    */
   powerCut(): void;
   /** Turns one bit of one value over; says of which. Undefined when there is nothing to damage. */
@@ -34,8 +39,6 @@ export interface SimDisk {
   holds(key: string): boolean;
   bytesOf(key: string): Uint8Array | undefined;
 }
-
-type WriteFailure = Extract<FailureCode, 'store-full' | 'store-io'>;
 
 interface Write {
   readonly ops: readonly StoreOp[];
@@ -50,12 +53,13 @@ export function simDisk(timers: Timers, options: SimDiskOptions): SimDisk {
 class ImaginedDisk implements SimDisk {
   readonly #timers: Timers;
   readonly #random: Random;
+  readonly #tearing: Random;
   readonly #latencyMs: Millis;
   readonly #onWrite: (ops: readonly StoreOp[]) => void;
   #rows: SortedRows | undefined;
   #bytes = 0;
   #bytesMax: number | undefined;
-  readonly #failures: WriteFailure[] = [];
+  readonly #faults = new WriteFaults();
   #readFailures = 0;
   #underWay: Write[] = [];
   #user: ImaginedStore | undefined;
@@ -63,6 +67,7 @@ class ImaginedDisk implements SimDisk {
   constructor(timers: Timers, { random, latencyMs = 0, onWrite = () => undefined }: SimDiskOptions) {
     this.#timers = timers;
     this.#random = random;
+    this.#tearing = random.fork('tearing');
     this.#latencyMs = latencyMs;
     this.#onWrite = onWrite;
   }
@@ -75,8 +80,8 @@ class ImaginedDisk implements SimDisk {
     return this.#user;
   }
 
-  failNext(code: WriteFailure, times = 1): void {
-    for (let n = 0; n < times; n++) this.#failures.push(code);
+  failNext(code: WriteFailure, times = 1, after = 0): void {
+    this.#faults.failNext(code, times, after);
   }
 
   failReads(times: number): void {
@@ -90,19 +95,17 @@ class ImaginedDisk implements SimDisk {
   powerCut(): void {
     this.#user?.die();
     this.#user = undefined;
-    const kept = this.#random.below(this.#underWay.length + 1);
-    for (const { ops } of this.#underWay.slice(0, kept)) this.#apply(ops);
+    const writes = this.#underWay.map(({ ops }) => encodeBatch(ops));
     this.#underWay = [];
+    this.#replay(powerCut(writes, this.#random, this.#tearing));
   }
 
   flipBit(key?: string): string | undefined {
     const keys = this.#rows?.keys() ?? [];
     const damaged = key ?? keys[this.#random.below(keys.length)];
-    const value = damaged === undefined ? undefined : this.#rows?.get(damaged)?.slice();
+    const value = damaged === undefined ? undefined : this.#rows?.get(damaged);
     if (damaged === undefined || !value || value.length === 0) return undefined;
-    const place = this.#random.below(value.length);
-    value[place] = value[place]! ^ (1 << this.#random.below(8));
-    this.#rows?.set(damaged, value);
+    this.#rows?.set(damaged, flipBit(value, this.#random));
     return damaged;
   }
 
@@ -120,8 +123,8 @@ class ImaginedDisk implements SimDisk {
 
   /** Resolves when the batch is on the disk; never when the power goes before. */
   write(ops: readonly StoreOp[]): Promise<void> {
-    const failure = this.#failures.shift() ?? (this.#hasRoom(ops) ? undefined : 'store-full');
-    if (failure === 'store-io' && this.#random.chance(0.5)) this.#apply(ops);
+    const failure = this.#faults.meet(() => this.#hasRoom(ops));
+    if (failure === 'store-io') this.#replay(this.#partOf(encodeBatch(ops)));
     if (failure) return Promise.reject(new OdecetError(failure, 'simulated disk'));
     if (this.#latencyMs === 0) {
       this.#apply(ops);
@@ -152,6 +155,15 @@ class ImaginedDisk implements SimDisk {
     this.#underWay.shift();
     this.#apply(write.ops);
     write.done();
+  }
+
+  #partOf(record: Uint8Array): Uint8Array {
+    return this.#random.chance(0.5) ? record : tear(record, this.#tearing);
+  }
+
+  /** What the log has behind its synced part, read as it is when the store is opened again: whole batches, and no torn one. */
+  #replay(log: Uint8Array): void {
+    for (const ops of decodeBatches(log)) this.#apply(ops);
   }
 
   #apply(ops: readonly StoreOp[]): void {

@@ -211,6 +211,19 @@ describe('the simulated disk', () => {
     expect([...outcomes].sort()).toEqual(['false,false', 'true,true']);
   });
 
+  it.each(['store-full', 'store-io'] as const)('fails with %s from any write on that it is told', async (code) => {
+    for (let after = 0; after < 5; after++) {
+      const { world, disk } = newDisk(1);
+      await world.run(async () => {
+        const store = await disk.open(true);
+        disk.failNext(code, 2, after);
+        const failed: number[] = [];
+        for (let n = 0; n < 8; n++) await store.batch([row(`${n}`)]).catch(() => failed.push(n));
+        expect(failed).toEqual([after, after + 1]);
+      });
+    }
+  });
+
   it('fails reads when told to', async () => {
     const { world, disk } = newDisk(1);
     await world.run(async () => {
