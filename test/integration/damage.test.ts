@@ -1,10 +1,9 @@
-import { cp, mkdtemp, open, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createMaintenance } from '../../src/app/maintenance.ts';
-import type { LoadedSite } from '../../src/app/site-files.ts';
-import { openState, RUNNING_FILE, type State } from '../../src/app/state.ts';
+import { RUNNING_FILE } from '../../src/app/state.ts';
 import {
   aMessage,
   anAttempt,
@@ -18,12 +17,15 @@ import type { Buffer } from '../../src/buffer/index.ts';
 import { OdecetError } from '../../src/core/failure.ts';
 import { HOUR_MS, MINUTE_MS } from '../../src/core/time.ts';
 import { storageSchema } from '../../src/device/storage.ts';
-import { hostClock } from '../../src/host/clock.ts';
 import type { Log } from '../../src/machine/log.ts';
+import { type Files, flipBit, garble, lostStretch } from '../../src/sim/disk-faults.ts';
+import { type Random, seededRandom } from '../../src/sim/random.ts';
 import { quietLog } from '../../src/uplink/uplink.testkit.ts';
+import { openedState, stateClock } from '../kit/opened-state.ts';
+import { damageStore, logOf } from '../kit/store-files.ts';
 
 /**
- * What LevelDB hides, the buffer must tell: the damages of a disk, each done to a copy of a store of two meters that was closed three times,
+ * What LevelDB hides, the buffer must tell: the damages of a disk (the faults of src/sim/disk-faults.ts, to files of a real store), each done to a copy of a store of two meters that was closed three times,
  * which a gateway then opens as it does after a power cut. Printed as the table of docs/storage.md.
  */
 /** A third of them is written before each restart. */
@@ -34,19 +36,10 @@ const SPANS = QUARTERS.map((start) => ({ start, end: start + 15 * MINUTE_MS }));
 const INTERVALS = SPANS.map((span) => anInterval(span));
 const DEVICES = ['boiler-house', 'mill'];
 const BIT_FLIPS = 200;
-const clock = { ...hostClock(), now: () => DAY_START + 80 * HOUR_MS };
 
 let root: string;
 let whole: string;
 const table: string[] = [];
-
-/** Only what opening looks at. */
-function siteIn(folder: string): LoadedSite {
-  const storage = storageSchema.parse(undefined);
-  return { site: { site: 'mill', storage, points: [] }, devices: new Map(), folder, file: 'site.yaml' } as unknown as LoadedSite;
-}
-
-const start = (folder: string, log: Log = quietLog): Promise<State> => openState(siteIn(folder), clock, log, true);
 
 /** Keeps the warnings and errors. */
 function logTo(told: string[]): Log {
@@ -60,7 +53,7 @@ beforeAll(async () => {
   whole = join(root, 'whole');
   for (const begin of [0, PART, 2 * PART]) {
     // Each start puts what was in the log into a table file, so that there are tables and a log.
-    const state = await start(whole);
+    const state = await openedState(whole);
     await fill(state.buffer, begin);
     await state.close();
   }
@@ -92,7 +85,7 @@ interface Found {
 
 /** Opens a damaged copy as a gateway does, and holds what it serves against what was written. */
 async function lookAt(folder: string): Promise<Found> {
-  const state = await start(folder);
+  const state = await openedState(folder);
   try {
     const { buffer } = state;
     let { lastRepair } = state;
@@ -101,7 +94,7 @@ async function lookAt(folder: string): Promise<Found> {
       storage: storageSchema.parse(undefined),
       points: [],
       buffer,
-      clock,
+      clock: stateClock,
       log: quietLog,
     });
     await maintenance.scrub(1_000_000);
@@ -174,45 +167,60 @@ async function trial(damaging: Damaging): Promise<Found> {
   return lookAt(folder);
 }
 
-async function named(store: string, pattern: RegExp): Promise<string[]> {
-  return (await readdir(store)).filter((name) => pattern.test(name)).map((name) => join(store, name));
-}
+/** A fault of the disk, from a seed, to the files of the store. */
+type Fault = (files: Files, random: Random) => void;
+const toFiles =
+  (fault: Fault, seed: string): Damaging =>
+  (store) =>
+    damageStore(store, (files) => fault(files, seededRandom(seed)));
 
-async function largest(files: readonly string[]): Promise<string> {
-  const sizes = await Promise.all(files.map(async (file) => ({ file, size: (await stat(file)).size })));
-  return sizes.reduce((a, b) => (a.size > b.size ? a : b)).file;
+const named = (files: Files, pattern: RegExp) => [...files.keys()].filter((name) => pattern.test(name));
+
+function largestTable(files: Files): string {
+  return named(files, /\.ldb$/).reduce((a, b) => (files.get(a)!.length >= files.get(b)!.length ? a : b));
 }
 
 const emptied =
-  (pattern: RegExp): Damaging =>
-  async (store) => {
-    for (const file of await named(store, pattern)) await truncate(file, 0);
+  (pattern: RegExp): Fault =>
+  (files) => {
+    for (const file of named(files, pattern)) files.set(file, new Uint8Array());
   };
 const removed =
-  (pattern: RegExp): Damaging =>
-  async (store) => {
-    for (const file of await named(store, pattern)) await rm(file);
+  (pattern: RegExp): Fault =>
+  (files) => {
+    for (const file of named(files, pattern)) files.delete(file);
   };
 
-const DAMAGES: readonly (readonly [string, Damaging])[] = [
+const PAGE = 512;
+function withoutPages(bytes: Uint8Array, random: Random): Uint8Array {
+  const pages = Array.from({ length: Math.ceil(bytes.length / PAGE) }, (_, n) => n);
+  const lost = new Set(lostStretch(pages, random));
+  return bytes.map((byte, at) => (lost.has(Math.floor(at / PAGE)) ? 0 : byte));
+}
+
+const FAULTS: readonly (readonly [string, Fault])[] = [
   [
     'garbage in the middle of the log',
-    async (store) => {
-      const file = await largest(await named(store, /\.log$/));
-      const { size } = await stat(file);
-      const handle = await open(file, 'r+');
-      const garbage = Uint8Array.from({ length: Math.floor(size / 8) }, (_, n) => (n * 167 + 13) % 256);
-      await handle.write(garbage, 0, garbage.length, Math.floor(size / 2));
-      await handle.close();
+    (files, random) => {
+      const bytes = files.get(logOf(files))!;
+      const from = Math.floor(bytes.length / 2);
+      files.set(logOf(files), garble(bytes, from, from + Math.floor(bytes.length / 8), random));
     },
   ],
   ['CURRENT empty', emptied(/^CURRENT$/)],
   ['CURRENT gone', removed(/^CURRENT$/)],
   ['MANIFEST empty', emptied(/^MANIFEST/)],
   ['MANIFEST gone', removed(/^MANIFEST/)],
-  ['one table emptied', async (store) => truncate(await largest(await named(store, /\.ldb$/)), 0)],
-  ['one table gone', async (store) => rm(await largest(await named(store, /\.ldb$/)))],
+  ['one table emptied', (files) => files.set(largestTable(files), new Uint8Array())],
+  ['one table gone', (files) => files.delete(largestTable(files))],
+  [
+    'some pages of a table gone',
+    (files, random) => files.set(largestTable(files), withoutPages(files.get(largestTable(files))!, random)),
+  ],
   ['the log gone', removed(/\.log$/)],
+];
+const DAMAGES: readonly (readonly [string, Damaging])[] = [
+  ...FAULTS.map(([name, fault]) => [name, toFiles(fault, name)] as const),
   ['the whole store gone', async (store) => rm(store, { recursive: true })],
 ];
 
@@ -238,15 +246,14 @@ describe('a damaged store', () => {
     let most = 0;
     for (let n = 0; n < BIT_FLIPS; n++) {
       let place = '';
-      const found = await trial(async (store) => {
-        const files = await named(store, /\.(ldb|log)$/);
-        const file = files[n % files.length]!;
-        const bytes = await readFile(file);
-        const at = Math.floor(((n + 0.5) * bytes.length) / BIT_FLIPS);
-        bytes[at] = bytes[at]! ^ (1 << ((n * 7) % 8));
-        place = `${basename(file)} byte ${at} of ${bytes.length}`;
-        await writeFile(file, bytes);
-      });
+      const flip: Fault = (files, random) => {
+        const names = named(files, /\.(ldb|log)$/);
+        const file = names[n % names.length]!;
+        const [before, flipped] = [files.get(file)!, flipBit(files.get(file)!, random)];
+        place = `${file} byte ${before.findIndex((byte, at) => byte !== flipped[at])} of ${before.length}`;
+        files.set(file, flipped);
+      };
+      const found = await trial(toFiles(flip, `flip ${n}`));
       expect(found.noticed, place).toBe(true);
       noticed++;
       expect(found.clean, `flip ${n}`).toBe(true);
@@ -266,11 +273,11 @@ describe('a damaged store', () => {
       const file = join(folder, 'data', 'vital.log');
       await damaging(file);
       const told: string[] = [];
-      await (await start(folder, logTo(told))).close();
+      await (await openedState(folder, logTo(told))).close();
       expect(told.join()).toMatch(/second-copy-damaged.*second-copy-written-anew/);
       expect((await readFile(file, 'utf8')).split('"m/')).toHaveLength(4);
       const again: string[] = [];
-      await (await start(folder, logTo(again))).close();
+      await (await openedState(folder, logTo(again))).close();
       expect(again).toEqual([]);
     }
   });
@@ -278,10 +285,10 @@ describe('a damaged store', () => {
   it('a store that another has open is not repaired', async () => {
     const folder = join(root, 'taken');
     await cp(whole, folder, { recursive: true });
-    const first = await start(folder);
+    const first = await openedState(folder);
     // A table that is being written looks damaged: the other start must not even look.
     await writeFile(join(folder, 'data', 'store', '999999.ldb'), 'not yet whole');
-    await expect(start(folder)).rejects.toMatchObject({ failure: { code: 'store-locked' } });
+    await expect(openedState(folder)).rejects.toMatchObject({ failure: { code: 'store-locked' } });
     // LevelDB's own tidying may have been there first.
     await rm(join(folder, 'data', 'store', '999999.ldb'), { force: true });
     await first.close();
@@ -293,8 +300,8 @@ describe('a damaged store', () => {
     await cp(whole, folder, { recursive: true });
     await rm(join(folder, 'data', 'store'), { recursive: true });
     await rm(join(folder, 'data', 'vital.log'));
-    await expect(start(folder)).rejects.toBeInstanceOf(OdecetError);
-    await expect(start(folder)).rejects.toMatchObject({ failure: { code: 'store-missing' } });
+    await expect(openedState(folder)).rejects.toBeInstanceOf(OdecetError);
+    await expect(openedState(folder)).rejects.toMatchObject({ failure: { code: 'store-missing' } });
   });
 });
 
@@ -308,29 +315,31 @@ describe('an end of the log that vanished after a clean end', () => {
   beforeAll(async () => {
     rounds = join(root, 'rounds');
     for (const begin of [0, ROUNDS / 2]) {
-      const state = await start(rounds);
+      const state = await openedState(rounds);
       for (const at of DAY_OF.slice(begin, begin + ROUNDS / 2)) await state.buffer.keepRound([aReading({ at, raw })]);
       await state.close();
     }
   });
 
-  const cutTo = async (file: string) => truncate(file, Math.floor(0.6 * (await stat(file)).size));
-  const garbleEnd = async (file: string) => {
-    const bytes = await readFile(file);
-    for (let at = Math.floor(0.6 * bytes.length); at < bytes.length; at++) bytes[at] = (at * 167 + 13) % 256;
-    await writeFile(file, bytes);
+  const cutTo: Fault = (files) => {
+    const bytes = files.get(logOf(files))!;
+    files.set(logOf(files), bytes.slice(0, Math.floor(0.6 * bytes.length)));
+  };
+  const garbleEnd: Fault = (files, random) => {
+    const bytes = files.get(logOf(files))!;
+    files.set(logOf(files), garble(bytes, Math.floor(0.6 * bytes.length), bytes.length, random));
   };
   it.each([
     ['cut to 60 %', cutTo],
     ['its end garbage', garbleEnd],
-    ['gone', (file: string) => rm(file)],
-  ] as const)('%s: named from where to where, asked of the meters, no number used twice', async (name, damaging) => {
+    ['gone', removed(/\.log$/)],
+  ] as const)('%s: named from where to where, asked of the meters, no number used twice', async (name, fault) => {
     const folder = join(root, 'copy');
     await rm(folder, { recursive: true, force: true });
     await cp(rounds, folder, { recursive: true });
-    for (const file of await named(join(folder, 'data', 'store'), /\.log$/)) await damaging(file);
+    await toFiles(fault, name)(join(folder, 'data', 'store'));
     const told: string[] = [];
-    const state = await start(folder, logTo(told));
+    const state = await openedState(folder, logTo(told));
     try {
       const { buffer } = state;
       const there = await buffer.readings('boiler-house', 'volume.base', { start: DAY_START, end: DAY_OF.at(-1)! + 1 });
