@@ -84,6 +84,18 @@ it('what waited for a person still does after another backup and restore, althou
   expect(days.hold(message('2026-06-01', 'gas', LAST))).toBeUndefined();
 });
 
+it.each(['2026-13-45', '2026-02-29', '2026-6-1', ''])(
+  '"%s" is no day, and nothing of it is written down',
+  async (day) => {
+    const folder = simFolder();
+    await holdDays(folder, { because: 'restore', at: RESTORED, lastId: LAST });
+    const before = await folder.readText('held-after-restore.json');
+    const days = await readHeldDays(folder, ZONE, CLOCK);
+    await expect(days.release(['2026-06-01', day])).rejects.toMatchObject({ failure: { code: 'usage' } });
+    expect(await folder.readText('held-after-restore.json')).toBe(before);
+  },
+);
+
 it('one commodity of a day can be released without the other', async () => {
   const folder = simFolder();
   await holdDays(folder, { because: 'restore', at: RESTORED, lastId: LAST });

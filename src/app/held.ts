@@ -3,7 +3,7 @@ import { marketDaySpan } from '../core/calendar.ts';
 import { type Failure, failure, OdecetError } from '../core/failure.ts';
 import type { Commodity } from '../core/interval.ts';
 import type { MessageHead, MessageId } from '../core/message.ts';
-import { isoUtc, type MarketDay, type UtcMs } from '../core/time.ts';
+import { isoUtc, type MarketDay, parseUtc, type UtcMs } from '../core/time.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { Folder } from '../machine/folder.ts';
 
@@ -32,7 +32,7 @@ const heldSchema = z.strictObject({
 export interface HeldDays {
   /** What holds a message back; undefined when nothing does. */
   readonly hold: (message: Pick<MessageHead, 'id' | 'commodity' | 'day'>) => Failure | undefined;
-  /** Both commodities where none is given. Gives all that was ever released. Throws OdecetError usage where nothing is held. */
+  /** Both commodities where none is given. Gives all that was ever released. Throws OdecetError usage where nothing is held, or one is no day. */
   release(days: readonly MarketDay[], commodity?: Commodity): Promise<readonly string[]>;
 }
 
@@ -61,6 +61,15 @@ export async function holdDays(state: Folder, { because, at, knownAt = at, lastI
 export async function noteStart(state: Folder, now: UtcMs): Promise<void> {
   const held = await readHeld(state);
   if (held && held.startedAt === undefined && now >= knownBy(held)) await writeHeld(state, { ...held, startedAt: now });
+}
+
+/** A day that is in the calendar. */
+function isDay(day: string): boolean {
+  try {
+    return day.length === '2026-03-28'.length && parseUtc(`${day}T00:00Z`) > 0;
+  } catch {
+    return false;
+  }
 }
 
 function knownBy({ restoredAt, knownAt = restoredAt }: Held): UtcMs {
@@ -116,6 +125,8 @@ export async function readHeldDays(state: Folder, zone: string, clock: Pick<Cloc
       return failure('day-held', detail);
     },
     async release(days, commodity) {
+      const wrong = days.find((day) => !isDay(day));
+      if (wrong !== undefined) throw new OdecetError('usage', `"${wrong}" is no day; expected one like 2026-03-28`);
       const wanted = days.map((day) => (commodity ? `${commodity}/${day}` : day));
       const all = [...new Set([...free, ...wanted])].sort();
       // Nothing goes out on the word of a release that a restart would not remember.
