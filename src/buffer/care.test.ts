@@ -546,6 +546,31 @@ describe('the second copy', () => {
   });
 });
 
+function flipAt(store: MemoryStore, key: string): void {
+  store.rows.get(key)![20]! ^= 1;
+}
+
+describe('an outbox that is whole', () => {
+  it.each([
+    [
+      'the end of a journal is lost',
+      (store: MemoryStore) => void store.rows.delete(journalKey('intervals', 1)),
+      'j/intervals/',
+    ],
+    ['the vital record is damaged', (store: MemoryStore) => flipAt(store, HEADS_KEY), HEADS_KEY],
+  ])('is not told as damaged where %s', async (_what, damage, told) => {
+    const store = memoryStore();
+    const first = await open(store);
+    await fill(first.buffer);
+    await first.buffer.queueMessage((id) => aMessage(id, INTERVALS));
+    damage(store);
+    const { buffer, damages } = await open(store);
+    expect(damages).toContain(told);
+    expect(damages).not.toContain('w/');
+    expect(await buffer.outbox.waiting()).toHaveLength(1);
+  });
+});
+
 describe('records that are whole and whose journal entry is not', () => {
   const LOST = [journalKey('intervals', 1), journalKey('readings', 2), journalKey('samples', 3)] as const;
 

@@ -13,7 +13,7 @@ import { readIdentity } from './identity.ts';
 import { createIds } from './ids.ts';
 import { intervalVersions, keepIntervals, latestIntervals } from './intervals.ts';
 import { type Journal, openJournal } from './journal.ts';
-import { below, cursorKey, IDENTITY_KEY, journalPrefix, lastPart, waitingKey } from './keys.ts';
+import { below, cursorKey, HEADS_KEY, IDENTITY_KEY, journalPrefix, lastPart, waitingKey } from './keys.ts';
 import { makeLedger } from './ledger.ts';
 import { waitingState } from './life.ts';
 import { messageHeads } from './message-heads.ts';
@@ -79,15 +79,16 @@ export async function openBuffer(store: Store, options: BufferOptions): Promise<
   const { vital: log } = options;
   const stored = await readIdentity(store);
   const identity = stored ?? options.identity ?? copied?.identities.at(-1);
+  const listed = await rows.keys(below('w/'));
   const journal = openJournal(
     store,
-    { ...found.heads, lastId: ids.last() },
+    { ...found.heads, lastId: ids.last(), waiting: listed.length },
     ids,
     recent,
     log && { log, clock, heads: copy, identity },
   );
   if (identity && !stored) journal.setSoon(IDENTITY_KEY, identity);
-  await mendOutbox(journal, rows, found);
+  await mendOutbox(journal, rows, found, listed);
   return {
     ...assemble(store, journal, rows, recent, { ...options, identity }, behind, met),
     ...(copyDoubt !== undefined && { copyDoubt }),
@@ -247,21 +248,22 @@ async function readCursor(store: Store, rows: Rows, name: string): Promise<numbe
 }
 
 /** When the outbox has not as many rows as the vital record says, a message could wait for ever: it is filled again. */
-async function mendOutbox(journal: Journal, rows: Rows, found: FoundHeads): Promise<void> {
-  const listed = await rows.keys(below('w/'));
-  if (listed.length === found.heads.waiting && found.damage.length === 0) return;
-  rows.onDamage({ key: 'w/', detail: `the outbox has ${listed.length} rows, ${found.heads.waiting} were written` });
+async function mendOutbox(journal: Journal, rows: Rows, found: FoundHeads, listed: readonly string[]): Promise<void> {
+  const isShort = listed.length !== found.heads.waiting;
+  if (!isShort && found.damage.length === 0) return;
+  // Where the vital record itself is damaged, that is told, and it says nothing of the outbox.
+  const isKnown = !found.damage.some(({ key }) => key === HEADS_KEY);
+  if (isShort && isKnown)
+    rows.onDamage({ key: 'w/', detail: `the outbox has ${listed.length} rows, ${found.heads.waiting} were written` });
   const known = new Set(listed);
   const ids: MessageId[] = (await rows.keys(below('n/'))).map(lastPart);
   await journal.write(async (draft) => {
-    let waiting = listed.length;
     for (const id of ids) {
       if (known.has(waitingKey(id))) continue;
       const life = await lifeFromEvents(draft, id);
       if (!waitingState(life)) continue;
       draft.set(waitingKey(id), life);
-      waiting++;
+      draft.countWaiting(1);
     }
-    draft.countWaiting(waiting - found.heads.waiting);
   });
 }

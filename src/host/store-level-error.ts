@@ -13,7 +13,8 @@ export function openError(folder: string, error: unknown): OdecetError {
   if (codes.includes('LEVEL_LOCKED')) return as('store-locked', 'stop the other process first');
   if (isFull(text)) return as('store-full', 'make room on the disk');
   if (text.includes('does not exist')) return as('store-missing', 'it was there a moment ago');
-  if (codes.includes('LEVEL_CORRUPTION')) return as('store-damaged', 'keep a copy of the folder, then repair it');
+  if (codes.includes('LEVEL_CORRUPTION'))
+    return as('store-damaged', 'a gateway keeps a copy and repairs its store at its start; else restore a backup');
   return as('store-unreadable', 'look at the folder, its owner and the disk');
 }
 

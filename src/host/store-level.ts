@@ -57,7 +57,7 @@ export async function openLevelStore({ folder, create = false, letGo = LET_GO }:
 async function refuseUnlessNew(folder: string, create: boolean): Promise<void> {
   const parts = (await filesOf(folder)).filter((name) => /\.(log|ldb|sst)$/.test(name));
   if (parts.length > 0) {
-    const detail = `${folder}: CURRENT is gone but ${parts.length} data files are there; keep a copy, then repair or restore`;
+    const detail = `${folder}: CURRENT is gone but ${parts.length} data files are there; a gateway keeps a copy and repairs its store at its start; else restore a backup`;
     throw new OdecetError('store-missing', detail);
   }
   if (!create) {
