@@ -60,6 +60,10 @@ const cases: Readonly<Record<string, Case>> = {
   OdecetRelayAway: { fires: { [`up{${RELAY}}`]: '0x180' }, quiet: { [`up{${RELAY}}`]: '1x180' } },
   OdecetRelayPartFailing: values(`odecet_relay_failing{${RELAY},part="store"}`, '1x180', WELL),
   OdecetRelayOffline: values(`odecet_relay_online{${RELAY}}`, '0x180', '1x180'),
+  OdecetRelayCountsMissing: {
+    fires: { [`odecet_relay_online{${RELAY}}`]: '1x180' },
+    quiet: { [`odecet_relay_online{${RELAY}}`]: '1x180', [`odecet_relay_messages{${RELAY},stage="stored"}`]: '0x180' },
+  },
   OdecetNothingGoesOut: {
     fires: {
       [`odecet_relay_messages{${RELAY},stage="stored"}`]: '3x180',

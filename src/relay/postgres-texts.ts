@@ -118,13 +118,29 @@ export const HERE = `with before as (select life from relay_here where name = $1
   insert into relay_here (name, life) values ($1, $2) on conflict (name) do update set life = excluded.life
   returning (select life from before) as life`;
 
+/**
+ * How many are accepted or rejected is kept beside the messages, in the same statement: counting a million of them took half a
+ * second at every scrape. Each connection has a row of its own, so that none waits for another's disk.
+ */
+const summed = (rows: string, change: string) => `insert into message_sum as s (stage, slot, count)
+  select stage, pg_backend_pid() % 1024, ${change} from ${rows}
+  where stage in ('accepted', 'rejected') group by stage order by stage
+  on conflict (stage, slot) do update set count = s.count + excluded.count`;
+
+/** What is open by its index, all others by their sums. */
+export const COUNTS = `select stage, count(*) as count from message where stage in ('stored', 'sent', 'unknown') group by stage
+  union all select stage, sum(count) from message_sum group by stage`;
+
 /** Only what was bared before: an envelope never goes before its time, whatever the times are. */
-export const REMOVE = `delete from message where (sender, id) in (
-    select sender, id from message where is_bare and stage_at < $1 limit $2 for update skip locked)
-  returning 1 as done`;
+export const REMOVE = `with gone as (
+    delete from message where (sender, id) in (
+      select sender, id from message where is_bare and stage_at < $1 limit $2 for update skip locked)
+    returning stage),
+  summed as (${summed('gone', '-count(*)')})
+  select 1 as done from gone`;
 
 /** `stored` changes nothing but when it goes again. */
-export const settleText = (now: string) => `update message m
+export const settleText = (now: string) => `with done as (update message m
   set stage = case r.stage when 'stored' then m.stage else r.stage end,
     reasons = case r.stage when 'stored' then m.reasons else r.reasons end,
     answer = case r.stage when 'stored' then m.answer else r.answer end,
@@ -132,7 +148,10 @@ export const settleText = (now: string) => `update message m
     due_at = case r.due when ${NEVER} then r.due else ${now} + least(r.due, ${PUT_OFF_MS_MAX}) end
   from unnest($1::text[], $2::text[], $3::text[], $4::jsonb[], $5::text[], $6::bigint[], $7::bigint[])
     as r (sender, id, stage, reasons, answer, at, due)
-  where m.sender = r.sender and m.id = r.id and m.stage not in ('accepted', 'rejected')`;
+  where m.sender = r.sender and m.id = r.id and m.stage not in ('accepted', 'rejected')
+  returning m.stage),
+  summed as (${summed('done', 'count(*)')})
+  select count(*) from done`;
 
 /**
  * PostgreSQL's text has no zero in it, its JSON no half of a pair. An answer that nobody understands may be anything, a page in

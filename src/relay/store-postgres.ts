@@ -10,6 +10,7 @@ import {
   BARE,
   bearable,
   bytea,
+  COUNTS,
   claimText,
   FIND,
   HELD_AS_DAMAGED,
@@ -231,7 +232,7 @@ export async function openPostgresRelayStore(sql: Sql, now: string = DATABASE_NO
 
     async counts() {
       const counts: Record<StandingStage, number> = { stored: 0, sent: 0, accepted: 0, rejected: 0, unknown: 0 };
-      const rows = await sql.query('select stage, count(*) as count from message group by stage');
+      const rows = await sql.query(COUNTS);
       for (const { stage, count } of rows) counts[z.enum(STAGE_NAMES).parse(stage)] = Number(count);
       return counts;
     },

@@ -358,6 +358,7 @@ export function relayStoreContract(subject: RelayStoreSubject): void {
       await other.close();
       expect(seen).toHaveLength(200);
       expect(new Set(seen).size).toBe(200);
+      expect(await store.counts()).toMatchObject({ stored: 0, accepted: 200 });
     });
   });
 }

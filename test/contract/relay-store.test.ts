@@ -7,6 +7,7 @@ import { postgres } from '../../src/host/sql-postgres.ts';
 import { openLevelStore } from '../../src/host/store-level.ts';
 import { hostTimers } from '../../src/host/timers.ts';
 import { pause } from '../../src/machine/timers.ts';
+import { COUNTS } from '../../src/relay/postgres-texts.ts';
 import type { Claimed, MendedRow } from '../../src/relay/store.ts';
 import { openLevelRelayStore } from '../../src/relay/store-level.ts';
 import { openPostgresRelayStore } from '../../src/relay/store-postgres.ts';
@@ -153,6 +154,31 @@ describe.skipIf(!postgresPrograms())(
       expect(await one!.slots!('A', 2, 2.5)).toBe(0);
       expect(await two!.slots!('A', 2, 2.5)).toBe(5);
       await Promise.all([one!.close(), two!.close(), sql.close()]);
+    });
+
+    it('counts what is open by its index and the others by their sums, which an earlier program did not keep', async () => {
+      const sql = postgres(server.url, 1);
+      await sql.query('drop table if exists message, message_damaged, odecet_migration');
+      const all = [1, 2, 3, 4].map((n) => siteMessage(n));
+      const counted = { stored: 1, sent: 0, accepted: 2, rejected: 1, unknown: 0 };
+      let store = await openPostgresRelayStore(postgres(server.url, 2));
+      await store.keep(all);
+      const settled = (n: number, stage: 'accepted' | 'rejected') => {
+        const { sender, id } = all[n]!;
+        return { sender, id, stage, reasons: [], at: 1, dueInMs: 0 };
+      };
+      await store.settle([settled(0, 'accepted'), settled(1, 'rejected')]);
+      await store.settle([settled(2, 'accepted'), settled(1, 'accepted')]);
+      expect(await store.counts()).toEqual(counted);
+      const plan = JSON.stringify(await sql.query(`explain ${COUNTS}`));
+      expect(plan).toContain('message_open');
+      expect(plan).not.toContain('Seq Scan on message ');
+      await store.close();
+      await sql.query('drop table message_sum');
+      await sql.query('delete from odecet_migration where number >= 7');
+      store = await openPostgresRelayStore(postgres(server.url, 2));
+      expect(await store.counts()).toEqual(counted);
+      await Promise.all([store.close(), sql.close()]);
     });
 
     it('one row that cannot be read is set aside and told; the others are claimed, kept and answered', async () => {
