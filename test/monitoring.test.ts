@@ -150,6 +150,13 @@ describe('the dashboard', () => {
     expect(notTold(expressions)).toEqual([]);
   });
 
+  test('add nothing up that every relay of one store tells alike', () => {
+    const asked = dashboard.panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr));
+    const ofStore = asked.filter((expr) => expr.includes('odecet_relay_messages'));
+    expect(ofStore.length).toBeGreaterThan(0);
+    for (const expr of ofStore) expect(expr).toMatch(/^max by \(stage\)/);
+  });
+
   test('can be imported anywhere: its datasource is a variable, its panels have ids and places of their own', () => {
     expect(dashboard.templating.list).toContainEqual(
       expect.objectContaining({ name: 'datasource', type: 'datasource' }),
