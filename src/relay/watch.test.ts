@@ -74,6 +74,19 @@ test('silence is an alert, retained, and taken back when the site speaks', async
   });
 });
 
+test('what nobody can read is no sign of life, and no word on the clock', async () => {
+  const { world, watch, status, standing, stop } = centre(2);
+  await world.run(async () => {
+    status('site-a', 11 * MINUTE_MS);
+    for (const junk of ['', 'junk', '{"at":"yesterday"}', '[]']) {
+      await pause(world, 5 * MINUTE_MS);
+      watch.told('site-a', 'status', { topic: '', payload: bytes(junk), retained: false });
+    }
+    expect(standing()).toEqual(['site-a-clock', 'site-a-silent']);
+    stop.abort();
+  });
+});
+
 test('what the broker repeats from earlier is no sign of life', async () => {
   const { world, status, standing, stop } = centre(2);
   await world.run(async () => {

@@ -133,9 +133,10 @@ export function createWatch({ registry, alerts, silentAfterMs, clockOffMsMax, cl
   }
 
   function toldStatus(site: string, payload: Uint8Array): void {
-    heard(site);
     const at = statusTime(payload);
+    // Whatever cannot be read may be anybody's: the site's own program says what time it has.
     if (at === undefined) return;
+    heard(site);
     const offMs = at - clock.now();
     if (Math.abs(offMs) > clockOffMsMax) {
       const detail = `${site}: its clock is ${Math.round(offMs / MINUTE_MS)} min off ours`;
