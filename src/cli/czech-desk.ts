@@ -73,6 +73,8 @@ export const CZECH_DESK: Translations = {
   'no-answer': 'bez odpovědi',
   fault: 'chyba služby',
   answered: 'zodpovězeno',
+  'released, with those before: {0}': 'uvolněno, včetně dřívějších: {0}',
+  'closed as delivered: {0}': 'uzavřeno jako doručené: {0}',
   'no answer': 'bez odpovědi',
   'with a combustion heat of {0} kWh/m3': 'se spalným teplem {0} kWh/m3',
   'answer {0}: {1}': 'odpověď {0}: {1}',

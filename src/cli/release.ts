@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander';
+import { z } from 'zod';
 import { askGateway } from '../app/control.ts';
 import { deliveredByHand } from '../app/delivered-by-hand.ts';
 import { type LoadedSite, loadSite } from '../app/site-files.ts';
@@ -7,8 +8,10 @@ import { OdecetError } from '../core/failure.ts';
 import type { Commodity } from '../core/interval.ts';
 import { hostClock } from '../host/clock.ts';
 import { hostLog } from '../host/log.ts';
+import { type SpokenOptions, sayFor } from './say.ts';
+import { languageOption } from './words.ts';
 
-interface ReleaseOptions {
+interface ReleaseOptions extends SpokenOptions {
   readonly config: string;
   readonly commodity?: Commodity;
   readonly delivered?: true;
@@ -28,6 +31,7 @@ export function releaseCommand(): Command {
     .option('--delivered', 'the operator has the days: close their messages as accepted and never send them')
     .option('--reason <text>', 'with --delivered: how that is known')
     .option('--by <name>', 'with --delivered: who decided')
+    .addOption(languageOption())
     .action(async (days: string[], options: ReleaseOptions) => {
       const wrong = days.find((day) => !/^\d{4}-\d\d-\d\d$/.test(day));
       if (wrong !== undefined) throw new OdecetError('usage', `"${wrong}" is no day; expected one like 2026-03-28`);
@@ -38,23 +42,21 @@ export function releaseCommand(): Command {
     });
 }
 
-async function releaseDays(loaded: LoadedSite, days: string[], { commodity }: ReleaseOptions): Promise<string> {
+async function releaseDays(loaded: LoadedSite, days: string[], options: ReleaseOptions): Promise<string> {
+  const { commodity } = options;
   const asked = await askGateway(stateFolder(loaded), { do: 'release', days, commodity });
   const released = asked ? asked.done : await onStopped(loaded, ({ held }) => held.release(days, commodity));
-  return `released: ${JSON.stringify(released)}\n`;
+  return `${sayFor(options)`released, with those before: ${listOf(released)}`}\n`;
 }
 
-async function closeDays(
-  loaded: LoadedSite,
-  days: string[],
-  { commodity, reason = '', by = '' }: ReleaseOptions,
-): Promise<string> {
+async function closeDays(loaded: LoadedSite, days: string[], options: ReleaseOptions): Promise<string> {
+  const { commodity, reason = '', by = '' } = options;
   const order = { days, commodity, reason, by };
   const asked = await askGateway(stateFolder(loaded), { ...order, do: 'delivered' });
   const closed = asked
     ? asked.done
     : await onStopped(loaded, (state) => deliveredByHand(state, order, hostClock().now()));
-  return `closed as delivered, message: ${JSON.stringify(closed)}\n`;
+  return `${sayFor(options)`closed as delivered: ${listOf(closed)}`}\n`;
 }
 
 async function onStopped<T>(loaded: LoadedSite, work: (state: State) => Promise<T>): Promise<T> {
@@ -64,4 +66,8 @@ async function onStopped<T>(loaded: LoadedSite, work: (state: State) => Promise<
   } finally {
     await state.close();
   }
+}
+
+function listOf(names: unknown): string {
+  return z.array(z.string()).parse(names).join(', ');
 }

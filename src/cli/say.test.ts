@@ -190,28 +190,30 @@ describe('details and help in Czech', () => {
     expect(lines.slice(1).filter((line) => english.test(line))).toEqual([]);
   });
 
-  it.each(['profile', 'ledger', 'trace', 'substitute', 'audit', 'export', 'verify', 'heat', 'backup', 'restore'])(
-    'the help of %s is in Czech, all of it',
-    async (name) => {
-      const told: string[] = [];
-      vi.spyOn(process.stdout, 'write').mockImplementation((part) => told.push(String(part)) > 0);
-      await runCommand([
-        'node',
-        'odecet',
-        ...(name === 'heat' ? ['heat', 'import'] : [name]),
-        '--help',
-        '--lang',
-        'cs',
-      ]);
-      vi.restoreAllMocks();
-      const text = told.join('');
-      expect(text).toMatch(/^Použití: odecet /);
-      const lines = text.split('\n').slice(1).join(' ').replace(/\s+/g, ' ');
-      for (const english of Object.keys(HELP_CZECH))
-        if (english.length > 4) expect(lines.includes(` ${english} `), english).toBe(false);
-      expect(lines).not.toMatch(/ (the|of|with|and) /);
-    },
-  );
+  it.each([
+    'profile',
+    'ledger',
+    'trace',
+    'substitute',
+    'audit',
+    'export',
+    'verify',
+    'heat',
+    'backup',
+    'restore',
+    'release',
+  ])('the help of %s is in Czech, all of it', async (name) => {
+    const told: string[] = [];
+    vi.spyOn(process.stdout, 'write').mockImplementation((part) => told.push(String(part)) > 0);
+    await runCommand(['node', 'odecet', ...(name === 'heat' ? ['heat', 'import'] : [name]), '--help', '--lang', 'cs']);
+    vi.restoreAllMocks();
+    const text = told.join('');
+    expect(text).toMatch(/^Použití: odecet /);
+    const lines = text.split('\n').slice(1).join(' ').replace(/\s+/g, ' ');
+    for (const english of Object.keys(HELP_CZECH))
+      if (english.length > 4) expect(lines.includes(` ${english} `), english).toBe(false);
+    expect(lines).not.toMatch(/ (the|of|with|and) /);
+  });
 
   it.each([
     [['profile', 'X', '--day', '2026-02-30'], "hodnota '2026-02-30' volby '--day <date>' je neplatná; zadejte datum"],
