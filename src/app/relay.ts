@@ -2,9 +2,11 @@ import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { OdecetError } from '../core/failure.ts';
-import { problemText } from '../core/problem.ts';
-import { readYaml } from '../core/yaml.ts';
+import { type FileProblem, problemText } from '../core/problem.ts';
+import type { Path } from '../core/source.ts';
+import { readYaml, type YamlFile } from '../core/yaml.ts';
 import { brokerSchema, metricsSchema, operatorSchema, retrySchema } from '../device/site.ts';
+import { zoneProblem } from '../device/zone.ts';
 
 /** relay.yaml: what a centre is told. File names are relative to it. */
 const file = z.string().min(1);
@@ -82,6 +84,25 @@ export async function loadRelayConfig(path: string): Promise<LoadedRelay> {
     throw new OdecetError('site-unreadable', `${path} cannot be read; name the relay's configuration file`, { cause });
   });
   const read = readYaml(text, path, relaySchema);
-  if (read.kind === 'problems') throw new OdecetError('site-invalid', read.problems.map(problemText).join('\n'));
+  const problems = read.kind === 'problems' ? read.problems : problemsOf(read);
+  if (read.kind === 'problems' || problems.length > 0)
+    throw new OdecetError('site-invalid', problems.map(problemText).join('\n'));
   return { config: read.value, folder: dirname(resolve(path)) };
+}
+
+type Read = Extract<YamlFile<RelayConfig>, { kind: 'value' }>;
+
+/** What no type tells; a zone is held against the same as that of a site file. */
+function problemsOf({ value: { zone, senders }, problemAt }: Read): FileProblem[] {
+  const problem = (path: Path, found: string, expected: string, advice = '') =>
+    problemAt(path, `found ${found}, expected ${expected}${advice && `; ${advice}`}`);
+  const ofZone = zoneProblem(zone);
+  const seen = new Set<string>();
+  const twice = senders.flatMap(({ id }, n) => {
+    const isSecond = seen.has(id);
+    seen.add(id);
+    if (!isSecond) return [];
+    return [problem(['senders', n, 'id'], `"${id}" a second time`, 'each sender once', 'change one of the two')];
+  });
+  return [...(ofZone ? [problem(['zone'], `"${zone}"`, ...ofZone)] : []), ...twice];
 }

@@ -84,6 +84,7 @@ export const PROBLEMS_CZECH: Translations = {
   'each line its own id': 'každá linka své vlastní id',
   'each device its own id': 'každé zařízení své vlastní id',
   'each point once': 'každé odběrné místo jednou',
+  'each sender once': 'každý odesílatel jednou',
   'each gas day once': 'každý plynárenský den jednou',
   'each counter under one point': 'každé počítadlo u jednoho odběrného místa',
   'a line of this site: {0}': 'linka tohoto místa: {0}',

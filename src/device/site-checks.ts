@@ -10,7 +10,7 @@ import { judgeLines } from './line-checks.ts';
 import { judgeInstant } from './model-checks.ts';
 import type { Entry, SiteParts } from './parts.ts';
 import type { DeviceConfig, LineConfig, PointConfig } from './site.ts';
-import { isWholeHoursFromUtc, isZone, zoneAdvice } from './zone.ts';
+import { zoneProblem } from './zone.ts';
 
 export interface Verdict {
   readonly problems: readonly Problem[];
@@ -56,9 +56,8 @@ function judgeTwice(names: readonly Entry<string>[], expected: string, document:
 
 function judgeZone({ zone }: SiteParts, document: SourceDocument): Problem[] {
   if (zone === undefined) return [];
-  if (!isZone(zone.value)) return [document.problem(zone.path, `"${zone.value}"`, ...zoneAdvice(zone.value))];
-  if (isWholeHoursFromUtc(zone.value)) return [];
-  return [document.problem(zone.path, `"${zone.value}"`, 'a zone that is whole hours from UTC')];
+  const problem = zoneProblem(zone.value);
+  return problem ? [document.problem(zone.path, `"${zone.value}"`, ...problem)] : [];
 }
 
 function judgeAddresses({ lines, devices, lineIds }: SiteParts, document: SourceDocument): Problem[] {

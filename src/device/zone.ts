@@ -21,7 +21,13 @@ export function zoneAdvice(zone: string): [expected: string, advice: string] {
   return [expected, guess === undefined ? '' : `did you mean "${guess}"?`];
 }
 
+/** What to expect instead, and what to do, where a market cannot go by this zone. */
+export function zoneProblem(zone: string): [expected: string, advice?: string] | undefined {
+  if (!isZone(zone)) return zoneAdvice(zone);
+  return isWholeHoursFromUtc(zone) ? undefined : ['a zone that is whole hours from UTC'];
+}
+
 /** Market hours are hours of UTC: a zone half an hour off would have hours that no boundary fits. */
-export function isWholeHoursFromUtc(zone: string): boolean {
+function isWholeHoursFromUtc(zone: string): boolean {
   return ['2026-01-01T00:00:00Z', '2026-07-01T00:00:00Z'].every((at) => offsetMinutes(Date.parse(at), zone) % 60 === 0);
 }
