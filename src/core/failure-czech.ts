@@ -70,6 +70,7 @@ export const FAILURES_CZECH: Readonly<Record<FailureCode, string>> = {
   'store-large': 'úložiště je větší, než má být',
   'store-io': 'disk odmítl čtení nebo zápis',
   'database-away': 'databáze je nedostupná nebo odmítla pracovat',
+  'database-wrong': 'databáze je dostupná, ale není taková, jakou centrála potřebuje',
   'store-damaged': 'uložený záznam nesouhlasí se svým kontrolním součtem',
   'store-locked': 'úložiště má otevřené jiný proces',
   'store-missing': 'úložiště má existovat, ale není zde',

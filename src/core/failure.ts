@@ -112,6 +112,7 @@ export const FAILURES = {
   'store-large': { next: 'person', what: 'a store has become larger than it should' },
   'store-io': { next: 'retry', what: 'the disk refused to read or write', exit: 35 },
   'database-away': { next: 'retry', what: 'the database could not be reached, or refused to work', exit: 36 },
+  'database-wrong': { next: 'person', what: 'the database is there, and not as the relay needs it', exit: 37 },
   'store-damaged': { next: 'person', what: 'a stored record does not fit its checksum', exit: 30 },
   'store-locked': { next: 'person', what: 'another process has the store open', exit: 31 },
   'store-missing': { next: 'person', what: 'the store should exist but does not', exit: 32 },

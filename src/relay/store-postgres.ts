@@ -69,7 +69,7 @@ type KeptRow = z.output<typeof keptRow>;
 const DATABASE_NOW = '(extract(epoch from statement_timestamp()) * 1000)::bigint';
 
 /**
- * The relay's memory for several relays at once. Throws OdecetError database-away, or store-unreadable for newer tables than ours.
+ * The relay's memory for several relays at once. Throws OdecetError database-away, database-wrong, or store-unreadable for newer tables than ours.
  * @param now SQL for the time in ms, which leases and pauses go by; other than the database's own clock in tests
  */
 export async function openPostgresRelayStore(sql: Sql, now: string = DATABASE_NOW): Promise<RelayStore> {

@@ -93,7 +93,7 @@ export interface Shed {
 
 export type StoreCounts = Readonly<Record<StandingStage, number>>;
 
-const OF_ALL: ReadonlySet<FailureCode> = new Set(['database-away', 'store-full', 'store-io']);
+const OF_ALL: ReadonlySet<FailureCode> = new Set(['database-away', 'database-wrong', 'store-full', 'store-io']);
 
 /** Whether it hinders a store whatever it is given; else it may be about one of several that it was given at once. */
 export function isOfAll({ code }: Failure): boolean {
@@ -102,7 +102,7 @@ export function isOfAll({ code }: Failure): boolean {
 
 /**
  * The relay's memory. What resolves is on the disk. Several relays may use one store at once, where it says so.
- * Rejects with OdecetError store-full, store-io, database-away or store-damaged, or unexpected where it does not take what it was
+ * Rejects with OdecetError store-full, store-io, database-away, database-wrong or store-damaged, or unexpected where it does not take what it was
  * given; after that nothing may be assumed and all may be repeated.
  */
 export interface RelayStore {

@@ -314,6 +314,32 @@ describe.skipIf(!postgresPrograms())(
       await away.close();
     });
 
+    it('a database that is there and not as it should be is told from one that is away, with what to do', async () => {
+      const sql = postgres(server.url, 1);
+      const named = (name: string) => server.url.replace(/[^/]*$/, name);
+      const opened = async (url: string) => {
+        const own = postgres(url, 1);
+        try {
+          await openPostgresRelayStore(own);
+        } finally {
+          await own.close();
+        }
+      };
+      const wrong = (what: string) => ({ failure: { code: 'database-wrong', detail: expect.stringContaining(what) } });
+      await sql.query('create database of_another');
+      const other = postgres(named('of_another'), 1);
+      await other.query('create table message (words text)');
+      await expect(opened(named('of_another'))).rejects.toMatchObject(wrong('a database of its own'));
+      await sql.query('create database only_read');
+      await sql.query('alter database only_read set default_transaction_read_only = on');
+      await expect(opened(named('only_read'))).rejects.toMatchObject(wrong('read-only'));
+      await expect(opened(named('not_there'))).rejects.toMatchObject(wrong('create the database'));
+      await expect(opened(server.url.replace(/\/\/[^@/]*@?/, '//nobody@'))).rejects.toMatchObject(wrong('user'));
+      for (const url of ['', '  ', 'nonsense', 'http://127.0.0.1/x', 'postgres://odecet@127.0.0.1:1/%zz'])
+        await expect(opened(url)).rejects.toMatchObject(wrong('store.urlFile holds no'));
+      await Promise.all([other.close(), sql.close()]);
+    });
+
     it('a crash of the server loses nothing that was kept, and the store goes on after it', async () => {
       const sql = postgres(server.url, 1);
       await sql.query('drop table if exists message, message_damaged, odecet_migration');
