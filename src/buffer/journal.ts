@@ -143,7 +143,8 @@ export function openJournal(store: Store, found: Heads, ids: Ids, recent: Recent
   }
 
   async function putOnDisk(group: Group): Promise<void> {
-    if (group.ops.length === 0) return;
+    // How many messages wait may be all that was wrong: uncounted they would never be looked at.
+    if (group.ops.length === 0 && group.heads.waiting === heads.waiting) return;
     const taken = takeAlong(group, soon);
     // Also of a batch that fails: an id once given out is never given out again.
     group.heads.lastId = ids.last();

@@ -242,6 +242,16 @@ describe('the outbox', () => {
     ]);
   });
 
+  it.each(['gone', 'damaged'])('waits on when the vital record, which counts it, is %s alone', async (what) => {
+    const store = memoryStore();
+    const id = await queued(await open(store));
+    if (what === 'gone') store.rows.delete('v/heads');
+    else store.rows.get('v/heads')![20]! ^= 1;
+    expect(await states(await open(store))).toEqual([[id, 'prepared', 0]]);
+    // Also after a start that finds nothing wrong any more.
+    expect(await states(await open(store))).toEqual([[id, 'prepared', 0]]);
+  });
+
   it('leaves a damaged message out, names it and gives the others', async () => {
     const store = memoryStore();
     const buffer = await open(store);
