@@ -4,7 +4,7 @@ import type { Store, StoreOp, StoreRange } from '../machine/store.ts';
 import type { Timers } from '../machine/timers.ts';
 import { decodeBatches, encodeBatch } from './batch-log.ts';
 import { copier } from './copier.ts';
-import { flipBit, powerCut, tear, type WriteFailure, WriteFaults } from './disk-faults.ts';
+import { flipBit, lostStretch, powerCut, tear, type WriteFailure, WriteFaults } from './disk-faults.ts';
 import type { Random } from './random.ts';
 import { SortedRows } from './sorted.ts';
 
@@ -36,6 +36,13 @@ export interface SimDisk {
   powerCut(): void;
   /** Turns one bit of one value over; says of which. Undefined when there is nothing to damage. */
   flipBit(key?: string): string | undefined;
+  /**
+   * A table goes: rows that stand beside each other, which are told. The store is not opened (store-damaged, as LevelDB's
+   * LEVEL_CORRUPTION) until it is repaired. To be called while nobody has it open.
+   */
+  loseTable(): readonly string[];
+  /** What LevelDB's repair does: afterwards the store opens with what is left, and says nothing of the rest. */
+  repair(): void;
   holds(key: string): boolean;
   bytesOf(key: string): Uint8Array | undefined;
 }
@@ -63,6 +70,7 @@ class ImaginedDisk implements SimDisk {
   #readFailures = 0;
   #underWay: Write[] = [];
   #user: ImaginedStore | undefined;
+  #isDamaged = false;
 
   constructor(timers: Timers, { random, latencyMs = 0, onWrite = () => undefined }: SimDiskOptions) {
     this.#timers = timers;
@@ -74,6 +82,10 @@ class ImaginedDisk implements SimDisk {
 
   async open(create = false): Promise<Store> {
     if (this.#user) throw new OdecetError('store-locked', 'simulated disk: another has the store open');
+    if (this.#isDamaged) {
+      const cause = new Error('LEVEL_CORRUPTION: a table is missing');
+      throw new OdecetError('store-damaged', 'simulated disk: a table is missing; repair it', { cause });
+    }
     if (!this.#rows && !create) throw new OdecetError('store-missing', 'simulated disk: no store here');
     this.#rows ??= new SortedRows();
     this.#user = new ImaginedStore(this, this.#rows);
@@ -107,6 +119,17 @@ class ImaginedDisk implements SimDisk {
     if (damaged === undefined || !value || value.length === 0) return undefined;
     this.#rows?.set(damaged, flipBit(value, this.#random));
     return damaged;
+  }
+
+  loseTable(): readonly string[] {
+    const lost = lostStretch(this.#rows?.keys() ?? [], this.#random);
+    this.#apply(lost.map((key) => ({ kind: 'delete', key })));
+    this.#isDamaged = lost.length > 0;
+    return lost;
+  }
+
+  repair(): void {
+    this.#isDamaged = false;
   }
 
   holds(key: string): boolean {
