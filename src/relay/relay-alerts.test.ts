@@ -2,8 +2,9 @@ import { expect, test } from 'vitest';
 import { failure } from '../core/failure.ts';
 import { HOUR_MS, isoUtc, MINUTE_MS, type Millis } from '../core/time.ts';
 import { hostCodec, hostSigner, newKeyPem } from '../host/signer.ts';
+import type { Broker } from '../machine/broker.ts';
 import { pause } from '../machine/timers.ts';
-import { type SimBroker, simBroker } from '../sim/broker.ts';
+import { simBroker } from '../sim/broker.ts';
 import { simClock } from '../sim/clock.ts';
 import { simEntropy } from '../sim/entropy.ts';
 import { simDisk } from '../sim/store.ts';
@@ -19,7 +20,7 @@ const RETRY = { firstMs: 500, factor: 2, mostMs: 20_000, jitter: 0 };
 const line = (site: string, revoked: boolean) => ({ site, key: 'k'.repeat(43), senders: ['x'], revoked });
 const bytes = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
 
-async function relayOf(world: World, broker: SimBroker, sites: readonly SiteLine[], silentAfterMs: Millis) {
+async function relayOf(world: World, broker: Broker, sites: readonly SiteLine[], silentAfterMs: Millis) {
   return createRelay({
     name: 'centre-1',
     broker,
@@ -104,6 +105,42 @@ test('another client under the relay’s name is told, with what to do, until an
     expect(await own()).toEqual([['name-taken', expect.stringContaining('change "relay:"')]]);
     await pause(world, HOUR_MS);
     expect(await own()).toEqual([]);
+    stop.abort();
+    await running;
+  });
+});
+
+test('a relay with many alerts is soon back: it does not wait for the broker’s word on each, nor say all at once', async () => {
+  const world = createWorld(4);
+  const broker = simBroker(world, { random: world.random });
+  let [underWay, most] = [0, 0];
+  const slow: Broker = {
+    async connect(hello, signal) {
+      const session = await broker.connect(hello, signal);
+      return {
+        ...session,
+        async publish(publication) {
+          underWay += 1;
+          most = Math.max(most, underWay);
+          await pause(world, 100);
+          underWay -= 1;
+          return session.publish(publication);
+        },
+      };
+    },
+  };
+  const stop = new AbortController();
+  await world.run(async () => {
+    const sites = Array.from({ length: 640 }, (_, n) => line(`site-${n}`, false));
+    const relay = await relayOf(world, slow, sites, 15 * MINUTE_MS);
+    const running = relay.run(stop.signal);
+    await pause(world, 20 * MINUTE_MS);
+    expect((await relay.status()).alerts).toHaveLength(640);
+    most = 0;
+    broker.cut('odecet-relay-centre-1');
+    await pause(world, 4_000);
+    expect((await relay.status()).isOnline).toBe(true);
+    expect(most).toBe(64);
     stop.abort();
     await running;
   });

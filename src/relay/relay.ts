@@ -35,14 +35,17 @@ import { createPointOwners } from './point-owners.ts';
 import { createRefusals } from './refusals.ts';
 import type { Registry } from './registry.ts';
 import { createSenderHealth } from './sender-health.ts';
+import { shareGroupOf } from './share-group.ts';
 import type { RelayStore, Standing, StoreCounts } from './store.ts';
-import { sweeper, together, withinTime } from './together.ts';
+import { eachOf, sweeper, together, withinTime } from './together.ts';
 import { createWatch } from './watch.ts';
 
 /** A site asks again after what was refused within 1.3 hours: an alert that nobody raised anew in this time is over. */
 const ALERT_SETTLE_MS: Millis = 2 * HOUR_MS;
 /** Whoever asks for metrics waits no longer for the store. */
 const COUNTS_WITHIN_MS: Millis = 3 * SECOND_MS;
+/** Fewer than a broker takes without a word; one after another a thousand alerts kept a relay away for a minute. */
+const SAID_AT_ONCE = 64;
 const FINAL: ReadonlySet<Stage> = new Set(['accepted', 'rejected']);
 
 export interface RelayDeps {
@@ -243,7 +246,8 @@ export function createRelay(deps: RelayDeps): Relay {
     },
     async onConnect(session) {
       await session.publish(state('ready'));
-      for (const publication of [...own.publications(), ...alerts.publications()]) await session.publish(publication);
+      const standing = [...own.publications(), ...alerts.publications()];
+      await eachOf(standing, SAID_AT_ONCE, (publication) => session.publish(publication));
       const here = { relay: name, at: isoUtc(clock.now()) };
       await session.publish({ topic: RELAY_HERE, payload: new TextEncoder().encode(JSON.stringify(here)) });
     },
@@ -282,17 +286,6 @@ export function createRelay(deps: RelayDeps): Relay {
       };
     },
   };
-}
-
-/**
- * All relays of a centre share what comes up. A broker like Mosquitto lets everybody join a group and gives him his share of it,
- * which it then throws away because he may not read it: a site that joined took half of all messages. So the name of the group
- * is made of the key that only relays have.
- */
-function shareGroupOf({ signer, codec }: Pick<RelayDeps, 'signer' | 'codec'>): string {
-  // Whatever else is signed begins with a brace.
-  const secret = codec.sha256(signer.sign(new TextEncoder().encode('odecet share group')));
-  return `odecet-relay-${secret.slice(0, 32)}`;
 }
 
 type Said = Pick<Standing, 'reasons' | 'answer' | 'at'> & { readonly stage: Stage };

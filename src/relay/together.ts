@@ -25,6 +25,19 @@ export async function together(
   await Promise.all(running);
 }
 
+/** Works on all of them in order, on so many at once; rejects with the first that fails. */
+export async function eachOf<T>(
+  items: readonly T[],
+  atOnceMax: number,
+  work: (item: T) => Promise<unknown>,
+): Promise<void> {
+  const left = items.values();
+  const hand = async () => {
+    for (const item of left) await work(item);
+  };
+  await Promise.all(Array.from({ length: atOnceMax }, hand));
+}
+
 /** Undefined where it fails or takes longer. */
 export async function withinTime<T>(asked: Promise<T>, withinMs: Millis, clock: Clock): Promise<T | undefined> {
   const over = new AbortController();
