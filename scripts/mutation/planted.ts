@@ -145,7 +145,7 @@ export const PLANTED: readonly Fault[] = [
   {
     name: 'a restored gateway sends again what it may have sent before',
     file: 'src/app/held.ts',
-    from: 'if (id <= lastId || isFree || marketDaySpan(commodity, day, zone).end > heldUntil) return undefined;',
+    from: 'if (id <= lastId || isFree) return undefined;',
     to: 'if (id !== lastId) return undefined;',
     faults: 'machine-replaced',
   },
