@@ -1,7 +1,7 @@
 import type { Buffer } from '../buffer/index.ts';
 import { marketDayOf, shiftDay } from '../core/calendar.ts';
 import type { Commodity } from '../core/interval.ts';
-import type { MessageId } from '../core/message.ts';
+import type { MessageId, Receipt } from '../core/message.ts';
 import { isoUtc, type UtcMs } from '../core/time.ts';
 
 /** Answers to messages about days further back are history. */
@@ -36,15 +36,18 @@ export function createLastAnswer(
     const today = marketDayOf(commodity, from, zone);
     for (let n = 0; n < DAYS_BACK; n++) {
       const day = shiftDay(today, -n);
-      for (const message of await buffer.messagesOf(commodity, day)) {
-        const receipt = settled.has(message) ? undefined : await buffer.receipt(message);
-        if (settled.has(message) || (receipt && receipt.verdict !== 'unknown')) met.add(message);
-        if (!receipt || (found && isoUtc(receipt.receivedAt) <= found.at)) continue;
-        const { verdict, receivedAt } = receipt;
-        const reasons = receipt.reasons.map(({ code, text }) => [code, text].filter(Boolean).join(' ')).join('; ');
-        found = { message, commodity, day, verdict, at: isoUtc(receivedAt), reasons };
-      }
+      for (const message of await buffer.messagesOf(commodity, day))
+        if (settled.has(message) || (await meet({ message, commodity, day }))) met.add(message);
     }
+  }
+
+  /** Whether the message has its last word. */
+  async function meet(about: Pick<LastAnswer, 'message' | 'commodity' | 'day'>): Promise<boolean> {
+    const receipt = await buffer.receipt(about.message);
+    if (!receipt) return false;
+    const said = saidIn(receipt);
+    if (said.at > (found?.at ?? '')) found = { ...about, ...said };
+    return said.verdict !== 'unknown';
   }
 
   return async () => {
@@ -62,4 +65,9 @@ export function createLastAnswer(
     }
     return found;
   };
+}
+
+function saidIn({ verdict, receivedAt, reasons }: Receipt): Pick<LastAnswer, 'verdict' | 'at' | 'reasons'> {
+  const told = reasons.map(({ code, text }) => [code, text].filter(Boolean).join(' ')).join('; ');
+  return { verdict, at: isoUtc(receivedAt), reasons: told };
 }
