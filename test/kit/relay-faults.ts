@@ -118,7 +118,7 @@ export function relayFaults({ sites: siteCount, days, withinMs }: FaultPlan): vo
       // The log line comes before the receipt goes.
       if (event !== 'message-kept') return;
       kept += 1;
-      if (kills >= 5 || kept % Math.ceil(messageCount / 6) !== 1) return;
+      if (kills >= 5 || kept % Math.ceil(messageCount / 8) !== 1) return;
       kills += 1;
       relay.kill();
     });

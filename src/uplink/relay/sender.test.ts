@@ -17,11 +17,9 @@ test.each([
     sender.received(said({ id: '00000000000001', stage: 'stored' }));
     await pause(world, 1_000);
     expect(published.length).toBe(1);
-    play.isOnline = !isLost;
-    sender.wake();
-    await pause(world, 1_000);
-    play.isOnline = true;
-    sender.wake();
+    // For so short a time that the sender never looked meanwhile.
+    if (isLost) sender.sessionBegun();
+    else sender.wake();
     await pause(world, 31_000);
     expect(published.length).toBe(isLost ? 2 : 1);
   });
@@ -88,7 +86,7 @@ test('a backlog goes newest day first, upon few looks and with one document at a
     counts.looks = 0;
     play.isOnline = true;
     play.answer = (id) => said({ id, stage: 'accepted' });
-    sender.wake();
+    sender.sessionBegun();
     await pause(world, 5_000);
     expect(await outbox.heads()).toEqual([]);
     expect(counts).toMatchObject({ read: 300, most: 1 });
@@ -223,7 +221,7 @@ test.each([
     };
     play.isOnline = true;
     if (stage) sender.received(said({ id: closed!, stage }));
-    sender.wake();
+    sender.sessionBegun();
     await pause(world, 1_000);
     expect(published).toEqual([other]);
     expect(logged).not.toContain('uplink-stumbled');

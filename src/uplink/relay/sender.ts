@@ -33,6 +33,8 @@ export interface RelaySenderDeps extends DeparturesDeps, Pick<TroublesDeps, 'ale
 export interface RelaySender extends Sender {
   /** What came down; never throws, whatever it is. */
   received(payload: Uint8Array): void;
+  /** A session with the broker has begun: what went in the last one may be lost, and its receipts too. */
+  sessionBegun(): void;
   /** A relay has just connected: it may have missed what went before. */
   relayIsHere(): void;
   /** Those of these that still wait go now, also what the relay has already: it repeats what it knows. */
@@ -54,7 +56,6 @@ export function createRelaySender(deps: RelaySenderDeps): RelaySender {
   const troubles = createTroubles({ ...deps, now: () => clock.now(), about });
   const inbox: RelayReceipt[] = [];
   let bell = new AbortController();
-  let wasOnline = false;
 
   /** An alert is told also of a document that cannot be read. */
   async function about(message: MessageHead) {
@@ -185,8 +186,6 @@ export function createRelaySender(deps: RelaySenderDeps): RelaySender {
     if (await settleAll()) return;
     troubles.unanswered([...passages].map(([id, { unanswered }]) => ({ id, times: unanswered })));
     const isOnline = deps.isOnline();
-    if (isOnline && !wasOnline) bringForward(0);
-    wasOnline = isOnline;
     const { now, inMs } = dueOf(backlog.free(), passages, clock.monotonicMs());
     if (!isOnline || now.length === 0)
       return rest(Math.min(backlog.servesMs(), isOnline ? inMs : Number.POSITIVE_INFINITY), rung, signal);
@@ -204,6 +203,12 @@ export function createRelaySender(deps: RelaySenderDeps): RelaySender {
         return troubles.unbelieved('it is not signed by a key of uplink.relayKeys');
       troubles.believed();
       inbox.push(opened);
+      bell.abort();
+    },
+    // Told, not noticed: a broker that was gone for a moment while nothing was to do here would be missed.
+    sessionBegun() {
+      backlog.changed();
+      bringForward(0);
       bell.abort();
     },
     relayIsHere() {

@@ -130,7 +130,7 @@ export function createRelayWay(deps: RelayWayDeps): Sender {
     },
     onOnline() {
       void introduce();
-      sender.wake();
+      sender.sessionBegun();
       taker?.online();
     },
     onLeave: (session) => session.publish(state('disconnected')),
