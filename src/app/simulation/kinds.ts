@@ -61,7 +61,8 @@ export const KINDS: readonly Kind[] = [
     commodity: 'electricity',
     framing: 'modbus-rtu',
     hasSerial: false,
-    resolution: 16,
+    // Half a step of a single float beyond 262,144 kWh, which a year reaches, and the seven digits of its text.
+    resolution: 21,
     periodsKept: 0,
     exchanges: 3,
     fullPerHour: 45_000,
