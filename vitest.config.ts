@@ -5,11 +5,14 @@ import { defineConfig } from 'vitest/config';
  * programs, most on a clock that runs thousands of times faster, which load disturbs: one file at a time, and after all others.
  */
 const INTEGRATION = 'test/integration/**/*.test.ts';
-/** Those that run at the machine's own pace and mostly wait: two files at a time disturb nobody, and save two minutes. */
+/** Those that run at the machine's own pace and mostly wait: two files at a time disturb nobody, and save three minutes. */
 const AT_OWN_PACE = [
   'relay-faults',
   'relay-refusals',
   'relay-tls',
+  'relay-several',
+  'field',
+  'start',
   'damage',
   'power-cut',
   'full-disk',
