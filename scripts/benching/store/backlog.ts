@@ -13,7 +13,7 @@ import { freePorts } from '../../rehearsal/processes.ts';
 import { cost, type Figure, rate } from '../figure.ts';
 import { POINTS, ZONE } from './days.ts';
 import { type Memory, type Said, startGateway } from './pace.ts';
-import { DEVICES, LINES, writeSite } from './site.ts';
+import { LINES, writeSite } from './site.ts';
 
 const MB = 1_000_000;
 const DAY_MS = 24 * 60 * 60 * 1_000;
@@ -30,26 +30,26 @@ interface Drained {
   readonly outOfOrder: number;
 }
 
-/** The real gateway with all its meters, over a store in which the messages of so many days wait. */
-export function backlogFigures(days: number): readonly (() => Promise<Figure>)[] {
+/** The real gateway with so many meters, at least one a point, over a store in which the messages of so many days wait. */
+export function backlogFigures(days: number, meters: number): readonly (() => Promise<Figure>)[] {
   let drained: Promise<Drained> | undefined;
-  const drain = () => (drained ??= measure(days));
+  const drain = () => (drained ??= measure(days, meters));
   const of = (make: (d: Drained) => Figure) => async () => make(await drain());
   const most = ({ memory }: Drained, which: keyof Memory) => Math.max(...memory.map((look) => look[which])) / MB;
   return [
-    of((d) => cost(`${days} days of 64 points delivered`, d.seconds, 's', 60, 1)),
+    of((d) => cost(`${days} days of 64 points delivered by a gateway with ${meters} meters`, d.seconds, 's', 60, 1)),
     of((d) => cost('memory of the gateway meanwhile, most', most(d, 'all'), 'MB', 100, 1)),
     of((d) => cost('of that its own, not pages of files', most(d, 'own'), 'MB', 100, 1)),
-    of((d) => rate('devices of which fresh readings were kept meanwhile', d.read, '', DEVICES.length, 1)),
+    of((d) => rate('devices of which fresh readings were kept meanwhile', d.read, '', meters, 1)),
     of((d) => cost('messages before one of a newer day, and 1', d.outOfOrder + 1, '', 1, 1)),
   ];
 }
 
-async function measure(days: number): Promise<Drained> {
+async function measure(days: number, meters: number): Promise<Drained> {
   const folder = await mkdtemp(join(tmpdir(), 'odecet-bench-'));
   const [operatorPort = 0, ...ports] = await freePorts(1 + LINES);
   const now = Date.now();
-  await writeSite(folder, isoUtc(now).slice(0, '2026-03-28'.length), ports, operatorPort);
+  await writeSite(folder, isoUtc(now).slice(0, '2026-03-28'.length), ports, meters, operatorPort);
   const sandbox = await startSandbox(folder, operatorPort);
   try {
     return await drain(folder, isoUtc(now - days * DAY_MS), ports, prepare(folder, days));

@@ -10,7 +10,8 @@ import { demoSite, siteFile, ZONE } from '../../rehearsal/site.ts';
 export const DEVICES = Array.from({ length: 200 }, (_, n) => `meter-${String(n + 1).padStart(3, '0')}`);
 export const VALUES = Object.keys(QUANTITIES).slice(0, 10) as Quantity[];
 export const LINES = 10;
-const POINTS = 64;
+/** Points of consumption, each with a device of its own: there is no site with fewer meters. */
+export const POINTS = 64;
 const UNITS: Readonly<Record<string, string>> = {
   volume: 'm3',
   energy: 'kWh',
@@ -21,12 +22,16 @@ const UNITS: Readonly<Record<string, string>> = {
 /** Where nobody listens. */
 const NOBODY = 1;
 
-/** Writes site file, device file and keys of a gateway whose meters listen on these ports, and the operator's stand-in on another. */
+/**
+ * Writes site file, device file and keys of a gateway with the first so many of the devices, whose converters listen on these
+ * ports, and the operator's stand-in on another.
+ */
 export async function writeSite(
   folder: string,
   day: string,
   ports: readonly number[],
-  operatorPort = NOBODY,
+  meters: number = DEVICES.length,
+  operatorPort: number = NOBODY,
 ): Promise<void> {
   await mkdir(join(folder, 'device-config', 'bench'), { recursive: true });
   await writeFile(join(folder, 'device-config', 'bench', 'ten.yaml'), stringify(model()));
@@ -34,7 +39,7 @@ export async function writeSite(
   const site = {
     ...siteFile(demoSite(day, 1, ports), day, operatorPort),
     lines: ports.map((port, n) => ({ id: `line-${n}`, kind: 'tcp', host: '127.0.0.1', port, framing: 'modbus-tcp' })),
-    devices: DEVICES.map((id, n) => ({
+    devices: DEVICES.slice(0, meters).map((id, n) => ({
       id,
       model: 'bench/ten',
       line: `line-${n % LINES}`,
