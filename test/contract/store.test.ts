@@ -2,7 +2,8 @@ import { appendFileSync, chmodSync, mkdtempSync, readdirSync, rmSync, writeFileS
 import { mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { ClassicLevel } from 'classic-level';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { openLevelStore } from '../../src/host/store-level.ts';
 import type { Store } from '../../src/machine/store.ts';
 import { type SimDisk, simDisk } from '../../src/sim/store.ts';
@@ -56,6 +57,24 @@ it('LevelDB that is opened anew is read meanwhile as if nothing happened', async
   expect(wrong).toEqual([]);
   expect(await store.range({ gte: 'k', lt: 'l' })).toHaveLength(20);
   await store.close();
+});
+
+/** What strace sees of it: `test/integration/synced.test.ts`. */
+it('LevelDB is asked to sync every batch, also after a failed one and when it was opened anew', async () => {
+  const asked = vi.spyOn(ClassicLevel.prototype, 'batch');
+  const options = () => asked.mock.calls.map((args: readonly unknown[]) => args[1]);
+  for (const letGo of [undefined, AT_EVERY_WRITE]) {
+    asked.mockClear();
+    const store = await openLevelStore({ folder: newFolder(), create: true, ...(letGo && { letGo }) });
+    await store.batch([row('a'), row('b')]);
+    await store.batch([{ kind: 'delete', key: 'a' }]);
+    asked.mockRejectedValueOnce(new Error('IO error: no such luck'));
+    await expect(store.batch([row('c')])).rejects.toThrow();
+    await store.batch([row('c')]);
+    await store.close();
+    expect(options()).toEqual(Array(4).fill({ sync: true }));
+  }
+  asked.mockRestore();
 });
 
 function simSubject(name: string, latencyMs: number) {
