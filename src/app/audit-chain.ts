@@ -29,6 +29,13 @@ export function chainFaults(entries: readonly AuditEntry[]): ChainFault[] {
   return faults;
 }
 
+/** Whether an entry can be read and, where the one before it can be too, is chained to it. */
+export function isBelieved({ number, text, hash }: AuditEntry, before: AuditEntry | undefined): boolean {
+  if (hash === '') return false;
+  const canTell = number === (before?.number ?? 0) + 1 && before?.hash !== '';
+  return !canTell || hash === hashOf(number, before?.hash ?? '', text);
+}
+
 /**
  * What the store's journal says against the log: an entry that was cut off at its end, or put in the place of another, fits the
  * chain and not the journal.

@@ -9,6 +9,8 @@ const substituteText = z.object({
   reason: z.string(),
   point: z.string(),
   channel: z.string(),
+  /** The entry whose decision was put back by the program: its record was lost. */
+  restores: z.int().exactOptional(),
   intervals: z.array(
     z.object({
       start: z.string(),

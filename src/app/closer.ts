@@ -33,9 +33,9 @@ export interface Closer {
 }
 
 /** Days further back are history: that they are passed over is told. */
-const DAYS_BACK_MAX = 400;
+export const DAYS_BACK_MAX = 400;
 /** Accepted intervals are given up by whole days (UTC), and a wall clock may have been ahead. */
-const GIVEN_UP_EARLY_MS: Millis = 3 * 24 * HOUR_MS;
+export const GIVEN_UP_EARLY_MS: Millis = 3 * 24 * HOUR_MS;
 
 export function createCloser(parts: CloserParts): Closer {
   const { site, points, packs, buffer, profiler, clock, log, installedAt } = parts;
@@ -288,6 +288,7 @@ export function firstDayOf(point: PointPlan, installedAt: UtcMs, zone: string): 
   return marketDaySpan(point.commodity, day, zone).start === installedAt ? day : shiftDay(day, 1);
 }
 
-function cursorName(commodity: Commodity): string {
+/** Until when every day is done. */
+export function cursorName(commodity: Commodity): string {
   return `closer/${commodity}`;
 }

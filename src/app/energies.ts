@@ -5,7 +5,7 @@ import type { Interval, PointCode } from '../core/interval.ts';
 import type { MarketDay, Span, UtcMs } from '../core/time.ts';
 import type { Site } from '../device/site.ts';
 import { energyInterval } from '../profile/energy.ts';
-import { sameContent } from '../profile/interval.ts';
+import { saysMore } from './finish-day.ts';
 
 /** Combustion heat of a gas day in kWh/m3; undefined while it is not known. */
 export type HeatOn = (day: MarketDay) => Decimal | undefined;
@@ -25,13 +25,16 @@ export async function energiesOf(
   now: UtcMs,
 ): Promise<Interval[]> {
   const known = new Map((await buffer.intervals(point, 'energy', span)).map((interval) => [interval.start, interval]));
-  return volumes.flatMap((volume) => {
+  const energies: Interval[] = [];
+  for (const volume of volumes) {
     const heat = heatOn(marketDayOf('gas', volume.start, site.zone));
     const earlier = known.get(volume.start);
-    if (!heat) return earlier?.value && restsOnOther(earlier, volume) ? [withoutHeat(volume, earlier, now)] : [];
-    const energy = energyInterval(volume, heat, (earlier?.version ?? 0) + 1, now);
-    return earlier && sameContent(earlier, energy) ? [] : [energy];
-  });
+    if (heat) {
+      const energy = energyInterval(volume, heat, (earlier?.version ?? 0) + 1, now);
+      if (!earlier || (await saysMore(buffer, energy, earlier))) energies.push(energy);
+    } else if (earlier?.value && restsOnOther(earlier, volume)) energies.push(withoutHeat(volume, earlier, now));
+  }
+  return energies;
 }
 
 /** An energy says the same of itself as its volume, and is made with it or after it. */

@@ -97,7 +97,7 @@ export async function finishChannel(
 }
 
 /** Once an interval was told to the market, a further finding alone is no reason to tell it again. */
-async function saysMore(buffer: Buffer, made: Interval, known: Interval): Promise<boolean> {
+export async function saysMore(buffer: Buffer, made: Interval, known: Interval): Promise<boolean> {
   if (sameContent(made, known)) return false;
   if (!sameContent({ ...made, findings: known.findings }, known)) return true;
   return (await buffer.deliveryOf(known.point, known.channel, known.start)).length === 0;

@@ -129,7 +129,7 @@ export function createGateway(parts: GatewayParts): Gateway {
     pass: createHeatPass({ site, supply, profiler, buffer, clock, log }),
   };
   const passes = [...passesOf({ site, profiler, closer, bells, clock, log }), heat];
-  const maintenance = createMaintenance({ ...parts, storage: site.storage, points });
+  const maintenance = createMaintenance({ ...parts, storage: site.storage, points, finishLost: profiler.finishLost });
   return {
     status: collector.status,
     wakeSender: () => sender.wake(),

@@ -4,7 +4,7 @@ import { HOUR_MS, isoUtc, MINUTE_MS, type Millis, SECOND_MS, type UtcMs } from '
 import type { Site } from '../device/site.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { Log } from '../machine/log.ts';
-import { mend } from './mend.ts';
+import { type LostSpan, mend } from './mend.ts';
 import type { PointPlan } from './plan.ts';
 import { type AgeRound, ageRound, trimToFit } from './retention.ts';
 import { retentionClock } from './retention-clock.ts';
@@ -73,6 +73,8 @@ export interface MaintenanceParts {
   readonly lastRepair?: string;
   readonly writtenByProcess?: () => Promise<number | undefined>;
   readonly writtenBefore?: WrittenBefore;
+  /** Says the last word anew on days of which something is lost. */
+  readonly finishLost?: (lost: readonly LostSpan[]) => Promise<void>;
 }
 
 export interface Maintenance {
@@ -121,7 +123,9 @@ export function createMaintenance(parts: MaintenanceParts): Maintenance {
     if (found.length === 0) return;
     damaged += found.length;
     for (const { key, detail } of found) log.error('record-damaged', { record: key, detail });
-    log.warn('damage-mended', { ...(await mend(buffer, points, found, clock.now())) });
+    const { mended, lost } = await mend({ buffer, points, retention: storage.retention }, found, clock.now());
+    log.warn('damage-mended', { ...mended });
+    await parts.finishLost?.(lost);
   }
 
   async function lookOnce(): Promise<void> {

@@ -66,7 +66,8 @@ export async function openMemoryAgain(
   const doubts = repaired ? [] : await buffer.scrubEnds(ENDS);
   const cause = repaired ?? causeOf(doubts.length, buffer.behind);
   const points = planPoints(loaded.site, loaded.devices);
-  const looked = cause && (await lookThrough(buffer, points, folder, cause, clock.now(), log));
+  const { retention } = loaded.site.storage;
+  const looked = cause && (await lookThrough({ buffer, points, retention }, folder, cause, clock.now(), log));
   const { copyDoubt } = buffer;
   if (copyDoubt !== undefined) {
     const isLost = hasForgottenMessages(buffer, looked?.missing ?? []);

@@ -9,11 +9,13 @@ import type { Site } from '../device/site.ts';
 import type { Clock } from '../machine/clock.ts';
 import { afterNegative, isInDip, type Stands, standsAfter } from '../profile/dip.ts';
 import { type ChannelPlan, type CounterEdges, makeInterval, sameContent, troublesSaid } from '../profile/interval.ts';
+import { createDecisions } from './decisions.ts';
 import { daysDividedWith, GAP_DAYS_MAX } from './divided-days.ts';
 import { indexFromBuffer, remembered } from './edges.ts';
 import { energiesOf, type HeatOn } from './energies.ts';
 import { finishChannel } from './finish-day.ts';
 import { edgesHeld } from './gap-edges.ts';
+import type { LostSpan } from './mend.ts';
 import { type CountedPlan, type PointPlan, plansByCounter } from './plan.ts';
 import { followersOf, standsBefore } from './stands.ts';
 import { isBetterOrEqual, isOpen, keptDayFindings } from './versions.ts';
@@ -36,6 +38,8 @@ export interface Profiler {
    * allows it, what cannot be known becomes `missing`, and the rules that look at the whole day are applied.
    */
   finish(point: PointPlan, day: Span): Promise<void>;
+  /** The last word anew on days that are over and of whose intervals records are lost. */
+  finishLost(lost: readonly LostSpan[]): Promise<void>;
   /** Makes the energy of gas days anew whose combustion heat has come or changed; gives the number of intervals made. */
   reheat(days: readonly MarketDay[]): Promise<number>;
   /** Lets nothing else write intervals while `work` goes on: two that make the next version at once would contradict. */
@@ -60,6 +64,7 @@ export function createProfiler(parts: ProfilerParts): Profiler {
   const heatOn = parts.heatOn ?? ((day) => table.get(day));
 
   const plansOf = plansByCounter(points);
+  const decisions = createDecisions(parts);
   const alone = turns();
 
   /** The interval as it should stand now, `news` where that is something new, and where the counters stand after it. */
@@ -82,6 +87,7 @@ export function createProfiler(parts: ProfilerParts): Profiler {
   }
 
   async function makeSpans(plan: ChannelPlan, range: Span): Promise<number> {
+    await decisions.putBack(plan, range);
     const lengthMs = plan.minutes * MINUTE_MS;
     const andBeside = { start: range.start - lengthMs, end: range.end + lengthMs };
     const stored = await buffer.intervals(plan.point, plan.channel, andBeside);
@@ -212,6 +218,7 @@ export function createProfiler(parts: ProfilerParts): Profiler {
 
   async function finishDay(point: PointPlan, day: Span): Promise<void> {
     for (const plan of point.counted) {
+      await decisions.putBack(plan, day);
       const { changed, intervals } = await finishChannel({ site, buffer, clock }, point, plan, day);
       const gone = await buffer.givenUp(plan.point, plan.channel, day);
       const energies =
@@ -243,6 +250,14 @@ export function createProfiler(parts: ProfilerParts): Profiler {
     },
     alone,
     finish: (point, day) => alone(() => finish(point, day)),
+    async finishLost(lost) {
+      for (const point of new Set(lost.map((one) => one.point))) {
+        const own = lost.filter((one) => one.point === point);
+        const days = new Set(own.map(({ start }) => marketDayOf(point.commodity, start, site.zone)));
+        for (const day of [...days].sort())
+          if (day < todayOf(point)) await alone(() => finish(point, marketDaySpan(point.commodity, day, site.zone)));
+      }
+    },
     reheat: (days) => alone(() => reheat(days)),
   };
 

@@ -3,10 +3,13 @@ import { aMessage, anInterval, DAY_START, memoryStore, standingClock } from '../
 import { openBuffer } from '../buffer/index.ts';
 import { intervalKey } from '../buffer/keys.ts';
 import { MINUTE_MS } from '../core/time.ts';
+import { storageSchema } from '../device/storage.ts';
 import type { LogFields } from '../machine/log.ts';
 import { simFolder } from '../sim/folder.ts';
 import { quietLog } from '../uplink/uplink.testkit.ts';
 import { lookThrough } from './repair.ts';
+
+const { retention } = storageSchema.parse(undefined);
 
 const made = Array.from({ length: 250 }, (_, n) => anInterval({ start: DAY_START + n * 15 * MINUTE_MS }));
 
@@ -25,7 +28,7 @@ async function repairOf(damaged: number) {
     error: (event: string, fields: LogFields = {}) =>
       void (event === 'record-damaged' && named.push(String(fields.record)) && toldOf.push(fields.told)),
   };
-  const looked = await lookThrough(buffer, [], folder, { cause: 'a crash' }, DAY_START, log);
+  const looked = await lookThrough({ buffer, points: [], retention }, folder, { cause: 'a crash' }, DAY_START, log);
   const { missing } = JSON.parse((await folder.readText(looked!.report)) ?? '');
   return { keys, named, toldOf, report: missing, missing: missing.map(({ key }: { key: string }) => key) };
 }

@@ -2,8 +2,7 @@ import type { Buffer, Damage, Suspect } from '../buffer/index.ts';
 import { isoUtc, type UtcMs } from '../core/time.ts';
 import type { Folder } from '../machine/folder.ts';
 import type { Log } from '../machine/log.ts';
-import { type Mended, mend } from './mend.ts';
-import type { PointPlan } from './plan.ts';
+import { closeAgain, type Mended, type MendParts, mend } from './mend.ts';
 
 /** How a store came to be looked through. */
 export interface RepairCause {
@@ -39,18 +38,19 @@ export interface LookedThrough {
  * exactly what is missing beside the store. Undefined when nothing was wrong.
  */
 export async function lookThrough(
-  buffer: Buffer,
-  points: readonly PointPlan[],
+  parts: MendParts,
   folder: Folder,
   { cause, copy }: RepairCause,
   now: UtcMs,
   log: Log,
 ): Promise<LookedThrough | undefined> {
+  const { buffer } = parts;
   const { behind, copyDoubt } = buffer;
   const { checked, missing } = await quarantineAll(buffer);
   if (copy === undefined && copyDoubt === undefined && missing.length === 0 && Object.keys(behind).length === 0)
     return undefined;
-  const mended = await mend(buffer, points, missing, now);
+  const { mended, lost } = await mend(parts, missing, now);
+  await closeAgain(buffer, lost);
   const report: RepairReport = {
     at: isoUtc(now),
     cause,

@@ -7,6 +7,7 @@ import { cut } from '../core/schedule.ts';
 import { isoUtc, type MarketDay, type Span, type UtcMs } from '../core/time.ts';
 import type { Site } from '../device/site.ts';
 import { exceedsCapacity, exceedsSpikeLimit } from '../profile/capacity.ts';
+import type { ChannelPlan } from '../profile/interval.ts';
 import { chained } from './audit-chain.ts';
 import type { SubstituteText } from './audit-texts.ts';
 import { firstDayOf } from './closer.ts';
@@ -60,19 +61,8 @@ export async function substitute(
       throw refused(
         `${decimalText(value)} at ${localText(span.start, site.zone)} is beyond 120 % of the connected capacity`,
       );
-    const before = known.get(span.start);
-    return {
-      point: point.code,
-      channel: plan.channel,
-      ...span,
-      value,
-      unit: CHANNEL_UNIT[plan.channel],
-      quality: 'substituted',
-      findings: ['substituted-by-person', ...(exceedsSpikeLimit(plan, span, value) ? ['spike'] : [])],
-      version: (before?.version ?? 0) + 1,
-      madeAt: now,
-      origins: before?.origins ?? [],
-    };
+    const { version = 0, origins = [] } = known.get(span.start) ?? {};
+    return substituted(plan, span, value, { version: version + 1, madeAt: now, origins });
   });
   const energies =
     plan.channel === 'volume' ? await energiesOf(buffer, site, point.code, wish.span, made, heatOn, now) : [];
@@ -80,6 +70,26 @@ export async function substitute(
     chained(last, auditText(wish, plan.channel, written, known, now)),
   );
   return { entry, intervals: kept };
+}
+
+/** What a person decided, as an interval. @param findings beside those that follow from the value */
+export function substituted(
+  plan: ChannelPlan,
+  span: Span,
+  value: Decimal,
+  { findings = [], ...how }: Pick<Interval, 'version' | 'madeAt' | 'origins'> & Partial<Pick<Interval, 'findings'>>,
+): Interval {
+  const size = exceedsSpikeLimit(plan, span, value) ? ['spike'] : [];
+  return {
+    point: plan.point,
+    channel: plan.channel,
+    ...span,
+    value,
+    unit: CHANNEL_UNIT[plan.channel],
+    quality: 'substituted',
+    findings: ['substituted-by-person', ...findings, ...size],
+    ...how,
+  };
 }
 
 /** Energy of gas is never entered: it follows its volume and the day's combustion heat. */
@@ -139,8 +149,8 @@ function valueFor({ start }: Span, values: Substitution['values'], zone: string)
   return value;
 }
 
-function auditText(
-  { reason, by, point }: Substitution,
+export function auditText(
+  { reason, by, point, restores }: Pick<SubstituteText, 'reason' | 'by' | 'point' | 'restores'>,
   channel: Channel,
   written: readonly Interval[],
   known: ReadonlyMap<UtcMs, Interval>,
@@ -171,6 +181,7 @@ function auditText(
     reason,
     point,
     channel,
+    ...(restores !== undefined && { restores }),
     intervals,
   };
   return JSON.stringify(text);

@@ -5,8 +5,10 @@ import { entryOf, isDayFinding } from '../profile/findings.ts';
  * How good the evidence under an interval is. What was refused (reset, beyond the capacity) ranks by what it was seen on: it is a
  * finding about the same readings, not a lack of them.
  */
-export function rankOf({ quality, origins }: Interval): number {
+export function rankOf({ quality, findings, origins }: Interval): number {
   if (quality === 'substituted') return 4;
+  // May have been a person's: only a person puts another value there.
+  if (findings.includes('decision-unknown')) return 4;
   if (quality === 'estimated') return 1;
   if (origins.length === 0) return 0;
   return origins.every(({ from, to }) => isFrozen(from) && isFrozen(to)) ? 3 : 2;

@@ -37,12 +37,28 @@ function nextNumber(rows: readonly (Row | Damage)[], last: number): number {
   return isLastHere ? Math.max(...rows.map(({ key }) => numberIn(key))) + 1 : last + 1;
 }
 
-export async function readAuditLog(rows: Rows): Promise<AuditEntry[]> {
+/**
+ * A row that is gone leaves a hole in the numbers, which whoever checks the chain sees; the last one leaves none, and stands here
+ * as one that cannot be read. @param last number of the journal
+ */
+export async function readAuditLog(rows: Rows, last: number): Promise<AuditEntry[]> {
   const entries: AuditEntry[] = [];
-  // A row that is gone leaves a hole in the numbers, which whoever checks the chain sees.
-  for await (const entry of rows.eachOrDamage(below('a/'), decodeAudit))
-    entries.push(isDamage(entry) ? unreadable(numberIn(entry.key)) : entry);
+  let isLastHere = false;
+  for await (const entry of rows.eachOrDamage(below('a/'), decodeNamed)) {
+    if (isDamage(entry)) entries.push(unreadable(numberIn(entry.key)));
+    else {
+      const { sequence, ...whole } = entry;
+      isLastHere ||= sequence === last;
+      entries.push(whole);
+    }
+  }
+  if (!isLastHere && (entries.at(-1)?.number ?? 0) < last) entries.push(unreadable(last));
   return entries;
+}
+
+function decodeNamed(row: Row): (AuditEntry & { readonly sequence: number }) | Damage {
+  const entry = decodeAudit(row);
+  return isDamage(entry) ? entry : { ...entry, sequence: row.sequence };
 }
 
 function entryOf(number: number, row: Row | Damage | undefined): AuditEntry {

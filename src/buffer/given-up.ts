@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Channel, PointCode } from '../core/interval.ts';
-import { MINUTE_MS, type Span, type UtcMs } from '../core/time.ts';
+import { joinedSpans, MINUTE_MS, type Span, type UtcMs } from '../core/time.ts';
 import { decodeInterval, decoding } from './codec.ts';
 import type { Draft } from './draft.ts';
 import { isDamage, type Row } from './frame.ts';
@@ -62,7 +62,7 @@ export async function noteGivenUp(
     // What is written over it is whole, so nobody would meet the damage again.
     if (known && isDamage(known)) onDamage(known);
     const before = known && !isDamage(known) ? known.spans.map(([start, end]) => ({ start, end })) : [];
-    draft.set(key, { spans: joined([...before, ...spans]).map(({ start, end }) => [start, end]), at });
+    draft.set(key, { spans: joinedSpans([...before, ...spans]).map(({ start, end }) => [start, end]), at });
   }
 }
 
@@ -88,14 +88,4 @@ export async function givenUpIn(
       if (from < end && to > start) found.push({ start: from, end: to, at: month.at });
   }
   return found;
-}
-
-function joined(spans: readonly Span[]): Span[] {
-  const whole: { start: UtcMs; end: UtcMs }[] = [];
-  for (const { start, end } of [...spans].sort((a, b) => a.start - b.start)) {
-    const last = whole.at(-1);
-    if (last && start <= last.end) last.end = Math.max(last.end, end);
-    else whole.push({ start, end });
-  }
-  return whole;
 }

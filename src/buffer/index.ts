@@ -162,7 +162,7 @@ function assemble(
     intervalVersions: (point, channel, start) => intervalVersions(rows, point, channel, start),
 
     keepAudited: (intervals, make) => keepAudited(journal, intervals, make),
-    auditLog: () => readAuditLog(rows),
+    auditLog: () => readAuditLog(rows, journal.head('audit')),
 
     queueMessages: (count, make, supersedes = []) => queueMessages(journal, count, make, supersedes),
     async queueMessage(make, supersedes = []) {

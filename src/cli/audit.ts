@@ -51,8 +51,10 @@ function aboutOf(said: Said, zone: string, say: Say): string[] {
       const count = said.intervals.length;
       const channel = say.whole(said.channel);
       if (from === undefined || to === undefined) return [`${said.point} ${channel}`];
+      const about = say`${said.point} ${channel}, ${count} intervals from ${localText(from, zone)} to ${localText(to, zone)}`;
       return [
-        say`${said.point} ${channel}, ${count} intervals from ${localText(from, zone)} to ${localText(to, zone)}`,
+        about,
+        ...(said.restores === undefined ? [] : [say`put back as entry ${said.restores} has it: the record was lost`]),
       ];
     }
     case 'delivered':

@@ -82,6 +82,7 @@ export const CZECH_DESK: Translations = {
   'entry {0}, hash {1}': 'záznam {0}, otisk {1}',
   'cannot be read': 'nelze přečíst',
   '{0} {1}, {2} intervals from {3} to {4}': '{0} {1}, počet intervalů {2}, od {3} do {4}',
+  'put back as entry {0} has it: the record was lost': 'obnoveno podle záznamu {0}: uložená hodnota byla ztracena',
   '{0}: message {1}': '{0}: zpráva {1}',
   '{0} entries, the chain is whole; last hash {1}': 'záznamů: {0}, řetězec je úplný; poslední otisk {1}',
   substitute: 'náhradní hodnoty',

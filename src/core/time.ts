@@ -56,3 +56,14 @@ export function spanMinutes(span: Span): number {
 export function contains(span: Span, at: UtcMs): boolean {
   return span.start <= at && at < span.end;
 }
+
+/** The same instants in as few spans as may be, in order. */
+export function joinedSpans(spans: readonly Span[]): Span[] {
+  const whole: { start: UtcMs; end: UtcMs }[] = [];
+  for (const { start, end } of [...spans].sort((a, b) => a.start - b.start)) {
+    const last = whole.at(-1);
+    if (last && start <= last.end) last.end = Math.max(last.end, end);
+    else whole.push({ start, end });
+  }
+  return whole;
+}

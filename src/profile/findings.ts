@@ -40,6 +40,11 @@ export const FINDINGS = {
   },
   'multiplier-mixed': { level: 'refused', scope: 'edges', what: 'the multiplier changed inside it' },
   'multiplier-unknown': { level: 'refused', scope: 'edges', what: 'the site file states no multiplier for that time' },
+  'decision-unknown': {
+    level: 'refused',
+    scope: 'edges',
+    what: "its record is lost and may have been a person's value, which the audit log cannot tell any more",
+  },
   // why nothing is known
   'value-invalid': {
     level: 'doubt',
@@ -113,6 +118,11 @@ export const FINDINGS = {
     level: 'method',
     scope: 'edges',
     what: 'a person decided; the audit log says who and why',
+  },
+  'decision-restored': {
+    level: 'note',
+    scope: 'edges',
+    what: "the record of a person's value was lost; the value was put back from the audit log",
   },
   'converted-fixed': {
     level: 'method',

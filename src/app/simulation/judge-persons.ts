@@ -42,7 +42,10 @@ export async function personComplaints({ life, buffer }: JudgeParts): Promise<st
     const { point, channel, value } = order;
     const later = life.substituted.slice(n + 1).filter((one) => one.point === point);
     for (const start of order.starts) {
-      if (hit.some((key) => key.includes(`${point}/${channel}/${new Date(start).toISOString()}`))) continue;
+      if (hit.some((key) => key.includes(`${point}/${channel}/${new Date(start).toISOString()}`))) {
+        complaints.push(...(await undoneComplaints(buffer, order, start)));
+        continue;
+      }
       const values = [order, ...later.filter((one) => one.starts.includes(start))].map((one) => one.value);
       complaints.push(...(await standingComplaints(buffer, order, start, values)));
       const isTold = said.some(
@@ -60,6 +63,16 @@ export async function personComplaints({ life, buffer }: JudgeParts): Promise<st
 
 function whereOf({ point, channel }: Substituted, start: UtcMs): string {
   return `${point} ${channel} ${isoUtc(start)}`;
+}
+
+/** Where a flipped bit has hit its record it may be lost, until it is put back; nothing else comes after it. */
+async function undoneComplaints(buffer: Buffer, order: Substituted, start: UtcMs): Promise<string[]> {
+  const { point, channel, before } = order;
+  const decided = (before.find((interval) => interval.start === start)?.version ?? 0) + 1;
+  const last = (await buffer.intervalVersions(point, channel, start)).at(-1);
+  const isHeld = last?.quality === 'substituted' || last?.findings.includes('decision-unknown');
+  if (!last || last.version <= decided || isHeld) return [];
+  return [`what a person decided is undone after damage: ${whereOf(order, start)} is ${last.quality}`];
 }
 
 /** @param values of this order and of those that came after it */
