@@ -1,5 +1,6 @@
 import type { Buffer } from '../buffer/index.ts';
 import { add, type Decimal, decimal, divide, ZERO } from '../core/decimal.ts';
+import type { GasState } from '../core/interval.ts';
 import { convert } from '../core/quantity.ts';
 import type { Reading } from '../core/reading.ts';
 import type { Span, UtcMs } from '../core/time.ts';
@@ -11,7 +12,7 @@ import {
   type KnownBoundary,
   type Neighbours,
 } from '../profile/boundary.ts';
-import type { GasState } from '../profile/conversion.ts';
+import type { SeenState } from '../profile/conversion.ts';
 import type { ChannelPlan, CounterEdges, CounterPlan } from '../profile/interval.ts';
 
 /** Gives the index of a counter at an instant, or undefined when it is not known (yet). */
@@ -113,12 +114,14 @@ export async function gasState(
   device: string,
   span: Span,
   fixed: Partial<GasState>,
-): Promise<GasState | undefined> {
+): Promise<SeenState | undefined> {
   const pressures = fixed.pressureKPa ? [] : await buffer.readings(device, 'pressure', span);
   const temperatures = fixed.temperatureC ? [] : await buffer.readings(device, 'temperature', span);
   const pressureKPa = fixed.pressureKPa ?? mean(pressures.map(({ value, unit }) => convert(value, unit, 'kPa')));
   const temperatureC = fixed.temperatureC ?? mean(temperatures.map(({ value, unit }) => convert(value, unit, '°C')));
-  return pressureKPa && temperatureC ? { pressureKPa, temperatureC } : undefined;
+  if (!pressureKPa || !temperatureC) return undefined;
+  const counts = { pressureReadings: pressures.length, temperatureReadings: temperatures.length };
+  return { pressureKPa, temperatureC, ...counts };
 }
 
 const MEAN_DECIMALS = 4;

@@ -1,12 +1,12 @@
 import { decimal, parseDecimal } from '../core/decimal.ts';
-import type { Channel, Commodity, PointCode } from '../core/interval.ts';
+import type { Channel, Commodity, GasState, PointCode } from '../core/interval.ts';
 import type { Quantity } from '../core/quantity.ts';
 import type { DeviceId } from '../core/reading.ts';
 import { type MarketDay, parseUtc } from '../core/time.ts';
 import type { BoundDevice } from '../device/bound.ts';
 import type { ConversionConfig, ValidationConfig } from '../device/profile-config.ts';
 import type { PointConfig, Site } from '../device/site.ts';
-import type { Compressibility, GasState } from '../profile/conversion.ts';
+import type { Compressibility } from '../profile/conversion.ts';
 import type { EstimationRule } from '../profile/estimate.ts';
 import type { ChannelPlan, CounterPlan } from '../profile/interval.ts';
 import type { Limits } from '../profile/validate.ts';

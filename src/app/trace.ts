@@ -1,7 +1,7 @@
 import type { AuditEntry, Buffer, Delivery } from '../buffer/index.ts';
 import { marketDayOf } from '../core/calendar.ts';
 import { compare, decimalText, divide, multiply, ZERO } from '../core/decimal.ts';
-import type { Boundary, Channel, Interval, IntervalOrigin } from '../core/interval.ts';
+import type { Boundary, Channel, Conversion, GasState, Interval, IntervalOrigin } from '../core/interval.ts';
 import type { MessageId } from '../core/message.ts';
 import { lastBoundary } from '../core/schedule.ts';
 import { isoUtc, MINUTE_MS, type Span, type UtcMs } from '../core/time.ts';
@@ -66,6 +66,7 @@ async function traceChannel(
     versions: await Promise.all(
       versions.map(async (interval) => ({
         ...told(interval),
+        conversion: interval.conversion && toldConversion(interval.conversion),
         combustionHeat: heatUnder(interval, volumes),
         decidedBy: decisionOn(log, interval),
         origins: await Promise.all(interval.origins.map((origin) => traceOrigin(buffer, origin))),
@@ -98,6 +99,19 @@ function lostOf(versions: readonly Interval[], deliveries: readonly Delivery[]) 
 
 function told({ version, madeAt, value, unit, quality, findings }: Interval) {
   return { version, madeAt: isoUtc(madeAt), value: value && decimalText(value), unit, quality, findings };
+}
+
+function toldConversion({ ratio, base, pressureKPa, temperatureC, ...rest }: Conversion) {
+  return {
+    ...rest,
+    ...toldState({ pressureKPa, temperatureC }),
+    ratio: ratio && decimalText(ratio),
+    base: toldState(base),
+  };
+}
+
+function toldState({ pressureKPa, temperatureC }: GasState) {
+  return { pressureKPa: decimalText(pressureKPa), temperatureC: decimalText(temperatureC) };
 }
 
 function decisionOn(log: readonly AuditEntry[], { point, channel, start, version }: Interval) {

@@ -1,12 +1,5 @@
 import { type Decimal, decimalText, parseDecimal } from '../core/decimal.ts';
-import {
-  type Boundary,
-  CHANNEL_UNIT,
-  type Channel,
-  type Interval,
-  type IntervalOrigin,
-  QUALITIES,
-} from '../core/interval.ts';
+import { CHANNEL_UNIT, type Channel } from '../core/interval.ts';
 import { QUANTITIES, type Quantity, UNITS } from '../core/quantity.ts';
 import type { MeterFlag, Reading, ReadingSource } from '../core/reading.ts';
 import { remembering } from '../core/remember.ts';
@@ -14,19 +7,7 @@ import { parseUtc } from '../core/time.ts';
 import type { Damage, ReadingRef } from './api.ts';
 import type { Row } from './frame.ts';
 import { keyParts } from './keys.ts';
-import {
-  asArray,
-  asBoolean,
-  asNameOf,
-  asObject,
-  asText,
-  asTexts,
-  asTuple,
-  asWhole,
-  asWholes,
-  asWord,
-  isNameOf,
-} from './narrow.ts';
+import { asArray, asBoolean, asNameOf, asObject, asText, asTuple, asWhole, asWord, isNameOf } from './narrow.ts';
 
 /**
  * Payloads: what a key says already is not said again. Decimals are text. Readings, by far the most rows, are arrays;
@@ -39,8 +20,6 @@ export function isChannel(text: string | undefined): text is Channel {
 
 const KINDS: ReadonlySet<'c' | 'i'> = new Set(['c', 'i']);
 const SOURCES: ReadonlySet<ReadingSource> = new Set(['sampled', 'stored']);
-const EDGES: ReadonlySet<Boundary['source']> = new Set(['sampled', 'stored', 'interpolated']);
-const QUALITY_WORDS = new Set(QUALITIES);
 const FLAGS: ReadonlySet<MeterFlag> = new Set([
   'alarm',
   'disturbed',
@@ -52,11 +31,11 @@ const FLAGS: ReadonlySet<MeterFlag> = new Set([
 ]);
 
 /** Text that reads back to the same coefficient and exponent: `12.340`, and `12e3` where the exponent is positive. */
-function decimalToText(value: Decimal): string {
+export function decimalToText(value: Decimal): string {
   return value.exponent > 0 ? `${value.coefficient}e${value.exponent}` : decimalText(value);
 }
 
-function readDecimal(value: unknown): Decimal {
+export function readDecimal(value: unknown): Decimal {
   const [mantissa = '', power] = asText(value).split('e');
   const plain = parseDecimal(mantissa);
   return power === undefined ? plain : { coefficient: plain.coefficient, exponent: Number(power) };
@@ -158,72 +137,6 @@ export function decodeReading1(row: Row): StoredReading | Damage {
     const of = { device, at: parseUtc(time), source: asWord(last.split('~')[0], SOURCES) };
     return readingOf(of, asNameOf(quantity, QUANTITIES), [quantity, ...asTuple(row.payload, 8)]);
   });
-}
-
-// --- intervals
-
-export function encodeInterval({ end, value, unit, quality, findings, madeAt, origins }: Interval): unknown {
-  return {
-    end,
-    ...(value && { value: decimalToText(value) }),
-    unit,
-    quality,
-    findings,
-    madeAt,
-    origins: origins.map(({ device, quantity, from, to }) => ({
-      device,
-      quantity,
-      from: encodeBoundary(from),
-      to: encodeBoundary(to),
-    })),
-  };
-}
-
-function encodeBoundary({ at, index, source, readings, meterSince }: Boundary): unknown {
-  return { at, index: decimalToText(index), source, readings, ...(meterSince !== undefined && { meterSince }) };
-}
-
-export function decodeInterval(row: Row): Interval | Damage {
-  return decoding(row, () => {
-    const of = readIntervalKey(row.key);
-    const { end, value, unit, quality, findings, madeAt, origins } = asObject(row.payload);
-    return {
-      ...of,
-      end: asWhole(end),
-      ...(value !== undefined && { value: readDecimal(value) }),
-      unit: asNameOf(unit, UNITS),
-      quality: asWord(quality, QUALITY_WORDS),
-      findings: asTexts(findings),
-      madeAt: asWhole(madeAt),
-      origins: asArray(origins).map(decodeOrigin),
-    };
-  });
-}
-
-function readIntervalKey(key: string): Pick<Interval, 'point' | 'channel' | 'start' | 'version'> {
-  const [point = '', channel, start = '', version] = partsOf(key, 'i', 4);
-  return { point, channel: asNameOf(channel, CHANNEL_UNIT), start: parseUtc(start), version: Number(version) };
-}
-
-function decodeOrigin(origin: unknown): IntervalOrigin {
-  const { device, quantity, from, to } = asObject(origin);
-  return {
-    device: asText(device),
-    quantity: asNameOf(quantity, QUANTITIES),
-    from: decodeBoundary(from),
-    to: decodeBoundary(to),
-  };
-}
-
-function decodeBoundary(boundary: unknown): Boundary {
-  const { at, index, source, readings, meterSince } = asObject(boundary);
-  return {
-    at: asWhole(at),
-    index: readDecimal(index),
-    source: asWord(source, EDGES),
-    readings: asWholes(readings),
-    ...(meterSince !== undefined && { meterSince: asWhole(meterSince) }),
-  };
 }
 
 // --- journal entries: [key, checksum] of each row written

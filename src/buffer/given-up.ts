@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import type { Channel, PointCode } from '../core/interval.ts';
 import { joinedSpans, MINUTE_MS, type Span, type UtcMs } from '../core/time.ts';
-import { decodeInterval, decoding } from './codec.ts';
+import { decoding } from './codec.ts';
+import { decodeInterval } from './codec-interval.ts';
 import type { Draft } from './draft.ts';
 import { isDamage, type Row } from './frame.ts';
 import { givenUpKey, givenUpPrefix, keyParts, timeText } from './keys.ts';

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { parseDecimal } from '../core/decimal.ts';
+import type { Conversion } from '../core/interval.ts';
 import { HOUR_MS } from '../core/time.ts';
 import { anInterval, DAY_START, memoryStore, POINT, standingClock } from './buffer.testkit.ts';
+import { sealRow } from './frame.ts';
 import { openBuffer } from './index.ts';
 
 const SPAN = { start: DAY_START, end: DAY_START + 2 * HOUR_MS };
@@ -26,6 +28,30 @@ describe('intervals', () => {
     expect((await buffer.changes('intervals', 1, 10))[0]?.items).toEqual([
       { point: POINT, channel: 'volume', start: DAY_START, version: 2 },
     ]);
+  });
+
+  it('keep with what they were converted; a record of before that was kept says nothing of it', async () => {
+    const { buffer, store } = await open();
+    const base = { pressureKPa: parseDecimal('101.325'), temperatureC: parseDecimal('15') };
+    const state = { pressureKPa: parseDecimal('401.2000'), temperatureC: parseDecimal('-3.15') };
+    const read = { pressureReadings: 60, temperatureReadings: 0 };
+    const gas = { superiorHeatMJ: 40.66, relativeDensity: 0.581, carbonDioxide: 0.006, hydrogen: 0 };
+    const conversions: Conversion[] = [
+      { method: 'fixed', ...state, ...read, ratio: parseDecimal('0.99'), base },
+      { method: 'sgerg-88', ...state, ...read, ratio: parseDecimal('0.84267'), gas, base },
+      { method: 'sgerg-88', ...state, ...read, gas, base },
+    ];
+    const made = conversions.map((conversion, n) => anInterval({ start: DAY_START + n * HOUR_MS, conversion }));
+    await buffer.keepIntervals(made);
+    expect(await buffer.intervals(POINT, 'volume', { start: DAY_START, end: DAY_START + 3 * HOUR_MS })).toEqual(made);
+    const key = `i/${POINT}/volume/2026-03-28T08:00:00.000Z/000001`;
+    const { start: _, version, point, channel, ...old } = anInterval();
+    const payload = { ...old, value: '17.200', origins: [] };
+    store.rows.set(key, sealRow(key, 1, payload));
+    const again = await openBuffer(store, { clock: standingClock() });
+    const [earlier] = await again.intervalVersions(point, channel, DAY_START + 3 * HOUR_MS);
+    expect(earlier).toMatchObject({ version, value: parseDecimal('17.200') });
+    expect(earlier).not.toHaveProperty('conversion');
   });
 
   it('made again with the same content are no write; other content under the same version is refused whole', async () => {

@@ -1,7 +1,7 @@
 import { OdecetError } from '../core/failure.ts';
 import type { Channel, Interval, PointCode } from '../core/interval.ts';
 import { isoUtc, type Span, type UtcMs } from '../core/time.ts';
-import { decodeInterval, encodeInterval } from './codec.ts';
+import { decodeInterval, encodeInterval } from './codec-interval.ts';
 import { isDamage } from './frame.ts';
 import type { Draft, Journal } from './journal.ts';
 import { below, intervalKey, intervalPrefix, intervalsPrefix, keyParts, timeText } from './keys.ts';

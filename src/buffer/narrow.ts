@@ -38,6 +38,11 @@ export function asWhole(value: unknown): number {
   return value;
 }
 
+export function asNumber(value: unknown): number {
+  if (typeof value !== 'number') throw expected('a number', value);
+  return value;
+}
+
 export function asWholes(value: unknown): readonly number[] {
   return asArray(value).map(asWhole);
 }

@@ -1,8 +1,8 @@
 import { decimalText } from '../core/decimal.ts';
 import type { Interval } from '../core/interval.ts';
 import type { IntervalRef } from './api.ts';
-import { decodeInterval } from './codec.ts';
 import { decodeLink } from './codec-delivery.ts';
+import { decodeInterval } from './codec-interval.ts';
 import { isDamage } from './frame.ts';
 import type { Draft } from './journal.ts';
 import { below, intervalKey, type KeyRange, linkPrefix } from './keys.ts';

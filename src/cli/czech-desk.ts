@@ -76,6 +76,15 @@ export const CZECH_DESK: Translations = {
   'released, with those before: {0}': 'uvolněno, včetně dřívějších: {0}',
   'closed as delivered: {0}': 'uzavřeno jako doručené: {0}',
   'no answer': 'bez odpovědi',
+  'operating volume converted with p {0} kPa ({1}), t {2} °C ({3}), K {4} ({5})':
+    'provozní objem přepočten s p {0} kPa ({1}), t {2} °C ({3}), K {4} ({5})',
+  'as the site file states': 'podle souboru místa',
+  'mean of {0} readings': 'průměr čtení: {0}',
+  fixed: 'pevné K',
+  'sgerg-88': 'SGERG-88',
+  'to base conditions of {0} kPa and {1} °C': 'na vztažné podmínky {0} kPa a {1} °C',
+  'of a gas with {0} MJ/m3, relative density {1}, CO2 {2}, H2 {3}':
+    'plyn: {0} MJ/m3, relativní hustota {1}, CO2 {2}, H2 {3}',
   'with a combustion heat of {0} kWh/m3': 'se spalným teplem {0} kWh/m3',
   'answer {0}: {1}': 'odpověď {0}: {1}',
   // audit
@@ -87,6 +96,11 @@ export const CZECH_DESK: Translations = {
   '{0} entries, the chain is whole; last hash {1}': 'záznamů: {0}, řetězec je úplný; poslední otisk {1}',
   substitute: 'náhradní hodnoty',
   delivered: 'doručeno již dříve',
+  released: 'uvolněno k odeslání',
+  heat: 'spalné teplo',
+  restored: 'obnoveno ze zálohy',
+  '{0}, taken {1}': '{0}, pořízeno {1}',
+  'days that were over by then wait for a person': 'dny, které tehdy již skončily, čekají na člověka',
   command: 'příkaz centrály',
   answer: 'odpověď na příkaz',
   stranger: 'cizí zpráva',

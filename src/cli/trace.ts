@@ -78,7 +78,7 @@ function tellerOf(say: Say, local: (at: string) => string) {
   }
 
   function versionLines(version: Version): string[] {
-    const { value, unit, quality, findings, madeAt, decidedBy, combustionHeat } = version;
+    const { value, unit, quality, findings, madeAt, decidedBy, conversion, combustionHeat } = version;
     const found = findings.length === 0 ? '' : ` [${findings.join(', ')}]`;
     const decision = decidedBy
       ? [say`decided by ${decidedBy.by}: ${decidedBy.reason} (audit ${decidedBy.audit}, ${local(decidedBy.at)})`]
@@ -89,11 +89,35 @@ function tellerOf(say: Say, local: (at: string) => string) {
       ...indented([...edgeLines('from', from), ...edgeLines('to', to)]),
     ]);
     const messages = version.messages.flatMap(messageLines);
-    const under = [...decision, ...heat, ...origins, ...(messages.length === 0 ? [say`in no message`] : messages)];
+    const converted = conversion ? conversionLines(conversion) : [];
+    const under = [
+      ...decision,
+      ...converted,
+      ...heat,
+      ...origins,
+      ...(messages.length === 0 ? [say`in no message`] : messages),
+    ];
     const told = value === undefined ? say`no value` : `${value} ${unit}`;
     return [
       say`version ${version.version}: ${told}, ${say.whole(quality)}${found}, made ${local(madeAt)}`,
       ...indented(under),
+    ];
+  }
+
+  function conversionLines(conversion: NonNullable<Version['conversion']>): string[] {
+    const { method, ratio, base, gas, pressureKPa, pressureReadings, temperatureC, temperatureReadings } = conversion;
+    const howKnown = (readings: number) =>
+      readings === 0 ? say`as the site file states` : say`mean of ${readings} readings`;
+    const [p, t] = [howKnown(pressureReadings), howKnown(temperatureReadings)];
+    const made = [
+      say`operating volume converted with p ${pressureKPa} kPa (${p}), t ${temperatureC} °C (${t}), K ${ratio ?? '-'} (${say.whole(method)})`,
+      say`to base conditions of ${base.pressureKPa} kPa and ${base.temperatureC} °C`,
+    ];
+    if (!gas) return made;
+    const { superiorHeatMJ, relativeDensity, carbonDioxide, hydrogen } = gas;
+    return [
+      ...made,
+      say`of a gas with ${superiorHeatMJ} MJ/m3, relative density ${relativeDensity}, CO2 ${carbonDioxide}, H2 ${hydrogen}`,
     ];
   }
 

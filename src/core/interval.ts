@@ -52,6 +52,8 @@ export interface Interval extends Span {
   readonly madeAt: UtcMs;
   /** The counters it was computed from: one, or two where undisturbed and disturbed gas are summed. */
   readonly origins: readonly IntervalOrigin[];
+  /** Of an advance at operating conditions: with what it was converted, or was to be. Not in records of before it was kept. */
+  readonly conversion?: Conversion;
 }
 
 export interface IntervalOrigin {
@@ -59,4 +61,34 @@ export interface IntervalOrigin {
   readonly quantity: Quantity;
   readonly from: Boundary;
   readonly to: Boundary;
+}
+
+/** Gas at a pressure (absolute) and temperature. */
+export interface GasState {
+  readonly pressureKPa: Decimal;
+  readonly temperatureC: Decimal;
+}
+
+/** The gas that SGERG-88 goes by: heat and density at 0 °C and 101.325 kPa, combustion at 25 °C; mole fractions. */
+export interface GasQuality {
+  /** MJ/m3: 20 to 48. */
+  readonly superiorHeatMJ: number;
+  /** To air: 0.55 to 0.9. */
+  readonly relativeDensity: number;
+  /** 0 to 0.3, and 0 to 0.1. */
+  readonly carbonDioxide: number;
+  readonly hydrogen: number;
+}
+
+/** What an operating volume was converted with: V x (p / p base) x (T base / T) / K. */
+export interface Conversion extends GasState {
+  readonly method: 'fixed' | 'sgerg-88';
+  /** Of how many readings pressure and temperature are the means; 0: the site file states the value. */
+  readonly pressureReadings: number;
+  readonly temperatureReadings: number;
+  /** K = Z / Z base; absent where there can be no such gas, or the method does not hold: then nothing was converted. */
+  readonly ratio?: Decimal;
+  /** sgerg-88: as the site file stated it then. */
+  readonly gas?: GasQuality;
+  readonly base: GasState;
 }

@@ -45,6 +45,12 @@ describe('an interval', () => {
     expect(told(make(edges(from, to)))).toEqual(expected);
   });
 
+  it('is a spike beyond the stated percent of the capacity, and not at it', () => {
+    const plan = { ...PLAN, spikePercent: 80 };
+    expect(told(make(edges('0', '80.000'), plan))).toEqual(['80.000', 'measured']);
+    expect(told(make(edges('0', '80.001'), plan))).toEqual(['80.001', 'measured', 'spike']);
+  });
+
   it('of several counters may hold no more than one counter may', () => {
     const [undisturbed, disturbed] = [edges('0', '60'), edges('0', '60.001')];
     expect(told(make([...undisturbed, ...undisturbed]))).toEqual(['120', 'measured', 'spike']);
@@ -126,7 +132,8 @@ describe('an interval', () => {
 describe('conversion from operating conditions', () => {
   const conversion = { method: 'fixed' as const, ratio: parseDecimal('0.99') };
   const plan = { ...PLAN, conversion };
-  const state = { pressureKPa: parseDecimal('401.2'), temperatureC: parseDecimal('11.4') };
+  const read = { pressureReadings: 60, temperatureReadings: 0 };
+  const state = { pressureKPa: parseDecimal('401.2'), temperatureC: parseDecimal('11.4'), ...read };
   const convert = (to: string, given: typeof state | undefined = state) =>
     makeInterval(plan, HOUR, edges('0', to), 7, 1, { state: given });
 
@@ -135,8 +142,20 @@ describe('conversion from operating conditions', () => {
     expect(told(convert('10'))).toEqual(['40.501', 'computed', 'converted-fixed']);
   });
 
-  it('is held against the capacity after conversion', () => {
+  it('keeps what it was by', () => {
+    const base = { pressureKPa: parseDecimal('101.325'), temperatureC: decimal(15) };
+    expect(convert('10').conversion).toEqual({ method: 'fixed', ...state, ratio: parseDecimal('0.99'), base });
+  });
+
+  it('is held against the capacity after conversion, and says with what', () => {
     expect(told(convert('29.7'))).toEqual([undefined, 'missing', 'capacity-exceeded']);
+    expect(convert('29.7').conversion).toMatchObject(state);
+  });
+
+  it('is not said of what was refused before it', () => {
+    const reset = makeInterval(plan, HOUR, edges('5000', '3'), 7, 1, { state });
+    expect(told(reset)).toEqual([undefined, 'missing', 'counter-reset']);
+    expect(reset).not.toHaveProperty('conversion');
   });
 
   it('is refused without pressure and temperature, and outside the range of SGERG-88', () => {
@@ -144,13 +163,14 @@ describe('conversion from operating conditions', () => {
     const gas = { superiorHeatMJ: 40.66, relativeDensity: 0.581, carbonDioxide: 0.006, hydrogen: 0 };
     const bySgerg = { ...PLAN, conversion: { method: 'sgerg-88' as const, gas } };
     const at = (pressureKPa: string) =>
-      told(
-        makeInterval(bySgerg, HOUR, edges('0', '1'), 7, 1, {
-          state: { ...state, pressureKPa: parseDecimal(pressureKPa) },
-        }),
-      );
-    expect(at('101.325')).toEqual(['1.013', 'computed', 'converted-sgerg-88']);
-    expect(at('20000')).toEqual([undefined, 'missing', 'no-conversion']);
+      makeInterval(bySgerg, HOUR, edges('0', '1'), 7, 1, {
+        state: { ...state, pressureKPa: parseDecimal(pressureKPa) },
+      });
+    expect(told(at('101.325'))).toEqual(['1.013', 'computed', 'converted-sgerg-88']);
+    expect(at('101.325').conversion).toMatchObject({ gas, ratio: parseDecimal('0.99990') });
+    expect(told(at('20000'))).toEqual([undefined, 'missing', 'no-conversion']);
+    expect(at('20000').conversion).toMatchObject({ gas, pressureKPa: decimal(20_000) });
+    expect(at('20000').conversion).not.toHaveProperty('ratio');
   });
 });
 
@@ -162,7 +182,8 @@ describe('a conversion of what no gas can be', () => {
     ['200', '-300'],
     ['200', '-273.15'],
   ])('is refused at %s kPa and %s °C', (pressure, temperature) => {
-    const state = { pressureKPa: parseDecimal(pressure), temperatureC: parseDecimal(temperature) };
+    const read = { pressureReadings: 1, temperatureReadings: 1 };
+    const state = { pressureKPa: parseDecimal(pressure), temperatureC: parseDecimal(temperature), ...read };
     expect(told(makeInterval(plan, HOUR, edges('0', '10'), 7, 1, { state }))).toEqual([
       undefined,
       'missing',

@@ -14,6 +14,7 @@ import {
   type Boundary,
   CHANNEL_UNIT,
   type Channel,
+  type Conversion,
   type Interval,
   type IntervalOrigin,
   type PointCode,
@@ -24,7 +25,7 @@ import type { DeviceId, MeterFlag } from '../core/reading.ts';
 import type { Span, UtcMs } from '../core/time.ts';
 import type { KnownBoundary } from './boundary.ts';
 import { exceedsCapacity, exceedsSpikeLimit, limitOf } from './capacity.ts';
-import { baseVolume, type Compressibility, type GasState } from './conversion.ts';
+import { baseVolume, type Compressibility, conversionAt, type SeenState } from './conversion.ts';
 import type { FindingCode } from './findings.ts';
 
 /** One counter that a channel is computed from. */
@@ -62,7 +63,7 @@ export interface CounterEdges {
 
 /** What was read inside an interval, between its edges. */
 export interface SeenInside {
-  readonly state?: GasState;
+  readonly state?: SeenState;
   readonly troubles?: readonly FindingCode[];
 }
 
@@ -99,7 +100,9 @@ export function makeInterval(
   inside: SeenInside = {},
 ): Interval {
   const findings = new Set<FindingCode>();
-  const value = credibleValue(plan, span, edges, inside.state, findings);
+  const advance = credibleAdvance(plan, span, edges, findings);
+  const conversion = advance && plan.conversion && inside.state && conversionAt(plan.conversion, inside.state);
+  const value = advance && publishedValue(plan, span, advance, conversion, findings);
   if (value && exceedsSpikeLimit(plan, span, value)) findings.add('spike');
   for (const finding of flagFindings(edges)) findings.add(finding);
   for (const finding of inside.troubles ?? []) findings.add(finding);
@@ -113,16 +116,17 @@ export function makeInterval(
     version,
     madeAt,
     origins: edges.map(originOf),
+    ...(conversion && { conversion }),
   };
   if (!value) return { ...base, quality: 'missing' };
   return { ...base, value, quality: plan.conversion ? 'computed' : qualityOf(edges, findings) };
 }
 
-function credibleValue(
+/** What the counters advanced, times the multiplier. */
+function credibleAdvance(
   plan: ChannelPlan,
   span: Span,
   edges: readonly CounterEdges[],
-  state: GasState | undefined,
   findings: Set<FindingCode>,
 ): Decimal | undefined {
   const multiplier = multiplierAt(plan, span.start);
@@ -132,7 +136,7 @@ function credibleValue(
   if (!multiplier || findings.size > 0) return undefined;
   if (plan.multipliers.some(({ from }) => from === span.start)) findings.add('multiplier-changed');
   const counted = totalOf(plan, edges, limitOf(plan, span, multiplier), findings);
-  return counted && publishedValue(plan, span, multiply(counted, multiplier), state, findings);
+  return counted && multiply(counted, multiplier);
 }
 
 /** An interval of which nothing is known, said aloud so that it is counted. */
@@ -208,12 +212,11 @@ function publishedValue(
   plan: ChannelPlan,
   span: Span,
   advance: Decimal,
-  state: GasState | undefined,
+  conversion: Conversion | undefined,
   findings: Set<FindingCode>,
 ): Decimal | undefined {
-  const { conversion } = plan;
-  if (!conversion) return advance;
-  const value = state && converted(advance, state, conversion);
+  if (!plan.conversion) return advance;
+  const value = conversion && baseVolume(advance, conversion, CONVERTED_DECIMALS);
   if (!value || isNegative(value)) {
     findings.add('no-conversion');
     return undefined;
@@ -222,18 +225,8 @@ function publishedValue(
     findings.add('capacity-exceeded');
     return undefined;
   }
-  findings.add(conversion.method === 'fixed' ? 'converted-fixed' : 'converted-sgerg-88');
+  findings.add(plan.conversion.method === 'fixed' ? 'converted-fixed' : 'converted-sgerg-88');
   return value;
-}
-
-function converted(advance: Decimal, state: GasState, conversion: Compressibility): Decimal | undefined {
-  try {
-    return baseVolume(advance, state, conversion, CONVERTED_DECIMALS);
-  } catch (error) {
-    // Outside the method's range nothing is known; anything else is a fault of ours.
-    if (error instanceof RangeError) return undefined;
-    throw error;
-  }
 }
 
 /** An index that went back by no more than could have been used has slipped; one that went further was reset or exchanged. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { compressionFactor, type GasQuality } from './sgerg88.ts';
+import type { GasQuality } from '../core/interval.ts';
+import { compressionFactor } from './sgerg88.ts';
 
 /** Check values of ISO 12213-3, gases 1 to 6: Z at 60 and 120 bar. */
 const TEMPERATURES = [-3.15, 6.85, 16.85, 36.85, 56.85];

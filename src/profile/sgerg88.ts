@@ -1,17 +1,10 @@
+import type { GasQuality } from '../core/interval.ts';
+
 /**
  * SGERG-88: the compression factor of natural gas from superior calorific value, relative density, carbon dioxide and hydrogen
  * (ISO 12213-3). The gas is taken as five parts: 1 an equivalent hydrocarbon, 2 nitrogen, 3 carbon dioxide, 4 hydrogen,
  * 5 carbon monoxide. Held against the check values of ISO 12213-3 in the test.
  */
-export interface GasQuality {
-  /** MJ/m3, combustion at 25 °C, volume at 0 °C and 101.325 kPa: 20 to 48. */
-  readonly superiorHeatMJ: number;
-  /** To air, both at 0 °C and 101.325 kPa: 0.55 to 0.9. */
-  readonly relativeDensity: number;
-  /** Mole fractions: 0 to 0.3 and 0 to 0.1. */
-  readonly carbonDioxide: number;
-  readonly hydrogen: number;
-}
 
 /** a + bT + cT2, T in kelvin. */
 type Quadratic = readonly [number, number, number];
