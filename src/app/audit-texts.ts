@@ -1,6 +1,9 @@
 import { z } from 'zod';
 
-/** What the entries of the audit log say: what people decided, and what a centre commanded and got for an answer. */
+/**
+ * What the entries of the audit log say: what people did that changes what is or will be sent, and what a centre commanded and got
+ * for an answer.
+ */
 
 const substituteText = z.object({
   at: z.string(),
@@ -61,12 +64,48 @@ const deliveredText = z.object({
   messages: z.array(z.string()),
 });
 
+/** A person learnt from the operator that it has nothing of days that were held back, and lets them go. */
+const releasedText = z.object({
+  at: z.string(),
+  what: z.literal('released'),
+  by: z.string(),
+  reason: z.string(),
+  /** Days, or `gas/2026-03-28` where only one commodity was meant. */
+  days: z.array(z.string()),
+});
+
+/** A person imported combustion heat, kWh/m3: the days that had another value before, or none. */
+const heatText = z.object({
+  at: z.string(),
+  what: z.literal('heat'),
+  by: z.string(),
+  file: z.string(),
+  days: z.array(z.object({ day: z.string(), before: z.string().optional(), value: z.string() })),
+});
+
+/** A person laid out the site from a backup: what was done on the old machine since then is not in this log. */
+const restoredText = z.object({
+  at: z.string(),
+  what: z.literal('restored'),
+  by: z.string(),
+  /** The backup, and when it was taken. */
+  file: z.string(),
+  backupAt: z.string().optional(),
+  /** The second copy of the old machine that was brought along, and what spoke against it. */
+  vital: z.string().optional(),
+  vitalDoubt: z.string().optional(),
+  holdsDays: z.boolean(),
+});
+
 /** Somebody who does not hold the relay's key wrote on the site's topic. */
 const strangerText = z.object({ at: z.string(), what: z.literal('stranger'), detail: z.string() });
 
 const auditTextSchema = z.discriminatedUnion('what', [
   substituteText,
   deliveredText,
+  releasedText,
+  heatText,
+  restoredText,
   commandText,
   answerText,
   strangerText,
@@ -75,6 +114,9 @@ const auditTextSchema = z.discriminatedUnion('what', [
 export type AuditText = z.output<typeof auditTextSchema>;
 export type SubstituteText = z.output<typeof substituteText>;
 export type DeliveredText = z.output<typeof deliveredText>;
+export type ReleasedText = z.output<typeof releasedText>;
+export type HeatText = z.output<typeof heatText>;
+export type RestoredText = z.output<typeof restoredText>;
 
 /** Undefined for an entry that cannot be read; `odecet audit` tells of it. */
 export function readAudit(text: string): AuditText | undefined {

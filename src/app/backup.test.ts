@@ -9,10 +9,12 @@ import { readVitalLine, vitalLine } from '../buffer/vital.ts';
 import { HOUR_MS } from '../core/time.ts';
 import { storageSchema } from '../device/storage.ts';
 import { hostClock } from '../host/clock.ts';
+import type { Clock } from '../machine/clock.ts';
 import { quietLog } from '../uplink/uplink.testkit.ts';
+import { readAudit } from './audit-texts.ts';
 import { backup, backupHandler } from './backup.ts';
 import { askGateway, serveControl } from './control.ts';
-import { restore } from './restore.ts';
+import { type RestoreOrder, restore as restoreAs } from './restore.ts';
 import type { LoadedSite } from './site-files.ts';
 import { openState } from './state.ts';
 
@@ -76,6 +78,8 @@ async function goesOn(folder: string, before: Memory): Promise<void> {
   expect(Number(id)).toBeGreaterThan(Number(under.message.id) + 7_000);
   await state.close();
 }
+
+const restore = (order: Omit<RestoreOrder, 'by'>, at: Clock) => restoreAs({ ...order, by: 'J. Novák' }, at);
 
 describe('backup and restore', () => {
   it('of a running gateway: what comes back goes on without a double, and what was written meanwhile does not matter', async () => {
@@ -221,6 +225,9 @@ describe('backup and restore', () => {
     );
     expect(done).toMatchObject({ messagesFromVital: 1, holdsDays: false });
     const fresh = await open(join(root, 'fresh'));
+    expect((await fresh.buffer.auditLog()).map(({ text }) => readAudit(text))).toMatchObject([
+      { what: 'restored', by: 'J. Novák', file, vital: join(root, 'site', 'data', 'vital.log'), holdsDays: false },
+    ]);
     expect(fresh.held.hold(aMessage(AFTER_ALL, [after]))).toBeUndefined();
     await fresh.buffer.keepIntervals([after]);
     await expect(fresh.buffer.queueMessage((id) => aMessage(id, [after]))).rejects.toMatchObject({

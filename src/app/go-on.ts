@@ -6,6 +6,8 @@ import type { AppendLog } from '../machine/append-log.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { Folder } from '../machine/folder.ts';
 import type { Store } from '../machine/store.ts';
+import { chained } from './audit-chain.ts';
+import type { RestoredText } from './audit-texts.ts';
 import { holdDays } from './held.ts';
 
 /**
@@ -28,6 +30,8 @@ export interface RestoredParts {
   readonly clock: Clock;
   /** When the backup was taken, by the old machine's clock. */
   readonly backupAt?: UtcMs | undefined;
+  /** What the audit log is to say of it. */
+  readonly said?: RestoredText | undefined;
 }
 
 /**
@@ -41,6 +45,7 @@ export async function makeGoOn({
   state,
   clock,
   backupAt = 0,
+  said,
 }: RestoredParts): Promise<number> {
   const buffer = await openBuffer(store, { clock, vital, idRoom: IDS_LEFT_UNUSED });
   const { messages } = await buffer.restoreVital();
@@ -50,6 +55,7 @@ export async function makeGoOn({
     const at = clock.now();
     await holdDays(state, { because: 'restore', at, knownAt: Math.max(at, backupAt, last?.madeAt ?? 0), lastId });
   }
+  if (said) await buffer.keepAudited([], (before) => chained(before, JSON.stringify(said)));
   await buffer.setCursor('restored', 0);
   await buffer.compactVital(clock.now() - VITAL_KEEP_MS);
   await vital.close();

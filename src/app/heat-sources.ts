@@ -114,21 +114,37 @@ async function fetchHeat(source: HeatSourceConfig, http: Http, zone: string, sig
   return heatFromAnswer(new TextDecoder().decode(outcome.body), source, zone);
 }
 
+function changeOf(day: MarketDay, before: Decimal | undefined, value: Decimal): HeatChange {
+  return { day, ...(before && { before }), value };
+}
+
 /** The days of `table` that are new, or have another value than before. */
 function changesTo(before: HeatTable, table: HeatTable): [MarketDay, Decimal][] {
   return [...table].filter(([day, heat]) => !before.has(day) || compare(before.get(day)!, heat) !== 0);
 }
 
-/** Adds days to what was imported; a day that was there is overwritten. Throws OdecetError heat-invalid. */
+/** A day's combustion heat that a person changes. */
+export interface HeatChange {
+  readonly day: MarketDay;
+  readonly before?: Decimal;
+  readonly value: Decimal;
+}
+
+/**
+ * Adds days to what was imported; a day that was there is overwritten. Throws OdecetError heat-invalid.
+ * @param witness is told what will change before it does, and not where nothing will; where it rejects nothing does
+ */
 export async function importHeat(
   stateFolder: string,
   table: HeatTable,
-): Promise<{ added: number; changed: number; days: number; news: readonly MarketDay[] }> {
+  witness: (changes: readonly HeatChange[]) => Promise<unknown>,
+): Promise<{ added: number; changed: number; days: number; news: MarketDay[] }> {
   const folder = hostFolder(stateFolder);
   const text = await folder.readText(IMPORTED_FILE);
   const before = text === undefined ? new Map<MarketDay, Decimal>() : heatFromCsv(text, IMPORTED_FILE, 'UTC');
   const news = changesTo(before, table);
   const after = new Map([...before, ...table]);
+  if (news.length > 0) await witness(news.map(([day, value]) => changeOf(day, before.get(day), value)));
   await folder.write(IMPORTED_FILE, heatCsv(after));
   const added = after.size - before.size;
   return { added, changed: news.length - added, days: after.size, news: news.map(([day]) => day).sort() };

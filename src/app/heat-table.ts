@@ -1,7 +1,8 @@
 import { stringify } from 'csv-stringify/sync';
 import { z } from 'zod';
 import { isoLocal, marketDaySpan } from '../core/calendar.ts';
-import { compare, type Decimal, decimal, decimalText, parseDecimal } from '../core/decimal.ts';
+import { isCombustionHeat } from '../core/combustion-heat.ts';
+import { compare, type Decimal, decimalText, parseDecimal } from '../core/decimal.ts';
 import { OdecetError } from '../core/failure.ts';
 import { type MarketDay, parseUtc } from '../core/time.ts';
 import type { HeatSourceConfig } from '../device/profile-config.ts';
@@ -9,10 +10,6 @@ import { type CsvRow, csvRows } from './csv-rows.ts';
 
 /** Combustion heat by gas day, kWh/m3. */
 export type HeatTable = ReadonlyMap<MarketDay, Decimal>;
-
-/** What natural gas and biomethane can have: a value in MJ/m3 or MWh does not pass for kWh/m3. */
-const HEAT_MIN = decimal(5);
-const HEAT_MAX = decimal(15);
 
 /**
  * A CSV with a heading, divided by semicolons or commas; with semicolons a decimal comma is understood.
@@ -117,6 +114,6 @@ function dayIn(text: string, where: string, zone: string): MarketDay {
 
 function heatIn(text: string, where: string): Decimal {
   const heat = /^\d+(\.\d+)?$/.test(text) ? parseDecimal(text) : undefined;
-  if (heat && compare(heat, HEAT_MIN) >= 0 && compare(heat, HEAT_MAX) <= 0) return heat;
+  if (heat && isCombustionHeat(heat)) return heat;
   throw new OdecetError('heat-invalid', `${where}: "${text}" is no combustion heat in kWh/m3; expected 5 to 15`);
 }

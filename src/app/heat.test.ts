@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,15 +11,59 @@ import { HOUR_MS, MINUTE_MS } from '../core/time.ts';
 import { heatSourceSchema } from '../device/profile-config.ts';
 import { hostHttp } from '../host/http.ts';
 import { aPoint, aReading, aSite, bench, GAS, gasDay, SILENT } from './app.testkit.ts';
+import { readAudit } from './audit-texts.ts';
 import { heatSupply, importHeat } from './heat-sources.ts';
 import { createHeatPass } from './heat-stage.ts';
 import { heatFromAnswer, heatFromCsv } from './heat-table.ts';
 import { createProfiler } from './profiler.ts';
+import { takeHeat } from './take-heat.ts';
 
+const UNSEEN = async () => {};
 const ZONE = 'Europe/Prague';
 const NEVER = new AbortController().signal;
 const texts = (table: ReadonlyMap<string, Parameters<typeof decimalText>[0]>) =>
   Object.fromEntries([...table].map(([day, heat]) => [day, decimalText(heat)]));
+
+describe('heat that a person brings', () => {
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'heat-'));
+  });
+  afterEach(() => rm(folder, { recursive: true }));
+
+  it('is told in the audit log with what each day had before; what says nothing new is not', async () => {
+    const { buffer } = await bench(0);
+    const take = (text: string, file: string) =>
+      takeHeat(buffer, folder, { text: `day;kWhPerM3\n${text}`, file, by: 'J. Novák' }, ZONE, 0);
+    await take('2026-06-01;10,6\n2026-06-02;10.7\n', 'june.csv');
+    await take('2026-06-02;10.70\n', 'again.csv');
+    expect(await take('2026-06-01;10.6\n2026-06-02;10.8\n', 'mended.csv')).toMatchObject({ news: ['2026-06-02'] });
+    const said = { at: '1970-01-01T00:00:00Z', what: 'heat', by: 'J. Novák' };
+    expect((await buffer.auditLog()).map(({ text }) => readAudit(text))).toEqual([
+      {
+        ...said,
+        file: 'june.csv',
+        days: [
+          { day: '2026-06-01', value: '10.6' },
+          { day: '2026-06-02', value: '10.7' },
+        ],
+      },
+      { ...said, file: 'mended.csv', days: [{ day: '2026-06-02', before: '10.70', value: '10.8' }] },
+    ]);
+  });
+
+  it('is not taken where the audit log does not take it, where it is wrong, or nobody said who', async () => {
+    const { buffer } = await bench(0);
+    const order = { text: 'day;kWhPerM3\n2026-06-01;10.6\n', file: 'june.csv', by: 'J. Novák' };
+    const full = { keepAudited: async () => Promise.reject(new Error('full')) };
+    await expect(takeHeat(full, folder, order, ZONE, 0)).rejects.toThrow('full');
+    await expect(takeHeat(buffer, folder, { ...order, by: '' }, ZONE, 0)).rejects.toThrow('a name is needed');
+    const wrong = { ...order, text: 'day;kWhPerM3\n2026-06-01;38.6\n' };
+    await expect(takeHeat(buffer, folder, wrong, ZONE, 0)).rejects.toThrow('june.csv, line 2');
+    expect(await readdir(folder)).toEqual([]);
+    expect(await buffer.auditLog()).toEqual([]);
+  });
+});
 
 describe('a table of combustion heat', () => {
   it('is read with semicolons and decimal commas, or with commas and decimal points', () => {
@@ -139,7 +183,7 @@ describe('the sources', () => {
     await writeFile(join(folder, 'heat.csv'), 'day;kWhPerM3\n2026-06-01;10.2\n');
     await supply.refresh(NEVER);
     expect(known()).toBe('10.2');
-    await importHeat(join(folder, 'state'), heatFromCsv('day;kWhPerM3\n2026-06-01;10.3\n', 'f', ZONE));
+    await importHeat(join(folder, 'state'), heatFromCsv('day;kWhPerM3\n2026-06-01;10.3\n', 'f', ZONE), UNSEEN);
     await supply.refresh(NEVER);
     expect(known()).toBe('10.3');
   });
@@ -203,10 +247,10 @@ describe('the sources', () => {
       (await buffer.intervals(GAS, 'energy', DAY)).map(({ version, value }) => `${version}: ${decimalText(value!)}`);
     await pass(NEVER);
     expect(await energies()).toEqual([]);
-    await importHeat(join(folder, 'state'), heatFromCsv('day;kWhPerM3\n2026-06-01;10.3\n', 'f', ZONE));
+    await importHeat(join(folder, 'state'), heatFromCsv('day;kWhPerM3\n2026-06-01;10.3\n', 'f', ZONE), UNSEEN);
     await pass(NEVER);
     expect(await energies()).toEqual(Array(24).fill('1: 10.3'));
-    await importHeat(join(folder, 'state'), heatFromCsv('day;kWhPerM3\n2026-06-01;10.4\n', 'f', ZONE));
+    await importHeat(join(folder, 'state'), heatFromCsv('day;kWhPerM3\n2026-06-01;10.4\n', 'f', ZONE), UNSEEN);
     // The program was not there when it changed.
     await createHeatPass(parts)(NEVER);
     expect(await energies()).toEqual(Array(24).fill('2: 10.4'));

@@ -3,6 +3,7 @@ import { HOUR_MS, parseUtc } from '../core/time.ts';
 import { simFolder } from '../sim/folder.ts';
 import { holdDays, noteStart, readHeldDays } from './held.ts';
 
+const UNSEEN = async () => {};
 const ZONE = 'Europe/Prague';
 /** In the gas day of the 2nd and the electricity day of the 3rd. */
 const RESTORED = parseUtc('2026-06-03T01:00:00Z');
@@ -18,7 +19,7 @@ const message = (day: string, commodity: 'gas' | 'electricity' = 'gas', id = '00
 it('a gateway that was never restored holds nothing, and has nothing to release', async () => {
   const days = await readHeldDays(simFolder(), ZONE, CLOCK);
   expect(days.hold(message('2020-01-01'))).toBeUndefined();
-  await expect(days.release(['2026-06-01'])).rejects.toMatchObject({ failure: { code: 'usage' } });
+  await expect(days.release(['2026-06-01'], undefined, UNSEEN)).rejects.toMatchObject({ failure: { code: 'usage' } });
 });
 
 it('holds new messages of days that were over at the restore, until a person releases the day, also over a restart', async () => {
@@ -31,7 +32,7 @@ it('holds new messages of days that were over at the restore, until a person rel
   expect(days.hold(message('2026-06-02'))).toBeUndefined();
   // The backup knows it: the same id again is no double.
   expect(days.hold(message('2026-06-01', 'gas', LAST))).toBeUndefined();
-  expect(await days.release(['2026-06-01'])).toEqual(['2026-06-01']);
+  expect(await days.release(['2026-06-01'], undefined, UNSEEN)).toEqual(['2026-06-01']);
   for (const each of [days, await readHeldDays(folder, ZONE, CLOCK)]) {
     expect(each.hold(message('2026-06-01'))).toBeUndefined();
     expect(each.hold(message('2026-05-31'))).toMatchObject({ code: 'day-held' });
@@ -45,7 +46,7 @@ it('until a gateway is first started on it the old machine may have gone on: day
   const days = await readHeldDays(folder, ZONE, CLOCK);
   expect(days.hold(message('2026-06-04'))).toMatchObject({ code: 'day-held' });
   expect(days.hold(message('2026-06-06'))).toBeUndefined();
-  await days.release(['2026-06-04']);
+  await days.release(['2026-06-04'], undefined, UNSEEN);
   const again = await readHeldDays(folder, ZONE, CLOCK);
   expect(again.hold(message('2026-06-04'))).toBeUndefined();
   expect(again.hold(message('2026-06-03'))).toMatchObject({ code: 'day-held' });
@@ -91,7 +92,9 @@ it.each(['2026-13-45', '2026-02-29', '2026-6-1', ''])(
     await holdDays(folder, { because: 'restore', at: RESTORED, lastId: LAST });
     const before = await folder.readText('held-after-restore.json');
     const days = await readHeldDays(folder, ZONE, CLOCK);
-    await expect(days.release(['2026-06-01', day])).rejects.toMatchObject({ failure: { code: 'usage' } });
+    await expect(days.release(['2026-06-01', day], undefined, UNSEEN)).rejects.toMatchObject({
+      failure: { code: 'usage' },
+    });
     expect(await folder.readText('held-after-restore.json')).toBe(before);
   },
 );
@@ -100,16 +103,30 @@ it('one commodity of a day can be released without the other', async () => {
   const folder = simFolder();
   await holdDays(folder, { because: 'restore', at: RESTORED, lastId: LAST });
   const days = await readHeldDays(folder, ZONE, CLOCK);
-  expect(await days.release(['2026-06-01'], 'gas')).toEqual(['gas/2026-06-01']);
+  expect(await days.release(['2026-06-01'], 'gas', UNSEEN)).toEqual(['gas/2026-06-01']);
   expect(days.hold(message('2026-06-01'))).toBeUndefined();
   expect(days.hold(message('2026-06-01', 'electricity'))).toMatchObject({ code: 'day-held' });
+});
+
+it('a release of which no witness can be told releases nothing, and is told of before it is', async () => {
+  const folder = simFolder();
+  await holdDays(folder, { because: 'restore', at: RESTORED, lastId: LAST });
+  const days = await readHeldDays(folder, ZONE, CLOCK);
+  const written = async () => JSON.parse((await folder.readText('held-after-restore.json')) ?? '').released;
+  const witness = async (released: readonly string[]) => {
+    expect(await written()).toEqual([]);
+    throw new Error(`no room for ${released.join()}`);
+  };
+  await expect(days.release(['2026-06-01'], 'gas', witness)).rejects.toThrow('no room for gas/2026-06-01');
+  expect(days.hold(message('2026-06-01'))).toMatchObject({ code: 'day-held' });
+  expect(await written()).toEqual([]);
 });
 
 it('a release that cannot be written down releases nothing', async () => {
   const folder = simFolder();
   await holdDays(folder, { because: 'restore', at: RESTORED, lastId: LAST });
   const days = await readHeldDays({ ...folder, write: async () => Promise.reject(new Error('full')) }, ZONE, CLOCK);
-  await expect(days.release(['2026-06-01'])).rejects.toThrow('full');
+  await expect(days.release(['2026-06-01'], undefined, UNSEEN)).rejects.toThrow('full');
   expect(days.hold(message('2026-06-01'))).toMatchObject({ code: 'day-held' });
 });
 

@@ -32,8 +32,15 @@ const heldSchema = z.strictObject({
 export interface HeldDays {
   /** What holds a message back; undefined when nothing does. */
   readonly hold: (message: Pick<MessageHead, 'id' | 'commodity' | 'day'>) => Failure | undefined;
-  /** Both commodities where none is given. Gives all that was ever released. Throws OdecetError usage where nothing is held, or one is no day. */
-  release(days: readonly MarketDay[], commodity?: Commodity): Promise<readonly string[]>;
+  /**
+   * Both commodities where none is given. Gives all that was ever released. Throws OdecetError usage where nothing is held, or one is no day.
+   * @param witness is told what will be released before it is; where it rejects nothing is
+   */
+  release(
+    days: readonly MarketDay[],
+    commodity: Commodity | undefined,
+    witness: (released: readonly string[]) => Promise<unknown>,
+  ): Promise<readonly string[]>;
 }
 
 type Held = z.infer<typeof heldSchema>;
@@ -124,10 +131,11 @@ export async function readHeldDays(state: Folder, zone: string, clock: Pick<Cloc
       const detail = `${commodity} day ${day}, message ${id}: ${cause} on ${isoUtc(restoredAt)}${late}, so whether this day was sent before is not known; ask the operator; where it has nothing of it: odecet release ${day} --commodity ${commodity}; where it has it: the same with --delivered --reason TEXT --by NAME`;
       return failure('day-held', detail);
     },
-    async release(days, commodity) {
+    async release(days, commodity, witness) {
       const wrong = days.find((day) => !isDay(day));
       if (wrong !== undefined) throw new OdecetError('usage', `"${wrong}" is no day; expected one like 2026-03-28`);
       const wanted = days.map((day) => (commodity ? `${commodity}/${day}` : day));
+      await witness(wanted);
       const all = [...new Set([...free, ...wanted])].sort();
       // Nothing goes out on the word of a release that a restart would not remember.
       await writeHeld(state, { ...held, released: all });

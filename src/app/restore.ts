@@ -4,7 +4,7 @@ import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { checkCopy } from '../buffer/index.ts';
 import { OdecetError } from '../core/failure.ts';
-import { parseUtc, type UtcMs } from '../core/time.ts';
+import { isoUtc, parseUtc, type UtcMs } from '../core/time.ts';
 import { readYaml } from '../core/yaml.ts';
 import { hostAppendLog } from '../host/append-log.ts';
 import { diskFault } from '../host/disk-fault.ts';
@@ -13,6 +13,7 @@ import { makeFolder } from '../host/make-folder.ts';
 import { openLevelStore } from '../host/store-level.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { Store } from '../machine/store.ts';
+import type { RestoredText } from './audit-texts.ts';
 import { ROWS_PART } from './backup.ts';
 import { readBackupFile } from './backup-file.ts';
 import { decodeRows } from './backup-rows.ts';
@@ -50,6 +51,8 @@ export interface RestoreOrder {
   readonly passphrase?: string | undefined;
   /** `vital.log` of the machine that the backup came from, where it can still be had: it knows what was sent since. */
   readonly vital?: string | undefined;
+  /** Who does it, for the audit log. */
+  readonly by: string;
 }
 
 /** Where it is laid out, and where the store goes when all of it is there. */
@@ -184,13 +187,23 @@ async function goOn(
   clock: Clock,
 ): Promise<Omit<RestoreDone, 'folder' | 'storage' | 'files' | 'rows'>> {
   const vital = hostAppendLog(join(folder, VITAL_FILE));
-  const parts = { store, vital, state: hostFolder(folder), clock, backupAt: order.backupAt };
-  if (order.vital === undefined)
-    return { messagesFromVital: await makeGoOn({ ...parts, isVitalOld: false }), holdsDays: true };
-  await copyFile(order.vital, join(folder, VITAL_FILE));
-  const vitalDoubt = await checkCopy(store, vital, order.vital);
-  const messagesFromVital = await makeGoOn({ ...parts, isVitalOld: vitalDoubt === undefined });
-  return { messagesFromVital, holdsDays: vitalDoubt !== undefined, ...(vitalDoubt !== undefined && { vitalDoubt }) };
+  if (order.vital !== undefined) await copyFile(order.vital, join(folder, VITAL_FILE));
+  const vitalDoubt = order.vital === undefined ? undefined : await checkCopy(store, vital, order.vital);
+  const isVitalOld = order.vital !== undefined && vitalDoubt === undefined;
+  const { backupAt, by, file } = order;
+  const doubt = vitalDoubt === undefined ? {} : { vitalDoubt };
+  const said: RestoredText = {
+    at: isoUtc(clock.now()),
+    what: 'restored',
+    by,
+    file,
+    ...(backupAt !== undefined && { backupAt: isoUtc(backupAt) }),
+    ...(order.vital !== undefined && { vital: order.vital }),
+    ...doubt,
+    holdsDays: !isVitalOld,
+  };
+  const parts = { store, vital, state: hostFolder(folder), clock, backupAt, said };
+  return { messagesFromVital: await makeGoOn({ ...parts, isVitalOld }), holdsDays: !isVitalOld, ...doubt };
 }
 
 type Task = RestoreOrder & Pick<Said, 'backupAt'>;

@@ -28,11 +28,13 @@ import { clearCopies, clearUnfinished } from './leftovers.ts';
 import { loadWay } from './load-way.ts';
 import { withMeterKeys } from './meter-keys.ts';
 import type { CertificateTime, MetricsServer } from './metrics-server.ts';
+import { releasedByHand } from './released-by-hand.ts';
 import { readSerials } from './serials.ts';
 import type { LoadedSite } from './site-files.ts';
 import type { SparkplugStart } from './sparkplug/start.ts';
 import { noteUnreadable, openState, stateFolder } from './state.ts';
 import { type GatewayStatus, readStatus, readWritten, writeStatus } from './status.ts';
+import { takeHeat } from './take-heat.ts';
 
 /** Real time between two looks at the status, and between two writings of its file while nothing happens. */
 const STATUS_LOOK_EVERY_MS = 2 * SECOND_MS;
@@ -44,8 +46,10 @@ const LISTENERS_MOST = 20;
 const releaseRequest = z.looseObject({
   days: z.array(z.string()),
   commodity: z.enum(['gas', 'electricity']).optional(),
+  reason: z.string().default(''),
+  by: z.string().default(''),
 });
-const deliveredRequest = releaseRequest.extend({ reason: z.string(), by: z.string() });
+const heatRequest = z.looseObject({ text: z.string(), file: z.string(), by: z.string() });
 
 /**
  * The gateway on the real machine. Nothing is opened before everything that can be wrong at the start has been looked at.
@@ -124,12 +128,16 @@ export async function runGateway(
       ...deskHandlers(gateway.desk),
       verify: () => state.buffer.verify(),
       release: async (request) => {
-        const { days, commodity } = releaseRequest.parse(request);
-        const released = await state.held.release(days, commodity);
+        const released = await releasedByHand(state, releaseRequest.parse(request), clock.now());
         gateway.wakeSender();
         return released;
       },
-      delivered: async (request) => deliveredByHand(state, deliveredRequest.parse(request), clock.now()),
+      delivered: async (request) => deliveredByHand(state, releaseRequest.parse(request), clock.now()),
+      heat: (request) => {
+        const order = heatRequest.parse(request);
+        const { zone } = loaded.site;
+        return gateway.desk.alone(() => takeHeat(state.buffer, stateFolder(loaded), order, zone, clock.now()));
+      },
       status,
     },
     log,

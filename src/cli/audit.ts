@@ -59,6 +59,12 @@ function aboutOf(said: Said, zone: string, say: Say): string[] {
     }
     case 'delivered':
       return [say`${said.days.join(', ')}: message ${said.messages.join(', ')}`];
+    case 'released':
+      return [said.days.join(', ')];
+    case 'heat':
+      return [`${said.file}: ${heatOf(said.days)}`];
+    case 'restored':
+      return restoredOf(said, zone, say);
     case 'command':
       return [`${said.kind} ${said.id.slice(0, 8)} ${said.outcome}`];
     case 'answer':
@@ -68,7 +74,30 @@ function aboutOf(said: Said, zone: string, say: Say): string[] {
   }
 }
 
+const HEAT_DAYS_SHOWN_MAX = 10;
+
+/** What each day had before, and has now; of many the first and the last, JSON has them all. */
+function heatOf(days: Extract<Said, { what: 'heat' }>['days']): string {
+  const texts = days.map(({ day, before, value }) => `${day} ${before ?? '-'} -> ${value} kWh/m3`);
+  if (texts.length <= HEAT_DAYS_SHOWN_MAX) return texts.join(', ');
+  return `${texts[0]} … ${texts.at(-1)} (${texts.length})`;
+}
+
+function restoredOf(
+  { file, backupAt, vital, vitalDoubt, holdsDays }: Extract<Said, { what: 'restored' }>,
+  zone: string,
+  say: Say,
+): string[] {
+  const taken = backupAt === undefined ? file : say`${file}, taken ${localText(backupAt, zone)}`;
+  return [
+    taken,
+    ...(vital === undefined ? [] : [[vital, vitalDoubt].filter(Boolean).join(': ')]),
+    ...(holdsDays ? [say`days that were over by then wait for a person`] : []),
+  ];
+}
+
 function reasonOf(said: Said): string {
-  if (said.what === 'substitute' || said.what === 'delivered') return said.reason;
+  if (said.what === 'heat' || said.what === 'restored') return '';
+  if (said.what === 'substitute' || said.what === 'delivered' || said.what === 'released') return said.reason;
   return said.what === 'stranger' ? said.detail : [said.reason, said.detail].filter(Boolean).join(': ');
 }

@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises';
-import { userInfo } from 'node:os';
 import { Command } from 'commander';
 import { z } from 'zod';
 import { askInParts } from '../app/control.ts';
@@ -11,6 +10,7 @@ import { didYouMean } from '../core/guess.ts';
 import { isoUtc, MINUTE_MS, parseUtc, SECOND_MS, type UtcMs } from '../core/time.ts';
 import { parseWhole } from './arguments.ts';
 import { printTable } from './table.ts';
+import { whoAsks } from './who.ts';
 
 interface CommandOptions {
   readonly config: string;
@@ -124,7 +124,7 @@ async function give(
   wish: { readonly site: string; readonly kind: string; readonly body: string },
   { valid, by, json }: CommandOptions,
 ): Promise<void> {
-  const request = { do: 'command', ...wish, by: by ?? userInfo().username, validMs: valid * MINUTE_MS };
+  const request = { do: 'command', ...wish, by: by ?? whoAsks(), validMs: valid * MINUTE_MS };
   const folder = folderOrThrow(loaded);
   const parts = await askInParts(folder, request);
   if (!parts)

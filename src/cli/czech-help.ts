@@ -131,8 +131,11 @@ export const HELP_CZECH: Translations = {
     'vital.log původního stroje: pak je známo i to, co bylo odesláno po záloze',
   'the operator has the days: close their messages as accepted and never send them':
     'operátor tyto dny má: jejich zprávy se uzavřou jako přijaté a neodešlou se',
-  'with --delivered: how that is known': 's --delivered: jak se to ví',
-  'with --delivered: who decided': 's --delivered: kdo rozhodl',
+  'how that is known; with --delivered it is needed': 'jak se to ví; s --delivered povinné',
+  'who decided; with --delivered it is needed (default: this user)':
+    'kdo rozhodl; s --delivered povinné (výchozí: tento uživatel)',
+  'who imports it, for the audit log (default: this user)': 'kdo načítá, do záznamu zásahů (výchozí: tento uživatel)',
+  'who does it, for the audit log (default: this user)': 'kdo obnovuje, do záznamu zásahů (výchozí: tento uživatel)',
   // read, scan, listen, replay, status
   'its id in the site file': 'jeho označení v souboru místa',
   'the bytes behind each value, and everything that passed on the line':

@@ -213,7 +213,12 @@ describe('the commands on a gateway that does not run', () => {
     await writeFile(file, 'day;kWhPerM3\n2026-07-02;10,7\n');
     const none = { overruled: [], notBegun: [] };
     const old = { ...none, tooOld: ['2026-07-02'] };
-    expect(await json('heat', 'import', file)).toEqual({ added: 1, changed: 0, days: 1, ...old });
+    expect(await json('heat', 'import', file, '--by', 'J. Novák')).toEqual({ added: 1, changed: 0, days: 1, ...old });
+    const { entries } = await json('audit');
+    expect(entries.at(-1).said).toMatchObject({ what: 'heat', by: 'J. Novák', file, days: [{ value: '10.7' }] });
+    const told = `${file}: 2026-07-02 - -> 10.7 kWh/m3`;
+    expect(await run('audit', '--lang', 'cs')).toMatch(/J\. Novák, spalné teplo\n {2}/);
+    expect(await run('audit')).toContain(told);
     await writeFile(file, 'day;kWhPerM3\n2026-07-02;10,8\n2026-07-03;10,8\n');
     const both = { ...none, tooOld: ['2026-07-02', '2026-07-03'] };
     expect(await json('heat', 'import', file)).toEqual({ added: 1, changed: 1, days: 2, ...both });
@@ -263,11 +268,11 @@ describe('the same commands while the gateway runs', () => {
   it('are answered by it', async () => {
     const span = ['--from', '2026-07-01T08:00+02:00', '--to', '2026-07-01T09:00+02:00'];
     const done = await json('substitute', GAS, ...span, '--value', '4', '--reason', 'r', '--by', 'b');
-    expect(done.audit.number).toBe(3);
+    expect(done.audit.number).toBe(7);
     expect(done.intervals.map(({ value }: { value: string }) => value)).toEqual(['4', '40']);
     const { intervals } = await json('profile', GAS, '--day', DAY);
     expect(intervals[2]).toMatchObject({ value: '4', quality: 'substituted', findings: 'substituted-by-person' });
-    expect(await run('audit')).toContain('3 entries, the chain is whole');
+    expect(await run('audit')).toContain('7 entries, the chain is whole');
     expect(await run('trace', GAS, '2026-07-01T06:00Z')).toContain('version 2: 4 m3, substituted');
     expect((await json('ledger', '--day', DAY)).points[0]).toMatchObject({ expected: 48, pending: 48 });
     expect(await run('profile', 'nowhere', '--day', DAY)).toContain('the site has no point "nowhere"');

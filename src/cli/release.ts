@@ -2,6 +2,7 @@ import { Command, Option } from 'commander';
 import { z } from 'zod';
 import { askGateway } from '../app/control.ts';
 import { deliveredByHand } from '../app/delivered-by-hand.ts';
+import { releasedByHand } from '../app/released-by-hand.ts';
 import { type LoadedSite, loadSite } from '../app/site-files.ts';
 import { openState, type State, stateFolder } from '../app/state.ts';
 import { OdecetError } from '../core/failure.ts';
@@ -9,6 +10,7 @@ import type { Commodity } from '../core/interval.ts';
 import { hostClock } from '../host/clock.ts';
 import { hostLog } from '../host/log.ts';
 import { type SpokenOptions, sayFor } from './say.ts';
+import { whoAsks } from './who.ts';
 import { languageOption } from './words.ts';
 
 interface ReleaseOptions extends SpokenOptions {
@@ -29,8 +31,8 @@ export function releaseCommand(): Command {
     .requiredOption('--config <site.yaml>', 'the site file')
     .addOption(new Option('--commodity <name>', 'only this one of the days').choices(['gas', 'electricity']))
     .option('--delivered', 'the operator has the days: close their messages as accepted and never send them')
-    .option('--reason <text>', 'with --delivered: how that is known')
-    .option('--by <name>', 'with --delivered: who decided')
+    .option('--reason <text>', 'how that is known; with --delivered it is needed')
+    .option('--by <name>', 'who decided; with --delivered it is needed (default: this user)')
     .addOption(languageOption())
     .action(async (days: string[], options: ReleaseOptions) => {
       const wrong = days.find((day) => !/^\d{4}-\d\d-\d\d$/.test(day));
@@ -43,9 +45,12 @@ export function releaseCommand(): Command {
 }
 
 async function releaseDays(loaded: LoadedSite, days: string[], options: ReleaseOptions): Promise<string> {
-  const { commodity } = options;
-  const asked = await askGateway(stateFolder(loaded), { do: 'release', days, commodity });
-  const released = asked ? asked.done : await onStopped(loaded, ({ held }) => held.release(days, commodity));
+  const { commodity, reason = '', by = whoAsks() } = options;
+  const order = { days, commodity, reason, by };
+  const asked = await askGateway(stateFolder(loaded), { ...order, do: 'release' });
+  const released = asked
+    ? asked.done
+    : await onStopped(loaded, (state) => releasedByHand(state, order, hostClock().now()));
   return `${sayFor(options)`released, with those before: ${listOf(released)}`}\n`;
 }
 

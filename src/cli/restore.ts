@@ -3,6 +3,7 @@ import { type RestoreDone, restore } from '../app/restore.ts';
 import { hostClock } from '../host/clock.ts';
 import { readPassphrase } from './passphrase.ts';
 import { detailFor, type SpokenOptions, sayFor } from './say.ts';
+import { whoAsks } from './who.ts';
 import { languageOption } from './words.ts';
 
 interface RestoreOptions extends SpokenOptions {
@@ -10,6 +11,7 @@ interface RestoreOptions extends SpokenOptions {
   readonly passphraseFile?: string;
   readonly vital?: string;
   readonly storage?: string;
+  readonly by?: string;
   readonly json?: true;
 }
 
@@ -22,12 +24,13 @@ export function restoreCommand(): Command {
     .option('--storage <dir>', 'where the store goes, new or empty; without it where the site file says')
     .option('--passphrase-file <file>', 'what the backup was encrypted with')
     .option('--vital <file>', 'vital.log of the machine it came from: what was sent after the backup is then known too')
+    .option('--by <name>', 'who does it, for the audit log (default: this user)')
     .option('--json', 'print JSON')
     .addOption(languageOption())
     .action(async (file: string, options: RestoreOptions) => {
-      const { into, storage, passphraseFile, vital, json } = options;
+      const { into, storage, passphraseFile, vital, json, by = whoAsks() } = options;
       const passphrase = await readPassphrase(passphraseFile);
-      const done = await restore({ file, into, storage, passphrase, vital }, hostClock());
+      const done = await restore({ file, into, storage, passphrase, vital, by }, hostClock());
       process.stdout.write(json ? `${JSON.stringify(done)}\n` : told(done, options));
     });
 }

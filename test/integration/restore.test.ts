@@ -51,6 +51,9 @@ test('a day that was sent after the backup is held and closed by hand, one that 
   try {
     await clock.sleepUntil(setting.startWall + 14 * HOUR_MS);
     const config = join(folder, 'site.yaml');
+    const heat = join(folder, 'heat.csv');
+    await writeFile(heat, 'day;kWhPerM3\n2026-01-01;10,7\n');
+    await odecet('heat', 'import', heat, '--config', config, '--by', 'P. Svoboda');
     await odecet('backup', backup, '--config', config, '--passphrase-file', passphrase);
     // Electricity is sent, gas is not yet: its day ends six hours later.
     await clock.sleepUntil(electricityOnly(rehearsal).end);
@@ -75,7 +78,13 @@ test('a day that was sent after the backup is held and closed by hand, one that 
     await expect.poll(settled, { timeout: PATIENCE_MS, interval: 1_000 }).toBe(true);
     for (const { expected, ...counts } of await ledgerOf(fresh, PLAN.day))
       expect(counts).toMatchObject({ accepted: expected, pending: 0, missing: 0, lost: 0, doubled: 0 });
-    expect(await odecet('audit', ...freshConfig)).toContain('J. Novák');
+    const audit = JSON.parse(await odecet('audit', ...freshConfig, '--json')) as { entries: { said: unknown }[] };
+    expect(audit.entries.map(({ said }) => said)).toMatchObject([
+      { what: 'heat', by: 'P. Svoboda', days: [{ day: '2026-01-01', value: '10.7' }] },
+      { what: 'restored', file: backup, holdsDays: true },
+      { what: 'delivered', by: 'J. Novák' },
+      { what: 'released', days: [`gas/${PLAN.day}`] },
+    ]);
   } finally {
     await Promise.all(running.map((each) => each.stop()));
   }
