@@ -1,7 +1,8 @@
 import { lstatSync, readdirSync, readFileSync } from 'node:fs';
 import { isAbsolute, join, relative, resolve } from 'node:path';
+import { withoutSecrets } from '../core/address-secrets.ts';
 import type { BackupPart } from './backup-file.ts';
-import { hasPrivateKey, isSecretName, withoutSecrets } from './backup-secrets.ts';
+import { hasPrivateKey, isSecretName } from './backup-secrets.ts';
 import { deviceLibrary } from './device-files.ts';
 import { searchFolders } from './project.ts';
 import type { LoadedSite } from './site-files.ts';

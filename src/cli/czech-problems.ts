@@ -48,7 +48,37 @@ export const PROBLEMS_CZECH: Translations = {
   'an operating volume that nothing converts': 'provozní objem, který nic nepřepočítává',
   'no {0}: the device "{1}" does not read it': 'žádné {0}: zařízení "{1}" je nečte',
   '"{0}:" on a {1} point': '"{0}:" u odběrného místa {1}',
+  'a channel twice': 'veličina dvakrát',
+  'gas without combustion heat': 'plyn bez spalného tepla',
+  '"sumTolerance:" beside "volume: operating"': '"sumTolerance:" vedle "volume: operating"',
+  '"estimatedHoursMax:"': '"estimatedHoursMax:"',
+  '"estimation:" that allows nothing': '"estimation:", které nic nedovoluje',
+  '"linearMinutesMax:" or "scaled:" beside "volume: operating"':
+    '"linearMinutesMax:" nebo "scaled:" vedle "volume: operating"',
+  '"staleMinutes:", and "{0}" does not show {1}': '"staleMinutes:", a "{0}" neukazuje {1}',
   // what was expected
+  'kWh/m3, 5 to 15': 'kWh/m3, 5 až 15',
+  'zero or more': 'nula nebo více',
+  'each channel once': 'každá veličina jednou',
+  'more than collect.everyMs, {0}': 'více než collect.everyMs, {0}',
+  'less than an interval, {0}': 'méně než jeden interval, {0}',
+  'less than the samples of a day are kept (storage.retention.samplesDays, {0})':
+    'méně, než jak dlouho se drží odečty dne (storage.retention.samplesDays, {0})',
+  '"combustionHeatSource:", "combustionHeatFile:" or "combustionHeat:"':
+    '"combustionHeatSource:", "combustionHeatFile:" nebo "combustionHeat:"',
+  'fewer hours than intervals are kept (storage.retention.intervalsDays, {0})':
+    'méně hodin, než jak dlouho se drží intervaly (storage.retention.intervalsDays, {0})',
+  'room for what is kept, about {0} MB: samples {1}, stored readings {2}, intervals and messages {3}':
+    'místo pro to, co se drží, asi {0} MB: odečty {1}, uložené odečty {2}, intervaly a zprávy {3}',
+  'an address without names, passwords and keys': 'adresa beze jmen, hesel a klíčů',
+  '"estimation:" beside it': 'vedle toho "estimation:"',
+  '"linearMinutesMax:", "scaled:" or "likeDay:"': '"linearMinutesMax:", "scaled:" nebo "likeDay:"',
+  'at least one interval, {0}': 'nejméně jeden interval, {0}',
+  '"likeDay:" only': 'jen "likeDay:"',
+  'a device that shows {0}': 'zařízení, které ukazuje {0}',
+  'less than {0} counts before it begins anew, {1} {2}, in {3} minutes':
+    'méně, než kolik {0} napočítá, než začne znovu, {1} {2}, za {3} minut',
+  'an instant before {0} begins, the first day of {1}': 'okamžik před začátkem dne {0}, prvního dne {1}',
   'at least {0} entry': 'nejméně {0} položka',
   'some text': 'nějaký text',
   'a whole number{0}': 'celé číslo{0}',
@@ -159,4 +189,25 @@ export const PROBLEMS_CZECH: Translations = {
   'only gas has volume counters': 'počítadla objemu má jen plyn',
   'the corrector gives a base volume; say "volume: operating" where it does not':
     'přepočítávač dává základní objem; kde ne, napište "volume: operating"',
+  'MJ/m3 divided by 3.6': 'MJ/m3 děleno 3,6',
+  'no index lies between two samples so far apart: where a reading at the boundary fails, the interval is missing':
+    'mezi tak vzdálenými odečty se stav nedopočte: kde selže čtení na hranici, interval chybí',
+  'a meter whose clock is a whole interval off would be believed':
+    'věřilo by se i měřidlu, jehož hodiny jdou o celý interval jinak',
+  'the samples would be gone when their day is closed': 'odečty by při uzavření dne už nebyly',
+  'days of gas wait until "odecet heat import" brings the heat of each':
+    'dny plynu čekají, až "odecet heat import" přinese teplo každého z nich',
+  'so long a run is never seen': 'tak dlouhý běh nikdy není vidět',
+  'give more, or keep it for fewer days (storage.retention): what is too much goes before its time, samples first':
+    'dejte více, nebo držte méně dnů (storage.retention): co je navíc, zmizí předčasně, nejdříve odečty',
+  'say "username:" and "passwordFile:"': 'uveďte "username:" a "passwordFile:"',
+  'whoever reads the site file or the log can use it; let another program fetch it into a file (combustionHeatFile:)':
+    'použije je každý, kdo čte soubor místa nebo log; ať jiný program stahuje do souboru (combustionHeatFile:)',
+  'sums of converted volumes are not judged': 'součty přepočtených objemů se neposuzují',
+  'nothing is estimated': 'nic se neodhaduje',
+  'no gap is shorter than that': 'kratší mezera není',
+  'what passed over a gap is not known at base conditions': 'co prošlo za mezeru, není za vztažných podmínek známo',
+  'correct the capacity, the multiplier or the digits in the device file':
+    'opravte kapacitu, násobitel nebo počet číslic v souboru zařízení',
+  'what is used before the first multiplier has no value': 'co se odebere před prvním násobitelem, nemá hodnotu',
 };

@@ -109,7 +109,7 @@ function judgeBlocks(device: DeviceConfig, model: DeviceModel, path: Path, docum
 }
 
 /** The counters that a point's publication rests on, and the key of the site file that asks for them. */
-function needs(point: PointConfig): { readonly key: string; readonly quantities: readonly Quantity[] } {
+export function needs(point: PointConfig): { readonly key: string; readonly quantities: readonly Quantity[] } {
   if (point.commodity === 'electricity')
     return {
       key: 'channels',

@@ -150,7 +150,7 @@ describe('what the schema cannot say', () => {
     [
       'a heat of nothing',
       ['"10.6649"', '"0.0"'],
-      '49:34: combustionHeat.0.kWhPerM3: found "0.0", expected more than zero',
+      '49:34: combustionHeat.0.kWhPerM3: found "0.0", expected kWh/m3, 5 to 15; MJ/m3 divided by 3.6',
     ],
     [
       'multipliers out of order',

@@ -6,6 +6,7 @@ import type { DeviceId } from '../core/reading.ts';
 import { parseSource, type SourceDocument } from '../core/source.ts';
 import { judgeBinding, warnOfBinding } from './bind-checks.ts';
 import type { BoundDevice } from './bound.ts';
+import { warnOfImpossible } from './impossible.ts';
 import { type DeviceModel, deviceModelSchema } from './model.ts';
 import { judgeModel } from './model-checks.ts';
 import { partsOf, type SiteParts } from './parts.ts';
@@ -49,15 +50,17 @@ export function checkSite(text: string, file: string, library: ModelLibrary): Ch
   const models = readModels(parts, document, library);
   const binding = judgeBinding(parts, models.sound, document);
   const inSite = [...yamlProblems, ...parsed.problems, ...own.problems, ...binding];
-  const warnings = sorted([...own.warnings, ...warnOfBinding(parts, models.sound, document)]);
-  if (inSite.length + models.missing.length + models.broken.length === 0 && parsed.value)
-    return { ok: true, value: bind(parsed.value, models.sound), warnings };
+  const warnings = [...own.warnings, ...warnOfBinding(parts, models.sound, document)];
+  if (inSite.length + models.missing.length + models.broken.length === 0 && parsed.value) {
+    const all = sorted([...warnings, ...warnOfImpossible(parsed.value, models.sound, document)]);
+    return { ok: true, value: bind(parsed.value, models.sound), warnings: all };
+  }
   return {
     ok: false,
     code:
       inSite.length > 0 ? 'site-invalid' : models.missing.length > 0 ? 'device-file-missing' : 'device-file-invalid',
     problems: sorted([...inSite, ...models.missing, ...models.broken]),
-    warnings,
+    warnings: sorted(warnings),
   };
 }
 

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { Path, SourceDocument } from '../core/source.ts';
+import { type ValidationConfig, validationSchema } from './profile-config.ts';
 import {
   type DeviceConfig,
   deviceSchema,
@@ -29,6 +30,8 @@ export interface SiteParts {
   readonly devices: readonly Entry<DeviceConfig>[];
   readonly points: readonly Entry<PointConfig>[];
   readonly heat: readonly Entry<HeatConfig>[];
+  /** Limits for all points. */
+  readonly validation: ValidationConfig | undefined;
   readonly participants: readonly Entry<ParticipantConfig>[];
   /** Commodities that the market section has, sound or not. */
   readonly markets: readonly string[];
@@ -52,6 +55,7 @@ export function partsOf({ value }: SourceDocument): SiteParts {
     devices: sound(value, 'devices', deviceSchema),
     points: sound(value, 'points', pointSchema),
     heat: sound(value, 'combustionHeat', heatSchema),
+    validation: validationSchema.safeParse(member(member(value, 'profile'), 'validation')).data,
     participants: markets.flatMap((commodity) =>
       ['sender', 'receiver'].flatMap((role) => {
         const parsed = participantSchema.safeParse(member(member(market, commodity), role));

@@ -1,5 +1,6 @@
 import { Temporal } from 'temporal-polyfill';
-import { compare, type Decimal, parseDecimal, ZERO } from '../core/decimal.ts';
+import { isCombustionHeat } from '../core/combustion-heat.ts';
+import { compare, type Decimal, isNegative, parseDecimal, ZERO } from '../core/decimal.ts';
 import { choice, didYouMean } from '../core/guess.ts';
 import { eicCheckCharacter, gs1CheckDigit } from '../core/identifier.ts';
 import type { Problem } from '../core/problem.ts';
@@ -9,6 +10,7 @@ import { judgeConversion } from './conversion-checks.ts';
 import { judgeLines } from './line-checks.ts';
 import { judgeInstant } from './model-checks.ts';
 import type { Entry, SiteParts } from './parts.ts';
+import type { ValidationConfig } from './profile-config.ts';
 import type { DeviceConfig, LineConfig, PointConfig } from './site.ts';
 import { zoneProblem } from './zone.ts';
 
@@ -33,6 +35,7 @@ export function judgeSite(parts: SiteParts, document: SourceDocument): Verdict {
       ...judgeAddresses(parts, document),
       ...parts.devices.flatMap((device) => judgeMultiplier(device, document)),
       ...judgeHeat(parts, document),
+      ...judgeTolerance(parts.validation, ['profile', 'validation'], document),
       ...codes,
       ...parts.points.flatMap((point) => judgePoint(point, parts, document)),
       ...participants.flatMap(({ problems }) => problems),
@@ -144,7 +147,9 @@ function judgeMultiplier({ path, value }: Entry<DeviceConfig>, document: SourceD
 function judgeHeat({ heat }: SiteParts, document: SourceDocument): Problem[] {
   return heat.flatMap(({ path, value }) => [
     ...(isDay(value.day) ? [] : [document.problem([...path, 'day'], `"${value.day}"`, 'a day that exists')]),
-    ...judgePositive(value.kWhPerM3, [...path, 'kWhPerM3'], document),
+    ...(isCombustionHeat(parseDecimal(value.kWhPerM3))
+      ? []
+      : [document.problem([...path, 'kWhPerM3'], `"${value.kWhPerM3}"`, 'kWh/m3, 5 to 15', 'MJ/m3 divided by 3.6')]),
   ]);
 }
 
@@ -164,6 +169,9 @@ function judgePositive(text: string, path: Path, document: SourceDocument): Prob
 
 function judgePoint({ path, value }: Entry<PointConfig>, parts: SiteParts, document: SourceDocument): Problem[] {
   const problems = judgePositive(value.capacity, [...path, 'capacity'], document);
+  if (value.from !== undefined && !isDay(value.from))
+    problems.push(document.problem([...path, 'from'], `"${value.from}"`, 'a day that exists'));
+  problems.push(...judgeTolerance(value.validation, [...path, 'validation'], document));
   const known = parts.deviceIds.map((device) => device.value);
   if (!known.includes(value.device)) {
     const advice = didYouMean(value.device, known, 'name the device under "devices:"');
@@ -177,7 +185,18 @@ function judgePoint({ path, value }: Entry<PointConfig>, parts: SiteParts, docum
   if (value.commodity === 'gas') problems.push(...judgeConversion(value, path, document));
   if (value.commodity === 'electricity' && value.channels.length === 0)
     problems.push(document.problem([...path, 'channels'], 'an empty list', '"import", "export" or both'));
+  if (new Set(value.channels).size < value.channels.length)
+    problems.push(
+      document.problem([...path, 'channels'], 'a channel twice', 'each channel once', 'change one of the two'),
+    );
   return problems;
+}
+
+/** Below zero a sum that is exact would be told. */
+function judgeTolerance(validation: ValidationConfig | undefined, path: Path, document: SourceDocument): Problem[] {
+  const tolerance = validation?.sumTolerance;
+  if (tolerance === undefined || !isNegative(parseDecimal(tolerance))) return [];
+  return [document.problem([...path, 'sumTolerance'], `"${tolerance}"`, 'zero or more')];
 }
 
 function judgePointCode({ path, value }: Entry<PointConfig>, document: SourceDocument): Problem[] {
