@@ -211,7 +211,7 @@ async function judged(
 
 async function viewOf(
   { buffer, site }: FinishParts,
-  { limits, estimation, watch }: PointPlan,
+  { limits, estimation, watch, counted }: PointPlan,
   plan: ChannelPlan,
   day: Span,
   intervals: readonly Interval[],
@@ -237,6 +237,7 @@ async function viewOf(
         : await buffer.intervals(plan.point, plan.channel, { start: day.start - lookBackMs, end: day.start }),
     ...readings,
     activity: activity ? await buffer.readings(device, activity, { start: day.start - lookBackMs, end: day.end }) : [],
+    mayRest: !isForward && counted.length > 1,
     disturbed: watch.disturbed
       ? await buffer.readings(device, watch.disturbed, around(site.profile.sampleGapMsMax))
       : [],

@@ -95,6 +95,11 @@ describe('rules of the day', () => {
 
     it('does not believe samples nearer than the clocks may be apart, nor across a rollover', () => {
       expect(judge(day, samples(reading(at(1) - 59_000, '12.5', 'sampled')))).toEqual([]);
+      // 200 ms of a sample's own uncertainty come on top.
+      expect(judge(day, samples(reading(at(1) - 60_199, '12.5', 'sampled')))).toEqual([]);
+      expect(judge(day, samples(reading(at(1) - 60_200, '12.5', 'sampled')))).toEqual([[0, 'archive-differs']]);
+      expect(judge(day, samples(reading(at(1) + 60_199, '10', 'sampled')))).toEqual([]);
+      expect(judge(day, samples(reading(at(1) + 60_200, '10', 'sampled')))).toEqual([[0, 'archive-differs']]);
       expect(judge(day, samples(sampled(0, 50, '99999'), sampled(1, 10, '12')))).toEqual([]);
     });
   });
@@ -107,6 +112,19 @@ describe('rules of the day', () => {
       [2, 'zero-run'],
     ]);
     expect(judge(hours(['11', '11', '11', '11', '12']), { earlier })).toEqual([]);
+    expect(judge(hours(['11', '11', '11', '11', '12']), { earlier, limits, mayRest: true })).toEqual([]);
+  });
+
+  it('a run of just the stated length is not told, and begins with the first interval that is known', () => {
+    const limits = { ...LIMITS, zeroRunHours: 3, estimatedHoursMax: 3 };
+    expect(judge(hours(['11', '11', '11', '11', '12']), { limits })).toEqual([]);
+    expect(judge(hours(['11', '11', '11', '11', '11']), { limits })).toEqual([[3, 'zero-run']]);
+    const guessed = (count: number) =>
+      hours(['10', '11', '12', '13', '14', '15'])
+        .slice(0, count)
+        .map((one): Interval => ({ ...one, quality: 'estimated' }));
+    expect(judge(guessed(3), { limits })).toEqual([]);
+    expect(judge(guessed(4), { limits })).toEqual([[3, 'estimated-too-long']]);
   });
 
   it('a run is broken by a hole', () => {
@@ -130,6 +148,26 @@ describe('rules of the day', () => {
 
     it('is stale while flow is shown that would have moved it', () => {
       expect(judge(day, { activity: [flow(0, 10, '5'), flow(0, 50, '6')] })).toEqual([[0, 'stale']]);
+    });
+
+    it('is measured by the last digit that the meter shows, not by those of an index between two samples', () => {
+      const between = hours(['10.000', '10.000', '11.000']);
+      const shown = [reading(at(0, -1), '10', 'sampled'), reading(at(1, 1), '10', 'sampled')];
+      const activity = (value: string) => [flow(0, 10, value)];
+      expect(judge(between, { ...samples(...shown), activity: activity('0.8') })).toEqual([]);
+      expect(judge(between, { ...samples(...shown), activity: activity('2') })).toEqual([]);
+      expect(judge(between, { ...samples(...shown), activity: activity('2.001') })).toEqual([[0, 'stale']]);
+    });
+
+    it('is not before it has stood for as long as stated', () => {
+      const activity = [flow(-1, 30, '5'), flow(0, 30, '5'), flow(1, 30, '5')];
+      const limits = (staleMinutes: number) => ({ ...LIMITS, staleMinutes });
+      expect(judge(day, { activity, limits: limits(60) })).toEqual([[0, 'stale']]);
+      expect(judge(day, { activity, limits: limits(61) })).toEqual([]);
+      const earlier = hours(['10', '10'], -1);
+      expect(judge(day, { activity, earlier, limits: limits(61) })).toEqual([[0, 'stale']]);
+      expect(judge(day, { activity, earlier, limits: limits(120) })).toEqual([[0, 'stale']]);
+      expect(judge(day, { activity, earlier, limits: limits(121) })).toEqual([]);
     });
 
     it.each([

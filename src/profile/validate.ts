@@ -35,6 +35,8 @@ export interface DayView {
   readonly activity: readonly Reading[];
   /** The counter of disturbed volume, whether or not the plan adds it up. */
   readonly disturbed: readonly Reading[];
+  /** Nothing passes this way most of the time, and that is well: the other direction of a point that publishes both. */
+  readonly mayRest?: boolean;
 }
 
 type Found = readonly [interval: Interval, code: FindingCode];
@@ -114,10 +116,10 @@ function liesBetween({ at, index, meterSince }: Boundary, all: readonly Reading[
   return !after || compare(subtract(index, unit(after)), after.value) < 0;
 }
 
-function runs({ intervals, earlier, limits }: DayView): Found[] {
+function runs({ intervals, earlier, limits, mayRest }: DayView): Found[] {
   const found: Found[] = [];
   const rules: readonly [code: FindingCode, hours: number | undefined, matches: (interval: Interval) => boolean][] = [
-    ['zero-run', limits.zeroRunHours, ({ value }) => value !== undefined && equal(value, ZERO)],
+    ['zero-run', mayRest ? undefined : limits.zeroRunHours, ({ value }) => value !== undefined && equal(value, ZERO)],
     ['estimated-too-long', limits.estimatedHoursMax, ({ quality }) => quality === 'estimated'],
   ];
   for (const [code, hours, matches] of rules) {
@@ -136,7 +138,7 @@ function runs({ intervals, earlier, limits }: DayView): Found[] {
 }
 
 /** The index stood still over a stated time in which the least flow or power that was shown would have moved it. */
-function stale({ plan, intervals, earlier, activity, limits }: DayView): Found[] {
+function stale({ plan, intervals, earlier, activity, limits, counters }: DayView): Found[] {
   if (activity.length === 0) return [];
   const lengthMs = limits.staleMinutes * MINUTE_MS;
   const all = [...earlier, ...intervals];
@@ -148,7 +150,7 @@ function stale({ plan, intervals, earlier, activity, limits }: DayView): Found[]
     if (!stands || shown.length === 0) return [];
     const least = shown.map(perHour).reduce((a, b) => (compare(a, b) < 0 ? a : b));
     const expected = divide(multiply(least, decimal(limits.staleMinutes)), decimal(60), 6);
-    return compare(expected, indexStep(plan, interval)) > 0 ? [[interval, 'stale']] : [];
+    return compare(expected, indexStep(plan, interval, counters)) > 0 ? [[interval, 'stale']] : [];
   });
 }
 
@@ -157,13 +159,20 @@ function perHour({ value, unit }: Reading): Decimal {
   return UNITS[unit].dimension === 'power' ? convert(value, unit, 'kW') : value;
 }
 
-/** Two steps of the index's last digit, in the channel's unit: less may pass without being seen. */
-function indexStep(plan: ChannelPlan, { origins, start }: Interval): Decimal {
+/**
+ * Two steps of the index's last digit, in the channel's unit: less may pass without being seen. The digit is the meter's own: an
+ * index that lies between two samples has more than the meter shows.
+ */
+function indexStep(plan: ChannelPlan, { origins, start }: Interval, counters: DayView['counters']): Decimal {
   const step = plan.counters
     .flatMap(({ quantity, unit }) =>
       origins
         .filter((origin) => origin.quantity === quantity)
-        .map(({ to }) => convert(decimal(2, to.index.exponent), unit, CHANNEL_UNIT[plan.channel])),
+        .map(({ to }) => {
+          const shown = (counters.get(quantity) ?? []).map(({ value }) => value.exponent);
+          const exponent = shown.length === 0 ? to.index.exponent : shown.reduce((a, b) => Math.min(a, b));
+          return convert(decimal(2, exponent), unit, CHANNEL_UNIT[plan.channel]);
+        }),
     )
     .reduce(add, ZERO);
   const multiplier = multiplierAt(plan, start);
