@@ -11,7 +11,7 @@ import { rowBlocks } from './backup-rows.ts';
 import { askInParts, type Handler } from './control.ts';
 import { STORE_FOLDER } from './open-store.ts';
 import type { LoadedSite } from './site-files.ts';
-import { type State, stateFolder } from './state.ts';
+import { lockState, type State, stateFolder } from './state.ts';
 
 export const ROWS_PART = 'state/rows';
 
@@ -56,7 +56,7 @@ export async function backup(
     yield* stateParts(state, passphrase !== undefined);
     const rows = await askInParts(state, { do: 'backup' });
     running = rows !== undefined;
-    if (!rows) yield* rowsOfStopped(join(state, STORE_FOLDER));
+    if (!rows) yield* rowsOfStopped(state);
     else for await (const part of rows) yield { name: ROWS_PART, bytes: Buffer.from(z.string().parse(part), 'base64') };
   }
   try {
@@ -68,12 +68,17 @@ export async function backup(
   return { file, at, encrypted: passphrase !== undefined, running, leftOut, masked };
 }
 
-async function* rowsOfStopped(folder: string): AsyncGenerator<BackupPart> {
-  const store = await openLevelStore({ folder });
+async function* rowsOfStopped(state: string): AsyncGenerator<BackupPart> {
+  const release = await lockState(state, false);
   try {
-    for await (const bytes of rowBlocks({ range: (range) => store.range(range), close: async () => undefined }))
-      yield { name: ROWS_PART, bytes };
+    const store = await openLevelStore({ folder: join(state, STORE_FOLDER) });
+    try {
+      for await (const bytes of rowBlocks({ range: (range) => store.range(range), close: async () => undefined }))
+        yield { name: ROWS_PART, bytes };
+    } finally {
+      await store.close();
+    }
   } finally {
-    await store.close();
+    await release();
   }
 }

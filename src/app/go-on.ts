@@ -58,6 +58,7 @@ export async function makeGoOn({
   if (said) await buffer.keepAudited([], (before) => chained(before, JSON.stringify(said)));
   await buffer.setCursor('restored', 0);
   await buffer.compactVital(clock.now() - VITAL_KEEP_MS);
+  await buffer.mended();
   await vital.close();
   return messages;
 }

@@ -130,11 +130,31 @@ it('a release that cannot be written down releases nothing', async () => {
   expect(days.hold(message('2026-06-01'))).toMatchObject({ code: 'day-held' });
 });
 
-it('a damaged file of held days is told and frees no day', async () => {
-  const folder = simFolder();
-  for (const text of ['', '{"restoredAt":1', '{"restoredAt":"soon","lastId":"1","released":[]}']) {
+it.each(['', '{"restoredAt":1', '{"restoredAt":"soon","lastId":"1","released":[]}'])(
+  'a file of held days that says "%s" holds all that it can have held, is told once, and stops no start',
+  async (text) => {
+    const folder = simFolder();
     await folder.write('held-after-restore.json', text);
-    await expect(readHeldDays(folder, ZONE, CLOCK)).rejects.toMatchObject({ failure: { code: 'store-damaged' } });
-    await expect(noteStart(folder, RESTORED)).rejects.toMatchObject({ failure: { code: 'store-damaged' } });
-  }
+    expect(await noteStart(folder, RESTORED)).toContain('could not be read');
+    expect(await folder.readText('held-after-restore.json.unreadable')).toBe(text);
+    expect(await noteStart(folder, RESTORED + HOUR_MS)).toBeUndefined();
+    const days = await readHeldDays(folder, ZONE, CLOCK);
+    for (const id of [LAST, '00000000000000'])
+      expect(days.hold(message('2026-06-01', 'gas', id))).toMatchObject({ code: 'day-held' });
+    expect(days.hold(message('2026-06-03'))).toBeUndefined();
+    await days.release(['2026-06-01']);
+    expect((await readHeldDays(folder, ZONE, CLOCK)).hold(message('2026-06-01'))).toBeUndefined();
+  },
+);
+
+it('of one that cannot be read, a clock that stands before what is known frees no day', async () => {
+  const folder = simFolder();
+  await folder.write('held-after-restore.json', 'damaged');
+  let at = 0;
+  await noteStart(folder, at, RESTORED);
+  const days = await readHeldDays(folder, ZONE, { now: () => at });
+  expect(days.hold(message('2026-06-01'))).toMatchObject({ code: 'day-held' });
+  at = RESTORED;
+  expect(days.hold(message('2026-06-01'))).toMatchObject({ code: 'day-held' });
+  expect(days.hold(message('2026-06-03'))).toBeUndefined();
 });

@@ -15,8 +15,11 @@ import type { Folder } from '../machine/folder.ts';
 const HELD_FILE = 'held-after-restore.json';
 
 const heldSchema = z.strictObject({
-  /** Absent: a restore. `damage`: the store was lost in part or whole, and the second copy was damaged. */
-  because: z.enum(['restore', 'damage']).optional(),
+  /**
+   * Absent: a restore. `damage`: the store was lost in part or whole, and the second copy was damaged. `unreadable`: this file was
+   * there and could not be read.
+   */
+  because: z.enum(['restore', 'damage', 'unreadable']).optional(),
   /** When that was: days that were over by then are held. */
   restoredAt: z.int(),
   /** The newest time that backup and records know: a clock that stands before it says nothing of which days were over. */
@@ -45,8 +48,14 @@ export interface HeldDays {
 
 type Held = z.infer<typeof heldSchema>;
 
+const CAUSES: Readonly<Record<NonNullable<Held['because']>, string>> = {
+  restore: 'restored from a backup',
+  damage: 'store and second copy were found damaged',
+  unreadable: `${HELD_FILE} was found damaged`,
+};
+
 export interface HoldOrder {
-  readonly because: 'restore' | 'damage';
+  readonly because: NonNullable<Held['because']>;
   readonly at: UtcMs;
   /** The newest time that is known, where that is not `at`. */
   readonly knownAt?: UtcMs | undefined;
@@ -59,15 +68,26 @@ export interface HoldOrder {
  * held before, what waited for a person still does: that a message is known does not mean that it was never a double.
  */
 export async function holdDays(state: Folder, { because, at, knownAt = at, lastId }: HoldOrder): Promise<void> {
-  const before = await readHeld(state);
+  const before = await readHeld(state, at);
   const known = before && before.lastId < lastId ? before.lastId : lastId;
   await writeHeld(state, { because, restoredAt: at, knownAt, lastId: known, released: [] });
 }
 
-/** To be called by every start of a gateway; the first one after a restore counts whose clock is not behind what is known. */
-export async function noteStart(state: Folder, now: UtcMs): Promise<void> {
-  const held = await readHeld(state);
+/**
+ * To be called by every start of a gateway; the first one after a restore counts whose clock is not behind what is known. A file
+ * that cannot be read is put aside, and another written that holds all that it can have held: gives why, to be told.
+ * @param knownAt the newest time that the records know
+ */
+export async function noteStart(state: Folder, now: UtcMs, knownAt: UtcMs = now): Promise<string | undefined> {
+  const held = await readHeld(state, now);
+  const text = (await state.readText(HELD_FILE)) ?? '';
+  if (held && !parsed(text)) {
+    await state.write(`${HELD_FILE}.unreadable`, text);
+    await writeHeld(state, { ...held, knownAt: Math.max(now, knownAt), ...(now >= knownAt && { startedAt: now }) });
+    return `${HELD_FILE} could not be read; every message of a day that is over waits for a person`;
+  }
   if (held && held.startedAt === undefined && now >= knownBy(held)) await writeHeld(state, { ...held, startedAt: now });
+  return undefined;
 }
 
 /** A day that is in the calendar. */
@@ -83,14 +103,18 @@ function knownBy({ restoredAt, knownAt = restoredAt }: Held): UtcMs {
   return Math.max(restoredAt, knownAt);
 }
 
-async function readHeld(state: Folder): Promise<Held | undefined> {
+/** Of one that cannot be read: nothing is known of what was sent before now. */
+async function readHeld(state: Folder, now: UtcMs): Promise<Held | undefined> {
   const text = await state.readText(HELD_FILE);
   if (text === undefined) return undefined;
+  return parsed(text) ?? { because: 'unreadable', restoredAt: now, lastId: '', released: [] };
+}
+
+function parsed(text: string): Held | undefined {
   try {
     return heldSchema.parse(JSON.parse(text));
-  } catch (cause) {
-    const detail = `${HELD_FILE} in the state folder cannot be read, so which days may have been sent before the restore is not known; restore the backup again`;
-    throw new OdecetError('store-damaged', detail, { cause });
+  } catch {
+    return undefined;
   }
 }
 
@@ -99,7 +123,7 @@ function writeHeld(state: Folder, held: Held): Promise<void> {
 }
 
 export async function readHeldDays(state: Folder, zone: string, clock: Pick<Clock, 'now'>): Promise<HeldDays> {
-  const found = await readHeld(state);
+  const found = await readHeld(state, clock.now());
   if (!found)
     return {
       hold: () => undefined,
@@ -109,7 +133,7 @@ export async function readHeldDays(state: Folder, zone: string, clock: Pick<Cloc
     };
   let held = found;
   const { because, restoredAt, lastId, released } = found;
-  const cause = because === 'damage' ? 'store and second copy were found damaged' : 'restored from a backup';
+  const cause = CAUSES[because ?? 'restore'];
   const known = knownBy(found);
   /** Undefined while the clock stands before what is known: which days were over it cannot say. */
   const heldUntil = (): UtcMs | undefined => {

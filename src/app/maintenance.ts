@@ -1,4 +1,4 @@
-import type { Buffer, ScrubPosition, Suspect } from '../buffer/index.ts';
+import type { Buffer, Damage, ScrubPosition, Suspect } from '../buffer/index.ts';
 import { OdecetError } from '../core/failure.ts';
 import { HOUR_MS, isoUtc, MINUTE_MS, type Millis, SECOND_MS, type UtcMs } from '../core/time.ts';
 import type { Site } from '../device/site.ts';
@@ -101,6 +101,8 @@ export function createMaintenance(parts: MaintenanceParts): Maintenance {
   /** The round of retention that is under way. */
   let round: AgeRound | undefined;
   let damaged = 0;
+  /** Found and marked by this run, and not mended yet: the disk may have been full. */
+  const unmended: Damage[] = [];
 
   async function scrub(records: number): Promise<void> {
     for (let left = records; left > 0; ) {
@@ -118,14 +120,16 @@ export function createMaintenance(parts: MaintenanceParts): Maintenance {
   }
 
   async function heed(suspects: readonly Suspect[]): Promise<void> {
-    if (suspects.length === 0) return;
-    const found = await buffer.quarantine(suspects);
-    if (found.length === 0) return;
+    const found = suspects.length === 0 ? [] : await buffer.quarantine(suspects);
     damaged += found.length;
     for (const { key, detail } of found) log.error('record-damaged', { record: key, detail });
-    const { mended, lost } = await mend({ buffer, points, retention: storage.retention }, found, clock.now());
+    unmended.push(...found);
+    if (unmended.length === 0) return;
+    const { mended, lost } = await mend({ buffer, points, retention: storage.retention }, unmended, clock.now());
     log.warn('damage-mended', { ...mended });
     await parts.finishLost?.(lost);
+    await buffer.mended();
+    unmended.length = 0;
   }
 
   async function lookOnce(): Promise<void> {

@@ -1,8 +1,8 @@
-import { STREAMS } from '../buffer/api.ts';
-import { type Buffer, type Damage, type Identity, openBuffer } from '../buffer/index.ts';
+import { type Buffer, type Damage, type Identity, openBuffer, type Restored } from '../buffer/index.ts';
 import { journalPrefix } from '../buffer/keys.ts';
 import { OdecetError } from '../core/failure.ts';
-import { isoUtc } from '../core/time.ts';
+import { givenOutAt } from '../core/message-id.ts';
+import { isoUtc, type UtcMs } from '../core/time.ts';
 import type { AppendLog } from '../machine/append-log.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { Folder } from '../machine/folder.ts';
@@ -12,6 +12,7 @@ import { lastMessageOf } from './go-on.ts';
 import { holdDays } from './held.ts';
 import { planPoints } from './plan.ts';
 import { lookThrough, type RepairCause } from './repair.ts';
+import { BELIEVED } from './retention-clock.ts';
 import type { LoadedSite } from './site-files.ts';
 
 /** What a site's memory stands on: the real machine or the imagined one. */
@@ -64,48 +65,72 @@ export async function openMemoryAgain(
   const { loaded, clock, log } = parts;
   const buffer = await openMemory(parts);
   const doubts = repaired ? [] : await buffer.scrubEnds(ENDS);
-  const cause = repaired ?? causeOf(doubts.length, buffer.behind);
+  const cause = repaired ?? causeOf(doubts.length, buffer);
   const points = planPoints(loaded.site, loaded.devices);
   const { retention } = loaded.site.storage;
   const looked = cause && (await lookThrough({ buffer, points, retention }, folder, cause, clock.now(), log));
   const { copyDoubt } = buffer;
   if (copyDoubt !== undefined) {
     const isLost = hasForgottenMessages(buffer, looked?.missing ?? []);
-    await renewCopy(buffer, copyDoubt, log);
-    if (isLost) await holdAfterDamage(parts, folder, copyDoubt);
+    log.error('second-copy-damaged', { doubt: copyDoubt });
+    const restored = await unlessFull(() => buffer.restoreVital(), log);
+    // Before the copy is written anew: nothing tells afterwards that it was not whole.
+    if (isLost) await holdAfterDamage(parts, buffer, folder, copyDoubt);
+    if (restored) await renewCopy(buffer, restored, log);
   }
+  if (cause || copyDoubt !== undefined) await buffer.mended();
   return { buffer, ...(looked && { lastRepair: looked.report }) };
 }
 
 /** Messages may have been there that neither the store nor its second copy can name any more. */
 function hasForgottenMessages(buffer: Buffer, missing: readonly Damage[]): boolean {
-  if (STREAMS.every((stream) => buffer.entries(stream) === 0)) return true;
-  return buffer.behind.delivery !== undefined || missing.some(({ key }) => key.startsWith(journalPrefix('delivery')));
+  return (
+    buffer.begunAnew ||
+    buffer.behind.delivery !== undefined ||
+    missing.some(({ key }) => key.startsWith(journalPrefix('delivery')))
+  );
 }
 
 /** What was sent is not known then, as after a restore: made again under a new id it could be a double. */
-async function holdAfterDamage({ store, clock, log }: MemoryParts, folder: Folder, doubt: string): Promise<void> {
-  await holdDays(folder, { at: clock.now(), lastId: await lastMessageOf(store), because: 'damage' });
+async function holdAfterDamage(parts: MemoryParts, buffer: Buffer, folder: Folder, doubt: string): Promise<void> {
+  const { store, clock, log } = parts;
+  const knownAt = await newestKnown(store, buffer, clock);
+  await holdDays(folder, { at: clock.now(), knownAt, lastId: await lastMessageOf(store), because: 'damage' });
   const detail =
     'messages are lost with the store, and the second copy is damaged: days that are over wait for a person';
   log.error('days-held', { doubt, detail });
 }
 
+/** The newest time that anything knows: a box without a clock of its own starts in 1970, where no day is over. */
+export async function newestKnown(store: Store, buffer: Buffer, clock: Clock): Promise<UtcMs> {
+  const lastId = await lastMessageOf(store);
+  const given = lastId === '' ? 0 : givenOutAt(lastId);
+  return Math.max(clock.now(), given, await buffer.cursor(BELIEVED), buffer.identity?.installedAt ?? 0);
+}
+
 /** A second copy that is not whole is made anew from the store at once, after the store was given what is left of it. */
-async function renewCopy(buffer: Buffer, doubt: string, log: Log): Promise<void> {
-  log.error('second-copy-damaged', { doubt });
-  try {
-    const { messages, records } = await buffer.restoreVital();
+async function renewCopy(buffer: Buffer, { messages, records }: Restored, log: Log): Promise<void> {
+  await unlessFull(async () => {
     await buffer.compactVital(0);
     log.warn('second-copy-written-anew', { messages, records });
+  }, log);
+}
+
+/** A full disk must not keep the gateway from its meters; the next start tries again. */
+async function unlessFull<T>(work: () => Promise<T>, log: Log): Promise<T | undefined> {
+  try {
+    return await work();
   } catch (error) {
     if (!(error instanceof OdecetError)) throw error;
-    // A full disk must not keep the gateway from its meters; the next start tries again.
     log.error('second-copy-waits', { ...error.failure });
+    return undefined;
   }
 }
 
-function causeOf(doubts: number, behind: object): RepairCause | undefined {
+function causeOf(doubts: number, { behind, unmended }: Buffer): RepairCause | undefined {
   if (doubts > 0) return { cause: `${doubts} of the youngest records are damaged or gone` };
-  return Object.keys(behind).length > 0 ? { cause: 'the store has forgotten what the second copy knows' } : undefined;
+  if (Object.keys(behind).length > 0) return { cause: 'the store has forgotten what the second copy knows' };
+  return unmended.length > 0
+    ? { cause: 'damage was found before, and the power went before it was mended' }
+    : undefined;
 }

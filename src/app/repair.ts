@@ -45,8 +45,9 @@ export async function lookThrough(
   log: Log,
 ): Promise<LookedThrough | undefined> {
   const { buffer } = parts;
-  const { behind, copyDoubt } = buffer;
-  const { checked, missing } = await quarantineAll(buffer);
+  const { behind, copyDoubt, unmended } = buffer;
+  const { checked, missing: found } = await quarantineAll(buffer);
+  const missing = [...unmended, ...found];
   if (copy === undefined && copyDoubt === undefined && missing.length === 0 && Object.keys(behind).length === 0)
     return undefined;
   const { mended, lost } = await mend(parts, missing, now);

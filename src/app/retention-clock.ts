@@ -8,7 +8,7 @@ const JUMP_MS_MAX = DAY_MS;
 /** A jump that has stood for so long is true: the machine was switched off, or began with a clock of 1970. */
 const DOUBTED_FOR_MS = 7 * DAY_MS;
 /** The instant that is believed, kept with where the stages are. */
-const BELIEVED = 'retention/now';
+export const BELIEVED = 'retention/now';
 /** What stands on the disk may be so much older. */
 const KEPT_EVERY_MS = HOUR_MS;
 

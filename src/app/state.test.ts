@@ -1,17 +1,18 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { aMessage, anAttempt, anInterval, aReceipt, DAY_START } from '../buffer/buffer.testkit.ts';
+import { intervalKey } from '../buffer/keys.ts';
 import { readVitalLine, vitalLine } from '../buffer/vital.ts';
-import { HOUR_MS, type UtcMs } from '../core/time.ts';
+import { HOUR_MS, isoUtc, type UtcMs } from '../core/time.ts';
 import { storageSchema } from '../device/storage.ts';
 import { hostClock } from '../host/clock.ts';
 import { openLevelStore } from '../host/store-level.ts';
 import type { Log } from '../machine/log.ts';
 import { quietLog } from '../uplink/uplink.testkit.ts';
 import type { LoadedSite } from './site-files.ts';
-import { openState, type State } from './state.ts';
+import { lockState, openState, type State } from './state.ts';
 
 /** What a start makes of a state folder of which parts are lost: nothing that was accepted may be sent again. */
 const INSTALLED = DAY_START + 30 * HOUR_MS;
@@ -146,4 +147,69 @@ it('the store gone and the second copy whole: what was accepted is known, and no
   expect(state.held.hold(aMessage('9'.repeat(14), INTERVALS))).toBeUndefined();
   await state.close();
   expect(told).not.toContain('days-held');
+});
+
+const names = () => readdir(join(root, 'data'));
+
+it('a repair that was cut off is gone on with: the same copy, and all is looked through though LevelDB opens in silence', async () => {
+  await cp(place('store'), place('store-damaged-before'), { recursive: true });
+  const store = await openLevelStore({ folder: place('store') });
+  await store.batch([{ kind: 'delete', key: intervalKey(INTERVALS[3]!) }]);
+  await store.close();
+  await writeFile(place('repair-wanted'), JSON.stringify({ cause: 'a table is gone', copy: 'store-damaged-before' }));
+  const state = await openAt(INSTALLED + HOUR_MS);
+  expect(state.lastRepair).toBeDefined();
+  expect(JSON.parse(await readFile(place(state.lastRepair!), 'utf8'))).toMatchObject({
+    cause: 'a table is gone',
+    copy: place('store-damaged-before'),
+    missing: [{ key: intervalKey(INTERVALS[3]!) }],
+  });
+  await state.close();
+  expect((await names()).filter((name) => name.startsWith('store-damaged'))).toEqual(['store-damaged-before']);
+  const after = await openAt(INSTALLED + HOUR_MS);
+  expect(after.lastRepair).toBeUndefined();
+  await after.close();
+});
+
+it('before a repair touches anything it is written down, so that the next start goes on with it', async () => {
+  await writeFile(place('store/CURRENT'), 'garbage');
+  // Where the copy is to stand a file is in the way of its folder.
+  const now = INSTALLED + HOUR_MS;
+  await mkdir(place(`store-damaged-${isoUtc(now).replaceAll(':', '-')}/x`), { recursive: true });
+  await expect(openAt(now)).rejects.toMatchObject({ failure: { code: 'store-unreadable' } });
+  expect(await readFile(place('repair-wanted'), 'utf8')).toContain('CURRENT');
+  expect((await names()).some((name) => name.endsWith('.unfinished'))).toBe(false);
+  const state = await openAt(now + 1);
+  expect(await neverAgain(state)).toBe('refused');
+  await state.close();
+  expect(await readFile(place('repair-wanted'), 'utf8')).toBe('');
+});
+
+it('nobody else opens a folder that one works in, also while no store is open there', async () => {
+  const release = await lockState(join(root, 'data'), false);
+  for (const install of [true, false])
+    await expect(openAt(INSTALLED, install)).rejects.toMatchObject({ failure: { code: 'store-locked' } });
+  await release();
+  const state = await openAt(INSTALLED, false);
+  await expect(openAt(INSTALLED)).rejects.toMatchObject({ failure: { code: 'store-locked' } });
+  await state.close();
+  await (await openAt(INSTALLED)).close();
+});
+
+it('a damaged file of held days is told, and no reason to take the store apart', async () => {
+  await writeFile(place('held-after-restore.json'), '{"resto');
+  const state = await openAt(INSTALLED + HOUR_MS);
+  expect(state.held.hold(aMessage('00000000000000', INTERVALS))).toMatchObject({ code: 'day-held' });
+  await state.close();
+  expect(told).toContain('days-held');
+  expect((await names()).filter((name) => /^(store-damaged|repair-report)/.test(name))).toEqual([]);
+});
+
+it('a second copy that is no file ends the start in words', async () => {
+  await rm(place('vital.log'));
+  await mkdir(place('vital.log'));
+  const start = openAt(INSTALLED + HOUR_MS);
+  await expect(start).rejects.toMatchObject({
+    failure: { code: 'store-io', detail: expect.stringContaining('vital.log') },
+  });
 });

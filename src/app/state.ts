@@ -5,6 +5,7 @@ import { OdecetError } from '../core/failure.ts';
 import type { UtcMs } from '../core/time.ts';
 import { hostAppendLog } from '../host/append-log.ts';
 import { hostFolder } from '../host/folder.ts';
+import { lockFolder } from '../host/folder-lock.ts';
 import { openLevelStore } from '../host/store-level.ts';
 import { isTaken } from '../host/store-level-repair.ts';
 import { damagedTables } from '../host/store-level-tables.ts';
@@ -16,8 +17,16 @@ import type { Store } from '../machine/store.ts';
 import { isGatewayThere } from './control.ts';
 import { type HeldDays, noteStart, readHeldDays } from './held.ts';
 import { installedOf, isFirstInstall, readInstalled, writeInstalled } from './installed.ts';
-import { type MemoryParts, openMemory, openMemoryAgain } from './memory.ts';
-import { type OpenedStore, openOrRepair, repaired, STORE_FOLDER } from './open-store.ts';
+import { type MemoryParts, newestKnown, openMemory, openMemoryAgain } from './memory.ts';
+import {
+  noteRepair,
+  type OpenedStore,
+  openOrRepair,
+  type RepairWanted,
+  repaired,
+  repairWanted,
+  STORE_FOLDER,
+} from './open-store.ts';
 import type { LoadedSite } from './site-files.ts';
 
 export { STORE_FOLDER } from './open-store.ts';
@@ -35,8 +44,6 @@ export interface State {
 
 /** The second copy of what must not be forgotten. */
 export const VITAL_FILE = 'vital.log';
-/** Left behind by a gateway that stopped because the store could not be read: the next start repairs it. */
-const REPAIR_FILE = 'repair-wanted';
 /** Stands while a gateway runs: found at a start, the last one ended without a word, and the tables are looked through. */
 export const RUNNING_FILE = 'running';
 
@@ -46,6 +53,33 @@ export function stateFolder({ site, folder }: Pick<LoadedSite, 'site' | 'folder'
 
 /** Opens the memory of a site. @param install whether a first install may create it; the tools that only look may not. */
 export async function openState(loaded: LoadedSite, clock: Clock, log: Log, install: boolean): Promise<State> {
+  const path = stateFolder(loaded);
+  const release = await lockState(path, install);
+  try {
+    const state = await openLocked(loaded, clock, log, install);
+    return {
+      ...state,
+      close: async () => {
+        await state.close();
+        await release();
+      },
+    };
+  } catch (error) {
+    await release();
+    throw error;
+  }
+}
+
+/**
+ * LevelDB's own lock is not held while a damaged store is copied and repaired: nobody else may open it, or repair it too.
+ * @param install whether the folder may be made
+ */
+export async function lockState(path: string, install: boolean): Promise<() => Promise<void>> {
+  const isThere = install || (await hostFolder(path).exists(''));
+  return isThere ? lockFolder(path, 'a gateway or another command works in it; stop it first') : async () => undefined;
+}
+
+async function openLocked(loaded: LoadedSite, clock: Clock, log: Log, install: boolean): Promise<State> {
   const path = stateFolder(loaded);
   const folder = hostFolder(path);
   const written = await readInstalled(folder);
@@ -92,17 +126,15 @@ interface Opening extends Memory {
 /** What a gateway does at every start but the first: repairs what does not open, and looks through what is doubtful. */
 async function openAgain(opening: Opening, written: UtcMs | undefined): Promise<State> {
   const { path, folder, vital, clock, log } = opening;
-  const wanted = (await isInUse(path)) ? undefined : await repairWanted(path, folder);
-  const opened = wanted
-    ? await repaired(join(path, STORE_FOLDER), wanted, clock.now())
-    : await openOrRepair(path, vital, clock.now(), log);
+  const wanted = (await isInUse(path)) ? undefined : await repairDue(path, folder);
+  const opened = wanted ? await repaired(path, wanted, clock.now()) : await openOrRepair(path, vital, clock.now(), log);
   try {
     return await checkOpened(opening, opened, written);
   } catch (error) {
     await opened.store.close();
     if (opened.repaired || !isUnreadable(error)) throw error;
     // LevelDB opened it, and then could not read what it had opened.
-    const again = await repaired(join(path, STORE_FOLDER), error.message, clock.now());
+    const again = await repaired(path, { cause: error.message }, clock.now());
     return checkOpened(opening, again, written);
   }
 }
@@ -114,9 +146,10 @@ async function checkOpened(
 ): Promise<State> {
   const { path, folder, vital, clock, log } = opening;
   const { buffer, lastRepair } = await openMemoryAgain({ ...opening, store }, folder, repair);
-  if (repair && (await folder.readText(REPAIR_FILE))) await folder.write(REPAIR_FILE, '');
+  if (repair && (await repairWanted(folder))) await noteRepair(folder, undefined);
   const installed = written ?? (await installedOf(buffer, clock.now(), { folder, log }));
-  await noteStart(folder, clock.now());
+  const lost = await noteStart(folder, clock.now(), await newestKnown(store, buffer, clock));
+  if (lost !== undefined) log.error('days-held', { detail: lost });
   const held = await readHeldDays(folder, opening.loaded.site.zone, clock);
   return stateOf(path, store, vital, buffer, installed, held, lastRepair);
 }
@@ -126,8 +159,9 @@ async function isInUse(path: string): Promise<boolean> {
   return (await isTaken(join(path, STORE_FOLDER))) || (await isGatewayThere(path));
 }
 
-async function repairWanted(path: string, folder: Folder): Promise<string | undefined> {
-  return (await folder.readText(REPAIR_FILE))?.trim() || (await damageAfterCrash(path, folder));
+async function repairDue(path: string, folder: Folder): Promise<RepairWanted | undefined> {
+  const cause = await damageAfterCrash(path, folder);
+  return (await repairWanted(folder)) ?? (cause === undefined ? undefined : { cause });
 }
 
 /**
@@ -143,7 +177,7 @@ async function damageAfterCrash(path: string, folder: Folder): Promise<string | 
 
 /** To be called with what ended a gateway: a store that cannot be read is repaired at the next start. */
 export async function noteUnreadable(loaded: LoadedSite, error: unknown): Promise<void> {
-  if (isUnreadable(error)) await hostFolder(stateFolder(loaded)).write(REPAIR_FILE, `${error.message}\n`);
+  if (isUnreadable(error)) await noteRepair(hostFolder(stateFolder(loaded)), { cause: error.message });
 }
 
 /** LevelDB's own word; a single record that does not fit its checksum is no reason to take the whole store apart. */

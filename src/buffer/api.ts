@@ -153,6 +153,10 @@ export interface Buffer {
   readonly behind: Readonly<Partial<Record<Stream, number>>>;
   /** What the second copy should have known when the buffer was opened and did not, in words. */
   readonly copyDoubt?: string;
+  /** Nothing of an earlier store was there, and the second copy is doubtful. */
+  readonly begunAnew: boolean;
+  /** What earlier runs found damaged or gone, and were cut off before they could mend it. */
+  readonly unmended: readonly Damage[];
   readonly identity: Identity | undefined;
   /** Idempotent. A value that contradicts an earlier one of the same instant is kept beside it and reported. */
   keepRound(readings: readonly Reading[]): Promise<KeptRound>;
@@ -264,6 +268,8 @@ export interface Buffer {
   scrubEnds(entries: number): Promise<readonly Suspect[]>;
   /** Moves aside what is damaged at a second look, marks what is gone, and names again what a lost journal entry named; gives what was so. */
   quarantine(suspects: readonly Suspect[]): Promise<Damage[]>;
+  /** What was found, by this run or earlier ones, is mended as far as it can be: nobody need go on with it after a crash. */
+  mended(): Promise<void>;
   /** How often a damaged record was met since it was opened: what is remembered of the store may hold no longer. */
   damages(): number;
   /** Puts back what the second copy knows of messages and the store does not; no number is given out twice afterwards. */

@@ -15,7 +15,6 @@ import { intervalVersions, keepIntervals, latestIntervals } from './intervals.ts
 import { type Journal, openJournal } from './journal.ts';
 import { below, cursorKey, HEADS_KEY, IDENTITY_KEY, journalPrefix, lastPart, waitingKey } from './keys.ts';
 import { makeLedger } from './ledger.ts';
-import { waitingState } from './life.ts';
 import { messageHeads } from './message-heads.ts';
 import { readMessages } from './messages.ts';
 import { keepMeters, meterHistory } from './meters.ts';
@@ -26,12 +25,14 @@ import { queueMessages } from './queue.ts';
 import { keepRound, nameReadingsAgain, readReadings } from './readings.ts';
 import { type Recent, rememberRecent } from './recent.ts';
 import { keepRefusals, refusalsIn } from './refusals.ts';
+import type { Restored } from './reports.ts';
 import { decodeRow, type Rows, readRows, withMemory } from './rows.ts';
 import { scrub, scrubEnds } from './scrub.ts';
+import { mendOutbox, settleOutbox } from './settle-outbox.ts';
 import { giveBack, trim } from './trim.ts';
+import { addedTo, forgetUnmended, noteOpened, readUnmended, type Unmended } from './unmended.ts';
 import { verify } from './verify.ts';
 import { compactVital, doubtOfVital, readVital, restoreVital } from './vital.ts';
-import { lifeFromEvents } from './waiting.ts';
 
 /** Keys and what was told of them, a few hundred bytes each. */
 const DAMAGES_HELD_MAX = 256;
@@ -73,6 +74,11 @@ export async function openBuffer(store: Store, options: BufferOptions): Promise<
       onDamage({ key: journalPrefix(stream), detail: `entries ${end + 1} to ${found.heads[stream]} are gone` });
     if (isNew) found.heads.low[stream] = found.heads[stream];
   }
+  const unmended = addedTo(await readUnmended(store), {
+    behind,
+    begunAnew: isNew && copyDoubt !== undefined,
+    ...(copyDoubt !== undefined && { copyDoubt }),
+  });
   const last = Math.max(found.heads.lastId, copy?.lastId ?? 0);
   const { idRoom, siteNumber: number, clock } = options;
   const ids = createIds({ last, idRoom, number, now: () => clock.now() });
@@ -88,11 +94,9 @@ export async function openBuffer(store: Store, options: BufferOptions): Promise<
     log && { log, clock, heads: copy, identity },
   );
   if (identity && !stored) journal.setSoon(IDENTITY_KEY, identity);
+  noteOpened(journal, unmended);
   await mendOutbox(journal, rows, found, listed);
-  return {
-    ...assemble(store, journal, rows, recent, { ...options, identity }, behind, met),
-    ...(copyDoubt !== undefined && { copyDoubt }),
-  };
+  return assemble(store, journal, rows, recent, { ...options, identity }, unmended, met);
 }
 
 /**
@@ -123,10 +127,20 @@ function assemble(
   onDisk: Rows,
   recent: Recent,
   options: BufferOptions,
-  behind: Partial<Record<Stream, number>>,
+  unmended: Unmended,
   met: { damages: number },
 ): Buffer {
   const { vital, identity } = options;
+  const { behind, begunAnew, copyDoubt } = unmended;
+  /** What the second copy knows and the store may not must be in the store before the copy is written anew from it. */
+  let isRestored = copyDoubt === undefined && Object.keys(behind).length === 0 && unmended.found.length === 0;
+  let standingDoubt = copyDoubt;
+  const restoreFromCopy = async (): Promise<Restored> => {
+    const restored = vital ? await restoreVital(store, journal, vital) : { messages: 0, records: 0 };
+    await settleOutbox(journal, onDisk);
+    isRestored = true;
+    return restored;
+  };
   const rows = withMemory(onDisk, recent);
   const readings = readReadings(rows, recent);
   const messages = readMessages(rows);
@@ -137,6 +151,9 @@ function assemble(
   let writtenAnew = 0;
   return {
     behind,
+    begunAnew,
+    ...(copyDoubt !== undefined && { copyDoubt }),
+    unmended: unmended.found,
     identity,
     outbox: openOutbox(journal, rows, messages, headOf),
 
@@ -207,12 +224,17 @@ function assemble(
       recent.forget();
       const found = await quarantine(store, journal, suspects);
       met.damages += found.length;
+      if (found.length > 0) isRestored = false;
       return found;
     },
+    mended: () => forgetUnmended(journal, standingDoubt),
     damages: () => met.damages,
-    restoreVital: async () => (vital ? restoreVital(store, journal, vital) : { messages: 0, records: 0 }),
+    restoreVital: restoreFromCopy,
     compactVital: async (keepAfter) => {
-      if (vital) writtenAnew += await compactVital(store, journal.heads, vital, keepAfter, identity);
+      if (!vital) return;
+      if (!isRestored) await restoreFromCopy();
+      writtenAnew += await compactVital(store, journal.heads, vital, keepAfter, identity);
+      standingDoubt = undefined;
     },
     tellHeads: () => journal.tellHeads(),
     nameReadingsAgain: (device, span) => nameReadingsAgain(journal, device, span),
@@ -245,25 +267,4 @@ async function readCursor(store: Store, rows: Rows, name: string): Promise<numbe
   if (!isDamage(cursor)) return cursor.sequence;
   rows.onDamage(cursor);
   return 0;
-}
-
-/** When the outbox has not as many rows as the vital record says, a message could wait for ever: it is filled again. */
-async function mendOutbox(journal: Journal, rows: Rows, found: FoundHeads, listed: readonly string[]): Promise<void> {
-  const isShort = listed.length !== found.heads.waiting;
-  if (!isShort && found.damage.length === 0) return;
-  // Where the vital record itself is damaged, that is told, and it says nothing of the outbox.
-  const isKnown = !found.damage.some(({ key }) => key === HEADS_KEY);
-  if (isShort && isKnown)
-    rows.onDamage({ key: 'w/', detail: `the outbox has ${listed.length} rows, ${found.heads.waiting} were written` });
-  const known = new Set(listed);
-  const ids: MessageId[] = (await rows.keys(below('n/'))).map(lastPart);
-  await journal.write(async (draft) => {
-    for (const id of ids) {
-      if (known.has(waitingKey(id))) continue;
-      const life = await lifeFromEvents(draft, id);
-      if (!waitingState(life)) continue;
-      draft.set(waitingKey(id), life);
-      draft.countWaiting(1);
-    }
-  });
 }

@@ -21,6 +21,7 @@ import { isNameOf } from './narrow.ts';
  *   c/<name>                                    cursor (rewritten)
  *   v/heads                                     the vital record (rewritten)
  *   v/site                                      whose memory it is (rewritten)
+ *   v/unmended/<key>                            what was found damaged or forgotten and is not mended yet (removed then)
  *   u/<day>/<device>                            what could not be used of a device's answers (rewritten)
  *   g/<point>/<channel>/<month>                 which intervals were accepted and given up (rewritten)
  *   k/<device>                                  what was seen of a device's clock (rewritten)
@@ -33,6 +34,7 @@ import { isNameOf } from './narrow.ts';
 export const HEADS_KEY = 'v/heads';
 export const IDENTITY_KEY = 'v/site';
 const DAY_LENGTH = '2026-03-28'.length;
+const UNMENDED_PREFIX = 'v/unmended/';
 
 export interface KeyRange {
   readonly gte: string;
@@ -50,6 +52,7 @@ export function only(key: string): KeyRange {
 }
 
 export const READINGS: KeyRange = below('r/');
+export const UNMENDED: KeyRange = below(UNMENDED_PREFIX);
 
 export const REFUSALS = 'u/';
 
@@ -158,6 +161,11 @@ export function clockKey(device: DeviceId): string {
 
 export function metersKey(device: DeviceId): string {
   return `o/${part(device)}`;
+}
+
+/** @param what a record's key, or another name */
+export function unmendedKey(what: string): string {
+  return `${UNMENDED_PREFIX}${part(what)}`;
 }
 
 export function waitingKey(id: MessageId): string {

@@ -17,6 +17,7 @@ import { hex } from './migrate.ts';
 import { walk } from './rows.ts';
 import { isAnother } from './scrub.ts';
 import { toldBefore } from './told.ts';
+import { noteFound } from './unmended.ts';
 import { lifeFromEvents } from './waiting.ts';
 
 const KEYS_AT_ONCE = 64;
@@ -94,6 +95,7 @@ async function quarantineSome(
     const told = await toldOfInterval(draft, key);
     found.push({ key, detail, ...(told && { told }) });
   }
+  noteFound(draft, found);
   return found;
 }
 

@@ -27,6 +27,14 @@ class LogFile implements AppendLog {
   }
 
   async *lines(): AsyncIterable<string> {
+    try {
+      yield* this.#read();
+    } catch (error) {
+      throw diskFault(this.#file, error);
+    }
+  }
+
+  async *#read(): AsyncIterable<string> {
     if ((await this.size()) === 0) return;
     // Only a line feed ends a line: readline ends one at U+2028 too, which JSON leaves as it is.
     const parts: AsyncIterable<string> = createReadStream(this.#file, { encoding: 'utf8', highWaterMark: PART_BYTES });
@@ -105,10 +113,12 @@ class LogFile implements AppendLog {
   }
 
   async size(): Promise<number> {
-    return stat(this.#file).then(
-      (file) => file.size,
-      () => 0,
-    );
+    try {
+      return (await stat(this.#file)).size;
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return 0;
+      throw diskFault(this.#file, error);
+    }
   }
 
   async close(): Promise<void> {

@@ -1,29 +1,77 @@
-import { cp, readdir, readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { copyFile, mkdir, open, readdir, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import { OdecetError } from '../core/failure.ts';
-import { openError } from './store-level-error.ts';
+import { codeOf, openError } from './store-level-error.ts';
 import { damagedTables, removeTables } from './store-level-tables.ts';
 
+/** A copy bears this ending until it is whole. */
+const UNFINISHED = '.unfinished';
+
 /**
- * Copies the folder of a damaged store aside, then lets LevelDB make of it what it can: it reads every table and log again and
- * writes CURRENT and MANIFEST anew. What it drops, it drops in silence: whoever opens the store afterwards must count.
- * Throws OdecetError store-full when there is no room for the copy; then nothing was touched.
+ * Copies the folder of a damaged store: afterwards the copy is on the disk, whole. Half a copy of a run that was cut off is removed.
+ * Throws OdecetError store-full when there is no room; then nothing of it is left.
  */
-export async function repairLevelStore(folder: string, copy: string): Promise<void> {
-  await copyFolder(folder, copy);
+export async function copyAside(folder: string, copy: string): Promise<void> {
+  const above = dirname(copy);
+  const unfinished = `${copy}${UNFINISHED}`;
   try {
-    // A damaged table would end the process while LevelDB merges it.
-    await removeTables(folder, await damagedTables(folder));
-    await ClassicLevel.repair(folder);
+    await removeHalfCopies(above, `${basename(folder)}-`);
+    // The store may be a link to another disk; what stands there is wanted.
+    const from = await realpath(folder);
+    try {
+      await mkdir(unfinished);
+      for (const entry of await readdir(from, { withFileTypes: true }))
+        if (entry.isFile()) await copySynced(join(from, entry.name), join(unfinished, entry.name));
+      await rename(unfinished, copy);
+    } catch (error) {
+      await rm(unfinished, { recursive: true, force: true });
+      throw error;
+    }
+    await sync(above);
   } catch (error) {
     throw openError(folder, error);
   }
 }
 
-async function copyFolder(folder: string, copy: string): Promise<void> {
+async function removeHalfCopies(folder: string, prefix: string): Promise<void> {
+  for (const name of await readdir(folder))
+    if (name.startsWith(prefix) && name.endsWith(UNFINISHED))
+      await rm(join(folder, name), { recursive: true, force: true });
+}
+
+/** A file that the disk cannot read any more is left out: it is lost, and must not keep the others from being repaired. */
+async function copySynced(from: string, to: string): Promise<void> {
   try {
-    await cp(folder, copy, { recursive: true, errorOnExist: true, force: false });
+    await copyFile(from, to);
+  } catch (error) {
+    if (codeOf(error) !== 'EIO') throw error;
+    await rm(to, { force: true });
+    return;
+  }
+  await sync(to);
+}
+
+async function sync(path: string): Promise<void> {
+  const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/**
+ * Lets LevelDB make of a damaged store what it can: it reads every table and log again and writes CURRENT and MANIFEST anew. What
+ * it drops, it drops in silence: whoever opens the store afterwards must count. To be called again where it was cut off.
+ */
+export async function repairLevelStore(folder: string): Promise<void> {
+  try {
+    // A damaged table would end the process while LevelDB merges it.
+    await removeTables(folder, await damagedTables(folder));
+    await ClassicLevel.repair(folder);
+    // Where it puts the files that it has read: they are in the copy.
+    await rm(join(folder, 'lost'), { recursive: true, force: true });
   } catch (error) {
     throw openError(folder, error);
   }

@@ -2,6 +2,7 @@ import { open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import crc32c from 'crc-32/crc32c.js';
 import { uncompress } from 'snappyjs';
+import { codeOf, openError } from './store-level-error.ts';
 
 /**
  * LevelDB's table files looked through before LevelDB reads them. classic-level gives no way to have block checksums verified:
@@ -22,16 +23,20 @@ interface Handle {
   readonly size: number;
 }
 
-/** The tables of a store that are not what LevelDB wrote. */
+/** The tables of a store that are not what LevelDB wrote. Throws OdecetError store-unreadable for one that may not be read. */
 export async function damagedTables(folder: string): Promise<string[]> {
   const names = (await readdir(folder).catch(() => [])).filter((name) => /\.(ldb|sst)$/.test(name));
   const damaged: string[] = [];
-  for (const name of names) if (!(await isWhole(join(folder, name)))) damaged.push(name);
+  try {
+    for (const name of names) if (!(await isWhole(join(folder, name)))) damaged.push(name);
+  } catch (error) {
+    throw openError(folder, error);
+  }
   return damaged;
 }
 
 export async function removeTables(folder: string, names: readonly string[]): Promise<void> {
-  for (const name of names) await rm(join(folder, name), { force: true });
+  for (const name of names) await rm(join(folder, name), { recursive: true, force: true });
 }
 
 async function isWhole(file: string): Promise<boolean> {
@@ -39,6 +44,10 @@ async function isWhole(file: string): Promise<boolean> {
   try {
     // A table has about 2 MB: it is read whole.
     return tableIsWhole(await handle.readFile());
+  } catch (error) {
+    // A sector that cannot be read, or no file at all.
+    if (codeOf(error) === 'EIO' || codeOf(error) === 'EISDIR') return false;
+    throw error;
   } finally {
     await handle.close();
   }
