@@ -1,7 +1,8 @@
 import { createCipheriv, createDecipheriv, createHash, randomBytes, scrypt } from 'node:crypto';
 import { once } from 'node:events';
 import { createReadStream, createWriteStream, type WriteStream } from 'node:fs';
-import { open, stat } from 'node:fs/promises';
+import { access, open, rename, rm, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
@@ -32,13 +33,18 @@ const headSchema = z.strictObject({ name: z.string(), size: z.int().min(0), hash
 
 const derive = promisify<string, Uint8Array, number, typeof SCRYPT, Buffer>(scrypt);
 
-/** Refuses to overwrite. Afterwards the file is on the disk. */
+/** Of what is written until all of it is there: a part of a backup never bears a backup's name. */
+const UNFINISHED = '.unfinished';
+
+/** Refuses to overwrite. Afterwards the file is on the disk, also after a power cut. */
 export async function writeBackupFile(
   file: string,
   parts: AsyncIterable<BackupPart>,
   passphrase: string | undefined,
 ): Promise<void> {
-  const out = createWriteStream(file, { flags: 'wx', mode: 0o600, flush: true });
+  await refuseTaken(file);
+  const unfinished = `${file}${UNFINISHED}`;
+  const out = createWriteStream(unfinished, { flags: 'w', mode: 0o600, flush: true });
   try {
     await once(out, 'open');
   } catch (cause) {
@@ -47,8 +53,29 @@ export async function writeBackupFile(
   try {
     if (passphrase === undefined) await pipeline(Readable.from(framed(parts)), createGzip(), out);
     else await writeEncrypted(out, parts, passphrase);
+    await refuseTaken(file);
+    await rename(unfinished, file);
+    await syncFolder(dirname(file));
   } catch (cause) {
+    await rm(unfinished, { force: true });
     throw diskFault(file, cause);
+  }
+}
+
+async function refuseTaken(file: string): Promise<void> {
+  const isTaken = await access(file).then(
+    () => true,
+    () => false,
+  );
+  if (isTaken) throw new OdecetError('usage', `${file} exists; name a new file`);
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
   }
 }
 

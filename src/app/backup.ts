@@ -1,7 +1,5 @@
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { OdecetError } from '../core/failure.ts';
 import { isoUtc } from '../core/time.ts';
 import { openLevelStore } from '../host/store-level.ts';
 import type { Clock } from '../machine/clock.ts';
@@ -59,12 +57,7 @@ export async function backup(
     if (!rows) yield* rowsOfStopped(state);
     else for await (const part of rows) yield { name: ROWS_PART, bytes: Buffer.from(z.string().parse(part), 'base64') };
   }
-  try {
-    await writeBackupFile(file, parts(), passphrase);
-  } catch (error) {
-    if (!(error instanceof OdecetError) || error.failure.code !== 'usage') await rm(file, { force: true });
-    throw error;
-  }
+  await writeBackupFile(file, parts(), passphrase);
   return { file, at, encrypted: passphrase !== undefined, running, leftOut, masked };
 }
 

@@ -201,3 +201,19 @@ it('the scrubber finds a damaged interval: a report of the next start names it, 
   expect(marked.length).toBeGreaterThan(0);
   expect(marked).not.toContain(cuts);
 });
+
+it('what a start found damaged is counted, as what the scrubber finds is', async () => {
+  const { rows, vital } = await aDay();
+  const damaged = copyOf(rows);
+  for (const interval of INTERVALS.slice(2, 4)) damaged.get(intervalKey(interval))![40]! ^= 1;
+  const [store, log] = [memoryStore(damaged), Object.assign(memoryLog(), { kept: [...vital] })];
+  const parts = { loaded, store, vital: log, clock: CLOCK, log: SILENT };
+  const { buffer, damagedAtStart, lastRepair } = await openMemoryAgain(parts, simFolder(), {
+    cause: 'a crash',
+    copy: 'x',
+  });
+  const { storage } = loaded.site;
+  const found = { ...(lastRepair && { lastRepair }), ...(damagedAtStart && { damagedAtStart }) };
+  const maintenance = createMaintenance({ storage, points: [], buffer, clock: CLOCK, log: SILENT, ...found });
+  expect(await maintenance.status()).toMatchObject({ damaged: 2, lastRepair });
+});

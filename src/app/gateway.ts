@@ -41,7 +41,8 @@ import { type Deliver, type RelayParts, wayOf } from './way.ts';
 const NO_BOX: Box = { facts: async () => ({ uptimeMs: 0, memoryBytes: 0 }) };
 
 /** What a gateway runs on: the real machine or the imagined one. */
-export interface GatewayParts extends Pick<MaintenanceParts, 'lastRepair' | 'writtenByProcess' | 'writtenBefore'> {
+export interface GatewayParts
+  extends Pick<MaintenanceParts, 'lastRepair' | 'damagedAtStart' | 'writtenByProcess' | 'writtenBefore'> {
   readonly loaded: Pick<LoadedSite, 'site' | 'devices' | 'packs' | 'laterPacks'>;
   readonly buffer: Buffer;
   /** When the gateway was installed: days that began before it are not answered for unless the site file says so. */

@@ -142,7 +142,7 @@ it.each(['', '{"restoredAt":1', '{"restoredAt":"soon","lastId":"1","released":[]
     for (const id of [LAST, '00000000000000'])
       expect(days.hold(message('2026-06-01', 'gas', id))).toMatchObject({ code: 'day-held' });
     expect(days.hold(message('2026-06-03'))).toBeUndefined();
-    await days.release(['2026-06-01']);
+    await days.release(['2026-06-01'], undefined, UNSEEN);
     expect((await readHeldDays(folder, ZONE, CLOCK)).hold(message('2026-06-01'))).toBeUndefined();
   },
 );

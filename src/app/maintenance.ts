@@ -50,7 +50,7 @@ export interface StorageStatus {
     readonly roundStartedAt: string;
     readonly lastRoundEndedAt?: string;
   };
-  /** Records found damaged or gone since the start. */
+  /** Records found damaged or gone since the start, and by it. */
   readonly damaged: number;
   readonly lastRepair?: string;
 }
@@ -71,6 +71,8 @@ export interface MaintenanceParts {
   readonly log: Log;
   /** The report of a repair at this start. */
   readonly lastRepair?: string;
+  /** Records that it found damaged or gone. */
+  readonly damagedAtStart?: number;
   readonly writtenByProcess?: () => Promise<number | undefined>;
   readonly writtenBefore?: WrittenBefore;
   /** Says the last word anew on days of which something is lost. */
@@ -100,7 +102,7 @@ export function createMaintenance(parts: MaintenanceParts): Maintenance {
   let lookAt = clock.monotonicMs();
   /** The round of retention that is under way. */
   let round: AgeRound | undefined;
-  let damaged = 0;
+  let damaged = parts.damagedAtStart ?? 0;
   /** Found and marked by this run, and not mended yet: the disk may have been full. */
   const unmended: Damage[] = [];
 

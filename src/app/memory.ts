@@ -51,6 +51,8 @@ export interface OpenedMemory {
   readonly buffer: Buffer;
   /** The report of the repair that this opening made, beside the store. */
   readonly lastRepair?: string;
+  /** Records that it found damaged or gone. */
+  readonly damagedAtStart?: number;
 }
 
 /**
@@ -79,7 +81,7 @@ export async function openMemoryAgain(
     if (restored) await renewCopy(buffer, restored, log);
   }
   if (cause || copyDoubt !== undefined) await buffer.mended();
-  return { buffer, ...(looked && { lastRepair: looked.report }) };
+  return { buffer, ...(looked && { lastRepair: looked.report, damagedAtStart: looked.missing.length }) };
 }
 
 /** Messages may have been there that neither the store nor its second copy can name any more. */

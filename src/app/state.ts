@@ -37,8 +37,9 @@ export interface State {
   readonly installedAt: UtcMs;
   /** What a restored gateway does not send by itself. */
   readonly held: HeldDays;
-  /** The report of the repair that this opening made. */
+  /** The report of the repair that this opening made, and how many records it found damaged or gone. */
   readonly lastRepair?: string;
+  readonly damagedAtStart?: number;
   close(): Promise<void>;
 }
 
@@ -145,13 +146,13 @@ async function checkOpened(
   written: UtcMs | undefined,
 ): Promise<State> {
   const { path, folder, vital, clock, log } = opening;
-  const { buffer, lastRepair } = await openMemoryAgain({ ...opening, store }, folder, repair);
+  const { buffer, ...repairMade } = await openMemoryAgain({ ...opening, store }, folder, repair);
   if (repair && (await repairWanted(folder))) await noteRepair(folder, undefined);
   const installed = written ?? (await installedOf(buffer, clock.now(), { folder, log }));
   const lost = await noteStart(folder, clock.now(), await newestKnown(store, buffer, clock));
   if (lost !== undefined) log.error('days-held', { detail: lost });
   const held = await readHeldDays(folder, opening.loaded.site.zone, clock);
-  return stateOf(path, store, vital, buffer, installed, held, lastRepair);
+  return { ...stateOf(path, store, vital, buffer, installed, held), ...repairMade };
 }
 
 /** Nothing is looked at or mended of what another gateway works with; opening it is refused in words. */
@@ -193,13 +194,11 @@ function stateOf(
   buffer: Buffer,
   installedAt: UtcMs,
   held: HeldDays,
-  lastRepair?: string,
 ): State {
   return {
     buffer,
     installedAt,
     held,
-    ...(lastRepair !== undefined && { lastRepair }),
     async close() {
       // An end that the second copy could not be told of counts as a crash: the next start looks closely.
       const isTold = running !== undefined && (await isEndTold(buffer));

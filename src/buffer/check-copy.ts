@@ -1,11 +1,10 @@
 import { OdecetError } from '../core/failure.ts';
-import { isoUtc } from '../core/time.ts';
 import type { AppendLog } from '../machine/append-log.ts';
 import type { Store } from '../machine/store.ts';
 import { STREAMS } from './api.ts';
 import { isDamage, openRow } from './frame.ts';
 import { loadHeads } from './heads.ts';
-import { type Identity, isSame, readIdentity } from './identity.ts';
+import { isSame, readIdentity, wordsOf } from './identity.ts';
 import { FOLLOWED, type FoundCopy, readVital, readVitalLine, type VitalRecord } from './vital.ts';
 
 /**
@@ -50,10 +49,6 @@ async function foreignIn(store: Store, log: AppendLog, { identities }: FoundCopy
   if ((!own || identities.length === 0) && same === 0)
     return 'nothing tells that it is of the gateway that the backup is of: no message is in both';
   return undefined;
-}
-
-function wordsOf({ site, installedAt }: Identity): string {
-  return `site "${site}", installed ${isoUtc(installedAt)}`;
 }
 
 interface Compared {

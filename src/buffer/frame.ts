@@ -89,6 +89,13 @@ export function damageOf(key: string, bytes: Uint8Array): Damage | undefined {
   return isKnown ? undefined : damaged(`record format ${version}, this program knows up to ${FRAME_VERSION}`);
 }
 
+/** The format of a record that is whole, where this program does not know it: a newer one has written it. */
+export function newerFormat(key: string, bytes: Uint8Array): number | undefined {
+  const version = bytes[0] ?? 0;
+  const isNewer = version > FRAME_VERSION && version < MARK_VERSION;
+  return isNewer && bytes.length >= HEADER_LENGTH && checksumOf(bytes) === checksum(key, bytes) ? version : undefined;
+}
+
 /** The same without the payload: of a row whose checksum fits it is what was written, and need not be read. */
 export function headOf(key: string, bytes: Uint8Array): Omit<Row, 'payload'> | Damage {
   const damage = damageOf(key, bytes);

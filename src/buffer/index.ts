@@ -1,5 +1,4 @@
 import { OdecetError } from '../core/failure.ts';
-import type { MessageId } from '../core/message.ts';
 import type { Store } from '../machine/store.ts';
 import { type Buffer, type BufferOptions, type Damage, STREAMS, type Stream } from './api.ts';
 import { keepAudited, readAuditLog } from './audit.ts';
@@ -8,12 +7,12 @@ import { clockMemory, keepClock } from './clocks.ts';
 import { decodeCursor } from './codec.ts';
 import { isDamage } from './frame.ts';
 import { givenUpIn } from './given-up.ts';
-import { beginnings, type FoundHeads, type Heads, loadHeads } from './heads.ts';
-import { readIdentity } from './identity.ts';
+import { beginnings, type Heads, loadHeads } from './heads.ts';
+import { readIdentity, refuseForeign, refuseNewer } from './identity.ts';
 import { createIds } from './ids.ts';
 import { intervalVersions, keepIntervals, latestIntervals } from './intervals.ts';
 import { type Journal, openJournal } from './journal.ts';
-import { below, cursorKey, HEADS_KEY, IDENTITY_KEY, journalPrefix, lastPart, waitingKey } from './keys.ts';
+import { below, cursorKey, IDENTITY_KEY, journalPrefix } from './keys.ts';
 import { makeLedger } from './ledger.ts';
 import { messageHeads } from './message-heads.ts';
 import { readMessages } from './messages.ts';
@@ -58,10 +57,13 @@ export async function openBuffer(store: Store, options: BufferOptions): Promise<
     tellDamage(damage);
   };
   const rows = readRows(store, onDamage);
+  await refuseNewer(store);
+  const stored = await readIdentity(store);
+  const copied = options.vital && (await readVital(options.vital));
+  refuseForeign(stored, copied?.identities ?? []);
   await migrate(store, onDamage);
   const found = await loadHeads(store);
   for (const damage of found.damage) onDamage(damage);
-  const copied = options.vital && (await readVital(options.vital));
   const copyDoubt = copied && doubtOfVital(found.heads, copied);
   const copy = copied?.heads;
   if (found.isLost) found.heads.low = await beginnings(store, copy);
@@ -83,7 +85,6 @@ export async function openBuffer(store: Store, options: BufferOptions): Promise<
   const { idRoom, siteNumber: number, clock } = options;
   const ids = createIds({ last, idRoom, number, now: () => clock.now() });
   const { vital: log } = options;
-  const stored = await readIdentity(store);
   const identity = stored ?? options.identity ?? copied?.identities.at(-1);
   const listed = await rows.keys(below('w/'));
   const journal = openJournal(

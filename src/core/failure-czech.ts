@@ -75,6 +75,7 @@ export const FAILURES_CZECH: Readonly<Record<FailureCode, string>> = {
   'store-locked': 'úložiště má otevřené jiný proces',
   'store-missing': 'úložiště má existovat, ale není zde',
   'store-unreadable': 'úložiště nelze otevřít',
+  'store-foreign': 'úložiště patří jinému programu nebo jiné bráně',
   usage: 'příkaz je zadán chybně',
   'site-unreadable': 'soubor místa nelze přečíst',
   'site-invalid': 'soubor místa je chybný',

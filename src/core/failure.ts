@@ -117,6 +117,7 @@ export const FAILURES = {
   'store-locked': { next: 'person', what: 'another process has the store open', exit: 31 },
   'store-missing': { next: 'person', what: 'the store should exist but does not', exit: 32 },
   'store-unreadable': { next: 'person', what: 'the store cannot be opened', exit: 33 },
+  'store-foreign': { next: 'person', what: 'the store is of another program or gateway', exit: 38 },
   // start
   usage: { next: 'person', what: 'the command line is wrong', exit: 2 },
   'site-unreadable': { next: 'person', what: 'the site file cannot be read', exit: 10 },
