@@ -178,6 +178,19 @@ it('the store is lost and the second copy damaged: days that are over wait for a
   expect(cuts).toBeGreaterThan(3);
 });
 
+it('the same on a box that believes in 1970: no day is over there, and every message waits', async () => {
+  const { vital } = await aDay();
+  const damaged = vital.map((line, n) => (n === 5 ? line.replace('"', "'") : line));
+  const folder = simFolder();
+  const clock = simClock(createWorld('1970'), HOUR_MS);
+  const copy = Object.assign(memoryLog(), { kept: damaged });
+  await openMemoryAgain({ loaded, store: memoryStore(), vital: copy, clock, log: SILENT }, folder);
+  for (const day of ['2026-03-28', '2026-03-29', '2026-03-30']) {
+    const held = await readHeldDays(folder, 'Europe/Prague', clock);
+    expect(held.hold({ id: '99999999999999', commodity: 'gas', day })).toMatchObject({ code: 'day-held' });
+  }
+});
+
 it('the scrubber finds a damaged interval: a report of the next start names it, and it is made again', async () => {
   const disk = await aDay();
   const key = intervalKey(INTERVALS[20]!);

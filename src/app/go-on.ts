@@ -58,7 +58,8 @@ export async function makeGoOn({
   if (said) await buffer.keepAudited([], (before) => chained(before, JSON.stringify(said)));
   await buffer.setCursor('restored', 0);
   await buffer.compactVital(clock.now() - VITAL_KEEP_MS);
-  await buffer.mended();
+  // What the old machine had found and not mended is for the first start here.
+  if (buffer.unmended.length === 0) await buffer.mended();
   await vital.close();
   return messages;
 }
