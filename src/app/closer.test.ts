@@ -42,7 +42,7 @@ const dayOf = (device: string, from: UtcMs = DAY.start, skip: readonly number[] 
     .filter((_, n) => !skip.includes(n));
 
 async function answer({ buffer, clock }: Bench, verdict: Verdict): Promise<MessageId[]> {
-  const waiting = (await buffer.outbox.waiting()).filter(({ state }) => state === 'prepared');
+  const waiting = (await buffer.outbox.heads()).filter(({ state }) => state === 'prepared');
   for (const { message } of waiting) {
     const number = await buffer.outbox.beginAttempt(message.id, clock.now());
     const attempt = {
@@ -164,13 +164,15 @@ describe('a day that is over', () => {
     const { profiler, closer: after } = stagesOf(again, POINTS, of);
     await profiler.follow();
     await after.closeDays();
-    expect((await again.buffer.outbox.waiting()).map(({ message }) => message.day)).toEqual([]);
+    expect((await again.buffer.outbox.heads()).map(({ message }) => message.day)).toEqual([]);
   });
 
   it.each([
-    ['as it was left', []],
-    ['made again from readings that are kept longer', ['meter', 'other']],
-  ])('is not sent again when the site file states more days after it was given up, %s', async (_, again) => {
+    ['as it was left', [], false],
+    ['made again from readings that are kept longer', ['meter', 'other'], false],
+    ['what says so is damaged', [], true],
+    ['what says so is damaged, made again from readings that are kept longer', ['meter', 'other'], true],
+  ])('is not sent again when the site file states more days after it was given up: %s', async (_, again, isHurt) => {
     const with60 = (intervalsDays: number) =>
       aSite({ combustionHeat: site.combustionHeat, storage: { retention: { intervalsDays, messagesDays: 60 } } });
     const { made } = await closed([dayOf('meter'), dayOf('other')], POINTS, with60(60));
@@ -182,6 +184,8 @@ describe('a day that is over', () => {
     expect(await trim()).toMatchObject({ intervals: 96 });
     while (Object.keys(await trim()).length > 0);
     await buffer.setCursor('closer/gas', INSTALLED);
+    for (const [key, value] of isHurt ? await made.store.range({ gte: 'g/', lt: 'g0' }) : [])
+      await made.store.batch([{ kind: 'put', key, value: value.map((byte, n) => (n === 30 ? byte ^ 1 : byte)) }]);
     const after = await made.restart();
     const { profiler, closer } = stagesOf(after, POINTS, with60(400));
     for (const device of again) await after.buffer.nameReadingsAgain(device, DAY);
@@ -214,11 +218,11 @@ describe('a day that is over', () => {
 
   it('is not sent again after a restart while its answer is awaited', async () => {
     const { made } = await closed([dayOf('meter'), dayOf('other')]);
-    const [queued] = await made.buffer.outbox.waiting();
+    const [queued] = await made.buffer.outbox.heads();
     await made.buffer.outbox.beginAttempt(queued!.message.id, made.clock.now());
     const again = await made.restart();
     expect(await stagesOf(again).closer.closeDays()).toBe(0);
-    expect(await again.buffer.outbox.waiting()).toHaveLength(1);
+    expect(await again.buffer.outbox.heads()).toHaveLength(1);
   });
 
   it('a point that is not complete does not hold the others, and follows when it is', async () => {

@@ -4,7 +4,7 @@ import type { Store, StoreOp } from '../machine/store.ts';
 import type { Damage, Stream } from './api.ts';
 import { checksumOf, crcText, FRAME_VERSION, headOf, isDamage, openRow, type Row, sealMark, sealRow } from './frame.ts';
 import type { Heads } from './heads.ts';
-import { journalKey, type KeyRange } from './keys.ts';
+import { GIVEN_UP, journalKey, type KeyRange } from './keys.ts';
 import type { NewEntry, Recent } from './recent.ts';
 import { walk } from './rows.ts';
 import { COPIED } from './vital.ts';
@@ -176,6 +176,7 @@ export function openDraft(
         group.entries.push({ stream, sequence, keys: entry.map(([key]) => key) });
         group.streams.add(stream);
       }
+      group.copied.push(...[...rewritten].filter(([key]) => key.startsWith(GIVEN_UP)));
       for (const [key, payload] of rewritten) put(key, sealRow(key, 0, payload));
       for (const [key, detail] of marked) put(key, sealMark(key, detail));
       for (const [stream, low] of lows) group.heads.low[stream] = Math.max(group.heads.low[stream], low);

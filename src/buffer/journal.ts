@@ -167,7 +167,7 @@ export function openJournal(store: Store, found: Heads, ids: Ids, recent: Recent
    * fails the caller is told that its call failed, and what it was to be told goes before the next.
    */
   async function tellVital({ log, clock }: Copy, { copied, streams }: Group): Promise<void> {
-    const isFollowed = [...streams].some((stream) => FOLLOWED.has(stream));
+    const isFollowed = copied.length > 0 || [...streams].some((stream) => FOLLOWED.has(stream));
     // A wall clock may be set back.
     const isTime = !isKnown() && Math.abs(clock.now() - told.at) >= HEADS_EVERY_MS;
     // Of what has no rows the last says all: rounds go on while the copy cannot be written.

@@ -98,8 +98,11 @@ export function intervalOfKey(key: string): IntervalRef | undefined {
   return { point, channel, start, version: Number(version) };
 }
 
+/** Of them the second copy is told. */
+export const GIVEN_UP = 'g/';
+
 export function givenUpPrefix(point: PointCode, channel: Channel): string {
-  return `g/${part(point)}/${channel}/`;
+  return `${GIVEN_UP}${part(point)}/${channel}/`;
 }
 
 /** By the month (UTC) in which an interval starts. */

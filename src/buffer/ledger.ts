@@ -208,14 +208,15 @@ async function withGivenUp(rows: Rows, made: readonly LedgerRow[]): Promise<Ledg
   if (gone.size === 0) return [...made];
   return made.map((row) => {
     const found = gone.get(row);
-    return found ? { ...row, state: 'given-up', givenUpAt: found.at } : row;
+    if (!found) return row;
+    return { ...row, state: 'given-up', ...(found.at !== undefined && { givenUpAt: found.at }) };
   });
 }
 
 /** Of one without a record: nothing was made or told of it since it went, and no damaged record stands in its place. */
 async function isAllOlder(rows: Rows, row: LedgerRow, { at }: GivenUp): Promise<boolean> {
   if (row.state !== 'lost' || row.version !== undefined) return true;
-  if (row.deliveries.some(({ message }) => givenOutAt(message) >= at)) return false;
+  if (row.deliveries.some(({ message }) => at === undefined || givenOutAt(message) >= at)) return false;
   return (await rows.firstKey(below(prefixOf(row)), false)) === undefined;
 }
 

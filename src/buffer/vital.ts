@@ -6,10 +6,11 @@ import type { AppendLog } from '../machine/append-log.ts';
 import type { Store } from '../machine/store.ts';
 import { STREAMS, type Stream } from './api.ts';
 import { crcOfText, crcText, isDamage, openRow } from './frame.ts';
+import { type CopiedMonths, learnGivenUp, restoreGivenUp } from './given-up.ts';
 import { type Heads, headsPayload } from './heads.ts';
 import { type Identity, identitySchema, isSame } from './identity.ts';
 import type { Draft, Journal } from './journal.ts';
-import { below, keyParts, lastPart, messageKey, waitingKey } from './keys.ts';
+import { below, GIVEN_UP, keyParts, lastPart, messageKey, waitingKey } from './keys.ts';
 import { waitingState } from './life.ts';
 import type { Restored } from './reports.ts';
 import { walk } from './rows.ts';
@@ -21,7 +22,7 @@ import { lifeFromEvents } from './waiting.ts';
  *
  *   CRC32C of the rest | {"heads": {...}, "rows": [[key, payload], ...]}
  *
- * with the rows of the delivery and audit journals and the last numbers of all; the first line of every run and of every copy
+ * with the rows of the delivery and audit journals, what was given up for its age, and the last numbers of all; the first line of every run and of every copy
  * that is written anew says first whose it is: {"of": {...}, "heads": ...}. A store that is lost, in part or whole, gets
  * its messages back from it: no id is used twice, no interval that was accepted is sent again, and what was under way goes
  * again under the same id, byte for byte.
@@ -117,9 +118,11 @@ export function doubtOfVital(store: Heads, { heads, damagedLines, isTorn }: Foun
 export async function restoreVital(store: Store, journal: Journal, log: AppendLog): Promise<Restored> {
   const messages = new Set<MessageId>();
   let records = 0;
+  const givenUp: CopiedMonths = new Map();
   for await (const line of log.lines()) {
     const record = readVitalLine(line);
     if (!record || record.rows.length === 0) continue;
+    for (const [key, payload] of record.rows) if (key.startsWith(GIVEN_UP)) learnGivenUp(givenUp, key, payload);
     const missing = await missingRows(store, record);
     if (missing.length === 0) continue;
     await journal.write(async (draft) => {
@@ -128,12 +131,15 @@ export async function restoreVital(store: Store, journal: Journal, log: AppendLo
     records += missing.length;
     for (const [key] of missing) messages.add(messageOf(key));
   }
+  records += await journal.write((draft) => restoreGivenUp(draft, givenUp));
   messages.delete('');
   for (const id of messages) await journal.write((draft) => putInOutbox(draft, id));
   return { messages: messages.size, records };
 }
 
-async function missingRows(store: Store, { rows }: VitalRecord): Promise<VitalRecord['rows']> {
+/** Those that a journal names: they are written once. */
+async function missingRows(store: Store, record: VitalRecord): Promise<VitalRecord['rows']> {
+  const rows = record.rows.filter(([key]) => !key.startsWith(GIVEN_UP));
   const found = await store.getMany(rows.map(([key]) => key));
   return rows.filter(([key], n) => {
     const bytes = found[n];
@@ -201,7 +207,7 @@ export async function compactVital(
 async function* vitalRows(store: Store, keepAfter: UtcMs): AsyncGenerator<[string, unknown, number]> {
   const waiting = new Set<MessageId>();
   for await (const [key] of walk(store, below(waitingKey('')))) waiting.add(lastPart(key));
-  for (const range of [below('m/'), below('n/'), below('l/'), below('e/'), below('a/')])
+  for (const range of [below('m/'), below('n/'), below('l/'), below('e/'), below('a/'), below(GIVEN_UP)])
     for await (const [key, bytes] of walk(store, range)) {
       const id = messageOf(key);
       if (id !== '' && !waiting.has(id) && givenOutAt(id) < keepAfter) continue;
