@@ -3,7 +3,7 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { aMessage, anAttempt, anInterval, aReading, aReceipt, DAY_START } from '../buffer/buffer.testkit.ts';
+import { aMessage, anAttempt, anInterval, aReading, aReceipt, DAY_START, queuedIn } from '../buffer/buffer.testkit.ts';
 import type { Buffer as Memory } from '../buffer/index.ts';
 import { readVitalLine, vitalLine } from '../buffer/vital.ts';
 import { HOUR_MS } from '../core/time.ts';
@@ -48,7 +48,7 @@ function siteIn(folder: string, storage = 'data'): LoadedSite {
   return { site, devices: new Map(), folder, file: join(folder, 'site.yaml') } as unknown as LoadedSite;
 }
 
-const open = (folder: string) => openState(siteIn(folder), clock, quietLog, true);
+const open = (folder: string) => openState(siteIn(folder), clock, quietLog, 'gateway');
 
 /** Readings, a day that was accepted, and one hour whose message is under way. */
 async function fill(buffer: Memory): Promise<void> {
@@ -62,14 +62,12 @@ async function fill(buffer: Memory): Promise<void> {
 }
 
 async function goesOn(folder: string, before: Memory): Promise<void> {
-  const under = (await before.outbox.waiting())[0]!;
+  const under = (await queuedIn(before))[0]!;
   const state = await open(folder);
   const { buffer } = state;
   expect(await buffer.verify()).toMatchObject({ clean: true, quarantined: [] });
   expect(await buffer.readings('boiler-house', 'volume.base', SPAN)).toHaveLength(24);
-  expect((await buffer.outbox.waiting()).map(({ message, state: its }) => [message, its])).toEqual([
-    [under.message, 'sent'],
-  ]);
+  expect((await queuedIn(buffer)).map(({ message, state: its }) => [message, its])).toEqual([[under.message, 'sent']]);
   for (const interval of INTERVALS)
     await expect(buffer.queueMessage((id) => aMessage(id, [interval]))).rejects.toMatchObject({
       failure: { code: 'already-queued' },
@@ -240,7 +238,7 @@ describe('backup and restore', () => {
 describe('a store that stands elsewhere, as with the shipped unit', () => {
   let elsewhere: string;
   const file = () => join(root, 'backup');
-  const openIn = (folder: string, storage: string) => openState(siteIn(folder, storage), clock, quietLog, true);
+  const openIn = (folder: string, storage: string) => openState(siteIn(folder, storage), clock, quietLog, 'gateway');
   beforeEach(async () => {
     elsewhere = join(root, 'var', 'odecet');
     await writeFile(join(root, 'site', 'site.yaml'), `site: mill # the old one\nstorage: { folder: ${elsewhere} }\n`);
@@ -347,7 +345,7 @@ describe('the second copy that is given to a restore', () => {
     async (_what, name, when) => {
       await mkdir(join(root, 'other'));
       const loaded = siteIn(join(root, 'other'));
-      const other = await openState({ ...loaded, site: { ...loaded.site, site: name } }, when, quietLog, true);
+      const other = await openState({ ...loaded, site: { ...loaded.site, site: name } }, when, quietLog, 'gateway');
       for (const start of [...HOURS, SPAN.end, SPAN.end + HOUR_MS]) {
         const interval = anInterval({ start, point: '27ZG100Z0000099X' });
         await other.buffer.keepIntervals([interval]);
@@ -412,7 +410,7 @@ describe('a restore on a machine whose clock is in the past', () => {
     const past = { ...hostClock(), now: () => Date.UTC(2020, 0, 1) };
     await backup(siteIn(join(root, 'site')), file, undefined, clock);
     await restore({ file, into: join(root, 'fresh') }, past);
-    const fresh = await openState(siteIn(join(root, 'fresh')), past, quietLog, true);
+    const fresh = await openState(siteIn(join(root, 'fresh')), past, quietLog, 'gateway');
     expect(fresh.held.hold(aMessage(AFTER_ALL, [INTERVALS[0]!]))).toMatchObject({ code: 'day-held' });
     await fresh.close();
     const held = JSON.parse(await readFile(join(root, 'fresh', 'data', 'held-after-restore.json'), 'utf8'));

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { isoUtc } from '../core/time.ts';
-import { openLevelStore } from '../host/store-level.ts';
+import { lookAtLevelStore } from '../host/store-level-look.ts';
 import type { Clock } from '../machine/clock.ts';
 import { configParts, stateParts } from './backup-config.ts';
 import { type BackupPart, writeBackupFile } from './backup-file.ts';
@@ -62,16 +62,17 @@ export async function backup(
 }
 
 async function* rowsOfStopped(state: string): AsyncGenerator<BackupPart> {
-  const release = await lockState(state, false);
+  const unlock = await lockState(state, false);
   try {
-    const store = await openLevelStore({ folder: join(state, STORE_FOLDER) });
+    const { store, release } = await lookAtLevelStore(join(state, STORE_FOLDER));
     try {
       for await (const bytes of rowBlocks({ range: (range) => store.range(range), close: async () => undefined }))
         yield { name: ROWS_PART, bytes };
     } finally {
       await store.close();
+      await release();
     }
   } finally {
-    await release();
+    await unlock();
   }
 }

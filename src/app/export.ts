@@ -15,7 +15,7 @@ export interface ExportedMessages {
 /** Writes every message of a site and its answer, verbatim, below `out`: `messages/<id>.xml` and `answers/<id>.xml`. */
 export async function exportMessages(siteFile: string, out: string): Promise<ExportedMessages> {
   const site = loadSite(siteFile);
-  const state = await openState(site, hostClock(), hostLog({ level: 'warn' }), false);
+  const state = await openState(site, hostClock(), hostLog({ level: 'warn' }), 'look');
   try {
     const folder = hostFolder(resolve(out));
     const ids = await messageIds(state.buffer);

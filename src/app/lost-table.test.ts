@@ -74,7 +74,7 @@ async function neverSentTwice(buffer: Buffer): Promise<void> {
     await expect(buffer.queueMessage((own) => aMessage(own, part))).rejects.toMatchObject({
       failure: { code: 'already-queued' },
     });
-  expect((await buffer.outbox.waiting()).map(({ state }) => state)).toEqual(['sent']);
+  expect((await buffer.outbox.heads()).map(({ state }) => state)).toEqual(['sent']);
   const { counts } = await buffer.ledger([{ point: POINT, channel: 'volume', spans: SPANS }]);
   expect(counts.doubled).toBe(0);
 }

@@ -68,7 +68,7 @@ export async function runGateway(
   const entropy = hostEntropy();
   const { close: closeWay, ...way } = await loadWay(loaded, clock);
   const heat = await heatOf(loaded, clock, log);
-  const state = await openState(loaded, clock, log, true);
+  const state = await openState(loaded, clock, log, 'gateway');
   const lines = await gatewayLines(loaded, clock);
   const again = childAbort(signal);
   let isAgain = false;

@@ -1,8 +1,10 @@
+import { spawnSync } from 'node:child_process';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { aMessage, anAttempt, anInterval, aReceipt, DAY_START } from '../buffer/buffer.testkit.ts';
+import { aMessage, anAttempt, anInterval, aReceipt, DAY_START, POINT } from '../buffer/buffer.testkit.ts';
+import { sealRow } from '../buffer/frame.ts';
 import { intervalKey } from '../buffer/keys.ts';
 import { readVitalLine, vitalLine } from '../buffer/vital.ts';
 import { HOUR_MS, isoUtc, type UtcMs } from '../core/time.ts';
@@ -12,7 +14,7 @@ import { openLevelStore } from '../host/store-level.ts';
 import type { Log } from '../machine/log.ts';
 import { quietLog } from '../uplink/uplink.testkit.ts';
 import type { LoadedSite } from './site-files.ts';
-import { lockState, openState, type State } from './state.ts';
+import { lockState, type OpenedBy, openState, type State } from './state.ts';
 
 /** What a start makes of a state folder of which parts are lost: nothing that was accepted may be sent again. */
 const INSTALLED = DAY_START + 30 * HOUR_MS;
@@ -41,11 +43,11 @@ afterEach(() => rm(root, { recursive: true, force: true }));
 
 const place = (name: string) => join(root, 'data', name);
 
-function openAt(now: UtcMs, install = true): Promise<State> {
+function openAt(now: UtcMs, by: OpenedBy = 'gateway'): Promise<State> {
   const storage = storageSchema.parse(undefined);
   const site = { site: 'mill', zone: 'Europe/Prague', points: [], market: {}, storage };
   const loaded = { site, devices: new Map(), folder: root, file: join(root, 'site.yaml') };
-  return openState(loaded as unknown as LoadedSite, { ...hostClock(), now: () => now }, log, install);
+  return openState(loaded as unknown as LoadedSite, { ...hostClock(), now: () => now }, log, by);
 }
 
 /** Nothing of what was accepted can go out under a new id: refused at once, or held for a person. */
@@ -93,7 +95,7 @@ it.each([
   ['no text', async () => writeFile(place('installed'), Uint8Array.of(0xff, 0, 7))],
 ])('the file `installed` %s: the store says it, it is told, and the file is there again', async (_what, damage) => {
   await damage();
-  const looking = await openAt(INSTALLED + 400 * HOUR_MS, false);
+  const looking = await openAt(INSTALLED + 400 * HOUR_MS, 'look');
   expect(looking.installedAt).toBe(INSTALLED);
   await looking.close();
   expect(told).toEqual([]);
@@ -187,10 +189,10 @@ it('before a repair touches anything it is written down, so that the next start 
 
 it('nobody else opens a folder that one works in, also while no store is open there', async () => {
   const release = await lockState(join(root, 'data'), false);
-  for (const install of [true, false])
-    await expect(openAt(INSTALLED, install)).rejects.toMatchObject({ failure: { code: 'store-locked' } });
+  for (const by of ['gateway', 'change', 'look'] as const)
+    await expect(openAt(INSTALLED, by)).rejects.toMatchObject({ failure: { code: 'store-locked' } });
   await release();
-  const state = await openAt(INSTALLED, false);
+  const state = await openAt(INSTALLED, 'look');
   await expect(openAt(INSTALLED)).rejects.toMatchObject({ failure: { code: 'store-locked' } });
   await state.close();
   await (await openAt(INSTALLED)).close();
@@ -212,4 +214,45 @@ it('a second copy that is no file ends the start in words', async () => {
   await expect(start).rejects.toMatchObject({
     failure: { code: 'store-io', detail: expect.stringContaining('vital.log') },
   });
+});
+
+it('whoever only looks touches no file, whatever is to be mended', async () => {
+  const filesIn = async (folder: string): Promise<[string, string][]> => {
+    const names = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
+    const read = names.map(async ({ parentPath, name }): Promise<[string, string]> => {
+      const file = join(parentPath, name);
+      return [file, (await readFile(file)).toString('base64')];
+    });
+    return Promise.all(read);
+  };
+  const writing = await openLevelStore({ folder: place('store') });
+  // The outbox has a row too few.
+  await writing.batch([{ kind: 'put', key: 'v/heads', value: sealRow('v/heads', 0, { delivery: 5, waiting: 7 }) }]);
+  await writing.close();
+  const before = await filesIn(root);
+  const { buffer, close } = await openAt(INSTALLED + HOUR_MS, 'look');
+  expect((await buffer.outbox.heads()).length).toBe(0);
+  await buffer.keepIntervals([anInterval({ start: INSTALLED })]);
+  await close();
+  expect(await filesIn(root)).toEqual(before);
+});
+
+it('a disk that takes no write is looked at all the same; what wants to write is refused', async ({ skip }) => {
+  const data = join(root, 'data');
+  const mount = (...how: string[]) => spawnSync('mount', how).status === 0;
+  // Only root may mount.
+  if (!mount('--bind', data, data)) return skip();
+  try {
+    expect(mount('-o', 'remount,ro,bind', data)).toBe(true);
+    await expect(writeFile(place('any'), '')).rejects.toThrow('EROFS');
+    const { buffer, installedAt, close } = await openAt(INSTALLED + HOUR_MS, 'look');
+    expect(installedAt).toBe(INSTALLED);
+    const { counts } = await buffer.ledger([{ point: POINT, channel: 'volume', spans: INTERVALS }]);
+    expect(counts).toMatchObject({ expected: 24, accepted: 24 });
+    expect(await buffer.verify()).toMatchObject({ clean: true });
+    await close();
+    await expect(openAt(INSTALLED + HOUR_MS, 'change')).rejects.toThrow(/Read-only/);
+  } finally {
+    spawnSync('umount', ['--lazy', data]);
+  }
 });

@@ -7,6 +7,7 @@ import { hostAppendLog } from '../host/append-log.ts';
 import { hostFolder } from '../host/folder.ts';
 import { lockFolder } from '../host/folder-lock.ts';
 import { openLevelStore } from '../host/store-level.ts';
+import { type LookedAtStore, lookAtLevelStore } from '../host/store-level-look.ts';
 import { isTaken } from '../host/store-level-repair.ts';
 import { damagedTables } from '../host/store-level-tables.ts';
 import type { AppendLog } from '../machine/append-log.ts';
@@ -52,12 +53,18 @@ export function stateFolder({ site, folder }: Pick<LoadedSite, 'site' | 'folder'
   return resolve(folder, site.storage.folder);
 }
 
-/** Opens the memory of a site. @param install whether a first install may create it; the tools that only look may not. */
-export async function openState(loaded: LoadedSite, clock: Clock, log: Log, install: boolean): Promise<State> {
+/**
+ * Who opens a memory. `gateway`: repairs what is damaged, and a first install may create it. `change`: a person's command writes
+ * to it. `look`: nothing of it is touched, since its disk may be full, read-only or dying.
+ */
+export type OpenedBy = 'gateway' | 'change' | 'look';
+
+/** Opens the memory of a site. */
+export async function openState(loaded: LoadedSite, clock: Clock, log: Log, by: OpenedBy): Promise<State> {
   const path = stateFolder(loaded);
-  const release = await lockState(path, install);
+  const release = await lockState(path, by === 'gateway');
   try {
-    const state = await openLocked(loaded, clock, log, install);
+    const state = await openLocked(loaded, clock, log, by);
     return {
       ...state,
       close: async () => {
@@ -80,7 +87,7 @@ export async function lockState(path: string, install: boolean): Promise<() => P
   return isThere ? lockFolder(path, 'a gateway or another command works in it; stop it first') : async () => undefined;
 }
 
-async function openLocked(loaded: LoadedSite, clock: Clock, log: Log, install: boolean): Promise<State> {
+async function openLocked(loaded: LoadedSite, clock: Clock, log: Log, by: OpenedBy): Promise<State> {
   const path = stateFolder(loaded);
   const folder = hostFolder(path);
   const written = await readInstalled(folder);
@@ -88,7 +95,7 @@ async function openLocked(loaded: LoadedSite, clock: Clock, log: Log, install: b
   const memory = { loaded, vital, clock, log };
   const heldDays = () => readHeldDays(folder, loaded.site.zone, clock);
   const isFirst = written === undefined && (await isFirstInstall(folder, join(path, STORE_FOLDER), vital));
-  if (isFirst && !install) {
+  if (isFirst && by !== 'gateway') {
     throw new OdecetError(
       'store-missing',
       `${path}: no gateway has run with ${loaded.file} yet; start one, or correct storage.folder`,
@@ -102,13 +109,30 @@ async function openLocked(loaded: LoadedSite, clock: Clock, log: Log, install: b
     const buffer = await openMemory({ ...memory, store, identity: identityOf(loaded, installed) });
     return stateOf(path, store, vital, buffer, installed, await heldDays());
   }
-  if (!install) {
-    const store = await openLevelStore({ folder: join(path, STORE_FOLDER) });
-    const buffer = await openMemory({ ...memory, store });
+  if (by !== 'gateway') {
+    const { store, release } = await openStopped(join(path, STORE_FOLDER), by);
+    const buffer = await openMemory({ ...memory, store, ...(by === 'look' && { vital: onlyRead(vital) }) });
     const installed = written ?? (await installedOf(buffer, clock.now()));
-    return stateOf(undefined, store, vital, buffer, installed, await heldDays());
+    const { close, ...state } = stateOf(undefined, store, vital, buffer, installed, await heldDays());
+    return { ...state, close: () => close().finally(release) };
   }
   return openAgain({ ...memory, identity: identityOf(loaded, written), path, folder }, written);
+}
+
+async function openStopped(folder: string, by: 'change' | 'look'): Promise<LookedAtStore> {
+  if (by === 'look') return lookAtLevelStore(folder);
+  return { store: await openLevelStore({ folder }), release: async () => undefined };
+}
+
+/** The second copy, for who only looks: opening a memory may want to mend it. */
+function onlyRead(log: AppendLog): AppendLog {
+  return {
+    lines: () => log.lines(),
+    size: () => log.size(),
+    append: async () => undefined,
+    rewrite: async () => undefined,
+    close: () => log.close(),
+  };
 }
 
 function identityOf({ site }: LoadedSite, installedAt: UtcMs | undefined): Identity | undefined {

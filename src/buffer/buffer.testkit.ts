@@ -5,6 +5,8 @@ import type { Reading } from '../core/reading.ts';
 import { HOUR_MS, type UtcMs } from '../core/time.ts';
 import type { AppendLog } from '../machine/append-log.ts';
 import type { Store, StoreRange } from '../machine/store.ts';
+import type { Buffer } from './api.ts';
+import type { QueuedMessage } from './outbox.ts';
 
 export const POINT = '27ZG100Z0000001A';
 export const GAS_DAY = '2026-03-28';
@@ -130,6 +132,16 @@ export function anAttempt(message: MessageId, number: number, outcome: AttemptOu
 
 export function aReceipt(message: MessageId, verdict: Verdict): Receipt {
   return { message, verdict, reasons: [], receivedAt: DAY_START + 400, xml: `<answer>${verdict}</answer>` };
+}
+
+/** All that wait, with their documents; one that cannot be read is left out. */
+export async function queuedIn({ outbox }: Pick<Buffer, 'outbox'>): Promise<QueuedMessage[]> {
+  const queued: QueuedMessage[] = [];
+  for (const head of await outbox.heads()) {
+    const message = await outbox.read(head.message.id);
+    if (message) queued.push({ ...head, message });
+  }
+  return queued;
 }
 
 /** An append-only file in memory, open to a test that wants to damage it. */

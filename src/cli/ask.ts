@@ -24,7 +24,8 @@ export async function ask<Q extends Question>(
   const answered = await askGateway(stateFolder(loaded), { ...request, do: question });
   // The answer of the same program, as it made it.
   if (answered) return { answer: answered.done as Answer<Q>, zone };
-  const state = await openState(loaded, hostClock(), hostLog({ level: 'warn' }), false);
+  const opener = question === 'substitute' ? 'change' : 'look';
+  const state = await openState(loaded, hostClock(), hostLog({ level: 'warn' }), opener);
   try {
     return { answer: (await QUESTIONS[question](await deskOf(loaded, state), request)) as Answer<Q>, zone };
   } finally {

@@ -34,7 +34,7 @@ beforeAll(async () => {
     changed(SITE, ['pack: gas-day', 'pack: ote/gasdat'], ['pack: electricity-day', 'pack: ote/cdsdata']),
   );
   const loaded = loadSite(config);
-  const state = await openState(loaded, hostClock(), SILENT, true);
+  const state = await openState(loaded, hostClock(), SILENT, 'gateway');
   const spans = marketIntervals('gas', DAY, 'Europe/Prague', 60);
   const edges = [...spans.map(({ start }) => start), spans.at(-1)!.end];
   await state.buffer.keepRound(
@@ -245,7 +245,7 @@ describe('the same commands while the gateway runs', () => {
   let close: () => Promise<void>;
   beforeAll(async () => {
     const loaded = loadSite(config);
-    const state = await openState(loaded, hostClock(), SILENT, false);
+    const state = await openState(loaded, hostClock(), SILENT, 'change');
     const points = planPoints(loaded.site, loaded.devices);
     const { alone } = createProfiler({ site: loaded.site, points, buffer: state.buffer, clock: hostClock() });
     const desk: Desk = {

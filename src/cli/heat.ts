@@ -83,7 +83,7 @@ async function taken(loaded: LoadedSite, order: HeatOrder): Promise<HeatTaken> {
   const asked = await askGateway(folder, { ...order, do: 'heat' });
   // The answer of the same program, as it made it.
   if (asked) return asked.done as HeatTaken;
-  const state = await openState(loaded, hostClock(), hostLog({ level: 'warn' }), false);
+  const state = await openState(loaded, hostClock(), hostLog({ level: 'warn' }), 'change');
   try {
     return await takeHeat(state.buffer, folder, order, loaded.site.zone, hostClock().now());
   } finally {

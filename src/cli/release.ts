@@ -65,7 +65,7 @@ async function closeDays(loaded: LoadedSite, days: string[], options: ReleaseOpt
 }
 
 async function onStopped<T>(loaded: LoadedSite, work: (state: State) => Promise<T>): Promise<T> {
-  const state = await openState(loaded, hostClock(), hostLog({ level: 'warn' }), false);
+  const state = await openState(loaded, hostClock(), hostLog({ level: 'warn' }), 'change');
   try {
     return await work(state);
   } finally {

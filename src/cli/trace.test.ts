@@ -50,7 +50,7 @@ beforeAll(async () => {
   ] as const;
   await writeFile(config, changed(SITE, ...packs, ['capacity: "400"', OPERATING]));
   const loaded = loadSite(config);
-  const state = await openState(loaded, hostClock(), SILENT, true);
+  const state = await openState(loaded, hostClock(), SILENT, 'gateway');
   const hours = cut(gasDay(DAY), 60);
   const device = { device: 'corrector', source: 'sampled', raw: '00c0ffee' } as const;
   const volume = { ...device, quantity: 'volume.operating.total' } as const;

@@ -8,7 +8,7 @@ import { languageOption } from './words.ts';
 /** Opens a site's memory for a command that only looks, and closes it whatever happens. */
 export async function withState<T>(config: string, look: (loaded: LoadedSite, state: State) => Promise<T>): Promise<T> {
   const loaded = loadSite(config);
-  const state = await openState(loaded, hostClock(), hostLog({ level: 'warn' }), false);
+  const state = await openState(loaded, hostClock(), hostLog({ level: 'warn' }), 'look');
   try {
     return await look(loaded, state);
   } finally {

@@ -243,7 +243,7 @@ export async function until(holds: () => boolean | Promise<boolean>, withinMs: n
 }
 
 export async function allEmpty(sites: readonly RunningSite[]): Promise<boolean> {
-  for (const { outbox } of sites) if ((await outbox.waiting()).length > 0) return false;
+  for (const { outbox } of sites) if ((await outbox.heads()).length > 0) return false;
   return true;
 }
 

@@ -14,5 +14,5 @@ export const stateClock = { ...hostClock(), now: () => DAY_START + 80 * HOUR_MS 
 export function openedState(folder: string, log: Log = quietLog): Promise<State> {
   const storage = storageSchema.parse(undefined);
   const loaded = { site: { site: 'mill', storage, points: [] }, devices: new Map(), folder, file: 'site.yaml' };
-  return openState(loaded as unknown as LoadedSite, stateClock, log, true);
+  return openState(loaded as unknown as LoadedSite, stateClock, log, 'gateway');
 }

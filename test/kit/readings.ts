@@ -12,7 +12,7 @@ import type { Rehearsal } from './rehearsal.ts';
 /** Looks into what a gateway keeps; it must have been stopped. */
 async function withBuffer<T>({ folder }: Rehearsal, look: (buffer: Buffer) => Promise<T>): Promise<T> {
   const log = hostLog({ level: 'warn', to: 'stderr' });
-  const state = await openState(loadSite(join(folder, 'site.yaml')), hostClock(), log, false);
+  const state = await openState(loadSite(join(folder, 'site.yaml')), hostClock(), log, 'look');
   try {
     return await look(state.buffer);
   } finally {
