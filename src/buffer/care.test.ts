@@ -13,6 +13,7 @@ import {
   memoryLog,
   memoryStore,
   POINT,
+  queuedIn,
   standingClock,
 } from './buffer.testkit.ts';
 import { isDamage, openRow, sealRow } from './frame.ts';
@@ -226,7 +227,7 @@ describe('scrub and quarantine', () => {
         damages.length = 0;
         await buffer.readings('boiler-house', 'volume.base', DAY);
         await buffer.intervals(POINT, 'volume', DAY);
-        await buffer.outbox.waiting();
+        await queuedIn(buffer);
         expect(damages).toEqual([]);
         expect(await scrubAll(buffer)).toEqual([]);
       }
@@ -303,7 +304,7 @@ describe('a batch that failed and is on the disk all the same', () => {
     await expect(buffer.queueMessage((id) => aMessage(id, INTERVALS))).rejects.toThrow('to fail');
     store.batchesLeft = Number.POSITIVE_INFINITY;
     // The outbox has it, and the sender takes it from there.
-    const [waiting] = await buffer.outbox.waiting();
+    const [waiting] = await queuedIn(buffer);
     const { id } = waiting!.message;
     const number = await buffer.outbox.beginAttempt(id, DAY_START);
     await buffer.outbox.endAttempt(anAttempt(id, number, 'answered'), aReceipt(id, 'accepted'));
@@ -366,7 +367,7 @@ describe('the second copy', () => {
     expect(await next.buffer.restoreVital()).toMatchObject({ messages: 2 });
     await next.buffer.keepIntervals(INTERVALS);
     expect(await counts(next.buffer)).toMatchObject({ accepted: 2, pending: 2, lost: 0, doubled: 0 });
-    const [waiting] = await next.buffer.outbox.waiting();
+    const [waiting] = await queuedIn(next.buffer);
     expect(waiting).toMatchObject({ state: 'sent', attempts: 1 });
     expect(waiting?.message).toEqual(sent);
     for (const interval of INTERVALS.slice(0, 3))
@@ -494,7 +495,7 @@ describe('the second copy', () => {
     await next.buffer.restoreVital();
     await next.buffer.keepIntervals(INTERVALS);
     expect(await counts(next.buffer)).toMatchObject({ accepted: 2, pending: 2, doubled: 0 });
-    expect((await next.buffer.outbox.waiting())[0]?.message.xml).not.toBe('');
+    expect((await queuedIn(next.buffer))[0]?.message.xml).not.toBe('');
     await buffer.compactVital(LATER);
     expect(log.kept.join('')).not.toContain(`"e/`.concat((await buffer.messagesOf('gas', '2026-03-28'))[0]!));
   });
@@ -567,7 +568,7 @@ describe('an outbox that is whole', () => {
     const { buffer, damages } = await open(store);
     expect(damages).toContain(told);
     expect(damages).not.toContain('w/');
-    expect(await buffer.outbox.waiting()).toHaveLength(1);
+    expect(await queuedIn(buffer)).toHaveLength(1);
   });
 });
 

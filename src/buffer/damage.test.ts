@@ -11,6 +11,7 @@ import {
   DAY_START,
   memoryStore,
   POINT,
+  queuedIn,
   standingClock,
 } from './buffer.testkit.ts';
 import { sealRow } from './frame.ts';
@@ -40,7 +41,7 @@ async function work(buffer: Buffer, acknowledged: Reading[]): Promise<void> {
   if ((await buffer.deliveryOf(POINT, 'volume', DAY_START)).length === 0)
     await buffer.queueMessage((id) => aMessage(id, INTERVALS));
   for (;;) {
-    const [next] = await buffer.outbox.waiting();
+    const [next] = await queuedIn(buffer);
     if (!next) return;
     const { id } = next.message;
     const number = await buffer.outbox.beginAttempt(id, DAY_START);
@@ -119,7 +120,7 @@ describe('calls that wait together', () => {
     await Promise.all([...rounds, ...messages]);
     expect(store.batches).toBeLessThan(6);
     expect(await buffer.changes('readings', 0, 10)).toHaveLength(4);
-    expect(await buffer.outbox.waiting()).toHaveLength(3);
+    expect(await queuedIn(buffer)).toHaveLength(3);
     expect((await buffer.verify()).clean).toBe(true);
   });
 });
@@ -152,7 +153,7 @@ describe('damage', () => {
             expect(reading).toEqual(aReading({ device, at: reading.at }));
         for (const interval of await buffer.intervals(POINT, 'volume', SPAN))
           expect(INTERVALS).toContainEqual(interval);
-        for (const waiting of await buffer.outbox.waiting()) expect(waiting.state).not.toBe('prepared');
+        for (const waiting of await queuedIn(buffer)) expect(waiting.state).not.toBe('prepared');
       }),
       { numRuns: 200 },
     );

@@ -43,7 +43,7 @@ describe('a store of version 1', () => {
     const [conflict] = await buffer.conflicts('boiler-house', 'volume.base', DAY);
     expect(conflict?.value).toEqual({ coefficient: 99n, exponent: 1 });
     expect((await buffer.intervals(POINT, 'volume', DAY)).map(({ version }) => version)).toEqual([2, 1, 1]);
-    expect((await buffer.outbox.waiting()).map(({ state }) => state)).toEqual(['sent']);
+    expect((await buffer.outbox.heads()).map(({ state }) => state)).toEqual(['sent']);
     expect(await buffer.verify()).toMatchObject({ clean: true, entries: 5 + 5 + 2 + 7 });
   });
 

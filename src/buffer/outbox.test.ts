@@ -12,6 +12,7 @@ import {
   type MemoryStore,
   memoryStore,
   POINT,
+  queuedIn,
   standingClock,
 } from './buffer.testkit.ts';
 import { sealRow } from './frame.ts';
@@ -27,7 +28,7 @@ async function queued(buffer: Buffer, hour = 0): Promise<MessageId> {
 }
 
 async function states(buffer: Buffer): Promise<[MessageId, MessageState, number][]> {
-  return (await buffer.outbox.waiting()).map(({ message, state, attempts }) => [message.id, state, attempts]);
+  return (await queuedIn(buffer)).map(({ message, state, attempts }) => [message.id, state, attempts]);
 }
 
 describe('what a message is about', () => {
@@ -171,7 +172,7 @@ describe('attempts', () => {
     expect(await reopened.outbox.beginAttempt(id, DAY_START + 9)).toBe(2);
     await reopened.outbox.endAttempt(anAttempt(id, 2, 'not-sent'));
     expect(await states(reopened)).toEqual([[id, 'sent', 2]]);
-    expect((await reopened.outbox.waiting())[0]?.lastEndedAt).toBe(DAY_START + 502);
+    expect((await reopened.outbox.heads())[0]?.lastEndedAt).toBe(DAY_START + 502);
     const receipt = aReceipt(id, 'accepted');
     expect(await reopened.outbox.beginAttempt(id, DAY_START + 99)).toBe(3);
     await reopened.outbox.endAttempt(anAttempt(id, 3, 'answered'), receipt);

@@ -37,8 +37,6 @@ export interface Outbox {
   heads(): Promise<QueuedHead[]>;
   /** The message of a head; undefined when it cannot be read, which is reported as damage. */
   read(id: MessageId): Promise<Message | undefined>;
-  /** All that wait, by rising id. A message that cannot be read is left out and reported as damage. */
-  waiting(): Promise<QueuedMessage[]>;
   /** Marks the message as sent before its first byte leaves; gives the attempt's number, from 1. Throws WaitsNoLonger. */
   beginAttempt(id: MessageId, startedAt: UtcMs): Promise<number>;
   /** `answered` needs its receipt, the other outcomes have none. Saying the same again changes nothing. */
@@ -78,15 +76,6 @@ export function openOutbox(journal: Journal, rows: Rows, messages: MessageReader
   return {
     heads,
     read,
-
-    async waiting() {
-      const queued: QueuedMessage[] = [];
-      for (const head of await heads()) {
-        const message = await read(head.message.id);
-        if (message) queued.push({ ...head, message });
-      }
-      return queued;
-    },
 
     beginAttempt: (id, startedAt) =>
       journal.write(async (draft) => {

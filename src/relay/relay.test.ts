@@ -134,7 +134,7 @@ async function play(seed: number) {
           broker.start();
         }
       }
-      const waiting = await Promise.all(outboxes.map((outbox) => outbox.waiting()));
+      const waiting = await Promise.all(outboxes.map((outbox) => outbox.heads()));
       if (waiting.flat().length === 0) break;
     }
     stop.abort();
@@ -171,7 +171,7 @@ describe('whatever the weather, every message is with the operator once and ever
     expect(office.contradictions()).toBe(0);
     for (const { id, xml } of sent) expect(office.accepted.get(id)).toBe(xml);
     for (const [n, outbox] of outboxes.entries()) {
-      expect(await outbox.waiting()).toEqual([]);
+      expect(await outbox.heads()).toEqual([]);
       const answered = outbox.ended.filter(({ outcome }) => outcome === 'answered');
       expect(answered.map(({ message }) => message).sort()).toEqual(messages[n]!.map(({ id }) => id).sort());
     }

@@ -216,5 +216,5 @@ test('wake ends the rest at once, and a try cut off by the signal is not recorde
   sender.wake();
   await running;
   expect(outbox.ended).toEqual([]);
-  expect((await outbox.waiting()).map(({ state }) => state)).toEqual(['sent']);
+  expect((await outbox.heads()).map(({ state }) => state)).toEqual(['sent']);
 });

@@ -91,7 +91,6 @@ export function memoryOutbox(messages: readonly Message[]): MemoryOutbox {
   return {
     ended,
     add,
-    waiting: async () => [...queue.values()],
     heads: async () => [...queue.values()],
     close,
     read: async (id) => queue.get(id)?.message ?? closed.get(id),

@@ -149,7 +149,7 @@ async function neverSentTwice(buffer: Buffer): Promise<void> {
       failure: { code: 'already-queued' },
     });
   }
-  const waiting = await buffer.outbox.waiting();
+  const waiting = await buffer.outbox.heads();
   expect(waiting.map(({ state }) => state)).toEqual(['sent']);
   const { counts } = await buffer.ledger([{ point: POINT, channel: 'volume', spans: SPANS }]);
   expect(counts.doubled).toBe(0);

@@ -29,7 +29,6 @@ export function startBenchSite(place: Place, n: number): BenchSite {
   const endedAt = new Map<MessageId, MonotonicMs>();
   const outbox: Outbox = {
     heads: async () => [...queue.values()],
-    waiting: async () => [...queue.values()],
     read: async (id) => queue.get(id)?.message,
     async beginAttempt(id) {
       const attempts = (queue.get(id)?.attempts ?? 0) + 1;

@@ -109,7 +109,7 @@ test('what a site alerted before a restart is taken back when its cause went mea
     expect(alerts()).toEqual([`message-${ID}`]);
     centre.stage = 'accepted';
     await live(MINUTE_MS);
-    expect(await outbox.waiting()).toEqual([]);
+    expect(await outbox.heads()).toEqual([]);
     expect(alerts()).toEqual([]);
   });
 });
