@@ -137,7 +137,7 @@ async function expectNeverTwice(buffer: Buffer, after: string): Promise<void> {
       after,
     ).rejects.toMatchObject({ failure: { code: 'already-queued' } });
   expect(
-    (await buffer.outbox.waiting()).map(({ state }) => state),
+    (await buffer.outbox.heads()).map(({ state }) => state),
     after,
   ).toEqual(['sent']);
 }

@@ -5,6 +5,7 @@ import {
   anInterval,
   aReceipt,
   DAY_START,
+  memoryLog,
   memoryStore,
   POINT,
   standingClock,
@@ -139,4 +140,24 @@ describe('what the operator had by hand and another message takes the place of',
     await buffer.queueMessage((id) => aMessage(id, [third], { corrects: message.id }));
     expect(await truth(buffer)).toMatchObject({ ledger: 'pending' });
   });
+});
+
+it('an answer by hand whose record is damaged is given back by the second copy; until then the day is held as before', async () => {
+  const store = memoryStore();
+  const vital = memoryLog();
+  const open = () => openBuffer(store, { clock: standingClock(NOW), vital });
+  const buffer = await open();
+  await buffer.keepIntervals([anInterval()]);
+  const { id, day } = await buffer.queueMessage((own) => aMessage(own, [anInterval()]));
+  await deliveredByHand({ buffer, held: ALL_HELD }, { days: [day], reason: 'it has it', by: 'J. Novák' }, NOW);
+  for (const [key, bytes] of store.rows) if (key.startsWith(`e/${id}/`)) bytes[30]! ^= 1;
+  const again = await open();
+  await again.quarantine(
+    [...store.rows.keys()].filter((key) => key.startsWith(`e/${id}/`)).map((key) => ({ key, detail: 'checksum' })),
+  );
+  expect(await again.messageState(id)).not.toBe('accepted');
+  await again.restoreVital();
+  expect(await again.messageState(id)).toBe('accepted');
+  expect(await again.outbox.heads()).toEqual([]);
+  expect((await again.receipt(id))?.reasons[0]?.text).toContain('J. Novák');
 });

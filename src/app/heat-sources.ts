@@ -43,6 +43,8 @@ export function heatSupply({ site, folder, stateFolder, clock, log, http }: Heat
     readonly read: () => Promise<string | undefined>;
     table: HeatTable;
     text?: string;
+    /** What it says was never read: a source that is trusted less does not speak in its place. */
+    isUnknown?: boolean;
   }[] = [
     { name: IMPORTED_FILE, read: () => state.readText(IMPORTED_FILE), table: new Map() },
     ...(file ? [{ name: file, read: () => hostFolder(dirname(file)).readText(basename(file)), table: new Map() }] : []),
@@ -50,18 +52,22 @@ export function heatSupply({ site, folder, stateFolder, clock, log, http }: Heat
   ];
   let askAt = Number.NEGATIVE_INFINITY;
 
-  const on = (day: MarketDay) => own.get(day) ?? sources.find(({ table }) => table.has(day))?.table.get(day);
+  const on = (day: MarketDay) =>
+    own.get(day) ?? sources.find(({ table, isUnknown }) => isUnknown || table.has(day))?.table.get(day);
 
   /** What cannot be read keeps what was known: a file is half-written now and then. */
   async function readAll(): Promise<void> {
     for (const source of sources) {
       const text = (await source.read()) ?? '';
       if (text === source.text) continue;
+      const isFirst = source.text === undefined;
       source.text = text;
       try {
         source.table = text === '' ? new Map() : heatFromCsv(text, source.name, site.zone);
+        source.isUnknown = false;
       } catch (error) {
         if (!(error instanceof OdecetError)) throw error;
+        source.isUnknown ||= isFirst;
         log.error('heat-not-read', { ...error.failure });
       }
     }
@@ -89,7 +95,10 @@ export function heatSupply({ site, folder, stateFolder, clock, log, http }: Heat
 
   return {
     on,
-    days: () => [...new Set([...own.keys(), ...sources.flatMap(({ table }) => [...table.keys()])])].sort(),
+    days: () => {
+      const days = new Set([...own.keys(), ...sources.flatMap(({ table }) => [...table.keys()])]);
+      return [...days].filter((day) => on(day)).sort();
+    },
     async refresh(signal) {
       await readAll();
       if (site.combustionHeatSource && http) await ask(site.combustionHeatSource, http, signal);

@@ -1,5 +1,6 @@
 import { stringify } from 'csv-stringify/sync';
 import { z } from 'zod';
+import { crcOfText, crcText } from '../buffer/frame.ts';
 import { isoLocal, marketDaySpan } from '../core/calendar.ts';
 import { isCombustionHeat } from '../core/combustion-heat.ts';
 import { compare, type Decimal, decimalText, parseDecimal } from '../core/decimal.ts';
@@ -26,7 +27,14 @@ export function heatFromCsv(
     where: `${where}, line ${row.line}`,
     day: row.cell(columns.day),
     value: row.number(columns.value),
+    check: row.cell(CHECK),
   }));
+  for (const { where: place, day = '', value = '', check } of entries)
+    if (check !== undefined && check !== checkOf(day, value))
+      throw new OdecetError(
+        'heat-invalid',
+        `${place}: it is not what was written there; remove the file, and import the heat again`,
+      );
   return tableOf(entries, columns, zone);
 }
 
@@ -52,8 +60,17 @@ export function heatFromAnswer(text: string, source: HeatSourceConfig, zone: str
 }
 
 export function heatCsv(table: HeatTable): string {
-  const rows = [...table].sort(([a], [b]) => (a < b ? -1 : 1)).map(([day, heat]) => [day, decimalText(heat)]);
-  return stringify([['day', 'kWhPerM3'], ...rows], { delimiter: ';' });
+  const rows = [...table]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([day, heat]) => [day, decimalText(heat), checkOf(day, decimalText(heat))]);
+  return stringify([['day', 'kWhPerM3', CHECK], ...rows], { delimiter: ';' });
+}
+
+/** A column of the files that this program writes: a digit that falls over in one would be another heat, as good as the first. */
+const CHECK = 'check';
+
+function checkOf(day: string, value: string): string {
+  return crcText(crcOfText(`${day};${value}`));
 }
 
 const itemsSchema = z.array(z.record(z.string(), z.unknown().transform(scalarText)));

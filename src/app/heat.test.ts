@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -187,6 +187,30 @@ describe('the sources', () => {
     await supply.refresh(NEVER);
     expect(known()).toBe('10.3');
   });
+
+  it.each([
+    ['a digit of it', (text: string) => text.replace('10.3', '10.7')],
+    ['its day', (text: string) => text.replace('2026-06-01', '2026-06-05')],
+    ['its heading', (text: string) => text.replace('kWhPerM3', 'kWhPerM5')],
+  ])(
+    'what was imported and is damaged is not believed, nor does the web service speak in its place: %s',
+    async (_, damage) => {
+      const first = await open({ combustionHeatSource: source() });
+      answers.push('day;heat\n2026-06-01;10.1\n');
+      await first.supply.refresh(NEVER);
+      await importHeat(join(folder, 'state'), heatFromCsv('day;kWhPerM3\n2026-06-01;10.3\n', 'f', ZONE), UNSEEN);
+      const file = join(folder, 'state', 'combustion-heat.csv');
+      await writeFile(file, damage(await readFile(file, 'utf8')));
+      await first.supply.refresh(NEVER);
+      expect(first.known()).toBe('10.1');
+      const { supply, known } = await open({ combustionHeatSource: source() });
+      await supply.refresh(NEVER);
+      expect([known(), known('2026-06-05'), supply.days()]).toEqual([undefined, undefined, []]);
+      await rm(file);
+      await supply.refresh(NEVER);
+      expect(known()).toBe('10.1');
+    },
+  );
 
   it('a file is read again when it changes; one that is broken keeps what was known', async () => {
     const { supply, known } = await open({ combustionHeatFile: 'heat.csv' });

@@ -130,6 +130,26 @@ it('a release that cannot be written down releases nothing', async () => {
   expect(days.hold(message('2026-06-01'))).toMatchObject({ code: 'day-held' });
 });
 
+it.each([
+  ['the day that was released', '"2026-06-01"', '"2026-05-31"'],
+  ['the last message of the backup', LAST, LAST.replace(/.$/, '9')],
+  ['when it was restored', '"restoredAt":', '"restoredAt":1'],
+])('a file of held days in which a bit fell over frees no day, nor any message: %s', async (_, from, to) => {
+  const folder = simFolder();
+  await holdDays(folder, { because: 'restore', at: RESTORED, lastId: LAST });
+  await (await readHeldDays(folder, ZONE, CLOCK)).release(['2026-06-01'], undefined, UNSEEN);
+  const text = (await folder.readText('held-after-restore.json'))!;
+  expect(text).toContain(from);
+  await folder.write('held-after-restore.json', text.replace(from, to));
+  const { hold } = await readHeldDays(folder, ZONE, CLOCK);
+  for (const day of ['2026-06-01', '2026-05-31'])
+    expect(hold(message(day, 'gas', LAST))).toMatchObject({ code: 'day-held' });
+  expect(await noteStart(folder, RESTORED)).toContain('could not be read');
+  // As an earlier program wrote it.
+  await folder.write('held-after-restore.json', text.replace(/,"check":"[0-9a-f]{8}"/, ''));
+  expect((await readHeldDays(folder, ZONE, CLOCK)).hold(message('2026-06-01'))).toBeUndefined();
+});
+
 it.each(['', '{"restoredAt":1', '{"restoredAt":"soon","lastId":"1","released":[]}'])(
   'a file of held days that says "%s" holds all that it can have held, is told once, and stops no start',
   async (text) => {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { crcOfText, crcText } from '../buffer/frame.ts';
 import { marketDaySpan } from '../core/calendar.ts';
 import { type Failure, failure, OdecetError } from '../core/failure.ts';
 import type { Commodity } from '../core/interval.ts';
@@ -31,6 +32,16 @@ const heldSchema = z.strictObject({
   /** Days, or `gas/2026-03-28` where only one commodity was released. */
   released: z.array(z.string()),
 });
+
+/** As it is written: a bit that falls over would release another day, or take a later message for one of the backup. */
+const writtenSchema = heldSchema.extend({
+  /** CRC32C of the rest; absent in a file of an earlier program. */
+  check: z.string().optional(),
+});
+
+function checkOf(held: Held): string {
+  return crcText(crcOfText(JSON.stringify(heldSchema.parse(held))));
+}
 
 export interface HeldDays {
   /** What holds a message back; undefined when nothing does. */
@@ -112,14 +123,15 @@ async function readHeld(state: Folder, now: UtcMs): Promise<Held | undefined> {
 
 function parsed(text: string): Held | undefined {
   try {
-    return heldSchema.parse(JSON.parse(text));
+    const { check, ...held } = writtenSchema.parse(JSON.parse(text));
+    return check === undefined || check === checkOf(held) ? held : undefined;
   } catch {
     return undefined;
   }
 }
 
 function writeHeld(state: Folder, held: Held): Promise<void> {
-  return state.write(HELD_FILE, JSON.stringify(held));
+  return state.write(HELD_FILE, JSON.stringify({ ...held, check: checkOf(held) }));
 }
 
 export async function readHeldDays(state: Folder, zone: string, clock: Pick<Clock, 'now'>): Promise<HeldDays> {

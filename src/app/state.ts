@@ -114,7 +114,13 @@ async function openLocked(loaded: LoadedSite, clock: Clock, log: Log, by: Opened
     const buffer = await openMemory({ ...memory, store, ...(by === 'look' && { vital: onlyRead(vital) }) });
     const installed = written ?? (await installedOf(buffer, clock.now()));
     const { close, ...state } = stateOf(undefined, store, vital, buffer, installed, await heldDays());
-    return { ...state, close: () => close().finally(release) };
+    return {
+      ...state,
+      async close() {
+        await close();
+        await release();
+      },
+    };
   }
   return openAgain({ ...memory, identity: identityOf(loaded, written), path, folder }, written);
 }
