@@ -141,10 +141,10 @@ it.each([
   const text = (await folder.readText('held-after-restore.json'))!;
   expect(text).toContain(from);
   await folder.write('held-after-restore.json', text.replace(from, to));
+  expect(await noteStart(folder, RESTORED)).toContain('could not be read');
   const { hold } = await readHeldDays(folder, ZONE, CLOCK);
   for (const day of ['2026-06-01', '2026-05-31'])
     expect(hold(message(day, 'gas', LAST))).toMatchObject({ code: 'day-held' });
-  expect(await noteStart(folder, RESTORED)).toContain('could not be read');
   // As an earlier program wrote it.
   await folder.write('held-after-restore.json', text.replace(/,"check":"[0-9a-f]{8}"/, ''));
   expect((await readHeldDays(folder, ZONE, CLOCK)).hold(message('2026-06-01'))).toBeUndefined();
