@@ -97,6 +97,16 @@ const restoredText = z.object({
   holdsDays: z.boolean(),
 });
 
+/** The gateway started with another site file than before, or for the first time: somebody may have changed it by hand. */
+const siteFileText = z.object({
+  at: z.string(),
+  what: z.literal('site-file'),
+  file: z.string(),
+  /** SHA-256 of the file that was, and of the one that is. */
+  before: z.string().optional(),
+  hash: z.string(),
+});
+
 /** Somebody who does not hold the relay's key wrote on the site's topic. */
 const strangerText = z.object({ at: z.string(), what: z.literal('stranger'), detail: z.string() });
 
@@ -106,6 +116,7 @@ const auditTextSchema = z.discriminatedUnion('what', [
   releasedText,
   heatText,
   restoredText,
+  siteFileText,
   commandText,
   answerText,
   strangerText,
@@ -117,6 +128,7 @@ export type DeliveredText = z.output<typeof deliveredText>;
 export type ReleasedText = z.output<typeof releasedText>;
 export type HeatText = z.output<typeof heatText>;
 export type RestoredText = z.output<typeof restoredText>;
+export type SiteFileText = z.output<typeof siteFileText>;
 
 /** Undefined for an entry that cannot be read; `odecet audit` tells of it. */
 export function readAudit(text: string): AuditText | undefined {

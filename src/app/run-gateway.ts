@@ -28,6 +28,7 @@ import { clearCopies, clearUnfinished } from './leftovers.ts';
 import { loadWay } from './load-way.ts';
 import { withMeterKeys } from './meter-keys.ts';
 import type { CertificateTime, MetricsServer } from './metrics-server.ts';
+import { noteSiteFile } from './note-site-file.ts';
 import { releasedByHand } from './released-by-hand.ts';
 import { readSerials } from './serials.ts';
 import type { LoadedSite } from './site-files.ts';
@@ -69,6 +70,11 @@ export async function runGateway(
   const { close: closeWay, ...way } = await loadWay(loaded, clock);
   const heat = await heatOf(loaded, clock, log);
   const state = await openState(loaded, clock, log, 'gateway');
+  await noteSiteFile(state.buffer, loaded, clock.now()).catch((error: unknown) => {
+    // A full disk is no reason to read no meters: the next start tells it.
+    if (!(error instanceof OdecetError)) throw error;
+    log.error('site-file-not-noted', { ...error.failure });
+  });
   const lines = await gatewayLines(loaded, clock);
   const again = childAbort(signal);
   let isAgain = false;

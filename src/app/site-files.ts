@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { OdecetError } from '../core/failure.ts';
@@ -13,6 +14,8 @@ import { searchFolders } from './project.ts';
 export interface LoadedSite extends CheckedSite, SitePacks {
   readonly file: string;
   readonly folder: string;
+  /** SHA-256 of the site file, as `sha256sum` tells it. */
+  readonly hash: string;
   readonly warnings: readonly Problem[];
 }
 
@@ -26,7 +29,8 @@ const COMMODITIES = ['gas', 'electricity'] as const;
  */
 export function loadSite(path: string, tell: 'all' | 'first' = 'all'): LoadedSite {
   const folder = dirname(resolve(path));
-  const checked = checkSite(readSiteText(path), path, deviceLibrary(searchFolders(folder, 'device-config')));
+  const text = readSiteText(path);
+  const checked = checkSite(text, path, deviceLibrary(searchFolders(folder, 'device-config')));
   if (!checked.ok) throw new OdecetError(checked.code, problemsText(checked.problems, path, tell));
   const { site } = checked.value;
   const packs = new Map<Commodity, FormatPack>();
@@ -38,7 +42,8 @@ export function loadSite(path: string, tell: 'all' | 'first' = 'all'): LoadedSit
     packs.set(commodity, first);
     laterPacks.set(commodity, later);
   }
-  return { ...checked.value, file: path, folder, packs, laterPacks, warnings: checked.warnings };
+  const hash = createHash('sha256').update(text).digest('hex');
+  return { ...checked.value, file: path, folder, hash, packs, laterPacks, warnings: checked.warnings };
 }
 
 function readSiteText(path: string): string {

@@ -63,6 +63,8 @@ function aboutOf(said: Said, zone: string, say: Say): string[] {
       return [said.days.join(', ')];
     case 'heat':
       return [`${said.file}: ${heatOf(said.days)}`];
+    case 'site-file':
+      return [`${said.file}: sha256 ${said.before?.slice(0, 12) ?? '-'} -> ${said.hash.slice(0, 12)}`];
     case 'restored':
       return restoredOf(said, zone, say);
     case 'command':
@@ -97,7 +99,7 @@ function restoredOf(
 }
 
 function reasonOf(said: Said): string {
-  if (said.what === 'heat' || said.what === 'restored') return '';
+  if (said.what === 'heat' || said.what === 'restored' || said.what === 'site-file') return '';
   if (said.what === 'substitute' || said.what === 'delivered' || said.what === 'released') return said.reason;
   return said.what === 'stranger' ? said.detail : [said.reason, said.detail].filter(Boolean).join(': ');
 }

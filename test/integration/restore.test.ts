@@ -80,6 +80,7 @@ test('a day that was sent after the backup is held and closed by hand, one that 
       expect(counts).toMatchObject({ accepted: expected, pending: 0, missing: 0, lost: 0, doubled: 0 });
     const audit = JSON.parse(await odecet('audit', ...freshConfig, '--json')) as { entries: { said: unknown }[] };
     expect(audit.entries.map(({ said }) => said)).toMatchObject([
+      { what: 'site-file', file: config },
       { what: 'heat', by: 'P. Svoboda', days: [{ day: '2026-01-01', value: '10.7' }] },
       { what: 'restored', file: backup, holdsDays: true },
       { what: 'delivered', by: 'J. Novák' },

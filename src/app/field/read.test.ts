@@ -49,7 +49,7 @@ async function site(): Promise<{ loaded: LoadedSite; connections: () => number }
   const text = changed(SITE, ['host: 192.0.2.1\n    port: 502', `host: 127.0.0.1\n    port: ${port}`]);
   const checked = checkSite(text, 'site.yaml', libraryOf());
   if (!checked.ok) throw new Error('the site of the test is not sound');
-  const loaded = { ...checked.value, file: 'site.yaml', folder, packs: new Map(), warnings: [] };
+  const loaded = { ...checked.value, file: 'site.yaml', folder, hash: '', packs: new Map(), warnings: [] };
   return { loaded, connections: () => connections };
 }
 

@@ -17,7 +17,7 @@ const SERIAL = `kind: serial
 function siteWith(...changes: [string, string][]): LoadedSite {
   const checked = checkSite(changed(SITE, ...changes), 'site.yaml', libraryOf());
   if (!checked.ok) throw new Error(checked.problems.map(({ found }) => found).join());
-  return { ...checked.value, file: 'site.yaml', folder: '/', packs: new Map(), warnings: [] };
+  return { ...checked.value, file: 'site.yaml', folder: '/', hash: '', packs: new Map(), warnings: [] };
 }
 const onSerial = siteWith(['kind: tcp\n    host: 192.0.2.2\n    port: 10001', SERIAL]);
 
