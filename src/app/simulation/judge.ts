@@ -65,17 +65,42 @@ async function judgePoint(one: Case): Promise<void> {
     one.tally.broken.push(`a reading that is not true: ${meter.plan.device.id} ${what}`);
   const { commodity } = meter.plan;
   const begun = ownDayOf(commodity, parts.start);
-  let day = ownDay(commodity, begun).start === parts.start ? begun : dayAfter(begun);
-  const counted = { start: ownDay(commodity, day).start, end: parts.end };
-  for (; ownDay(commodity, day).end <= parts.end; day = dayAfter(day)) await judgeDay(one, day);
-  await judgeEstimates(one, counted);
+  const first = ownDay(commodity, begun).start === parts.start ? begun : dayAfter(begun);
+  const days: MarketDay[] = [];
+  for (let day = first; ownDay(commodity, day).end <= parts.end; day = dayAfter(day)) days.push(day);
+  const told = await ledgerOf(one, days);
+  for (const day of days) await judgeDay(one, day, told);
+  await judgeEstimates(one, { start: ownDay(commodity, first).start, end: parts.end });
 }
 
-async function judgeDay(one: Case, day: MarketDay): Promise<void> {
+type Told = ReadonlyMap<string, readonly LedgerRow[]>;
+
+/** All days in one question: the ledger goes through the whole journal for what has no record, after months most of them. */
+async function ledgerOf({ parts, meter }: Case, days: readonly MarketDay[]): Promise<Told> {
+  const { commodity, point, minutes } = meter.plan;
+  const expected = days.flatMap((day) => {
+    const spans = ownSpans(ownDay(commodity, day), minutes);
+    return CHANNELS[commodity].map((channel) => ({ day, point, channel, spans }));
+  });
+  const { rows } = await parts.buffer.ledger(expected, 'records');
+  const told = new Map<string, readonly LedgerRow[]>();
+  let at = 0;
+  for (const { day, channel, spans } of expected) {
+    told.set(toldName(channel, day), rows.slice(at, at + spans.length));
+    at += spans.length;
+  }
+  return told;
+}
+
+function toldName(channel: Channel, day: MarketDay): string {
+  return `${channel} ${day}`;
+}
+
+async function judgeDay(one: Case, day: MarketDay, told: Told): Promise<void> {
   const { parts, meter, tally } = one;
   const { commodity, point, minutes } = meter.plan;
   const spans = ownSpans(ownDay(commodity, day), minutes);
-  const channels = await Promise.all(CHANNELS[commodity].map((channel) => channelDay(one, channel, day, spans)));
+  const channels = await Promise.all(CHANNELS[commodity].map((channel) => channelDay(one, channel, day, spans, told)));
   const causes = causesOf(one, channels);
   const mayWait = causes.some((cause) => cause !== 'none');
   const complaints = channels.flatMap(({ channel, rows, held }) =>
@@ -96,10 +121,15 @@ async function judgeDay(one: Case, day: MarketDay): Promise<void> {
   if (channels.some(({ held }) => held.includes(undefined))) explainDay(one, channels, causes);
 }
 
-async function channelDay(one: Case, channel: Channel, day: MarketDay, spans: readonly Span[]): Promise<ChannelDay> {
+async function channelDay(
+  one: Case,
+  channel: Channel,
+  day: MarketDay,
+  spans: readonly Span[],
+  told: Told,
+): Promise<ChannelDay> {
   const { parts, meter } = one;
   const { point } = meter.plan;
-  const { rows } = await parts.buffer.ledger([{ point, channel, spans }], 'records');
   const span = { start: spans[0]!.start, end: spans.at(-1)!.end };
   const intervals = await parts.buffer.intervals(point, channel, span);
   const held = spans.map(({ start }) => parts.operator.held.get(intervalKey({ point, channel, start: isoUtc(start) })));
@@ -107,7 +137,7 @@ async function channelDay(one: Case, channel: Channel, day: MarketDay, spans: re
     day,
     channel,
     spans,
-    rows,
+    rows: told.get(toldName(channel, day))!,
     intervals: new Map(intervals.map((interval) => [interval.start, interval])),
     held,
   };
