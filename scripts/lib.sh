@@ -55,5 +55,7 @@ prepare() {
 GATEWAY_NODE_OPTIONS=(--max-semi-space-size=1 --optimize-for-size)
 # What is larger than a small row is mapped by itself and given back at once: a backlog's documents leave no holes behind.
 GATEWAY_ENVIRONMENT=(MALLOC_MMAP_THRESHOLD_=32768 MALLOC_TRIM_THRESHOLD_=65536)
+# The imagined year makes and drops some gigabytes; what is young is most often dead before so much is full.
+SIM_NODE_OPTIONS=(--max-semi-space-size=64 --min-semi-space-size=32)
 # A centre has thousands of messages at once; the same as in its systemd unit.
 RELAY_NODE_OPTIONS=(--max-semi-space-size=4 --max-old-space-size=192 --initial-old-space-size=32)

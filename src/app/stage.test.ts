@@ -14,6 +14,7 @@ const START = Date.UTC(2026, 5, 1);
 async function passes(
   pass: (n: number, bell: Bell, now: UtcMs) => Promise<UtcMs | undefined>,
   rings: readonly number[] = [],
+  gatherMs = 0,
 ) {
   const world = createWorld(1);
   const clock = simClock(world, START);
@@ -26,7 +27,7 @@ async function passes(
     begun.push(clock.now() - START);
     return pass(begun.length, bell, clock.now());
   };
-  const parts = { name: 'tried', pass: once, bell, clock, entropy: simEntropy(world.random), log: SILENT };
+  const parts = { name: 'tried', pass: once, bell, gatherMs, clock, entropy: simEntropy(world.random), log: SILENT };
   await world.run(() => runStage(parts, stopping.signal));
   return { begun, world };
 }
@@ -34,6 +35,12 @@ async function passes(
 it('goes over its work at the start, and once for each ring', async () => {
   const { begun } = await passes(async () => undefined, [1_000, 4_000]);
   expect(begun).toEqual([0, 1_000, 4_000]);
+});
+
+it('serves the rings that come soon after one another in one pass, and ends at once while it waits for them', async () => {
+  const { begun, world } = await passes(async () => undefined, [1_000, 1_700, 2_900, 3_100, 9_500], 2_000);
+  expect(begun).toEqual([0, 3_000, 5_100]);
+  expect(world.waiting()).toBe(0);
 });
 
 it('does not miss a ring that comes during a pass, and takes several for one', async () => {

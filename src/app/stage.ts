@@ -3,7 +3,7 @@ import { type BackoffRule, backoffMs } from '../core/backoff.ts';
 import { marketDayOf, marketDaySpan } from '../core/calendar.ts';
 import { FAILURES, OdecetError } from '../core/failure.ts';
 import type { Commodity } from '../core/interval.ts';
-import type { UtcMs } from '../core/time.ts';
+import type { Millis, UtcMs } from '../core/time.ts';
 import type { Site } from '../device/site.ts';
 import type { Clock } from '../machine/clock.ts';
 import type { Entropy } from '../machine/entropy.ts';
@@ -18,6 +18,8 @@ export interface Pass {
   /** Goes once over what there is to do; gives when to look again even if nobody rings (wall time), undefined = only when rung. */
   readonly pass: (signal: AbortSignal) => Promise<UtcMs | undefined>;
   readonly bell: Bell;
+  /** By the pace of the wall: so long after a ring others are waited for, which one pass serves together. */
+  readonly gatherMs?: Millis;
 }
 
 export interface StageParts extends Pass {
@@ -33,9 +35,10 @@ const STORE_RETRY: BackoffRule = { firstMs: 1_000, factor: 2, mostMs: 60_000, ji
  * program ends the process, which the supervisor starts again on the same records.
  */
 export async function runStage(parts: StageParts, signal: AbortSignal): Promise<void> {
-  const { name, pass, bell, clock, entropy, log } = parts;
+  const { name, pass, bell, gatherMs = 0, clock, entropy, log } = parts;
   let failures = 0;
-  while (!signal.aborted) {
+  for (let isFirst = true; !signal.aborted; isFirst = false) {
+    if (gatherMs > 0 && !isFirst) await quiet(clock.sleep(gatherMs / (clock.rate ?? 1), signal), signal);
     // Listening starts before the pass, so that a ring during it is not missed.
     let isRung = false;
     const stopListening = bell.alarm(() => {
@@ -79,12 +82,19 @@ export interface PassParts {
   readonly log: Log;
 }
 
+/**
+ * At a full hour every line reads its meters within a second or two: the hour of all of them is one synced batch, and looked at
+ * once by the stages behind.
+ */
+const READINGS_GATHER_MS: Millis = 2_000;
+
 /** Between the readings and the outbox: intervals from readings, messages from finished days. */
 export function passesOf({ site, profiler, closer, bells, clock, log }: PassParts): Pass[] {
   return [
     {
       name: 'profile',
       bell: bells.readings,
+      gatherMs: READINGS_GATHER_MS,
       async pass(signal) {
         const count = await profiler.follow(signal);
         if (count > 0) log.info('intervals-made', { count });

@@ -1,6 +1,7 @@
 import { CHANNEL_UNIT, type Channel, type Commodity, type PointCode } from '../core/interval.ts';
 import type { MessageId } from '../core/message.ts';
 import type { DeviceId, ReadingSource } from '../core/reading.ts';
+import { rememberingUpTo } from '../core/remember.ts';
 import type { MarketDay, UtcMs } from '../core/time.ts';
 import type { IntervalRef, Stream } from './api.ts';
 import { isNameOf } from './narrow.ts';
@@ -35,6 +36,8 @@ export const HEADS_KEY = 'v/heads';
 export const IDENTITY_KEY = 'v/site';
 const DAY_LENGTH = '2026-03-28'.length;
 const UNMENDED_PREFIX = 'v/unmended/';
+/** The boundaries of the days at work are written again and again, and so are the names of devices and points. */
+const TEXTS_MAX = 2_000;
 
 export interface KeyRange {
   readonly gte: string;
@@ -191,18 +194,7 @@ export function lastPart(key: string): string {
 }
 
 /** `2026-03-28T05:00:00.000Z`: always the same length, so that it sorts. */
-export function timeText(at: UtcMs): string {
-  const known = texts.get(at);
-  if (known !== undefined) return known;
-  if (texts.size >= TEXTS_MAX) texts.clear();
-  const text = new Date(at).toISOString();
-  texts.set(at, text);
-  return text;
-}
-
-/** The boundaries of the days at work are written again and again. */
-const TEXTS_MAX = 2_000;
-const texts = new Map<UtcMs, string>();
+export const timeText = rememberingUpTo(TEXTS_MAX, (at: UtcMs) => new Date(at).toISOString());
 
 export function digits(value: number, width: number): string {
   if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`not a whole number from 0: ${value}`);
@@ -213,9 +205,7 @@ export function quarantineKey(key: string): string {
   return `q/${key}`;
 }
 
-function part(text: string): string {
-  return encodeURIComponent(text);
-}
+const part = rememberingUpTo(TEXTS_MAX, (text: string) => encodeURIComponent(text));
 
 /** A key that a flipped bit has made undecodable is still a key: it is shown as it stands. */
 function unpart(text: string): string {

@@ -45,13 +45,23 @@ function isRefutedBy(stored: Reading, reading: Reading): boolean {
 /** The readings that share a row, by the row's key. */
 function byRow(readings: readonly Reading[]): Map<string, Reading[]> {
   const groups = new Map<string, Reading[]>();
+  let last: Reading[] | undefined;
   for (const reading of readings) {
+    // Most often all of a round share one row.
+    if (last && isOfRow(last[0]!, reading)) {
+      last.push(reading);
+      continue;
+    }
     const key = readingKey(reading.device, reading.at, reading.source, 1);
-    const group = groups.get(key);
-    if (group) group.push(reading);
-    else groups.set(key, [reading]);
+    last = groups.get(key) ?? [];
+    last.push(reading);
+    groups.set(key, last);
   }
   return groups;
+}
+
+function isOfRow(one: Reading, { device, at, source }: Reading): boolean {
+  return one.at === at && one.source === source && one.device === device;
 }
 
 /**

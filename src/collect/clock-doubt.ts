@@ -53,9 +53,18 @@ export function toRemember({ right, off, spans }: ClockDoubt, last: ClockMemory 
     ...(off && { off: { at: off.at, behindMs: Math.ceil(off.behindMs / MINUTE_MS) * MINUTE_MS } }),
     spans,
   };
-  const isSame = JSON.stringify([memory.off, spans]) === JSON.stringify([last?.off, last?.spans ?? []]);
+  const isSame = (isRight(memory) && isRight(last)) || textOf(memory) === textOf(last);
   const sinceMs = Math.abs((memory.rightAt ?? 0) - (last?.rightAt ?? 0));
   return isSame && sinceMs < RIGHT_KEPT_EVERY_MS ? undefined : memory;
+}
+
+/** Nothing speaks against its clock, nor ever has. */
+function isRight(memory: ClockMemory | undefined): boolean {
+  return !memory?.off && (memory?.spans ?? []).length === 0;
+}
+
+function textOf(memory: ClockMemory | undefined): string {
+  return JSON.stringify([memory?.off, memory?.spans ?? []]);
 }
 
 /** @param round with how often the wall was set until then: where it was, the meter's clock may have been right all along */

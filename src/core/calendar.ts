@@ -1,5 +1,6 @@
 import { Temporal } from 'temporal-polyfill';
 import type { Commodity } from './interval.ts';
+import { rememberingUpTo } from './remember.ts';
 import { cut } from './schedule.ts';
 import { HOUR_MS, type MarketDay, MINUTE_MS, type Millis, type Span, type UtcMs } from './time.ts';
 
@@ -54,8 +55,11 @@ export function marketIntervals(commodity: Commodity, day: MarketDay, zone: stri
 
 /** The market day that an instant belongs to. */
 export function marketDayOf(commodity: Commodity, at: UtcMs, zone: string): MarketDay {
-  return wall(at - DAY_STARTS_AT_HOUR[commodity] * HOUR_MS, offsetMs(at, zone)).slice(0, 'YYYY-MM-DD'.length);
+  return dateText(Math.floor((at + offsetMs(at, zone) - DAY_STARTS_AT_HOUR[commodity] * HOUR_MS) / DAY_MS));
 }
+
+/** By the days since 1970. */
+const dateText = rememberingUpTo(MEMORY_MAX, (day: number) => wall(day * DAY_MS, 0).slice(0, 'YYYY-MM-DD'.length));
 
 export function shiftDay(day: MarketDay, days: number): MarketDay {
   return remembered(shifted, `${day} ${days}`, () => Temporal.PlainDate.from(day).add({ days }).toString());

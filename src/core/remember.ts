@@ -10,6 +10,19 @@ export function remembering<K, V>(make: (key: K) => V): (key: K) => V {
   };
 }
 
+/** The same of so many at most: when they are, all are forgotten and made anew. */
+export function rememberingUpTo<K, V>(most: number, make: (key: K) => V): (key: K) => V {
+  const made = new Map<K, V>();
+  return (key) => {
+    const before = made.get(key);
+    if (before !== undefined) return before;
+    if (made.size >= most) made.clear();
+    const value = make(key);
+    made.set(key, value);
+    return value;
+  };
+}
+
 /**
  * The same for what is asked for in the same order again and again, as every profile of a document says the same instants: to
  * compare a text with the one that is expected takes less than to look it up.

@@ -26,10 +26,16 @@ export class SortedRows {
     return this.#byKey.get(key)?.value;
   }
 
-  set(key: string, value: Uint8Array): void {
+  /** Gives what stood there. */
+  set(key: string, value: Uint8Array): Uint8Array | undefined {
     const row = this.#byKey.get(key);
-    if (row) row.value = value;
-    else this.#add({ key, value });
+    if (!row) {
+      this.#add({ key, value });
+      return undefined;
+    }
+    const before = row.value;
+    row.value = value;
+    return before;
   }
 
   #add(row: Row): void {
@@ -38,8 +44,13 @@ export class SortedRows {
     this.#inOrder.set(row.key, row);
   }
 
-  delete(key: string): void {
-    if (this.#byKey.delete(key)) this.#inOrder.delete(key);
+  /** Gives what stood there. */
+  delete(key: string): Uint8Array | undefined {
+    const row = this.#byKey.get(key);
+    if (!row) return undefined;
+    this.#byKey.delete(key);
+    this.#inOrder.delete(key);
+    return row.value;
   }
 
   keys(): string[] {

@@ -191,20 +191,18 @@ class ImaginedDisk implements SimDisk {
 
   #apply(ops: readonly StoreOp[]): void {
     for (const op of ops) {
-      this.#bytes += growth(this.#rows, op);
-      if (op.kind === 'put') this.#rows?.set(op.key, op.value);
-      else this.#rows?.delete(op.key);
+      const before = op.kind === 'put' ? this.#rows?.set(op.key, op.value) : this.#rows?.delete(op.key);
+      this.#bytes += growth(before, op);
     }
   }
 
   #hasRoom(ops: readonly StoreOp[]): boolean {
     if (this.#bytesMax === undefined) return true;
-    return ops.reduce((sum, op) => sum + growth(this.#rows, op), this.#bytes) <= this.#bytesMax;
+    return ops.reduce((sum, op) => sum + growth(this.#rows?.get(op.key), op), this.#bytes) <= this.#bytesMax;
   }
 }
 
-function growth(rows: SortedRows | undefined, op: StoreOp): number {
-  const before = rows?.get(op.key);
+function growth(before: Uint8Array | undefined, op: StoreOp): number {
   const freed = before ? op.key.length + before.length : 0;
   return op.kind === 'put' ? op.key.length + op.value.length - freed : -freed;
 }

@@ -1,5 +1,6 @@
 import type { Buffer } from '../../buffer/index.ts';
 import { eventKey, intervalKey, messageKey, readingKey } from '../../buffer/keys.ts';
+import type { Reading } from '../../core/reading.ts';
 
 /**
  * The same buffer, held to its word: what it calls written stands on the disk at that very moment. A power cut shows a broken
@@ -30,13 +31,23 @@ export function heldToItsWord(
       endAttempt: (attempt, receipt) =>
         watched(outbox.endAttempt(attempt, receipt), () => [eventKey(attempt.message, attempt.number, 'ended')]),
     },
-    keepRound: (readings) =>
-      watched(buffer.keepRound(readings), () =>
-        readings.map(({ device, at, source }) => readingKey(device, at, source, 1)),
-      ),
+    keepRound: (readings) => watched(buffer.keepRound(readings), () => rowsOf(readings)),
     keepIntervals: (intervals) => watched(buffer.keepIntervals(intervals), (kept) => kept.map(intervalKey)),
     queueMessages: (count, make, supersedes) =>
       watched(buffer.queueMessages(count, make, supersedes), (messages) => messages.map(({ id }) => messageKey(id))),
     queueMessage: (make, supersedes) => watched(buffer.queueMessage(make, supersedes), ({ id }) => [messageKey(id)]),
   };
+}
+
+/** The first row of each instant and source: a round's readings share one or two. */
+function rowsOf(readings: readonly Reading[]): readonly string[] {
+  const keys = new Set<string>();
+  let last: Reading | undefined;
+  for (const reading of readings) {
+    const { device, at, source } = reading;
+    if (last?.at !== at || last.source !== source || last.device !== device)
+      keys.add(readingKey(device, at, source, 1));
+    last = reading;
+  }
+  return [...keys];
 }
