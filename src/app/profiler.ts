@@ -15,6 +15,7 @@ import { indexFromBuffer, remembered } from './edges.ts';
 import { energiesOf, type HeatOn } from './energies.ts';
 import { finishChannel } from './finish-day.ts';
 import { edgesHeld } from './gap-edges.ts';
+import { joined } from './joined-spans.ts';
 import type { LostSpan } from './mend.ts';
 import { type CountedPlan, type PointPlan, plansByCounter } from './plan.ts';
 import { followersOf, standsBefore } from './stands.ts';
@@ -57,6 +58,8 @@ interface Touched {
 /** Where the profiler stands in the journal of stored readings; in that of the samples, below it. */
 const CURSOR = 'profiler';
 const CHANGES_AT_ONCE = 200;
+/** Of one batch, or a day's more: after a gap an archive tells weeks. */
+const INTERVALS_AT_ONCE = 200;
 
 export function createProfiler(parts: ProfilerParts): Profiler {
   const { site, points, buffer, clock } = parts;
@@ -86,7 +89,8 @@ export function createProfiler(parts: ProfilerParts): Profiler {
     return isNews ? { news: interval, after } : { after };
   }
 
-  async function makeSpans(plan: ChannelPlan, range: Span): Promise<number> {
+  /** What a range says anew; it is not kept yet. */
+  async function makeSpans(plan: ChannelPlan, range: Span): Promise<readonly Interval[]> {
     await decisions.putBack(plan, range);
     const lengthMs = plan.minutes * MINUTE_MS;
     const andBeside = { start: range.start - lengthMs, end: range.end + lengthMs };
@@ -120,7 +124,7 @@ export function createProfiler(parts: ProfilerParts): Profiler {
       const reached = { start: range.start, end };
       made.push(...(await energiesOf(buffer, site, plan.point, reached, [...volumes.values()], heatOn, clock.now())));
     }
-    return keep(made);
+    return made;
   }
 
   async function keep(made: readonly Interval[]): Promise<number> {
@@ -135,13 +139,29 @@ export function createProfiler(parts: ProfilerParts): Profiler {
       const counted = plansOf(ref);
       if (counted.length > 0) touched.push(...(await touchedBy(ref, counted)));
     }
-    let made = 0;
-    for (const plan of new Set(touched.map((one) => one.plan))) {
-      const ranges = touched.flatMap((one) => (one.plan === plan && one.range ? [one.range] : []));
-      for (const span of joined(ranges)) made += await alone(() => makeSpans(plan, span));
-    }
+    const made = await alone(() => makeTouched(touched));
     await divideAnew(touched.filter(({ point }) => point.estimation));
     return made;
+  }
+
+  /** An hour of all meters is one synced batch. */
+  async function makeTouched(touched: readonly Touched[]): Promise<number> {
+    let count = 0;
+    let made: Interval[] = [];
+    const flush = async (): Promise<void> => {
+      count += await keep(made);
+      made = [];
+    };
+    for (const plan of new Set(touched.map((one) => one.plan))) {
+      const ranges = touched.flatMap((one) => (one.plan === plan && one.range ? [one.range] : []));
+      for (const [n, span] of joined(ranges).entries()) {
+        // The next span of a channel goes on from what the one before has made.
+        if (n > 0 || made.length >= INTERVALS_AT_ONCE) await flush();
+        made.push(...(await makeSpans(plan, span)));
+      }
+    }
+    await flush();
+    return count;
   }
 
   /** Finishes the days again whose gaps the readings end, divide or give other edges; each once. */
@@ -272,20 +292,6 @@ export function createProfiler(parts: ProfilerParts): Profiler {
       }
     return count;
   }
-}
-
-/** So much at once at most, so that nothing else waits long. */
-const SPAN_MS_MAX = 24 * 60 * MINUTE_MS;
-
-/** The same instants in as few spans as may be, in order. */
-function joined(spans: readonly Span[]): Span[] {
-  const whole: { start: UtcMs; end: UtcMs }[] = [];
-  for (const { start, end } of [...spans].sort((a, b) => a.start - b.start)) {
-    const last = whole.at(-1);
-    if (last && start <= last.end && end - last.start <= SPAN_MS_MAX) last.end = Math.max(last.end, end);
-    else if (!last || end > last.end) whole.push({ start, end });
-  }
-  return whole;
 }
 
 const GAP_MS_MAX = GAP_DAYS_MAX * 24 * 60 * MINUTE_MS;

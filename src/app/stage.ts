@@ -39,6 +39,7 @@ export async function runStage(parts: StageParts, signal: AbortSignal): Promise<
   let failures = 0;
   for (let isFirst = true; !signal.aborted; isFirst = false) {
     if (gatherMs > 0 && !isFirst) await quiet(clock.sleep(gatherMs / (clock.rate ?? 1), signal), signal);
+    if (signal.aborted) return;
     // Listening starts before the pass, so that a ring during it is not missed.
     let isRung = false;
     const stopListening = bell.alarm(() => {
