@@ -49,6 +49,21 @@ async function intervalsAfter(rounds: readonly (readonly Reading[])[], point = a
   return { ...made, profiler, intervals: await made.buffer.intervals(point.code, point.counted[0]!.channel, day) };
 }
 
+it('keeps what one pass makes of several points in one batch', async () => {
+  const { buffer, clock } = await bench(AFTER);
+  const points = [aPoint(), aPoint(powerPlan({ minutes: 60 }))];
+  const heads: number[] = [];
+  buffer.onChange((streams) => {
+    if (streams.has('intervals')) heads.push(buffer.entries('intervals'));
+  });
+  const [from, to] = [DAY.start, DAY.start + HOUR_MS];
+  await buffer.keepRound([from, to].flatMap((at) => [aReading(at, '10'), powerReading(at, '20', [], 'stored')]));
+  await createProfiler({ site, points, buffer, clock }).follow();
+  expect(await buffer.intervals(GAS, 'volume', DAY)).toHaveLength(1);
+  expect(await buffer.intervals(POWER, 'import', DAY)).toHaveLength(1);
+  expect(heads).toEqual([1]);
+});
+
 const sum = (intervals: readonly Interval[]) => intervals.reduce((total, { value }) => add(total, value ?? ZERO), ZERO);
 
 describe('a day of frozen indexes', () => {
