@@ -31,6 +31,16 @@ describe('a stored row', () => {
     );
   });
 
+  it.each([1, 5_000, 5_459, 5_460, 20_000])(
+    'comes back with %d letters of three bytes, and those before it stay',
+    (length) => {
+      const short = sealRow(key, 1, 'š');
+      const long = sealRow(key, 2, '€'.repeat(length));
+      expect(openRow(key, long)).toMatchObject({ payload: '€'.repeat(length) });
+      expect(openRow(key, short)).toMatchObject({ payload: 'š' });
+    },
+  );
+
   it('shows every flipped bit, cut and addition', () => {
     const bytes = sealRow(key, 7, ['c', '12345.678', 'm3']);
     for (let bit = 0; bit < bytes.length * 8; bit++) {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { rememberingInTurn } from './remember.ts';
+import { rememberingInTurn, rememberingUpTo } from './remember.ts';
 
 test('whatever the order, each text has its own value, made once', () => {
   fc.assert(
@@ -14,4 +14,14 @@ test('whatever the order, each text has its own value, made once', () => {
       expect(new Set(made).size).toBe(made.length);
     }),
   );
+});
+
+test('of so many at most each is made once, and all again when one more came', () => {
+  const made: string[] = [];
+  const remembered = rememberingUpTo(2, (key: string) => {
+    made.push(key);
+    return key.toUpperCase();
+  });
+  expect(['a', 'b', 'a', 'c', 'a'].map(remembered)).toEqual(['A', 'B', 'A', 'C', 'A']);
+  expect(made).toEqual(['a', 'b', 'c', 'a']);
 });
