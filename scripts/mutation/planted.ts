@@ -12,6 +12,41 @@ export const PLANTED: readonly Fault[] = [
     faults: 'power-cut',
   },
   {
+    name: 'a message leaves before the disk says so',
+    file: 'src/uplink/sender.ts',
+    from: 'const number = await begin(id, startedAt);',
+    to: 'const early = await deps.deliver(message, signal);\n    const number = await begin(id, startedAt);',
+    also: [
+      {
+        file: 'src/uplink/sender.ts',
+        from: 'failure: problem } = await deps.deliver(message, signal);',
+        to: 'failure: problem } = early;',
+      },
+    ],
+    faults: 'none',
+  },
+  {
+    name: 'nobody rests while the operator is away',
+    file: 'src/uplink/sender.ts',
+    from: 'if (away) backOff(common);',
+    to: 'if (away) backOff({ ...common });',
+    faults: 'operator',
+  },
+  {
+    name: 'the answer to another message is believed',
+    file: 'src/message/answer.ts',
+    from: 'if (answer.references.length !== 1 || answer.references[0] !== sent) {',
+    to: 'if (answer.references.length < 0) {',
+    faults: 'operator',
+  },
+  {
+    name: 'an index is interpolated over any gap',
+    file: 'src/profile/boundary.ts',
+    from: 'if (after.at - before.at > rule.gapMsMax) return undefined;',
+    to: '',
+    faults: 'meter-dead,line-down',
+  },
+  {
     name: 'a message id is used again',
     file: 'src/buffer/ids.ts',
     from: 'last = Math.max(last + 1, now());',

@@ -64,12 +64,12 @@ function report(result: SimReport, { json }: SimFlags): void {
     process.stdout.write(`${JSON.stringify(result)}\n`);
     return;
   }
-  const { faults, broken, trace, explained, ...counts } = result;
+  const { faults, broken, time, trace, explained, ...counts } = result;
   printTable([counts]);
   process.stdout.write(`faults: ${listed(faults)}\nnot accepted, with a cause: ${listed(explained)}\n`);
   if (!isBroken) return;
   process.stdout.write(
-    `\nseed ${result.seed} is broken:\n${broken.slice(0, 20).join('\n')}\n\nthe last events:\n${trace?.join('\n')}\n`,
+    `\nseed ${result.seed} is broken at ${time ?? 'its end'}:\n${broken.slice(0, 20).join('\n')}\n\nbad weather, and the events until then:\n${trace?.join('\n')}\n`,
   );
 }
 

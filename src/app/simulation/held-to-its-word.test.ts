@@ -37,7 +37,7 @@ it.each([
   const faults: string[] = [];
   await world.run(async () => {
     const buffer = await openBuffer(made(await disk.open(true)), { clock: standingClock() });
-    const watched = heldToItsWord(
+    const { buffer: watched } = heldToItsWord(
       buffer,
       (key) => disk.holds(key),
       (what) => faults.push(what),

@@ -45,12 +45,13 @@ export async function judge(parts: JudgeParts): Promise<Findings> {
   const gapMs = site.site.profile.sampleGapMsMax;
   for (const meter of meters) {
     const reach = reachOf(meter, episodes, lineIds.indexOf(meter.plan.device.line), life, lineIds.length, gapMs);
-    const truth = truthOf(meter, life, reach, parts.buffer, parts.end);
+    const truth = truthOf(meter, life, reach, parts.buffer, parts.end, gapMs);
     await judgePoint({ parts, meter, reach, truth, tally, standing });
   }
   for (const what of operator.doubles) tally.broken.push(`sent twice: ${what}`);
   for (const what of operator.strays) tally.broken.push(`another day: ${what}`);
   for (const id of operator.reused) tally.broken.push(`message id ${id} was used for two contents`);
+  for (const id of operator.knocked) tally.broken.push(`message ${id} was tried again and again without a rest`);
   tally.broken.push(...complaints, ...(await personComplaints(parts)));
   return { ...tally, doubled: operator.doubles.length };
 }
@@ -213,10 +214,21 @@ function isHeldBack({ parts, meter }: Case, { state }: LedgerRow, day: MarketDay
   return state !== 'accepted' && parts.life.replacements.some((one) => !one.isVitalOld && end <= one.end);
 }
 
+/** Of the day, or of a message that carries something of it. */
+function wasTold({ parts: { trace }, meter }: Case, channels: readonly ChannelDay[]): boolean {
+  if (trace.isTold(meter.plan.point, channels[0]!.day)) return true;
+  return channels.some(({ rows }) =>
+    rows.some(({ deliveries }) => deliveries.some(({ message }) => trace.isAlerted(message))),
+  );
+}
+
 /** Only whole days are sent: one interval that has a cause excuses the others of its day. */
 function explainDay(one: Case, channels: readonly ChannelDay[], causes: readonly string[]): void {
   const { tally, meter } = one;
   const { day } = channels[0]!;
+  // Damage is told by the name of its record.
+  if (!causes.includes('damaged') && !wasTold(one, channels))
+    tally.broken.push(`not accepted, and nobody was told: ${meter.plan.device.id} ${meter.plan.point} day ${day}`);
   const absent = channels.flatMap(({ held }) => held).filter((held) => !held).length;
   if (causes.length > 0 && !causes.includes('none')) {
     const cause = [...new Set(causes)].sort().join('+');

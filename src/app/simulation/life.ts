@@ -31,6 +31,8 @@ export interface SiteLife {
   /** Records that a flipped bit has damaged, as it left them; `standing` on the disk that is in use now. */
   readonly flipped: ReadonlyMap<string, Uint8Array>;
   readonly standing: ReadonlySet<string>;
+  /** How often the scrubber has come round since the record was damaged. */
+  roundsSince(key: string): number;
   readonly replacements: readonly Replacement[];
   /** Keys that the gateway's reports of repairs name. */
   reported(): Promise<readonly string[]>;

@@ -75,7 +75,7 @@ export async function bootMachine(parts: MachineParts, wallAt: UtcMs, first: boo
   const clock = simClock(life, wallAt);
   const store = impatient(await disk.open(first), world);
   const { buffer: opened, ...lastRepair } = await openOrClose(parts, store, clock, first);
-  const buffer = heldToItsWord(opened, (key) => disk.holds(key), parts.onFault);
+  const { buffer, leaves } = heldToItsWord(opened, (key) => disk.holds(key), parts.onFault);
   const lines = new Map(
     site.site.lines.map((line) => {
       const here = meters.filter(({ plan }) => plan.device.line === line.id);
@@ -98,8 +98,11 @@ export async function bootMachine(parts: MachineParts, wallAt: UtcMs, first: boo
     held: await readHeldDays(parts.folder, site.site.zone, clock),
     lineOf: ({ id }) => lines.get(id)!,
     heat: parts.heat.supplyFor(clock),
-    deliver: (message, signal) => parts.deliver(message, clock, signal),
-    alert: () => undefined,
+    deliver(message, signal) {
+      leaves(message.id);
+      return parts.deliver(message, clock, signal);
+    },
+    alert: ({ message }) => trace.alerted(message),
     waitMostMs: parts.waitMostMs,
     clock,
     entropy: simEntropy(random.fork('entropy')),

@@ -1,7 +1,7 @@
 import { failure } from '../../core/failure.ts';
 import type { Commodity } from '../../core/interval.ts';
 import type { Message, MessageId } from '../../core/message.ts';
-import { isoUtc, type Millis, SECOND_MS, type UtcMs } from '../../core/time.ts';
+import { isoUtc, MINUTE_MS, type Millis, SECOND_MS, type UtcMs } from '../../core/time.ts';
 import type { Clock } from '../../machine/clock.ts';
 import { readAnswer } from '../../message/answer.ts';
 import type { FormatPack } from '../../message/pack.ts';
@@ -40,6 +40,8 @@ export interface Operator {
   readonly strays: readonly string[];
   /** Ids that came with two contents. */
   readonly reused: readonly MessageId[];
+  /** Messages that were tried again and again without a rest. */
+  readonly knocked: ReadonlySet<MessageId>;
   readonly messages: number;
 }
 
@@ -47,6 +49,9 @@ const ANSWER_WITHIN_MS: Millis = 60 * SECOND_MS;
 const WIRE_MS: Millis = 40;
 const THINKS_MS: Millis = 300;
 const SLOW_MOST_MS: Millis = 90 * SECOND_MS;
+/** Back-off allows a message about ten tries in this time; whenever the operator comes back, and after a start, one more. */
+const KNOCKS_WITHIN_MS: Millis = 10 * MINUTE_MS;
+const KNOCKS_MAX = 40;
 
 export function imagineOperator(
   { site, packs, meters }: ImaginedSite,
@@ -63,6 +68,8 @@ export function imagineOperator(
   const doubles: string[] = [];
   const strays: string[] = [];
   const reused: MessageId[] = [];
+  const knocked = new Set<MessageId>();
+  const knocks = new Map<MessageId, readonly UtcMs[]>();
   const ordered: OperatorFault[] = [];
   let isDown = false;
   const answerWithinMs = ANSWER_WITHIN_MS;
@@ -103,6 +110,13 @@ export function imagineOperator(
     };
   }
 
+  function knock(id: MessageId): void {
+    const now = trueNow();
+    const before = (knocks.get(id) ?? []).filter((at) => at > now - KNOCKS_WITHIN_MS);
+    knocks.set(id, [...before, now]);
+    if (before.length >= KNOCKS_MAX) knocked.add(id);
+  }
+
   /** The same message again gets the same answer; nothing is entered twice. */
   function receive({ id, xml, commodity }: Message, refuse: boolean): Entry {
     const earlier = entries.get(id);
@@ -120,6 +134,7 @@ export function imagineOperator(
     doubles,
     strays,
     reused,
+    knocked,
     get messages() {
       return entries.size;
     },
@@ -130,6 +145,7 @@ export function imagineOperator(
       isDown = isNow;
     },
     async deliver(message, clock, signal) {
+      knock(message.id);
       if (isDown) {
         trace.count('operator-down');
         await clock.sleep(WIRE_MS, signal);
@@ -148,10 +164,16 @@ export function imagineOperator(
       if (fault === 'operator-lost-answer' || thinksMs > answerWithinMs) return unanswered(clock, signal);
       await clock.sleep(thinksMs + WIRE_MS, signal);
       const told = entry ?? entryOfNothing(message, trueNow());
-      const answer = answerDocument(told, site.zone, fault === 'operator-unknown');
+      const answer = fault === 'operator-unknown' ? unclear(told) : answerDocument(told, site.zone);
       return answeredBy(readAnswer(packs.get(message.commodity)!, answer, message.id, clock.now()));
     },
   };
+
+  /** A code that no table knows; every other one is a whole acceptance of another message. */
+  function unclear(told: Entry): string {
+    if (entries.size % 2 === 0) return answerDocument(told, site.zone, true);
+    return answerDocument({ ...told, id: otherThan(told.id), problems: [] }, site.zone);
+  }
 
   async function unanswered(clock: Clock, signal: AbortSignal): Promise<Delivery> {
     await clock.sleep(answerWithinMs, signal);
@@ -176,6 +198,11 @@ function straysOf({ id, day, rows }: ReadDocument, commodity: Commodity): string
 function entryOfNothing({ id, commodity }: Message, at: UtcMs): Entry {
   const bare = { sender: 'none', problems: [], rows: [], sha256: '', xml: '' };
   return { ...bare, id, commodity, answerId: '30000000000000', receivedAt: isoUtc(at) };
+}
+
+/** The message before it. */
+function otherThan(id: MessageId): MessageId {
+  return String(Number(id) - 1).padStart(id.length, '0');
 }
 
 function failed(

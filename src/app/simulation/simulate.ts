@@ -11,7 +11,7 @@ import { MODBUS_GAS } from './kinds.ts';
 import { runMeter } from './meters.ts';
 import { imagineOperator } from './operator.ts';
 import { liveOn } from './site-life.ts';
-import { startTrace } from './trace.ts';
+import { startTrace, timeIn } from './trace.ts';
 import { lineWeather } from './weather.ts';
 
 export interface SimOptions {
@@ -32,11 +32,15 @@ export interface SimReport extends Findings {
   readonly hash: string;
   /** Real time. */
   readonly ms: number;
-  /** The last events, only where an invariant broke. */
+  /** What the first broken invariant is about, or when it was seen; only where one broke, and it tells. */
+  readonly time?: string;
+  /** The bad weather and the events until then, only where an invariant broke. */
   readonly trace?: readonly string[];
 }
 
 const ZONE = 'Europe/Prague';
+/** An interval is made and looked at soon after it. */
+const EVENTS_AFTER_MS = 75 * MINUTE_MS;
 /** Of a run that came to no end. */
 const NOTHING_FOUND = { intervals: 0, accepted: 0, lost: 0, doubled: 0, wrong: 0, unexplained: 0, explained: {} };
 const POINTS = 6;
@@ -63,6 +67,16 @@ const SWITCHES = ['2026-03-29', '2026-10-25', '2027-03-28', '2027-10-31'];
 
 /** One whole life of a site in virtual time, from a seed. The same options give the same report, but for `ms`. */
 export async function simulate(options: SimOptions, monotonicMs: () => number): Promise<SimReport> {
+  const report = await liveOnce(options, monotonicMs);
+  const at = report.broken.flatMap((what) => timeIn(what) ?? [])[0];
+  if (at === undefined) return report;
+  // Most is found when all is over: the events of that time are those of another run of the same seed, which is the same.
+  const { trace } = await liveOnce(options, monotonicMs, at + EVENTS_AFTER_MS);
+  return { ...report, time: isoUtc(at), ...(trace && { trace }) };
+}
+
+/** @param traceUntil events are kept up to this instant */
+async function liveOnce(options: SimOptions, monotonicMs: () => number, traceUntil?: UtcMs): Promise<SimReport> {
   const startedMs = monotonicMs();
   const { seed, weeks } = options;
   const random = seededRandom(seed);
@@ -79,7 +93,7 @@ export async function simulate(options: SimOptions, monotonicMs: () => number): 
     broken.push(`${new Date(trueNow()).toISOString()} ${what}`);
     if (broken.length === BROKEN_MAX) giveUp(new Error(`broken ${BROKEN_MAX} times`));
   };
-  const trace = startTrace(trueNow, onFault);
+  const trace = startTrace(trueNow, onFault, traceUntil);
   const isHourly = options.faults.length === 0 || weeks >= LONG_WEEKS;
   const wish = {
     seed,

@@ -9,6 +9,7 @@ import { type SimDisk, simDisk } from '../../sim/store.ts';
 import { aimCuts } from './aimed-cuts.ts';
 import { NAMING_TAKES_MS, namedAfter, siteAt } from './exchange.ts';
 import { awayFrom, type Episode } from './faults.ts';
+import { bitFlips } from './flips.ts';
 import type { Outage, Replacement, SiteLife } from './life.ts';
 import { bootMachine, lostWith, type Machine, type MachineParts, restoreMachine } from './machine.ts';
 import type { Operator } from './operator.ts';
@@ -29,8 +30,8 @@ const BOOT_AGAIN_MS = 10 * SECOND_MS;
 const CRASHES_MAX = 20;
 export function liveOn(parts: SiteLifeParts): SiteLife {
   const { world, random, operator, trace, trueNow } = parts;
-  const flipped = new Map<string, Uint8Array>();
-  const standing = new Set<string>();
+  const flips = bitFlips(trace);
+  const { flipped, standing } = flips;
   const replacements: Replacement[] = [];
   const substituted: Substituted[] = [];
   const outages: Outage[] = [];
@@ -183,15 +184,9 @@ export function liveOn(parts: SiteLifeParts): SiteLife {
       case 'store-io':
         after(end, spoilStore(episode, disk, vital, trace));
         return;
-      case 'bit-flip': {
-        const key = disk.flipBit();
-        if (key === undefined) return;
-        flipped.set(key, disk.bytesOf(key)!);
-        standing.add(key);
-        trace.count(kind);
-        trace.note(kind, key);
+      case 'bit-flip':
+        flips.meet(disk);
         return;
-      }
       case 'wall-jump': {
         const sign = choice < 0.5 ? -1 : 1;
         stepWall(sign * Math.round(5 * SECOND_MS * 2000 ** force));
@@ -282,6 +277,7 @@ export function liveOn(parts: SiteLifeParts): SiteLife {
     wall: () => ownClock(wallSteps),
     flipped,
     standing,
+    roundsSince: flips.roundsSince,
     replacements,
     async reported() {
       const names = (await folder.list()).filter((name) => name.startsWith('repair-report'));

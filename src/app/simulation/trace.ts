@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
-import { isoUtc, type UtcMs } from '../../core/time.ts';
+import type { PointCode } from '../../core/interval.ts';
+import type { MessageId } from '../../core/message.ts';
+import { isoUtc, type MarketDay, type UtcMs } from '../../core/time.ts';
 import type { Log, LogFields } from '../../machine/log.ts';
 import { loggable } from '../../machine/redact.ts';
 import { FAULT_KINDS, type FaultKind } from './faults.ts';
@@ -13,6 +15,13 @@ export interface Trace {
   /** The gateway's own log; what must never be in it goes to `onFault`. */
   readonly log: Log;
   readonly faults: Readonly<Record<FaultKind, number>>;
+  /** What the gateway alerts somebody of. */
+  alerted(message: MessageId): void;
+  isAlerted(message: MessageId): boolean;
+  /** Whether the gateway has said that a day of a point is not complete. */
+  isTold(point: PointCode, day: MarketDay): boolean;
+  /** How often the scrubber has come round. */
+  readonly scrubRounds: number;
   /** Keys of the records that the gateway found damaged and told of. */
   readonly damaged: ReadonlySet<string>;
   last(): string[];
@@ -28,15 +37,37 @@ interface Line {
   readonly fields: LogFields;
 }
 
-export function startTrace(trueNow: () => UtcMs, onFault: (what: string) => void): Trace {
+/** The first instant or day that a complaint names. */
+export function timeIn(complaint: string): UtcMs | undefined {
+  const [found] = /\d{4}-\d\d-\d\d(T\d\d:\d\d:[\d.]+Z)?/.exec(complaint) ?? [];
+  const at = found === undefined ? Number.NaN : Date.parse(found);
+  return Number.isNaN(at) ? undefined : at;
+}
+
+/** @param until events are kept up to this instant; all of them count for the hash */
+export function startTrace(
+  trueNow: () => UtcMs,
+  onFault: (what: string) => void,
+  until: UtcMs = Number.POSITIVE_INFINITY,
+): Trace {
   const hash = createHash('sha256');
   const lines: Line[] = [];
   const damaged = new Set<string>();
+  const alerted = new Set<MessageId>();
+  const toldDays = new Set<string>();
+  let scrubRounds = 0;
   const faults = Object.fromEntries(FAULT_KINDS.map((kind) => [kind, 0])) as Record<FaultKind, number>;
 
   function keep(line: Line): void {
+    if (line.at > until) return;
     lines.push(line);
     if (lines.length > 2 * KEPT) lines.splice(0, KEPT);
+  }
+
+  function hear(event: string, fields: LogFields): void {
+    if (event === 'record-damaged') damaged.add(String(fields.record));
+    if (event === 'day-not-complete') toldDays.add([fields.point, fields.day].join(' '));
+    if (event === 'scrub-round-done') scrubRounds++;
   }
 
   const logOver = (bound: LogFields): Log => {
@@ -44,7 +75,7 @@ export function startTrace(trueNow: () => UtcMs, onFault: (what: string) => void
       (level: (typeof LEVELS)[number]) =>
       (event: string, fields: LogFields = {}) => {
         if (level === 'debug') return;
-        if (event === 'record-damaged') damaged.add(String(fields.record));
+        hear(event, fields);
         keep({ at: trueNow(), event, fields: { ...bound, ...fields } });
         if (fields.code === 'unexpected' || event === 'line-collector-fault')
           onFault(`${event}: ${String(fields.detail)}`);
@@ -62,6 +93,12 @@ export function startTrace(trueNow: () => UtcMs, onFault: (what: string) => void
     faults,
     damaged,
     log: logOver({}),
+    alerted: (message) => alerted.add(message),
+    isAlerted: (message) => alerted.has(message),
+    isTold: (point, day) => toldDays.has(`${point} ${day}`),
+    get scrubRounds() {
+      return scrubRounds;
+    },
     note(event, what) {
       hash.update(`${trueNow()} ${event} ${what}\n`);
       keep({ at: trueNow(), event, fields: { what } });

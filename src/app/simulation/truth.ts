@@ -30,7 +30,19 @@ const NEAR_MS: Millis = HOUR_MS;
 /** Whole milliseconds of both clocks. */
 const SAMPLE_SLACK_MS: Millis = 10;
 
-export function truthOf(meter: RunningMeter, life: SiteLife, reach: Reach, buffer: Buffer, end: UtcMs): Truth {
+function spreadOf(instants: readonly UtcMs[]): Millis {
+  return Math.max(...instants) - Math.min(...instants);
+}
+
+/** @param sampleGapMs a boundary is interpolated between readings no further apart */
+export function truthOf(
+  meter: RunningMeter,
+  life: SiteLife,
+  reach: Reach,
+  buffer: Buffer,
+  end: UtcMs,
+  sampleGapMs: Millis,
+): Truth {
   const wall = life.wall();
   const { plan, clock } = meter;
   const { quantity } = plan;
@@ -96,6 +108,10 @@ export function truthOf(meter: RunningMeter, life: SiteLife, reach: Reach, buffe
   function computed(interval: Interval, value: Decimal): string | undefined {
     const origin = interval.origins[0];
     if (!origin) return 'computed from nothing';
+    if (origin.from.at !== interval.start || origin.to.at !== interval.end)
+      return `computed from the index at ${isoUtc(origin.from.at)} and ${isoUtc(origin.to.at)}, which are not its own edges`;
+    const far = [origin.from, origin.to].find(({ readings }) => spreadOf(readings) > sampleGapMs);
+    if (far) return `computed between readings too far apart: ${far.readings.map(isoUtc).join()}`;
     const [fromLeast, fromMost] = limits(origin.from);
     const [toLeast, toMost] = limits(origin.to);
     const multiplier = multiplierAt(interval.start);
