@@ -106,8 +106,8 @@ export const PLANTED_IN_READING: readonly Fault[] = [
   {
     name: 'the multiplier is forgotten',
     file: 'src/profile/interval.ts',
-    from: 'publishedValue(plan, span, multiply(counted, multiplier), state, findings)',
-    to: 'publishedValue(plan, span, counted, state, findings)',
+    from: 'return counted && multiply(counted, multiplier);',
+    to: 'return counted;',
     faults: 'none',
   },
   {

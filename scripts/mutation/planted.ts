@@ -130,8 +130,8 @@ export const PLANTED: readonly Fault[] = [
   {
     name: 'a converted volume is for 0 °C',
     file: 'src/profile/conversion.ts',
-    from: 'const BASE_TEMPERATURE_C = decimal(15);',
-    to: 'const BASE_TEMPERATURE_C = decimal(0);',
+    from: 'temperatureC: decimal(15) };',
+    to: 'temperatureC: decimal(0) };',
     faults: 'none',
   },
   {
@@ -166,8 +166,8 @@ export const PLANTED: readonly Fault[] = [
   {
     name: "a person's value takes the place of the original",
     file: 'src/app/substitute.ts',
-    from: 'version: (before?.version ?? 0) + 1,\n      madeAt',
-    to: 'version: before?.version ?? 1,\n      madeAt',
+    from: '{ version: version + 1, madeAt: now, origins }',
+    to: '{ version: Math.max(1, version), madeAt: now, origins }',
     also: [
       {
         file: 'src/buffer/intervals.ts',
