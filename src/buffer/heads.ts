@@ -3,7 +3,7 @@ import type { Store } from '../machine/store.ts';
 import { type Damage, STREAMS, type Stream } from './api.ts';
 import { decoding } from './codec.ts';
 import { isDamage, openRow, sealRow } from './frame.ts';
-import { below, HEADS_KEY, journalPrefix } from './keys.ts';
+import { below, HEADS_KEY, journalKey, journalPrefix } from './keys.ts';
 import { decodeRow, walk } from './rows.ts';
 
 /** The vital record: written with every batch, so that a journal that lost its end is noticed. */
@@ -87,6 +87,18 @@ export async function beginnings(store: Store, copy: Heads | undefined): Promise
       break;
     }
   }
+  return low;
+}
+
+/**
+ * A lost table brings back the vital record as it was before retention gave up what it says begins the journals: taken for true, all
+ * of that would be missed. Where the first entry is not there, they begin where the second copy says.
+ */
+export async function laterBeginnings(store: Store, known: Heads, copy: Heads): Promise<Record<Stream, number>> {
+  const low = { ...known.low };
+  for (const stream of STREAMS)
+    if (copy.low[stream] > low[stream] && !(await store.get(journalKey(stream, low[stream] + 1))))
+      low[stream] = copy.low[stream];
   return low;
 }
 

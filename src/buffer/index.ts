@@ -7,7 +7,7 @@ import { clockMemory, keepClock } from './clocks.ts';
 import { decodeCursor } from './codec.ts';
 import { isDamage } from './frame.ts';
 import { givenUpIn } from './given-up.ts';
-import { beginnings, type Heads, loadHeads } from './heads.ts';
+import { beginnings, type Heads, laterBeginnings, loadHeads } from './heads.ts';
 import { readIdentity, refuseForeign, refuseNewer } from './identity.ts';
 import { createIds } from './ids.ts';
 import { intervalVersions, keepIntervals, latestIntervals } from './intervals.ts';
@@ -67,6 +67,7 @@ export async function openBuffer(store: Store, options: BufferOptions): Promise<
   const copyDoubt = copied && doubtOfVital(found.heads, copied);
   const copy = copied?.heads;
   if (found.isLost) found.heads.low = await beginnings(store, copy);
+  else if (copy) found.heads.low = await laterBeginnings(store, found.heads, copy);
   const behind = behindOf(found.heads, copy);
   const isNew = STREAMS.every((stream) => found.heads[stream] === 0);
   for (const stream of STREAMS) {

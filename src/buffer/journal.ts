@@ -180,7 +180,13 @@ export function openJournal(store: Store, found: Heads, ids: Ids, recent: Recent
     const [first, ...others] = records;
     const text = [...(first ? [{ ...first, ...(of && { of }) }] : []), ...others].map(vitalLine).join('\n');
     bytesTold += text.length;
-    await log.append(text);
+    try {
+      await log.append(text);
+    } catch (error) {
+      // A part of it may be there: what follows tells that it is no damage.
+      of = vital?.identity;
+      throw error;
+    }
     of = undefined;
     untold = [];
     told = { heads, at: clock.now() };

@@ -22,8 +22,9 @@ import { lifeFromEvents } from './waiting.ts';
  *
  *   CRC32C of the rest | {"heads": {...}, "rows": [[key, payload], ...]}
  *
- * with the rows of the delivery and audit journals, what was given up for its age, and the last numbers of all; the first line of every run and of every copy
- * that is written anew says first whose it is: {"of": {...}, "heads": ...}. A store that is lost, in part or whole, gets
+ * with the rows of the delivery and audit journals, what was given up for its age, and the last numbers of all; the first line of
+ * every run, after an append that failed, and of every copy that is written anew says first whose it is: {"of": {...}, "heads": ...}.
+ * A store that is lost, in part or whole, gets
  * its messages back from it: no id is used twice, no interval that was accepted is sent again, and what was under way goes
  * again under the same id, byte for byte.
  */
@@ -78,7 +79,7 @@ function isWhole(line: string): boolean {
 export interface FoundCopy {
   /** The last numbers that it knows; undefined where nothing of it can be read. */
   readonly heads: Heads | undefined;
-  /** Lines that cannot be read, the last one left out: a power cut may have torn that. */
+  /** Lines that cannot be read, those left out that a power cut or a full disk has torn: the last one, and the last before one that says whose it is. */
   readonly damagedLines: number;
   /** The last line cannot be read. */
   readonly isTorn: boolean;
@@ -89,18 +90,28 @@ export interface FoundCopy {
 export async function readVital(log: AppendLog): Promise<FoundCopy> {
   let last: string | undefined;
   let damagedLines = 0;
-  let isTorn = false;
+  let broken: string | undefined;
   const identities: Identity[] = [];
   for await (const line of log.lines()) {
-    if (isTorn) damagedLines++;
-    isTorn = !isWhole(line);
-    if (isTorn) continue;
+    const isBroken = !isWhole(line);
+    const saysWhose = !isBroken && line.startsWith(OF, CRC_LENGTH + 1);
+    if (broken !== undefined && !(saysWhose && isCutOff(broken))) damagedLines++;
+    broken = isBroken ? line : undefined;
+    if (isBroken) continue;
     last = line;
-    const of = line.startsWith(OF, CRC_LENGTH + 1) ? readVitalLine(line)?.of : undefined;
+    const of = saysWhose ? readVitalLine(line)?.of : undefined;
     if (of && !identities.some((known) => isSame(known, of))) identities.push(of);
   }
   const heads = last === undefined ? undefined : readVitalLine(last)?.heads;
-  return { heads, damagedLines, isTorn, identities };
+  return { heads, damagedLines, isTorn: broken !== undefined, identities };
+}
+
+/**
+ * Whether a line ends before its end. Before a line that says whose the copy is, it is what a power cut or a full disk left of an
+ * append that nobody was told of: whoever goes on after that says it again.
+ */
+function isCutOff(line: string): boolean {
+  return !line.endsWith(']}');
 }
 
 /** What the second copy should know and does not, in words; undefined where it is whole. */
