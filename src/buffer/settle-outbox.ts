@@ -15,6 +15,9 @@ import type { Rows } from './rows.ts';
 /** Whether a message that is older was answered, only the store may know; the second copy has those that are younger. */
 const KNOWN_MS = 60 * 24 * HOUR_MS;
 
+/** Rounds wait for the one writer meanwhile. */
+const IDS_AT_ONCE = 64;
+
 /**
  * Looks at the outbox where an opening found damage, or not as many rows as the vital record says: a message could wait for ever, or
  * one that was answered go again.
@@ -49,9 +52,11 @@ export async function settleOutbox(
   const keys = [...(await rows.keys(below('n/'))), ...(await rows.keys(below(waitingKey(''))))];
   const ids = [...new Set(keys.map(lastPart))].sort();
   const youngFrom = givenOutAt(digits(journal.heads().lastId, 14)) - KNOWN_MS;
-  await journal.write(async (draft) => {
-    for (const id of ids) await settle(draft, id, givenOutAt(id) >= youngFrom ? () => true : mayAddOld);
-  });
+  for (let next = 0; next < ids.length; next += IDS_AT_ONCE)
+    await journal.write(async (draft) => {
+      for (const id of ids.slice(next, next + IDS_AT_ONCE))
+        await settle(draft, id, givenOutAt(id) >= youngFrom ? () => true : mayAddOld);
+    });
 }
 
 type MayAddOld = (steps: readonly (Row | Damage)[]) => boolean;
