@@ -102,3 +102,64 @@ describe('an estimate whose samples were given up', () => {
     expect([estimates(intervals).length, sum(intervals)]).toEqual([4, '36.000']);
   });
 });
+
+describe('a like day', () => {
+  it('that was taken while the gap went on gives way to an index difference that no rule may divide', async () => {
+    const { buffer, clock } = await bench(SECOND.end + 26 * HOUR_MS);
+    const onlyLike = { ...point, estimation: { linearMinutesMax: 60, scaled: false, likeDay: true } };
+    const profiler = createProfiler({ site, points: [onlyLike], buffer, clock });
+    await buffer.keepRound(edgesOf({ start: FIRST.start - WEEK_MS, end: FIRST.end - WEEK_MS }, 1_000, 900_000));
+    const sampled = edgesOf(FIRST, 1_500, 1_000_000);
+    await buffer.keepRound(sampled.slice(0, 21));
+    await profiler.follow();
+    await profiler.finish(onlyLike, FIRST);
+    const fourHours = async () => (await buffer.intervals(GAS, 'volume', FIRST)).slice(20).map(told);
+    expect(new Set((await fourHours()).map(({ findings }) => findings))).toEqual(
+      new Set(['no-reading,estimated-like-day']),
+    );
+    // Six cubic metres passed, and a like day says four: who divides them is a person.
+    await buffer.keepRound(sampled.slice(24));
+    await profiler.follow();
+    expect(new Set((await fourHours()).map(({ quality, findings }) => `${quality} ${findings}`))).toEqual(
+      new Set(['missing no-reading']),
+    );
+  });
+});
+
+describe('a gap of an operating volume', () => {
+  const operating = { ...counter, quantity: 'volume.operating.total' } as const;
+  const plan = aPlan({ counters: [operating], conversion: { method: 'fixed', ratio: decimal(1) } });
+  // Four times the base pressure at its temperature: 1 m3 is 4 m3.
+  const fixedState = { pressureKPa: parseDecimal('405.3'), temperatureC: parseDecimal('15') };
+  const estimation = { linearMinutesMax: 300, scaled: true, likeDay: true };
+
+  async function fourHours(litresAnHour: number, state: typeof fixedState | object) {
+    const { buffer, clock } = await bench(FIRST.end + 26 * HOUR_MS);
+    const converted = aPoint(plan, { estimation, fixedState: state });
+    const profiler = createProfiler({ site, points: [converted], buffer, clock });
+    const like = edgesOf({ start: FIRST.start - WEEK_MS, end: FIRST.end - WEEK_MS }, 1_000, 900_000);
+    const edges = edgesOf(FIRST, litresAnHour, 1_000_000).filter((_, n) => n <= 8 || n >= 12);
+    await buffer.keepRound([...like, ...edges].map((reading) => ({ ...reading, quantity: operating.quantity })));
+    await profiler.follow();
+    await profiler.finish(converted, { start: FIRST.start - WEEK_MS, end: FIRST.end - WEEK_MS });
+    await profiler.finish(converted, FIRST);
+    return (await buffer.intervals(GAS, 'volume', FIRST)).slice(8, 12).map(told);
+  }
+
+  it.each([
+    ['stood still', 0, '0.000'],
+    ['moved', 1_500, '6.000'],
+  ])('over which the index %s is divided by it, not filled like another day', async (_, litresAnHour, value) => {
+    const filled = await fourHours(litresAnHour, fixedState);
+    expect(filled.map((one) => [one.value, one.quality, one.findings])).toEqual(
+      Array(4).fill([value, 'estimated', 'no-reading,estimated-linear']),
+    );
+  });
+
+  it('is for a person where the state of the gas is not fixed: the index is known, what it comes to is not', async () => {
+    const open = await fourHours(0, {});
+    expect(open.map((one) => [one.value, one.quality, one.findings])).toEqual(
+      Array(4).fill([undefined, 'missing', 'no-reading,no-conversion']),
+    );
+  });
+});

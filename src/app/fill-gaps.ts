@@ -5,6 +5,7 @@ import type { Interval, Quality } from '../core/interval.ts';
 import { cut, lastBoundary } from '../core/schedule.ts';
 import { MINUTE_MS, type Span, type UtcMs } from '../core/time.ts';
 import { exceedsCapacity, exceedsSpikeLimit } from '../profile/capacity.ts';
+import type { SeenState } from '../profile/conversion.ts';
 import { afterNegative, type Stands } from '../profile/dip.ts';
 import { type Estimate, type EstimationRule, estimateGap } from '../profile/estimate.ts';
 import { entryOf, isDayFinding } from '../profile/findings.ts';
@@ -12,6 +13,7 @@ import { type ChannelPlan, makeInterval } from '../profile/interval.ts';
 import { edgesOf, type FindIndex } from './edges.ts';
 import type { FinishParts } from './finish-day.ts';
 import { edgesOfGaps } from './gap-edges.ts';
+import type { PointPlan } from './plan.ts';
 import { isForPersonCode, isOpen } from './versions.ts';
 
 const WEEK_MS = 7 * 24 * 60 * MINUTE_MS;
@@ -35,8 +37,8 @@ export interface DayWithGaps {
 /** The day's intervals with estimates where there is no actual value and the rule of the point allows one. */
 export async function fillGaps(
   parts: FinishParts,
+  point: Pick<PointPlan, 'fixedState'> & { readonly estimation: EstimationRule },
   plan: ChannelPlan,
-  rule: EstimationRule,
   day: Span,
   { intervals, known, standsAt }: DayWithGaps,
 ): Promise<Interval[]> {
@@ -48,20 +50,22 @@ export async function fillGaps(
     if ((await isForPerson(parts, run, known)) || (await mayHaveBeenRead(parts, plan, run, known))) continue;
     const gap = await wholeGap(parts, plan, day, { start: run[0]!.start, end: run.at(-1)!.end }, find);
     const spans = cut(gap, plan.minutes);
-    const over = await passedOver(parts, plan, gap, find);
+    const over = await passedOver(parts, point, plan, gap, find);
     const passed = over?.findings.includes('multiplier-mixed') ? undefined : over;
     const whole = passed && afterNegative(plan, passed, await standsAt(gap.start, gaps));
     if (passed) gaps.push(passed);
     const like = await likeValues(parts, plan, spans);
     const estimate = estimateGap(
       { spans, ...(whole?.value && { total: whole.value }), ...(like && { like }) },
-      rule,
+      point.estimation,
       parts.site.profile.computedDecimals,
     );
     const refused = estimate && isBeyondCapacity(plan, spans, estimate) ? ['capacity-exceeded'] : forPerson(whole);
-    if (!estimate && refused.length === 0) continue;
     const first = spans.findIndex(({ start }) => start === run[0]!.start);
     run.forEach((interval, n) => {
+      // What a like day said gives way to an index difference that is known now, also where no rule may divide that.
+      const isRefuted = whole?.value !== undefined && interval.findings.includes('estimated-like-day');
+      if (!estimate && refused.length === 0 && !isRefuted) return;
       // What a like day says is less than the index difference that was known once.
       if (!over && interval.quality === 'estimated' && interval.origins.length > 0) return;
       const version = (known.get(interval.start)?.version ?? 0) + 1;
@@ -200,16 +204,24 @@ async function endAfter(
   return Number.isFinite(nextMade) && (await isKnown(plan, nextMade, find)) ? nextMade : undefined;
 }
 
-/** What the index says passed over the whole gap; without a value where it was reset, is beyond the capacity, or the multiplier changed. */
+/**
+ * What the index says passed over the whole gap; without a value where it was reset, is beyond the capacity, or the multiplier
+ * changed. An operating volume is converted by what the site file fixes alone: what was read in a part of a gap says little of the rest.
+ */
 async function passedOver(
   { clock }: FinishParts,
+  { fixedState }: Pick<PointPlan, 'fixedState'>,
   plan: ChannelPlan,
   gap: Span,
   find: FindIndex,
 ): Promise<Interval | undefined> {
-  if (plan.conversion) return undefined;
   const edges = await edgesOf(plan, gap, find);
-  return edges && makeInterval(plan, gap, edges, clock.now(), 1);
+  const state = plan.conversion && stateOf(fixedState);
+  return edges && makeInterval(plan, gap, edges, clock.now(), 1, { ...(state && { state }) });
+}
+
+function stateOf({ pressureKPa, temperatureC }: PointPlan['fixedState']): SeenState | undefined {
+  return pressureKPa && temperatureC && { pressureKPa, temperatureC, pressureReadings: 0, temperatureReadings: 0 };
 }
 
 /** The actual values of the same hours of the same weekday, the newest week that has them all. */

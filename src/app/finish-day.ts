@@ -80,8 +80,9 @@ export async function finishChannel(
     );
   };
   const whole = await madeAgain(parts, plan, { intervals: computed, known, standsAt });
-  const filled = point.estimation
-    ? await fillGaps(parts, plan, point.estimation, day, { intervals: whole, known, standsAt })
+  const { estimation, fixedState } = point;
+  const filled = estimation
+    ? await fillGaps(parts, { estimation, fixedState }, plan, day, { intervals: whole, known, standsAt })
     : whole;
   const intervals = await judged(parts, point, plan, day, filled, { counters, conflicts });
   const changed: Interval[] = [];

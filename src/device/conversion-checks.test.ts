@@ -24,11 +24,19 @@ describe('an operating volume', () => {
   it.each([
     ['    volume: operating\n', 'nothing converts'],
     ['    conversion: { method: fixed, ratio: "1" }\n', 'say "volume: operating"'],
-    ['    volume: operating\n    conversion: { method: fixed, pressureKPa: "1", temperatureC: "1" }\n', 'no "ratio:"'],
+    [
+      '    volume: operating\n    conversion: { method: fixed, pressureKPa: "101.3", temperatureC: "1" }\n',
+      'no "ratio:"',
+    ],
     ['    volume: operating\n    conversion: { method: sgerg-88, ratio: "1" }\n', 'no "gas:"'],
-    ['    volume: operating\n    conversion: { method: fixed, ratio: "0" }\n', 'more than zero'],
+    ['    volume: operating\n    conversion: { method: fixed, ratio: "0" }\n', '0.5 to 1.5'],
+    ['    volume: operating\n    conversion: { method: fixed, ratio: "98" }\n', 'found "98", expected a ratio K'],
+    [
+      '    volume: operating\n    conversion: { method: fixed, ratio: "1", pressureKPa: "5", temperatureC: "288.15" }\n',
+      'found "5", expected an absolute pressure in kPa, 50 to 12000\npoints.0.conversion.temperatureC: found "288.15"',
+    ],
     ['    volume: operating\n    conversion: { method: fixed, ratio: "1", temperatureC: "1" }\n', 'no pressure'],
-    ['    volume: operating\n    conversion: { method: fixed, ratio: "1", pressureKPa: "1" }\n', 'no temperature'],
+    ['    volume: operating\n    conversion: { method: fixed, ratio: "1", pressureKPa: "101.3" }\n', 'no temperature'],
   ])('is told what is wrong: %j', (text, what) => {
     expect(told(text).join('\n')).toContain(what);
   });
