@@ -1,4 +1,4 @@
-import { decimal, parseDecimal } from '../core/decimal.ts';
+import { decimal, equal, parseDecimal } from '../core/decimal.ts';
 import type { Channel, Commodity, GasState, PointCode } from '../core/interval.ts';
 import type { Quantity } from '../core/quantity.ts';
 import type { DeviceId } from '../core/reading.ts';
@@ -69,10 +69,7 @@ export function planPoints(site: Site, devices: ReadonlyMap<string, BoundDevice>
         minutes,
         counters: quantities.map((quantity) => counterPlan(device, quantity)),
         capacityPerHour: parseDecimal(point.capacity),
-        multipliers: device.config.multiplier.map(({ from, value }) => ({
-          from: parseUtc(from),
-          value: parseDecimal(value),
-        })),
+        multipliers: multipliersOf(device),
         spikePercent: limitOf(site, point, 'spikePercent') ?? DEFAULTS.spikePercent,
         ...(point.conversion && { conversion: compressibilityOf(point.conversion) }),
       })),
@@ -86,6 +83,12 @@ export function planPoints(site: Site, devices: ReadonlyMap<string, BoundDevice>
       },
     };
   });
+}
+
+/** Transformers exchanged for others of the same ratio change nothing in what the meter counts. */
+function multipliersOf({ config }: BoundDevice): ChannelPlan['multipliers'] {
+  const stated = config.multiplier.map(({ from, value }) => ({ from: parseUtc(from), value: parseDecimal(value) }));
+  return stated.filter(({ value }, n) => n === 0 || !equal(value, stated[n - 1]!.value));
 }
 
 export interface CountedPlan {

@@ -68,7 +68,7 @@ async function traceChannel(
         ...told(interval),
         conversion: interval.conversion && toldConversion(interval.conversion),
         combustionHeat: heatUnder(interval, volumes),
-        decidedBy: decisionOn(log, interval),
+        decidedBy: decisionOn(log, decidedOf(interval, volumes)),
         origins: await Promise.all(interval.origins.map((origin) => traceOrigin(buffer, origin))),
         messages: await messagesOf(interval.version),
       })),
@@ -112,6 +112,12 @@ function toldConversion({ ratio, base, pressureKPa, temperatureC, ...rest }: Con
 
 function toldState({ pressureKPa, temperatureC }: GasState) {
   return { pressureKPa: decimalText(pressureKPa), temperatureC: decimalText(temperatureC) };
+}
+
+/** A person enters volumes: an energy that says it was substituted is of the volume that stood when it was made. */
+function decidedOf(interval: Interval, volumes: readonly Interval[]): Interval {
+  if (interval.channel !== 'energy' || interval.quality !== 'substituted') return interval;
+  return volumes.findLast(({ madeAt }) => madeAt <= interval.madeAt) ?? interval;
 }
 
 function decisionOn(log: readonly AuditEntry[], { point, channel, start, version }: Interval) {

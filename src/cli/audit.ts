@@ -6,6 +6,7 @@ import type { Say } from '../core/say.ts';
 import { ask } from './ask.ts';
 import { type SpokenOptions, sayFor } from './say.ts';
 import { viewCommand } from './views.ts';
+import { visible } from './visible.ts';
 
 interface AuditOptions extends SpokenOptions {
   readonly config: string;
@@ -41,7 +42,11 @@ function entryLines({ number, said, hash }: Entry, zone: string, say: Say): stri
   if (!said) return [`${head}: ${say`cannot be read`}`];
   const who = 'by' in said ? `, ${said.by}` : '';
   const details = [...aboutOf(said, zone, say), reasonOf(said)].filter((line) => line !== '');
-  return [`${head}: ${localText(said.at, zone)}${who}, ${say.whole(said.what)}`, ...details.map((line) => `  ${line}`)];
+  const lines = [
+    `${head}: ${localText(said.at, zone)}${who}, ${say.whole(said.what)}`,
+    ...details.map((line) => `  ${line}`),
+  ];
+  return lines.map(visible);
 }
 
 function aboutOf(said: Said, zone: string, say: Say): string[] {

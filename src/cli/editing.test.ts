@@ -267,13 +267,30 @@ describe('the same commands while the gateway runs', () => {
 
   it('are answered by it', async () => {
     const span = ['--from', '2026-07-01T08:00+02:00', '--to', '2026-07-01T09:00+02:00'];
-    const done = await json('substitute', GAS, ...span, '--value', '4', '--reason', 'r', '--by', 'b');
+    const done = await json(
+      'substitute',
+      GAS,
+      ...span,
+      '--value',
+      '4',
+      '--reason',
+      'r\nentry 8',
+      '--by',
+      'b\u001b[31m',
+    );
     expect(done.audit.number).toBe(7);
     expect(done.intervals.map(({ value }: { value: string }) => value)).toEqual(['4', '40']);
     const { intervals } = await json('profile', GAS, '--day', DAY);
     expect(intervals[2]).toMatchObject({ value: '4', quality: 'substituted', findings: 'substituted-by-person' });
-    expect(await run('audit')).toContain('7 entries, the chain is whole');
-    expect(await run('trace', GAS, '2026-07-01T06:00Z')).toContain('version 2: 4 m3, substituted');
+    const audit = await run('audit');
+    expect(audit).toContain('7 entries, the chain is whole');
+    // What somebody wrote stays on its line, and does not reach the terminal as an order.
+    expect(audit).toContain(', b\\u001b[31m, substitute\n');
+    expect(audit).toContain('\n  r\\nentry 8\n');
+    const trace = await run('trace', GAS, '2026-07-01T06:00Z');
+    expect(trace).toContain('version 2: 4 m3, substituted');
+    // Volume and energy alike.
+    expect(trace.split('decided by b\\u001b[31m: r\\nentry 8 (audit 7')).toHaveLength(3);
     expect((await json('ledger', '--day', DAY)).points[0]).toMatchObject({ expected: 48, pending: 48 });
     expect(await run('profile', 'nowhere', '--day', DAY)).toContain('the site has no point "nowhere"');
   });

@@ -8,6 +8,7 @@ import { parseInstant } from './arguments.ts';
 import { ask } from './ask.ts';
 import { type SpokenOptions, sayFor } from './say.ts';
 import { viewCommand } from './views.ts';
+import { visible } from './visible.ts';
 
 interface TraceOptions extends SpokenOptions {
   readonly config: string;
@@ -81,7 +82,11 @@ function tellerOf(say: Say, local: (at: string) => string) {
     const { value, unit, quality, findings, madeAt, decidedBy, conversion, combustionHeat } = version;
     const found = findings.length === 0 ? '' : ` [${findings.join(', ')}]`;
     const decision = decidedBy
-      ? [say`decided by ${decidedBy.by}: ${decidedBy.reason} (audit ${decidedBy.audit}, ${local(decidedBy.at)})`]
+      ? [
+          visible(
+            say`decided by ${decidedBy.by}: ${decidedBy.reason} (audit ${decidedBy.audit}, ${local(decidedBy.at)})`,
+          ),
+        ]
       : [];
     const heat = combustionHeat === undefined ? [] : [say`with a combustion heat of ${combustionHeat} kWh/m3`];
     const origins = version.origins.flatMap(({ device, quantity, from, to }) => [
@@ -145,7 +150,9 @@ function tellerOf(say: Say, local: (at: string) => string) {
       say`message ${message}: ${state === undefined ? gone : say.whole(state)}, ${pack ?? gone}, made ${made}${correction}`,
       ...indented([
         ...attempts.map(({ number, startedAt, outcome, detail }) =>
-          [say`attempt ${number} ${local(startedAt)}: ${say.whole(outcome)}`, detail].filter(Boolean).join(', '),
+          visible(
+            [say`attempt ${number} ${local(startedAt)}: ${say.whole(outcome)}`, detail].filter(Boolean).join(', '),
+          ),
         ),
         answer ? answerLine(answer) : say`no answer`,
       ]),
@@ -154,7 +161,7 @@ function tellerOf(say: Say, local: (at: string) => string) {
 
   function answerLine({ receivedAt, verdict, reasons }: NonNullable<Version['messages'][number]['answer']>): string {
     const said = [say.whole(verdict), ...reasons.map(({ code, text }) => `${code} ${text}`)].join('; ');
-    return say`answer ${local(receivedAt)}: ${said}`;
+    return visible(say`answer ${local(receivedAt)}: ${said}`);
   }
 
   return { channelLines };

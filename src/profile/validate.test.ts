@@ -145,29 +145,16 @@ describe('rules of the day', () => {
       unit: 'm3/h',
     });
     const day = hours(['10', '10', '11']);
+    const shown = samples(reading(at(0), '10'), reading(at(1), '10'), reading(at(2), '11'));
+    const moving = [flow(0, 10, '5'), flow(0, 50, '6')];
 
     it('is stale while flow is shown that would have moved it', () => {
-      expect(judge(day, { activity: [flow(0, 10, '5'), flow(0, 50, '6')] })).toEqual([[0, 'stale']]);
+      expect(judge(day, { ...shown, activity: moving })).toEqual([[0, 'stale']]);
     });
 
-    it('is measured by the last digit that the meter shows, not by those of an index between two samples', () => {
-      const between = hours(['10.000', '10.000', '11.000']);
-      const shown = [reading(at(0, -1), '10', 'sampled'), reading(at(1, 1), '10', 'sampled')];
-      const activity = (value: string) => [flow(0, 10, value)];
-      expect(judge(between, { ...samples(...shown), activity: activity('0.8') })).toEqual([]);
-      expect(judge(between, { ...samples(...shown), activity: activity('2') })).toEqual([]);
-      expect(judge(between, { ...samples(...shown), activity: activity('2.001') })).toEqual([[0, 'stale']]);
-    });
-
-    it('is not before it has stood for as long as stated', () => {
-      const activity = [flow(-1, 30, '5'), flow(0, 30, '5'), flow(1, 30, '5')];
-      const limits = (staleMinutes: number) => ({ ...LIMITS, staleMinutes });
-      expect(judge(day, { activity, limits: limits(60) })).toEqual([[0, 'stale']]);
-      expect(judge(day, { activity, limits: limits(61) })).toEqual([]);
-      const earlier = hours(['10', '10'], -1);
-      expect(judge(day, { activity, earlier, limits: limits(61) })).toEqual([[0, 'stale']]);
-      expect(judge(day, { activity, earlier, limits: limits(120) })).toEqual([[0, 'stale']]);
-      expect(judge(day, { activity, earlier, limits: limits(121) })).toEqual([]);
+    it('is stale whatever the transformer ratio is: power and index are of the same meter', () => {
+      const plan = { ...PLAN, multipliers: [{ from: 0, value: decimal(80) }] };
+      expect(judge(day.slice(0, 1), { ...shown, plan, activity: moving })).toEqual([[0, 'stale']]);
     });
 
     it.each([
@@ -175,7 +162,7 @@ describe('rules of the day', () => {
       ['too little flow for the last digit', [flow(0, 10, '1.9')]],
       ['nothing shown', [flow(1, 10, '5')]],
     ])('is not with %s', (_, activity) => {
-      expect(judge(day, { activity })).toEqual([]);
+      expect(judge(day, { ...shown, activity })).toEqual([]);
     });
   });
 

@@ -161,10 +161,10 @@ function perHour({ value, unit }: Reading): Decimal {
 
 /**
  * Two steps of the index's last digit, in the channel's unit: less may pass without being seen. The digit is the meter's own: an
- * index that lies between two samples has more than the meter shows.
+ * index that lies between two samples has more than the meter shows. And no multiplier: power or flow and index are of one meter.
  */
-function indexStep(plan: ChannelPlan, { origins, start }: Interval, counters: DayView['counters']): Decimal {
-  const step = plan.counters
+function indexStep(plan: ChannelPlan, { origins }: Interval, counters: DayView['counters']): Decimal {
+  return plan.counters
     .flatMap(({ quantity, unit }) =>
       origins
         .filter((origin) => origin.quantity === quantity)
@@ -175,8 +175,6 @@ function indexStep(plan: ChannelPlan, { origins, start }: Interval, counters: Da
         }),
     )
     .reduce(add, ZERO);
-  const multiplier = multiplierAt(plan, start);
-  return multiplier ? multiply(step, multiplier) : step;
 }
 
 function isZero(value: Decimal | undefined): boolean {
