@@ -14,6 +14,7 @@ import { firstDayOf } from './closer.ts';
 import type { Handler } from './control.ts';
 import type { HeatOn } from './energies.ts';
 import { pointLedgers } from './ledger.ts';
+import { isOfLength } from './other-length.ts';
 import type { PointPlan } from './plan.ts';
 import { substitute } from './substitute.ts';
 import { traceInterval } from './trace.ts';
@@ -64,7 +65,7 @@ export const QUESTIONS = {
     const over = cut(span, point.minutes).filter(({ end }) => end <= now());
     const channels = await Promise.all(
       point.published.map(async (channel) => {
-        const made = await buffer.intervals(code, channel, span);
+        const made = withoutReplaced(await buffer.intervals(code, channel, span), point);
         const starts = new Set(made.map(({ start }) => start));
         const gone = await buffer.givenUp(code, channel, span);
         const holes = over.flatMap((one): ProfileRow[] => {
@@ -144,6 +145,14 @@ function pointOf(points: readonly PointPlan[], code: string): PointPlan {
   if (point) return point;
   const codes = points.map((plan) => plan.code);
   throw new OdecetError('usage', `the site has no point "${code}"; it has ${codes.join(', ')}${hint(code, codes)}`);
+}
+
+/** Without those of another length over which there is a value of the point's own: both would count in the sum. */
+function withoutReplaced(stored: readonly Interval[], point: PointPlan): readonly Interval[] {
+  const own = stored.filter((one) => isOfLength(one, point));
+  if (own.length === stored.length) return stored;
+  const isReplaced = ({ start, end }: Interval) => own.some((one) => one.value && one.start < end && one.end > start);
+  return stored.filter((one) => own.includes(one) || !isReplaced(one));
 }
 
 type ProfileRow = Pick<Interval, 'start' | 'end' | 'channel' | 'unit' | 'version' | 'findings' | 'value'> & {

@@ -163,3 +163,13 @@ describe('a gap of an operating volume', () => {
     );
   });
 });
+
+it('an estimate takes on a reason that is learnt of afterwards', async () => {
+  const { buffer, profiler, finish } = await estimatedOverNight();
+  const at = FIRST.start + 22 * HOUR_MS;
+  await buffer.keepRound([aReading(at, '1033.000', { flags: ['clock-invalid'] })]);
+  await profiler.follow();
+  const found = (await finish()).slice(20, 24).map(({ quality, findings }) => `${quality} ${findings.join()}`);
+  const [beside, known] = ['estimated-linear', 'clock-not-credible,estimated-linear'];
+  expect(found).toEqual([beside, known, known, beside].map((codes) => `estimated no-reading,${codes}`));
+});

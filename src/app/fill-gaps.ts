@@ -13,6 +13,7 @@ import { type ChannelPlan, makeInterval } from '../profile/interval.ts';
 import { edgesOf, type FindIndex } from './edges.ts';
 import type { FinishParts } from './finish-day.ts';
 import { edgesOfGaps } from './gap-edges.ts';
+import { isOfLength } from './other-length.ts';
 import type { PointPlan } from './plan.ts';
 import { isForPersonCode, isOpen } from './versions.ts';
 
@@ -234,7 +235,8 @@ async function likeValues(
     const starts = spans.map(({ start }) => sameLocalTime(start, start - weeks * WEEK_MS, site.zone));
     const range = { start: Math.min(...starts), end: Math.max(...starts) + 1 };
     const found = await buffer.intervals(plan.point, plan.channel, range);
-    const values = new Map(found.filter((interval) => !isOpen(interval)).map(({ start, value }) => [start, value]));
+    const actual = found.filter((interval) => !isOpen(interval) && isOfLength(interval, plan));
+    const values = new Map(actual.map(({ start, value }) => [start, value]));
     const like = starts.flatMap((start) => values.get(start) ?? []);
     if (like.length === spans.length) return like;
   }

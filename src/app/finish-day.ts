@@ -24,9 +24,10 @@ import { exchangesOf } from './exchanges.ts';
 import { fillGaps } from './fill-gaps.ts';
 import { edgesHeld } from './gap-edges.ts';
 import { madeAgain } from './made-again.ts';
+import { isOfLength, underDecisions } from './other-length.ts';
 import type { PointPlan } from './plan.ts';
 import { standsBefore, standsOver } from './stands.ts';
-import { isActual, isBetterOrEqual, keptDayFindings } from './versions.ts';
+import { isActual, isBetterOrEqual, keptDayFindings, withReasonsOf } from './versions.ts';
 
 export interface FinishParts {
   readonly site: Site;
@@ -54,6 +55,7 @@ export async function finishChannel(
   const stored = await buffer.intervals(plan.point, plan.channel, andBeside);
   const known = new Map(stored.map((one) => [one.start, one]));
   const { counters, conflicts } = await readingsOf(parts, plan, day);
+  const decide = underDecisions(stored, plan);
   const computed: Interval[] = [];
   // What a person put in the place of an index that went back does not make that index a start.
   const atStart = standsAfter(
@@ -65,10 +67,10 @@ export async function finishChannel(
   for (const span of cut(day, plan.minutes)) {
     const before = known.get(span.start);
     const read = await makeOne(parts, point, plan, span, counters, known);
-    const made = afterNegative(plan, read, stands);
+    const made = decide(afterNegative(plan, read, stands));
     stands = standsAfter(plan, stands, read);
     const stays = before && (read === before || !isBetterOrEqual(made, before));
-    computed.push(stays ? before : withSizeFinding(made, before));
+    computed.push(stays ? withReasonsOf(made, before) : withSizeFinding(made, before));
   }
   const standsAt = (at: UtcMs, gaps: readonly Interval[]) => {
     if (at < day.start) return standsBefore(buffer, plan, at);
@@ -259,7 +261,7 @@ async function monthFinding(
   if (day.end !== month.end && (!isFilled || month.end > clock.now())) return [];
   const before = await buffer.intervals(code, plan.channel, { start: month.start, end: day.start });
   const after = await buffer.intervals(code, plan.channel, { start: day.end, end: month.end });
-  const all = [...before, ...intervals, ...after];
+  const all = [...before, ...intervals, ...after].filter((one) => isOfLength(one, plan));
   return sumDiffers({ plan, limits }, month, all, 'month-sum-differs').map(([, found]) => found);
 }
 

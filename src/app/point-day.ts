@@ -7,6 +7,7 @@ import { isoUtc, type Span } from '../core/time.ts';
 import type { Site } from '../device/site.ts';
 import { entryOf } from '../profile/findings.ts';
 import { exchangesOf, type ToldExchange } from './exchanges.ts';
+import { isOfLength } from './other-length.ts';
 import type { PointPlan } from './plan.ts';
 
 /** A point's day that is over and looked through. */
@@ -31,8 +32,13 @@ export async function wholePointDay(buffer: Buffer, plan: PointPlan, day: Span):
 
 type Channels = readonly (readonly [Channel, readonly Interval[]])[];
 
-function channelsOf(buffer: Buffer, { code, published }: PointPlan, day: Span): Promise<Channels> {
-  return Promise.all(published.map(async (channel) => [channel, await buffer.intervals(code, channel, day)] as const));
+function channelsOf(buffer: Buffer, plan: PointPlan, day: Span): Promise<Channels> {
+  return Promise.all(
+    plan.published.map(async (channel) => {
+      const stored = await buffer.intervals(plan.code, channel, day);
+      return [channel, stored.filter((one) => isOfLength(one, plan))] as const;
+    }),
+  );
 }
 
 async function withRows(buffer: Buffer, plan: PointPlan, day: Span, channels: Channels): Promise<PointDay> {
@@ -90,8 +96,11 @@ function incompleteness({ plan, rows, intervals, exchanges }: PointDay, site: Si
       const detail = `point ${plan.code}: ${expected - valued} of ${expected} hours have no energy; give the gas day's combustion heat in the site file of ${site.site}, or import it: odecet heat import`;
       return failure('heat-missing', detail);
     }
-    const found = new Set((intervals[channel] ?? []).flatMap((interval) => (interval.value ? [] : interval.findings)));
-    const reasons = [...found].join(', ') || 'no reading';
+    const own = intervals[channel] ?? [];
+    const found = new Set(own.flatMap((interval) => (interval.value ? [] : interval.findings)));
+    // What stands in the place of the others has the length that the site file stated before.
+    const others = own.length < expected ? [`${expected - own.length} of another length`] : [];
+    const reasons = [...others, ...found].join(', ') || 'no reading';
     const missing = `${expected - valued} of ${expected} intervals are missing (${reasons})`;
     const seen = exchanges.map(exchangeText).join('; ');
     return failure(

@@ -17,6 +17,7 @@ import { finishChannel } from './finish-day.ts';
 import { edgesHeld } from './gap-edges.ts';
 import { joined } from './joined-spans.ts';
 import type { LostSpan } from './mend.ts';
+import { underDecisions } from './other-length.ts';
 import { type CountedPlan, type PointPlan, plansByCounter } from './plan.ts';
 import { followersOf, standsBefore } from './stands.ts';
 import { isBetterOrEqual, isOpen, keptDayFindings } from './versions.ts';
@@ -58,6 +59,7 @@ interface Touched {
 /** Where the profiler stands in the journal of stored readings; in that of the samples, below it. */
 const CURSOR = 'profiler';
 const CHANGES_AT_ONCE = 200;
+const GAP_MS_MAX = GAP_DAYS_MAX * 24 * 60 * MINUTE_MS;
 /** Of one batch, or a day's more: after a gap an archive tells weeks. */
 const INTERVALS_AT_ONCE = 200;
 
@@ -77,11 +79,12 @@ export function createProfiler(parts: ProfilerParts): Profiler {
     known: Interval | undefined,
     stands: Stands,
     edges: readonly CounterEdges[] | undefined,
+    decide: (made: Interval) => Interval,
   ): Promise<{ readonly news?: Interval; readonly after: Stands }> {
     if (!edges) return { after: known ? standsAfter(plan, stands, known) : stands };
     const troubles = known ? troublesSaid(known) : [];
     const read = makeInterval(plan, span, edges, clock.now(), (known?.version ?? 0) + 1, { troubles });
-    const made = afterNegative(plan, read, stands);
+    const made = decide(afterNegative(plan, read, stands));
     const after = standsAfter(plan, stands, read);
     if (!known) return { news: made, after };
     const interval = { ...made, findings: [...made.findings, ...keptDayFindings(known)] };
@@ -93,18 +96,19 @@ export function createProfiler(parts: ProfilerParts): Profiler {
   async function makeSpans(plan: ChannelPlan, range: Span): Promise<readonly Interval[]> {
     await decisions.putBack(plan, range);
     const lengthMs = plan.minutes * MINUTE_MS;
-    const andBeside = { start: range.start - lengthMs, end: range.end + lengthMs };
+    const andBeside = { start: lastBoundary(range.start - lengthMs, 60), end: range.end + lengthMs };
     const stored = await buffer.intervals(plan.point, plan.channel, andBeside);
     const known = new Map(stored.map((interval) => [interval.start, interval]));
+    const decide = underDecisions(stored, plan);
     const made: Interval[] = [];
-    let stands = await standsBefore(buffer, plan, range.start, known.get(andBeside.start));
+    let stands = await standsBefore(buffer, plan, range.start, known.get(range.start - lengthMs));
     // A day that was finished has interpolated edges: when one of them gets better, its neighbours must follow.
     const first = remembered(indexFromBuffer(buffer, site, ({ stores }) => !stores));
     const again = remembered(indexFromBuffer(buffer, site, () => true));
     const make = async (span: Span): Promise<void> => {
       const before = known.get(span.start);
       const edges = await edgesHeld(plan, span, before ? again : first, known);
-      const { news, after } = await compute(plan, span, before, stands, edges);
+      const { news, after } = await compute(plan, span, before, stands, edges, decide);
       if (news) made.push(news);
       stands = after;
     };
@@ -293,5 +297,3 @@ export function createProfiler(parts: ProfilerParts): Profiler {
     return count;
   }
 }
-
-const GAP_MS_MAX = GAP_DAYS_MAX * 24 * 60 * MINUTE_MS;

@@ -20,7 +20,16 @@ export function rankOf({ quality, findings, origins }: Interval): number {
  */
 export function isBetterOrEqual(made: Interval, known: Interval): boolean {
   if (known.quality === 'estimated' && !made.value && !made.findings.some(isForPersonCode)) return false;
+  // Of another length it is no interval of the day any more.
+  if (made.end !== known.end && known.quality !== 'substituted' && made.value) return true;
   return rankOf(made) >= rankOf(known);
+}
+
+/** An estimate with the reasons why there is no value as they are known now: an exchange may be learnt of afterwards. */
+export function withReasonsOf({ value, findings }: Interval, standing: Interval): Interval {
+  if (standing.quality !== 'estimated' || value) return standing;
+  const own = standing.findings.filter((code) => entryOf(code)?.level !== 'refused' && !findings.includes(code));
+  return { ...standing, findings: [...findings, ...own] };
 }
 
 /** What the rules of the day said; it holds until the day is judged again. */

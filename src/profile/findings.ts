@@ -45,6 +45,11 @@ export const FINDINGS = {
     scope: 'edges',
     what: "its record is lost and may have been a person's value, which the audit log cannot tell any more",
   },
+  'size-decided': {
+    level: 'refused',
+    scope: 'edges',
+    what: 'a person entered a value over it for an interval of another length',
+  },
   // why nothing is known
   'value-invalid': {
     level: 'doubt',
