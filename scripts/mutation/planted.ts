@@ -47,6 +47,21 @@ export const PLANTED: readonly Fault[] = [
     faults: 'meter-dead,line-down',
   },
   {
+    name: 'a day that is not complete is told to nobody',
+    file: 'src/app/closer.ts',
+    from: "if (found) log.warn('day-not-complete', { point: point.code, day, ...found });",
+    to: '',
+    faults: 'meter-dead,line-down',
+  },
+  {
+    name: 'what the scrubber finds stays where it is',
+    file: 'src/app/maintenance.ts',
+    from: 'if (suspects.length === 0) return;',
+    to: 'if (suspects.length >= 0) return;',
+    faults: 'bit-flip',
+    points: '2',
+  },
+  {
     name: 'a message id is used again',
     file: 'src/buffer/ids.ts',
     from: 'last = Math.max(last + 1, now());',

@@ -55,3 +55,12 @@ it('comes to an end where all that is old must stay, and names it again', async 
   expect(buffer.entries('intervals')).toBeGreaterThan(0);
   expect((await buffer.verify()).clean).toBe(true);
 });
+
+it('what a stage has not seen yet stays, however old', async () => {
+  const { buffer } = await opened();
+  await buffer.setCursor('profiler/samples', 0);
+  for (let n = 0; n < 3; n++) await buffer.keepRound([aReading({ at: DAY_START + n * MINUTE_MS, source: 'sampled' })]);
+  expect(await passes(buffer, 1_000)).toEqual({ passes: 1, counts: {} });
+  await buffer.setCursor('profiler/samples', 2);
+  expect(await passes(buffer, 1_000)).toEqual({ passes: 1, counts: { samples: 2 } });
+});
