@@ -419,6 +419,46 @@ describe('a restore on a machine whose clock is in the past', () => {
 });
 
 describe('a restored machine that is restored again', () => {
+  it('from the same backup, with its own second copy: what it held back is held here, and no word of it goes out', async () => {
+    const state = await open(join(root, 'site'));
+    await fill(state.buffer);
+    await state.close();
+    const file = join(root, 'backup');
+    await backup(siteIn(join(root, 'site')), file, undefined, clock);
+    await restore({ file, into: join(root, 'second') }, clock);
+    const second = await open(join(root, 'second'));
+    const later = anInterval({ start: SPAN.end });
+    await second.buffer.keepIntervals([later]);
+    const waits = await second.buffer.queueMessage((id) => aMessage(id, [later]));
+    expect(second.held.hold(waits)).toMatchObject({ code: 'day-held' });
+    await second.close();
+    const vital = join(root, 'second', 'data', 'vital.log');
+    expect(await restore({ file, into: join(root, 'third'), vital }, clock)).toMatchObject({
+      holdsDays: true,
+      vitalDoubt: expect.stringContaining('held days itself'),
+    });
+    const third = await open(join(root, 'third'));
+    const [under, held] = (await third.buffer.outbox.heads()).map(({ message }) => message);
+    expect(third.held.hold(under!)).toBeUndefined();
+    expect(held!.id).toBe(waits.id);
+    expect(third.held.hold(held!)).toMatchObject({ code: 'day-held' });
+    expect((await third.buffer.auditLog()).map(({ text }) => readAudit(text))).toMatchObject([
+      { what: 'restored', holdsDays: true },
+      { what: 'restored', vital, holdsDays: true },
+    ]);
+    await third.close();
+    // A backup of its own knows that it held days, and brings them: its second copy is believed then.
+    await backup(siteIn(join(root, 'second')), join(root, 'again'), undefined, clock);
+    const on = await open(join(root, 'second'));
+    await on.buffer.keepIntervals([anInterval({ start: SPAN.end + HOUR_MS })]);
+    await on.close();
+    const done = await restore({ file: join(root, 'again'), into: join(root, 'fourth'), vital }, clock);
+    expect(done).toMatchObject({ holdsDays: false });
+    const fourth = await open(join(root, 'fourth'));
+    expect(fourth.held.hold(waits)).toMatchObject({ code: 'day-held' });
+    await fourth.close();
+  });
+
   it('goes on holding what waited for a person there: the backup brings the file of the held days', async () => {
     const state = await open(join(root, 'site'));
     await fill(state.buffer);

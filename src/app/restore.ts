@@ -191,19 +191,18 @@ async function goOn(
   const vitalDoubt = order.vital === undefined ? undefined : await checkCopy(store, vital, order.vital);
   const isVitalOld = order.vital !== undefined && vitalDoubt === undefined;
   const { backupAt, by, file } = order;
-  const doubt = vitalDoubt === undefined ? {} : { vitalDoubt };
-  const said: RestoredText = {
+  const said: Omit<RestoredText, 'holdsDays'> = {
     at: isoUtc(clock.now()),
     what: 'restored',
     by,
     file,
     ...(backupAt !== undefined && { backupAt: isoUtc(backupAt) }),
     ...(order.vital !== undefined && { vital: order.vital }),
-    ...doubt,
-    holdsDays: !isVitalOld,
+    ...(vitalDoubt !== undefined && { vitalDoubt }),
   };
   const parts = { store, vital, state: hostFolder(folder), clock, backupAt, said };
-  return { messagesFromVital: await makeGoOn({ ...parts, isVitalOld }), holdsDays: !isVitalOld, ...doubt };
+  const { messages, ...found } = await makeGoOn({ ...parts, isVitalOld });
+  return { messagesFromVital: messages, ...found };
 }
 
 type Task = RestoreOrder & Pick<Said, 'backupAt'>;

@@ -211,7 +211,7 @@ function causesOf(one: Case, channels: readonly ChannelDay[]): string[] {
 /** A fresh machine that does not know what was sent since its backup waits for a person with days that were over. */
 function isHeldBack({ parts, meter }: Case, { state }: LedgerRow, day: MarketDay): boolean {
   const { end } = ownDay(meter.plan.commodity, day);
-  return state !== 'accepted' && parts.life.replacements.some((one) => !one.isVitalOld && end <= one.end);
+  return state !== 'accepted' && parts.life.replacements.some((one) => one.holdsDays && end <= one.end);
 }
 
 /** Of the day, or of a message that carries something of it. */

@@ -12,8 +12,8 @@ export interface Outage {
 
 /** A fresh machine that goes on from a backup; `start` is when that was taken. */
 export interface Replacement extends Span {
-  /** The second copy of the old machine could be saved: it knows what was sent since. */
-  readonly isVitalOld: boolean;
+  /** What was sent since is not known, so that days that were over wait for a person: no second copy that could be believed. */
+  readonly holdsDays: boolean;
   /** Whether the machine that died had this record, and its backup has not. */
   lost(key: string): boolean;
 }

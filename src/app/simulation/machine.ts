@@ -1,6 +1,8 @@
-import type { Buffer } from '../../buffer/index.ts';
+import { type Buffer, checkCopy } from '../../buffer/index.ts';
+import { OdecetError } from '../../core/failure.ts';
 import type { Message } from '../../core/message.ts';
-import type { Millis, UtcMs } from '../../core/time.ts';
+import { isoUtc, type Millis, type UtcMs } from '../../core/time.ts';
+import type { AppendLog } from '../../machine/append-log.ts';
 import type { Clock } from '../../machine/clock.ts';
 import type { Folder } from '../../machine/folder.ts';
 import type { Store } from '../../machine/store.ts';
@@ -148,19 +150,42 @@ export function lostWith(disk: SimDisk, { rows }: Backup): (key: string) => bool
   return (key) => disk.holds(key) && !saved.has(key);
 }
 
-/** Lays a backup out on a fresh disk, as `odecet restore` does. @param isVitalOld whether the old machine's second copy could be saved */
+/**
+ * Lays a backup out on a fresh disk, as `odecet restore` does: a second copy that it would refuse is left out.
+ * @param isVitalOld whether the old machine's second copy could be saved
+ * @returns whether days that were over wait for a person
+ */
 export async function restoreMachine(
   { world, disk, vital, folder }: MachineParts,
   backup: Backup,
   isVitalOld: boolean,
   wallAt: UtcMs,
-): Promise<void> {
+): Promise<boolean> {
   const store = await disk.open(true);
   for (const [name, text] of backup.files) await folder.write(name, text);
   await store.batch(decodeRows(backup.rows).map(([key, value]) => ({ kind: 'put', key, value })));
-  await makeGoOn({ store, vital: vital.open(), isVitalOld, state: folder, clock: simClock(world.newLife(), wallAt) });
+  const copy = vital.open();
+  const isTaken = isVitalOld && (await isCopyTaken(store, copy));
+  if (!isTaken) await copy.rewrite(nothing());
+  const clock = simClock(world.newLife(), wallAt);
+  const said = { at: isoUtc(wallAt), what: 'restored', by: 'N. N.', file: 'the backup' } as const;
+  const { holdsDays } = await makeGoOn({ store, vital: copy, isVitalOld: isTaken, state: folder, clock, said });
   await store.close();
+  return holdsDays;
 }
+
+/** What only speaks for less than all that was sent is passed over here: a line that a power cut tore is whole in the next one. */
+async function isCopyTaken(store: Store, copy: AppendLog): Promise<boolean> {
+  try {
+    await checkCopy(store, copy, 'vital.log');
+    return true;
+  } catch (error) {
+    if (error instanceof OdecetError && error.failure.code === 'usage') return false;
+    throw error;
+  }
+}
+
+async function* nothing(): AsyncGenerator<string> {}
 
 /** So many calls in one instant of virtual time are a program that goes round and round. */
 const CALLS_AT_ONCE_MAX = 1_000_000;

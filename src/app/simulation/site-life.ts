@@ -137,14 +137,16 @@ export function liveOn(parts: SiteLifeParts): SiteLife {
       trace.count('machine-replaced');
       machine.cut();
       machine = undefined;
-      const replaced = { start: from, end: trueNow(), isVitalOld: choice < 0.5, lost: lostWith(disk, backup) };
+      const isVitalOld = choice < 0.5;
+      const replaced = { start: from, end: trueNow(), holdsDays: !isVitalOld, lost: lostWith(disk, backup) };
       replacements.push(replaced);
       outages.push({ start: from, end: Number.POSITIVE_INFINITY });
       for (const key of flipped.keys()) if (!atBackup.has(key)) standing.delete(key);
       disk = newDisk(`disk-${outages.length}`);
       folder = simFolder();
-      if (!replaced.isVitalOld) vital = newVital(`vital-${outages.length}`);
-      ready = restoreMachine(machineParts(), backup, replaced.isVitalOld, trueNow() + wallOffMs).then(boot);
+      if (!isVitalOld) vital = newVital(`vital-${outages.length}`);
+      const restored = restoreMachine(machineParts(), backup, isVitalOld, trueNow() + wallOffMs);
+      ready = restored.then((holdsDays) => Object.assign(replaced, { holdsDays })).then(boot);
     });
     const atBackup = new Set(standing);
   }
