@@ -76,8 +76,7 @@ export async function makeGoOn({
   }
   const vitalDoubt = said?.vitalDoubt ?? (heldThere && `its machine held days itself, restored on ${heldThere.at}`);
   const doubt = vitalDoubt === undefined ? {} : { vitalDoubt };
-  if (said)
-    await buffer.keepAudited([], (before) => chained(before, JSON.stringify({ ...said, ...doubt, holdsDays })));
+  if (said) await buffer.keepAudited([], (before) => chained(before, JSON.stringify({ ...said, ...doubt, holdsDays })));
   await buffer.setCursor('restored', 0);
   await buffer.compactVital(clock.now() - VITAL_KEEP_MS);
   // What the old machine had found and not mended is for the first start here.

@@ -37,6 +37,12 @@ describe('the simulation', () => {
     expect(await walk(2, 1, long)).toEqual([{ seed: 2, broken: [] }]);
   });
 
+  // A message that waited for a person on a second machine went out on a third, which was given the second one's own copy of what was sent.
+  it('of eleven weeks in which machines go on from backups that overlap', { timeout: 900_000 }, async () => {
+    const replaced = ['--weeks', '11', '--points', '1', '--faults', 'machine-replaced'];
+    expect(await walk(4, 1, replaced)).toEqual([{ seed: 4, broken: [] }]);
+  });
+
   // A day that was given up was made again as missing by the day beside it, which never was accepted.
   it('of eleven weeks with all faults', { timeout: 900_000 }, async () => {
     const long = ['--weeks', '11', '--points', '2', '--hourly'];
