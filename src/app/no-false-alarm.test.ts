@@ -223,3 +223,31 @@ describe('the other direction of a point', () => {
     expect(new Set(found.map((one) => one.join()))).toEqual(new Set(['measured,zero-run']));
   });
 });
+
+it.each([
+  ['2026-03', 743],
+  ['2026-10', 745],
+  ['2026-06', 720],
+])('the month of %s, of %d hours, adds up; a thousandth more is told on its last day', async (month, count) => {
+  const days = Array.from({ length: 31 }, (_, n) => `${month}-${String(n + 1).padStart(2, '0')}`).filter(
+    (day) => !Number.isNaN(Date.parse(day)) && day !== '2026-06-31',
+  );
+  const [first, last] = [gasDay(days[0]!), gasDay(days.at(-1)!)];
+  const made = await bench(last.end + HOUR_MS);
+  const hours = cut({ start: first.start, end: last.end }, 60);
+  expect(hours).toHaveLength(count);
+  const edges = [...hours.map(({ start }) => start), last.end];
+  await made.buffer.keepRound(edges.map((at, n) => aReading(at, decimal(1_000_000 + n * n, -3))));
+  const point = aPoint();
+  const profiler = createProfiler({ ...made, site: aSite(), points: [point] });
+  await profiler.follow();
+  const found = async () => {
+    await profiler.finish(point, last);
+    return doubts(await made.buffer.intervals(GAS, 'volume', last));
+  };
+  expect(await found()).toEqual([]);
+  const [one] = await made.buffer.intervals(GAS, 'volume', hours[100]!);
+  const value = decimal(2 * 100 + 1 + 1, -3);
+  await made.buffer.keepIntervals([{ ...one!, value, quality: 'substituted', version: 2 }]);
+  expect(await found()).toEqual([['measured', 'month-sum-differs']]);
+});
