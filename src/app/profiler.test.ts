@@ -689,6 +689,18 @@ describe('the multiplier and the end of an electricity day', () => {
     expect(
       intervals.filter(({ findings }) => findings.includes('multiplier-changed')).map(({ start }) => start),
     ).toEqual([noon]);
+    const ratios = intervals.map(({ multiplier }) => multiplier && decimalText(multiplier));
+    expect(ratios).toEqual([...Array(48).fill('40'), ...Array(48).fill('80')]);
+  });
+
+  it('an estimate names the ratio that the index difference over its gap was taken times', async () => {
+    const multipliers = [{ from: 0, value: decimal(40) }];
+    const known = storedDay().filter(({ at }) => at <= DAY.start + 8 * HOUR_MS || at >= DAY.start + 10 * HOUR_MS);
+    const estimation = { linearMinutesMax: 120, scaled: false, likeDay: false };
+    const { intervals } = await intervalsAfter([known], aPoint(aPlan({ multipliers }), { estimation }));
+    expect(intervals.map(({ quality }) => quality).filter((one) => one === 'estimated')).toHaveLength(2);
+    expect(new Set(intervals.map(({ multiplier }) => multiplier && decimalText(multiplier)))).toEqual(new Set(['40']));
+    expect(compare(sum(intervals), decimal(40 * 36))).toBe(0);
   });
 });
 

@@ -66,6 +66,7 @@ async function traceChannel(
     versions: await Promise.all(
       versions.map(async (interval) => ({
         ...told(interval),
+        multiplier: interval.multiplier && decimalText(interval.multiplier),
         conversion: interval.conversion && toldConversion(interval.conversion),
         combustionHeat: heatUnder(interval, volumes),
         decidedBy: decisionOn(log, decidedOf(interval, volumes)),

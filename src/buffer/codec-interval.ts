@@ -22,7 +22,7 @@ const QUALITY_WORDS = new Set(QUALITIES);
 const METHODS: ReadonlySet<Conversion['method']> = new Set(['fixed', 'sgerg-88']);
 
 export function encodeInterval(interval: Interval): unknown {
-  const { end, value, unit, quality, findings, madeAt, origins, conversion } = interval;
+  const { end, value, unit, quality, findings, madeAt, origins, multiplier, conversion } = interval;
   return {
     end,
     ...(value && { value: decimalToText(value) }),
@@ -36,6 +36,7 @@ export function encodeInterval(interval: Interval): unknown {
       from: encodeBoundary(from),
       to: encodeBoundary(to),
     })),
+    ...(multiplier && { multiplier: decimalToText(multiplier) }),
     ...(conversion && { conversion: encodeConversion(conversion) }),
   };
 }
@@ -64,7 +65,7 @@ function encodeState({ pressureKPa, temperatureC }: GasState): Record<keyof GasS
 export function decodeInterval(row: Row): Interval | Damage {
   return decoding(row, () => {
     const of = readIntervalKey(row.key);
-    const { end, value, unit, quality, findings, madeAt, origins, conversion } = asObject(row.payload);
+    const { end, value, unit, quality, findings, madeAt, origins, multiplier, conversion } = asObject(row.payload);
     return {
       ...of,
       end: asWhole(end),
@@ -74,6 +75,7 @@ export function decodeInterval(row: Row): Interval | Damage {
       findings: asTexts(findings),
       madeAt: asWhole(madeAt),
       origins: asArray(origins).map(decodeOrigin),
+      ...(multiplier !== undefined && { multiplier: readDecimal(multiplier) }),
       ...(conversion !== undefined && { conversion: decodeConversion(conversion) }),
     };
   });

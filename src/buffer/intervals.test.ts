@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseDecimal } from '../core/decimal.ts';
+import { decimal, parseDecimal } from '../core/decimal.ts';
 import type { Conversion } from '../core/interval.ts';
 import { HOUR_MS } from '../core/time.ts';
 import { anInterval, DAY_START, memoryStore, POINT, standingClock } from './buffer.testkit.ts';
@@ -41,7 +41,9 @@ describe('intervals', () => {
       { method: 'sgerg-88', ...state, ...read, ratio: parseDecimal('0.84267'), gas, base },
       { method: 'sgerg-88', ...state, ...read, gas, base },
     ];
-    const made = conversions.map((conversion, n) => anInterval({ start: DAY_START + n * HOUR_MS, conversion }));
+    const made = conversions.map((conversion, n) =>
+      anInterval({ start: DAY_START + n * HOUR_MS, conversion, multiplier: decimal(n + 1, 1) }),
+    );
     await buffer.keepIntervals(made);
     expect(await buffer.intervals(POINT, 'volume', { start: DAY_START, end: DAY_START + 3 * HOUR_MS })).toEqual(made);
     const key = `i/${POINT}/volume/2026-03-28T08:00:00.000Z/000001`;
@@ -52,6 +54,7 @@ describe('intervals', () => {
     const [earlier] = await again.intervalVersions(point, channel, DAY_START + 3 * HOUR_MS);
     expect(earlier).toMatchObject({ version, value: parseDecimal('17.200') });
     expect(earlier).not.toHaveProperty('conversion');
+    expect(earlier).not.toHaveProperty('multiplier');
   });
 
   it('made again with the same content are no write; other content under the same version is refused whole', async () => {

@@ -76,6 +76,7 @@ export const CZECH_DESK: Translations = {
   'released, with those before: {0}': 'uvolněno, včetně dřívějších: {0}',
   'closed as delivered: {0}': 'uzavřeno jako doručené: {0}',
   'no answer': 'bez odpovědi',
+  'times the multiplier {0}': 'krát násobitel {0}',
   'operating volume converted with p {0} kPa ({1}), t {2} °C ({3}), K {4} ({5})':
     'provozní objem přepočten s p {0} kPa ({1}), t {2} °C ({3}), K {4} ({5})',
   'as the site file states': 'podle souboru místa',

@@ -23,6 +23,7 @@ const OPERATING = `capacity: "400"
       method: sgerg-88
       gas: { superiorHeatMJ: 40.66, relativeDensity: 0.581, carbonDioxide: 0.006, hydrogen: 0 }
       temperatureC: "-3.15"`;
+const PULSES = 'multiplier: [{ from: "2026-01-01T00:00:00Z", value: "2.5" }]';
 let folder: string;
 let config: string;
 
@@ -48,7 +49,8 @@ beforeAll(async () => {
     ['pack: gas-day', 'pack: ote/gasdat'],
     ['pack: electricity-day', 'pack: ote/cdsdata'],
   ] as const;
-  await writeFile(config, changed(SITE, ...packs, ['capacity: "400"', OPERATING]));
+  const pulses = ['blocks: { current: 100 }', `blocks: { current: 100 }\n    ${PULSES}`] as const;
+  await writeFile(config, changed(SITE, ...packs, pulses, ['capacity: "400"', OPERATING]));
   const loaded = loadSite(config);
   const state = await openState(loaded, hostClock(), SILENT, 'gateway');
   const hours = cut(gasDay(DAY), 60);
@@ -95,6 +97,7 @@ async function trace(...words: string[]): Promise<string> {
 it('an hour that was converted tells with what, in volume and energy', async () => {
   const text = await trace('--lang', 'en');
   const lines = [
+    'times the multiplier 2.5',
     'operating volume converted with p 6002.0000 kPa (mean of 2 readings), t -3.15 °C (as the site file states), K 0.84261 (sgerg-88)',
     'to base conditions of 101.325 kPa and 15 °C',
     'of a gas with 40.66 MJ/m3, relative density 0.581, CO2 0.006, H2 0',
@@ -104,6 +107,7 @@ it('an hour that was converted tells with what, in volume and energy', async () 
   expect(czech).toContain(
     'provozní objem přepočten s p 6002.0000 kPa (průměr čtení: 2), t -3.15 °C (podle souboru místa), K 0.84261 (SGERG-88)',
   );
+  expect(czech).toContain('krát násobitel 2.5');
   expect(czech).toContain('na vztažné podmínky 101.325 kPa a 15 °C');
   expect(czech).toContain('plyn: 40.66 MJ/m3, relativní hustota 0.581');
 });
@@ -112,6 +116,7 @@ it('JSON has the same', async () => {
   const { channels } = JSON.parse(await trace('--json'));
   expect(channels[0].versions[0]).toMatchObject({
     quality: 'computed',
+    multiplier: '2.5',
     conversion: {
       method: 'sgerg-88',
       pressureKPa: '6002.0000',

@@ -79,7 +79,7 @@ function tellerOf(say: Say, local: (at: string) => string) {
   }
 
   function versionLines(version: Version): string[] {
-    const { value, unit, quality, findings, madeAt, decidedBy, conversion, combustionHeat } = version;
+    const { value, unit, quality, findings, madeAt, decidedBy, multiplier, conversion, combustionHeat } = version;
     const found = findings.length === 0 ? '' : ` [${findings.join(', ')}]`;
     const decision = decidedBy
       ? [
@@ -95,8 +95,10 @@ function tellerOf(say: Say, local: (at: string) => string) {
     ]);
     const messages = version.messages.flatMap(messageLines);
     const converted = conversion ? conversionLines(conversion) : [];
+    const times = multiplier === undefined ? [] : [say`times the multiplier ${multiplier}`];
     const under = [
       ...decision,
+      ...times,
       ...converted,
       ...heat,
       ...origins,

@@ -52,6 +52,8 @@ export interface Interval extends Span {
   readonly madeAt: UtcMs;
   /** The counters it was computed from: one, or two where undisturbed and disturbed gas are summed. */
   readonly origins: readonly IntervalOrigin[];
+  /** What the advance of its counters was taken times, where the site file states a multiplier. As the next not in old records. */
+  readonly multiplier?: Decimal;
   /** Of an advance at operating conditions: with what it was converted, or was to be. Not in records of before it was kept. */
   readonly conversion?: Conversion;
 }

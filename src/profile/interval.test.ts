@@ -71,6 +71,9 @@ describe('an interval', () => {
     ];
     const plan = { ...PLAN, multipliers };
     expect(told(make(edges('0', '1.5'), plan))).toEqual(['120.0', 'measured', 'multiplier-changed', 'spike']);
+    expect(make(edges('0', '1.5'), plan).multiplier).toEqual(decimal(80));
+    expect(make(edges('0', '1.5'))).not.toHaveProperty('multiplier');
+    expect(make(edges('5', '1.6'), plan)).not.toHaveProperty('multiplier');
     expect(told(make(edges('0', '1.6'), plan))).toEqual([
       undefined,
       'missing',

@@ -116,6 +116,7 @@ export function makeInterval(
     version,
     madeAt,
     origins: edges.map(originOf),
+    ...(advance && plan.multipliers.length > 0 && { multiplier: multiplierAt(plan, span.start)! }),
     ...(conversion && { conversion }),
   };
   if (!value) return { ...base, quality: 'missing' };
