@@ -56,8 +56,8 @@ export const PLANTED: readonly Fault[] = [
   {
     name: 'what the scrubber finds stays where it is',
     file: 'src/app/maintenance.ts',
-    from: 'if (suspects.length === 0) return;',
-    to: 'if (suspects.length >= 0) return;',
+    from: 'const found = suspects.length === 0 ? [] : await buffer.quarantine(suspects);',
+    to: 'const found: Awaited<ReturnType<typeof buffer.quarantine>> = [];',
     faults: 'bit-flip',
     points: '2',
   },
