@@ -29,7 +29,10 @@ export function createGapMemory(): GapMemory {
   return { counters: new Map() };
 }
 
-/** How far back a meter's archive is asked for what is missing. */
+/**
+ * How far back a meter's archive is asked for what is missing. Days are closed within that; of what is older the readings are
+ * evidence that can be lost, and what an archive cannot give either would be asked for again every day.
+ */
 const LOOK_BACK_MS = 40 * 24 * 60 * MINUTE_MS;
 
 /**
