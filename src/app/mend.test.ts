@@ -75,14 +75,15 @@ it('what the journal cannot name is looked for as far back as readings are kept'
     start: DAY.start + 5 * HOUR_MS,
     end: DAY.start + 7 * HOUR_MS,
   });
-  await store.batch([gone!, other!].map((each) => ({ kind: 'delete', key: intervalKey(each) })));
+  const [energy] = await buffer.intervals(GAS, 'energy', { start: DAY.start + 8 * HOUR_MS, end: DAY.end });
+  await store.batch([gone!, other!, energy!].map((each) => ({ kind: 'delete', key: intervalKey(each) })));
   const found = [{ key: 'j/intervals/000000000000003', detail: 'the journal entry is gone' }];
   const again = { buffer: (await restart()).buffer, points: [point], retention };
   const { lost } = await mend(again, found, clock.now());
-  expect(lost.filter(({ start }) => start < DAY.end).map(({ start }) => isoUtc(start))).toEqual([
-    '2026-06-01T09:00:00Z',
-    '2026-06-01T10:00:00Z',
-  ]);
+  const inDay = lost.filter(({ start }) => start < DAY.end).map(({ start, end }) => [isoUtc(start), isoUtc(end)]);
+  // The volumes of two hours, and the energies of one: then the days that nobody has read begin.
+  expect(inDay.slice(0, 1)).toEqual([['2026-06-01T09:00:00Z', '2026-06-01T11:00:00Z']]);
+  expect(inDay).toContainEqual(['2026-06-01T12:00:00Z', '2026-06-01T13:00:00Z']);
 });
 
 it('the closer looks again at the day of what is lost, also when it was done long ago', async () => {

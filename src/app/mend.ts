@@ -25,7 +25,9 @@ export interface Mended {
   readonly readingsNamedAgain: number;
 }
 
-/** Intervals of a point whose records are lost. */
+type ChannelOf = Pick<ChannelPlan, 'point' | 'channel' | 'minutes'>;
+
+/** Neighbouring intervals of a point whose records are lost. */
 export interface LostSpan extends Span {
   readonly point: PointPlan;
 }
@@ -43,28 +45,25 @@ export async function mend(
 ): Promise<{ readonly mended: Mended; readonly lost: readonly LostSpan[] }> {
   const { messages, records } = await buffer.restoreVital();
   const isUnnamed = found.some(({ key }) => key.startsWith('j/intervals/'));
+  const since = now - Math.min(retention.intervalsDays, DAYS_BACK_MAX) * DAY_MS + GIVEN_UP_EARLY_MS;
   const lost: LostSpan[] = [];
   let readingsNamedAgain = 0;
   for (const point of points) {
-    for (const plan of point.counted) {
-      const spans = [
-        ...namedIn(found, plan, plan.minutes),
-        ...(isUnnamed ? await missingIntervals(buffer, plan, now, retention.readingsDays) : []),
-      ];
-      for (const { start, end } of joinedSpans(spans)) {
+    // What is published beside what is counted follows from it: gas has its energy of its volume.
+    for (const channel of new Set([...point.counted.map((plan) => plan.channel), ...point.published])) {
+      const of = { point: point.code, channel, minutes: point.minutes };
+      const unnamed = isUnnamed ? await missingIntervals(buffer, of, now, retention.readingsDays) : [];
+      const spans = joinedSpans([...namedIn(found, of), ...unnamed]);
+      const counters = point.counted.find((plan) => plan.channel === channel)?.counters ?? [];
+      for (const { start, end } of spans) {
         // Half-open, so that the reading at the far boundary is in it.
         const edges = { start, end: end + 1 };
-        for (const { device } of plan.counters) readingsNamedAgain += await buffer.nameReadingsAgain(device, edges);
+        for (const { device } of counters) readingsNamedAgain += await buffer.nameReadingsAgain(device, edges);
+        if (end > since) lost.push({ start: Math.max(start, since), end, point });
       }
-      lost.push(...spans.map((span) => ({ ...span, point })));
     }
-    // What follows from others: gas has its energy of its volume.
-    const followed = point.published.filter((channel) => point.counted.every((plan) => plan.channel !== channel));
-    for (const channel of followed)
-      lost.push(...namedIn(found, { point: point.code, channel }, point.minutes).map((span) => ({ ...span, point })));
   }
-  const since = now - Math.min(retention.intervalsDays, DAYS_BACK_MAX) * DAY_MS + GIVEN_UP_EARLY_MS;
-  return { mended: { messages, records, readingsNamedAgain }, lost: lost.filter(({ start }) => start >= since) };
+  return { mended: { messages, records, readingsNamedAgain }, lost };
 }
 
 /** Sets the closer back to the first day of which something is lost: a day that was done is looked at by nobody. Before it runs. */
@@ -76,11 +75,11 @@ export async function closeAgain(buffer: Buffer, lost: readonly LostSpan[]): Pro
 }
 
 /** The intervals of a channel among what was found, by their keys. */
-function namedIn(found: readonly Damage[], of: Pick<ChannelPlan, 'point' | 'channel'>, minutes: number): Span[] {
+function namedIn(found: readonly Damage[], of: ChannelOf): Span[] {
   return found.flatMap(({ key }) => {
     const ref = intervalOfKey(key);
     if (ref?.point !== of.point || ref.channel !== of.channel) return [];
-    return [{ start: ref.start, end: ref.start + minutes * MINUTE_MS }];
+    return [{ start: ref.start, end: ref.start + of.minutes * MINUTE_MS }];
   });
 }
 
@@ -90,13 +89,14 @@ function namedIn(found: readonly Damage[], of: Pick<ChannelPlan, 'point' | 'chan
  */
 async function missingIntervals(
   buffer: Buffer,
-  { point, channel, minutes }: ChannelPlan,
+  { point, channel, minutes }: ChannelOf,
   now: UtcMs,
   keptDays: number,
 ): Promise<Span[]> {
   const length = minutes * MINUTE_MS;
   const end = lastBoundary(now, minutes);
-  const missing: Span[] = [];
+  // Neighbours as one: of a store that is lost there may be millions.
+  const missing: { start: UtcMs; end: UtcMs }[] = [];
   let isBegun = false;
   for (let from = lastBoundary(now - keptDays * DAY_MS, minutes); from < end; from += DAYS_AT_ONCE * DAY_MS) {
     const range = { start: from, end: Math.min(from + DAYS_AT_ONCE * DAY_MS, end) };
@@ -105,7 +105,9 @@ async function missingIntervals(
     for (let { start } = range; start < range.end; start += length) {
       isBegun ||= there.has(start);
       const isMissing = isBegun && !there.has(start) && !gone.some((span) => contains(span, start));
-      if (isMissing) missing.push({ start, end: start + length });
+      const last = missing.at(-1);
+      if (isMissing && last?.end === start) last.end += length;
+      else if (isMissing) missing.push({ start, end: start + length });
     }
   }
   return missing;

@@ -277,7 +277,10 @@ export function createProfiler(parts: ProfilerParts): Profiler {
     async finishLost(lost) {
       for (const point of new Set(lost.map((one) => one.point))) {
         const own = lost.filter((one) => one.point === point);
-        const days = new Set(own.map(({ start }) => marketDayOf(point.commodity, start, site.zone)));
+        const dayOf = (at: UtcMs) => marketDayOf(point.commodity, at, site.zone);
+        const days = new Set<MarketDay>();
+        for (const { start, end } of own)
+          for (let day = dayOf(start); day <= dayOf(end - 1); day = shiftDay(day, 1)) days.add(day);
         for (const day of [...days].sort())
           if (day < todayOf(point)) await alone(() => finish(point, marketDaySpan(point.commodity, day, site.zone)));
       }

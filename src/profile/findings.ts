@@ -125,7 +125,7 @@ export const FINDINGS = {
     what: 'a person decided; the audit log says who and why',
   },
   'decision-restored': {
-    level: 'note',
+    level: 'doubt',
     scope: 'edges',
     what: "the record of a person's value was lost; the value was put back from the audit log",
   },
