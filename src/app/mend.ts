@@ -1,7 +1,17 @@
 import type { Buffer, Damage } from '../buffer/index.ts';
 import { intervalOfKey } from '../buffer/keys.ts';
+import { marketDayOf, shiftDay } from '../core/calendar.ts';
 import { lastBoundary } from '../core/schedule.ts';
-import { contains, HOUR_MS, joinedSpans, MINUTE_MS, type Millis, type Span, type UtcMs } from '../core/time.ts';
+import {
+  contains,
+  HOUR_MS,
+  joinedSpans,
+  type MarketDay,
+  MINUTE_MS,
+  type Millis,
+  type Span,
+  type UtcMs,
+} from '../core/time.ts';
 import type { Site } from '../device/site.ts';
 import type { ChannelPlan } from '../profile/interval.ts';
 import { cursorName, DAYS_BACK_MAX, GIVEN_UP_EARLY_MS } from './closer.ts';
@@ -72,6 +82,17 @@ export async function closeAgain(buffer: Buffer, lost: readonly LostSpan[]): Pro
     const name = cursorName(point.commodity);
     if (start < (await buffer.cursor(name))) await buffer.setCursor(name, start);
   }
+}
+
+/** The days of points that they lie in, oldest first, each once. */
+export function daysOf(lost: readonly LostSpan[], zone: string): (readonly [PointPlan, MarketDay])[] {
+  return [...new Set(lost.map(({ point }) => point))].flatMap((point) => {
+    const dayOf = (at: UtcMs) => marketDayOf(point.commodity, at, zone);
+    const days = new Set<MarketDay>();
+    for (const { start, end } of lost.filter((one) => one.point === point))
+      for (let day = dayOf(start); day <= dayOf(end - 1); day = shiftDay(day, 1)) days.add(day);
+    return [...days].sort().map((day) => [point, day] as const);
+  });
 }
 
 /** The intervals of a channel among what was found, by their keys. */

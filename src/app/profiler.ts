@@ -16,7 +16,7 @@ import { energiesOf, type HeatOn } from './energies.ts';
 import { finishChannel } from './finish-day.ts';
 import { edgesHeld } from './gap-edges.ts';
 import { joined } from './joined-spans.ts';
-import type { LostSpan } from './mend.ts';
+import { daysOf, type LostSpan } from './mend.ts';
 import { underDecisions } from './other-length.ts';
 import { type CountedPlan, type PointPlan, plansByCounter } from './plan.ts';
 import { followersOf, standsBefore } from './stands.ts';
@@ -275,15 +275,8 @@ export function createProfiler(parts: ProfilerParts): Profiler {
     alone,
     finish: (point, day) => alone(() => finish(point, day)),
     async finishLost(lost) {
-      for (const point of new Set(lost.map((one) => one.point))) {
-        const own = lost.filter((one) => one.point === point);
-        const dayOf = (at: UtcMs) => marketDayOf(point.commodity, at, site.zone);
-        const days = new Set<MarketDay>();
-        for (const { start, end } of own)
-          for (let day = dayOf(start); day <= dayOf(end - 1); day = shiftDay(day, 1)) days.add(day);
-        for (const day of [...days].sort())
-          if (day < todayOf(point)) await alone(() => finish(point, marketDaySpan(point.commodity, day, site.zone)));
-      }
+      for (const [point, day] of daysOf(lost, site.zone))
+        if (day < todayOf(point)) await alone(() => finish(point, marketDaySpan(point.commodity, day, site.zone)));
     },
     reheat: (days) => alone(() => reheat(days)),
   };
