@@ -115,11 +115,14 @@ export function isRecordHit(life: SiteLife, { point, channel, start }: LedgerRow
 
 /**
  * What was told last of the interval was made after the backup that a fresh machine goes on from: the old machine's second copy
- * knows that it was told, and only a person or the same readings can make it again.
+ * knows that it was told, and only a person or the same readings can make it again. When the message has gone for its age nothing
+ * says any more which version that was: one before the one that stands, whose numbers begin at 1.
  */
-export function isLostWithMachine(life: SiteLife, row: LedgerRow): boolean {
-  const version = row.deliveries.reduce((newest, each) => Math.max(newest, each.version), 0);
-  return life.replacements.some((one) => one.lost(intervalKey({ ...row, version })));
+export function isLostWithMachine({ replacements }: Pick<SiteLife, 'replacements'>, row: LedgerRow): boolean {
+  const told = row.deliveries.map(({ version }) => version);
+  const earlier = Array.from({ length: Math.max(0, (row.version ?? 0) - 1) }, (_, n) => n + 1);
+  const versions = told.length > 0 ? [Math.max(...told)] : earlier;
+  return replacements.some((one) => versions.some((version) => one.lost(intervalKey({ ...row, version }))));
 }
 
 /** Of what became better since it was accepted the operator has rejected the correction: a person must see to it. */

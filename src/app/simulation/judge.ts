@@ -163,7 +163,9 @@ function ledgerComplaint(
   }
   const isDamaged = isTouched(one.standing, row) || isRecordHit(one.parts.life, row);
   if (row.doubled) return [`doubled in the ledger: ${where}`];
-  if (row.state === 'lost' && isLostWithMachine(one.parts.life, row)) return tellsOlder(row, where);
+  // Without its messages it can be known only by their age.
+  const isKnown = row.deliveries.length > 0 || isPastRetention(one, row);
+  if (row.state === 'lost' && isKnown && isLostWithMachine(one.parts.life, row)) return tellsOlder(row, where);
   if (row.state === 'lost' && !isDamaged) {
     tally.lost++;
     return [`lost: ${where} was there and is no more`];
@@ -176,8 +178,9 @@ function ledgerComplaint(
 
 /** A version that is lost still stands at the operator's: nothing takes its place that is older, and the ledger says so. */
 function tellsOlder({ deliveries }: LedgerRow, where: string): string[] {
-  const newest = deliveries.reduce((a, b) => (b.version > a.version ? b : a));
-  const older = deliveries.find(({ version, message }) => version < newest.version && message > newest.message);
+  const [newest] = deliveries.toSorted((a, b) => b.version - a.version);
+  const older =
+    newest && deliveries.find(({ version, message }) => version < newest.version && message > newest.message);
   if (!older) return [];
   return [`${where} was told in version ${newest.version}, and message ${older.message} tells an older one again`];
 }
