@@ -98,7 +98,7 @@ function stepOf(plan: ChannelPlan, origin: IntervalOrigin, from: Edge, to: Edge)
   return refusal(step, convert(most, CHANNEL_UNIT[plan.channel], counter.unit));
 }
 
-/** Whether an index lies below another by more than the last digit of the coarser, and no rollover explains it. */
+/** Whether an index lies below another by the last digit of the coarser or more, and no rollover explains it. */
 function isBelow(plan: ChannelPlan, key: string, index: Decimal, high: Decimal): boolean {
   if (compare(index, high) >= 0) return false;
   const step = decimal(1, Math.max(index.exponent, high.exponent));
