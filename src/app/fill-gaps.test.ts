@@ -143,7 +143,8 @@ describe('a gap of an operating volume', () => {
     await profiler.follow();
     await profiler.finish(converted, { start: FIRST.start - WEEK_MS, end: FIRST.end - WEEK_MS });
     await profiler.finish(converted, FIRST);
-    return (await buffer.intervals(GAS, 'volume', FIRST)).slice(8, 12).map(told);
+    const made = (await buffer.intervals(GAS, 'volume', FIRST)).slice(8, 12);
+    return made.map((one) => ({ ...told(one), conversion: one.conversion }));
   }
 
   it.each([
@@ -154,6 +155,7 @@ describe('a gap of an operating volume', () => {
     expect(filled.map((one) => [one.value, one.quality, one.findings])).toEqual(
       Array(4).fill([value, 'estimated', 'no-reading,estimated-linear']),
     );
+    for (const { conversion } of filled) expect(conversion).toMatchObject({ ...fixedState, pressureReadings: 0 });
   });
 
   it('is for a person where the state of the gas is not fixed: the index is known, what it comes to is not', async () => {

@@ -70,7 +70,12 @@ export async function fillGaps(
       // What a like day says is less than the index difference that was known once.
       if (!over && interval.quality === 'estimated' && interval.origins.length > 0) return;
       const version = (known.get(interval.start)?.version ?? 0) + 1;
-      const { value: _, multiplier: __, ...rest } = { ...interval, version, madeAt: parts.clock.now() };
+      const {
+        value: _,
+        multiplier: __,
+        conversion: ___,
+        ...rest
+      } = { ...interval, version, madeAt: parts.clock.now() };
       if (!estimate || refused.length > 0) {
         filled[from + n] = { ...rest, quality: 'missing', findings: withCodes(interval, refused), origins: [] };
         return;
@@ -84,6 +89,7 @@ export async function fillGaps(
         findings: withCodes(interval, [...spike, estimate.finding]),
         origins: whole?.value ? whole.origins : [],
         ...(whole?.value && whole.multiplier && { multiplier: whole.multiplier }),
+        ...(whole?.value && whole.conversion && { conversion: whole.conversion }),
       };
     });
   }

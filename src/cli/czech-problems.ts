@@ -74,7 +74,7 @@ export const PROBLEMS_CZECH: Translations = {
   '"estimation:" beside it': 'vedle toho "estimation:"',
   '"linearMinutesMax:", "scaled:" or "likeDay:"': '"linearMinutesMax:", "scaled:" nebo "likeDay:"',
   'at least one interval, {0}': 'nejméně jeden interval, {0}',
-  '"likeDay:" only': 'jen "likeDay:"',
+  '"pressureKPa:" and "temperatureC:" under "conversion:"': '"pressureKPa:" a "temperatureC:" pod "conversion:"',
   'a device that shows {0}': 'zařízení, které ukazuje {0}',
   'less than {0} counts before it begins anew, {1} {2}, in {3} minutes':
     'méně, než kolik {0} napočítá, než začne znovu, {1} {2}, za {3} minut',
@@ -209,7 +209,8 @@ export const PROBLEMS_CZECH: Translations = {
   'sums of converted volumes are not judged': 'součty přepočtených objemů se neposuzují',
   'nothing is estimated': 'nic se neodhaduje',
   'no gap is shorter than that': 'kratší mezera není',
-  'what passed over a gap is not known at base conditions': 'co prošlo za mezeru, není za vztažných podmínek známo',
+  'where they are read nobody knows them over a gap, so what passed over it is not divided':
+    'kde se čtou, v mezeře je nikdo nezná, a co jí prošlo, se nerozdělí',
   'correct the capacity, the multiplier or the digits in the device file':
     'opravte kapacitu, násobitel nebo počet číslic v souboru zařízení',
   'what is used before the first multiplier has no value': 'co se odebere před prvním násobitelem, nemá hodnotu',

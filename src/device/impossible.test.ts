@@ -148,12 +148,26 @@ it('a rule that needs flow where the device shows none is told, and not where it
   ]);
 });
 
-it('a converted volume is estimated by a like day only, and its sum is not judged', () => {
-  const of = (text: string) => warnings([atGas(`${OPERATING}\n    ${text}`)], OPERATING_FILES);
-  expect(of('estimation: { likeDay: true }')).toEqual([]);
-  expect(of('estimation: { likeDay: true, scaled: true }').join()).toContain('"likeDay:" only');
-  expect(of('estimation: { linearMinutesMax: 60 }').join()).toContain('"likeDay:" only');
-  expect(of('validation: { sumTolerance: "1" }').join()).toContain('sums of converted volumes are not judged');
+it('a converted volume is divided over a gap only where pressure and temperature are stated, and its sum is not judged', () => {
+  const shown = `readings:
+  - quantity: temperature
+    unit: °C
+    kind: instantaneous
+    modbus: { table: holding, block: current, offset: 2, type: u32 }
+`;
+  const files = {
+    ...OPERATING_FILES,
+    'test/corrector': changed(OPERATING_FILES['test/corrector'], ['readings:\n', shown]),
+  };
+  const read = OPERATING.replace(', temperatureC: "15"', '');
+  const of = (conversion: string, text: string) => warnings([atGas(`${conversion}\n    ${text}`)], files);
+  const wanted = '"pressureKPa:" and "temperatureC:" under "conversion:"';
+  for (const rule of ['likeDay: true, scaled: true', 'linearMinutesMax: 60']) {
+    expect(of(OPERATING, `estimation: { ${rule} }`)).toEqual([]);
+    expect(of(read, `estimation: { ${rule} }`).join()).toContain(wanted);
+  }
+  expect(of(read, 'estimation: { likeDay: true }')).toEqual([]);
+  expect(of(OPERATING, 'validation: { sumTolerance: "1" }').join()).toContain('converted volumes are not judged');
 });
 
 it('a counter that may begin anew within an interval is told, by its digits, its unit and its multiplier', () => {

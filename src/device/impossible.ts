@@ -149,7 +149,7 @@ function warnOfSecrets({ combustionHeatSource, uplink, sparkplug }: Site, docume
 }
 
 function warnOfEstimation(point: PointConfig, path: Path, document: SourceDocument): Problem[] {
-  const { estimation, volume, commodity, validation } = point;
+  const { estimation, volume, commodity, validation, conversion } = point;
   const minutes = intervalMinutes(point);
   const isConverted = commodity === 'gas' && volume === 'operating';
   const problems: Problem[] = [];
@@ -185,13 +185,14 @@ function warnOfEstimation(point: PointConfig, path: Path, document: SourceDocume
         'no gap is shorter than that',
       ),
     );
-  if (isConverted && (linearMinutesMax !== undefined || scaled))
+  const isFixed = conversion?.pressureKPa !== undefined && conversion.temperatureC !== undefined;
+  if (isConverted && !isFixed && (linearMinutesMax !== undefined || scaled))
     problems.push(
       document.keyProblem(
         at,
         '"linearMinutesMax:" or "scaled:" beside "volume: operating"',
-        '"likeDay:" only',
-        'what passed over a gap is not known at base conditions',
+        '"pressureKPa:" and "temperatureC:" under "conversion:"',
+        'where they are read nobody knows them over a gap, so what passed over it is not divided',
       ),
     );
   return problems;
