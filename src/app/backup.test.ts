@@ -334,6 +334,10 @@ describe('the second copy that is given to a restore', () => {
     expect(done).toMatchObject({ holdsDays: true, vitalDoubt: expect.stringMatching(said) });
     const fresh = await open(join(root, 'fresh'));
     expect(fresh.held.hold(aMessage(AFTER_ALL, [later]))).toMatchObject({ code: 'day-held' });
+    // What only the copy knows may have waited for a person, of which a damaged line would have told.
+    const [under, ...others] = (await fresh.buffer.outbox.heads()).map(({ message }) => message);
+    expect(fresh.held.hold(under!)).toBeUndefined();
+    for (const one of others) expect(fresh.held.hold(one)).toMatchObject({ code: 'day-held' });
     await fresh.close();
   });
 

@@ -64,14 +64,15 @@ export async function makeGoOn({
 }: RestoredParts): Promise<WentOn> {
   const buffer = await openBuffer(store, { clock, vital, idRoom: IDS_LEFT_UNUSED });
   const heldThere = await holdUnknownTo(buffer, vital);
-  const ofBackup = heldThere && (await messageIds(store));
+  const ofBackup = await messageIds(store);
   const { messages } = await buffer.restoreVital();
   const holdsDays = !isVitalOld || heldThere !== undefined;
   if (holdsDays) {
     const newestId = await lastMessageOf(store);
     const last = newestId === '' ? undefined : await buffer.message(newestId).catch(() => undefined);
     const at = clock.now();
-    const lastId = ofBackup ? lastInCommon(ofBackup, await messageIds(store)) : newestId;
+    // Of a second copy with damaged lines too: one of them may have told that its machine held days.
+    const lastId = lastInCommon(ofBackup, await messageIds(store));
     await holdDays(state, { because: 'restore', at, knownAt: Math.max(at, backupAt, last?.madeAt ?? 0), lastId });
   }
   const vitalDoubt = said?.vitalDoubt ?? (heldThere && `its machine held days itself, restored on ${heldThere.at}`);
