@@ -69,7 +69,7 @@ function report(result: SimReport, { json }: SimFlags): void {
   process.stdout.write(`faults: ${listed(faults)}\nnot accepted, with a cause: ${listed(explained)}\n`);
   if (!isBroken) return;
   process.stdout.write(
-    `\nseed ${result.seed} is broken at ${time ?? 'its end'}:\n${broken.slice(0, 20).join('\n')}\n\nbad weather, and the events until then:\n${trace?.join('\n')}\n`,
+    `\nseed ${result.seed} is broken at ${time}:\n${broken.slice(0, 20).join('\n')}\n\nbad weather, and the events until then:\n${trace?.join('\n')}\n`,
   );
 }
 

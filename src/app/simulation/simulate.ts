@@ -32,7 +32,7 @@ export interface SimReport extends Findings {
   readonly hash: string;
   /** Real time. */
   readonly ms: number;
-  /** What the first broken invariant is about, or when it was seen; only where one broke, and it tells. */
+  /** What the first broken invariant is about, or when it was seen: the end of the run where it names no time. Only where one broke. */
   readonly time?: string;
   /** The bad weather and the events until then, only where an invariant broke. */
   readonly trace?: readonly string[];
@@ -184,7 +184,7 @@ async function liveOnce(options: SimOptions, monotonicMs: () => number, traceUnt
     messages: operator.messages,
     hash: trace.hash(),
     ms: Math.round(monotonicMs() - startedMs),
-    ...(isBroken && { trace: [...episodes.map(episodeText), ...trace.last()] }),
+    ...(isBroken && { time: isoUtc(trueNow()), trace: [...episodes.map(episodeText), ...trace.last()] }),
   };
 }
 
