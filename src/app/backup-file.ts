@@ -10,6 +10,7 @@ import { createGunzip, createGzip } from 'node:zlib';
 import { z } from 'zod';
 import { OdecetError } from '../core/failure.ts';
 import { diskFault } from '../host/disk-fault.ts';
+import { syncFolder } from '../host/sync-folder.ts';
 
 /**
  * A backup is one file: parts, each a line of JSON with its name and length and then its bytes, the last one with the hash of
@@ -68,15 +69,6 @@ async function refuseTaken(file: string): Promise<void> {
     () => false,
   );
   if (isTaken) throw new OdecetError('usage', `${file} exists; name a new file`);
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 async function writeEncrypted(out: WriteStream, parts: AsyncIterable<BackupPart>, passphrase: string): Promise<void> {

@@ -6,8 +6,8 @@ import { chained } from './audit-chain.ts';
 import type { DeliveredText } from './audit-texts.ts';
 import type { State } from './state.ts';
 
-/** What a person knows from the operator: it has these days already. */
-interface DeliveredOrder {
+/** What a person asked the operator: whether it has these held days already. */
+export interface OrderByHand {
   readonly days: readonly MarketDay[];
   /** Both where absent. */
   readonly commodity?: Commodity | undefined;
@@ -22,7 +22,7 @@ interface DeliveredOrder {
  */
 export async function deliveredByHand(
   { buffer, held }: Pick<State, 'buffer' | 'held'>,
-  { days, commodity, reason, by }: DeliveredOrder,
+  { days, commodity, reason, by }: OrderByHand,
   now: UtcMs,
 ): Promise<readonly MessageId[]> {
   if (reason.trim() === '' || by.trim() === '') throw new OdecetError('usage', 'a reason and a name are needed');

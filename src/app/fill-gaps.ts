@@ -69,31 +69,40 @@ export async function fillGaps(
       if (!estimate && refused.length === 0 && !isRefuted) return;
       // What a like day says is less than the index difference that was known once.
       if (!over && interval.quality === 'estimated' && interval.origins.length > 0) return;
-      const version = (known.get(interval.start)?.version ?? 0) + 1;
-      const {
-        value: _,
-        multiplier: __,
-        conversion: ___,
-        ...rest
-      } = { ...interval, version, madeAt: parts.clock.now() };
-      if (!estimate || refused.length > 0) {
-        filled[from + n] = { ...rest, quality: 'missing', findings: withCodes(interval, refused), origins: [] };
-        return;
-      }
-      const value = estimate.values[first + n]!;
-      const spike = exceedsSpikeLimit(plan, interval, value) ? ['spike'] : [];
-      filled[from + n] = {
-        ...rest,
-        value,
-        quality: 'estimated',
-        findings: withCodes(interval, [...spike, estimate.finding]),
-        origins: whole?.value ? whole.origins : [],
-        ...(whole?.value && whole.multiplier && { multiplier: whole.multiplier }),
-        ...(whole?.value && whole.conversion && { conversion: whole.conversion }),
-      };
+      const next = { ...interval, version: (known.get(interval.start)?.version ?? 0) + 1, madeAt: parts.clock.now() };
+      filled[from + n] =
+        estimate && refused.length === 0
+          ? estimated(plan, next, estimate.values[first + n]!, estimate.finding, whole)
+          : { ...withoutValue(next), quality: 'missing', findings: withCodes(interval, refused), origins: [] };
     });
   }
   return filled;
+}
+
+/** Where the index over the whole gap gave the total, the estimate rests on its readings, multiplier and conversion. */
+function estimated(
+  plan: ChannelPlan,
+  interval: Interval,
+  value: Decimal,
+  finding: string,
+  whole: Interval | undefined,
+): Interval {
+  const spike = exceedsSpikeLimit(plan, interval, value) ? ['spike'] : [];
+  const basis = whole?.value ? whole : undefined;
+  return {
+    ...withoutValue(interval),
+    value,
+    quality: 'estimated',
+    findings: withCodes(interval, [...spike, finding]),
+    origins: basis?.origins ?? [],
+    ...(basis?.multiplier && { multiplier: basis.multiplier }),
+    ...(basis?.conversion && { conversion: basis.conversion }),
+  };
+}
+
+function withoutValue(interval: Interval): Interval {
+  const { value: _, multiplier: __, conversion: ___, ...rest } = interval;
+  return rest;
 }
 
 /** The shape of a like day may put into one interval what cannot have passed in it. */

@@ -1,26 +1,17 @@
 import { OdecetError } from '../core/failure.ts';
-import type { Commodity } from '../core/interval.ts';
-import { isoUtc, type MarketDay, type UtcMs } from '../core/time.ts';
+import { isoUtc, type UtcMs } from '../core/time.ts';
 import { chained } from './audit-chain.ts';
 import type { ReleasedText } from './audit-texts.ts';
+import type { OrderByHand } from './delivered-by-hand.ts';
 import type { State } from './state.ts';
 
-/** What a person knows from the operator: it has nothing of these days. */
-interface ReleaseOrder {
-  readonly days: readonly MarketDay[];
-  /** Both where absent. */
-  readonly commodity?: Commodity | undefined;
-  readonly reason: string;
-  readonly by: string;
-}
-
 /**
- * Lets days go that are held after a restore: the audit entry first, then the release. Gives all that was ever released.
+ * Lets days go that are held after a restore, as the operator has nothing of them: the audit entry first, then the release. Gives all that was ever released.
  * Throws OdecetError usage where nothing is held, one is no day, or the name is missing; then nothing was written.
  */
 export async function releasedByHand(
   { buffer, held }: Pick<State, 'buffer' | 'held'>,
-  { days, commodity, reason, by }: ReleaseOrder,
+  { days, commodity, reason, by }: OrderByHand,
   now: UtcMs,
 ): Promise<readonly string[]> {
   if (by.trim() === '') throw new OdecetError('usage', 'a name is needed');

@@ -5,6 +5,7 @@ import { OdecetError } from '../core/failure.ts';
 import type { AppendLog } from '../machine/append-log.ts';
 import { diskFault } from './disk-fault.ts';
 import { makeFolder } from './make-folder.ts';
+import { syncFolder } from './sync-folder.ts';
 
 /** Of what is copied at once. */
 const PART_BYTES = 64 * 1024;
@@ -148,14 +149,5 @@ class LogFile implements AppendLog {
     } catch (error) {
       throw diskFault(this.#file, error);
     }
-  }
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { type Folder, pathParts } from '../machine/folder.ts';
 import { diskFault } from './disk-fault.ts';
 import { makeFolder } from './make-folder.ts';
+import { syncFolder } from './sync-folder.ts';
 
 /** Half-written files bear this ending; a crash may leave one behind, nobody reads it. */
 const UNFINISHED = '.unfinished';
@@ -70,15 +71,6 @@ async function syncedWrite(file: string, content: string | Uint8Array): Promise<
 /** A new folder is on the disk when the one above it says so. */
 async function syncNewFolders(top: string, folder: string): Promise<void> {
   for (let each = folder; each !== top; each = dirname(each)) await syncFolder(dirname(each));
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 async function unlessMissing<T>(path: string, work: () => Promise<T>, otherwise: T): Promise<T> {

@@ -7,6 +7,7 @@ import { QUALITIES } from '../core/interval.ts';
 import { remembering } from '../core/remember.ts';
 import { isoUtc, MINUTE_MS, parseUtc, type UtcMs } from '../core/time.ts';
 import { makeFolder } from '../host/make-folder.ts';
+import { syncFolder } from '../host/sync-folder.ts';
 import { PROBLEM_CODES } from './market.ts';
 
 /**
@@ -230,14 +231,4 @@ function isNext(before: ReadRow, { point, channel, minutes, unit, quality, start
     unit === before.unit &&
     quality === before.quality
   );
-}
-
-/** A new file's name is on the disk only when its folder is. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

@@ -157,10 +157,7 @@ export function imagineOperator(
       await clock.sleep(WIRE_MS, signal);
       if (fault === 'operator-lost-request') return unanswered(clock, signal);
       if (fault === 'operator-fault') return failed('fault', 'operator-fault', 'SOAP fault Server: not now');
-      // What nobody understands says nothing of whether the message was taken.
-      const isTaken = fault !== 'operator-unknown' || chance() < 0.5;
-      const entry = isTaken ? receive(message, fault === 'operator-reject') : undefined;
-      if (fault === 'operator-twice') receive(message, false);
+      const entry = take(message, fault);
       if (fault === 'operator-lost-answer' || thinksMs > answerWithinMs) return unanswered(clock, signal);
       await clock.sleep(thinksMs + WIRE_MS, signal);
       const told = entry ?? entryOfNothing(message, trueNow());
@@ -168,6 +165,14 @@ export function imagineOperator(
       return answeredBy(readAnswer(packs.get(message.commodity)!, answer, message.id, clock.now()));
     },
   };
+
+  /** What nobody understands says nothing of whether the message was taken. */
+  function take(message: Message, fault: OperatorFault | undefined): Entry | undefined {
+    const isTaken = fault !== 'operator-unknown' || chance() < 0.5;
+    const entry = isTaken ? receive(message, fault === 'operator-reject') : undefined;
+    if (fault === 'operator-twice') receive(message, false);
+    return entry;
+  }
 
   /** A code that no table knows; every other one is a whole acceptance of another message. */
   function unclear(told: Entry): string {
