@@ -97,6 +97,15 @@ const restoredText = z.object({
   holdsDays: z.boolean(),
 });
 
+/** A start found store and second copy damaged: what was sent until then is not known, and days that were over wait for a person. */
+const heldText = z.object({
+  at: z.string(),
+  what: z.literal('held'),
+  because: z.literal('damage'),
+  /** What spoke against the second copy; absent where the entry was made good by a later start. */
+  doubt: z.string().exactOptional(),
+});
+
 /** The gateway started with another site file than before, or for the first time: somebody may have changed it by hand. */
 const siteFileText = z.object({
   at: z.string(),
@@ -116,6 +125,7 @@ const auditTextSchema = z.discriminatedUnion('what', [
   releasedText,
   heatText,
   restoredText,
+  heldText,
   siteFileText,
   commandText,
   answerText,
@@ -128,6 +138,7 @@ export type DeliveredText = z.output<typeof deliveredText>;
 export type ReleasedText = z.output<typeof releasedText>;
 export type HeatText = z.output<typeof heatText>;
 export type RestoredText = z.output<typeof restoredText>;
+export type HeldText = z.output<typeof heldText>;
 export type SiteFileText = z.output<typeof siteFileText>;
 
 /** Undefined for an entry that cannot be read; `odecet audit` tells of it. */

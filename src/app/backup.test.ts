@@ -463,6 +463,32 @@ describe('a restored machine that is restored again', () => {
     await fourth.close();
   });
 
+  it('after its store was lost and its second copy damaged: what it held back since is held here too, by what its audit log says', async () => {
+    const state = await open(join(root, 'site'));
+    await fill(state.buffer);
+    await state.close();
+    const file = join(root, 'backup');
+    await backup(siteIn(join(root, 'site')), file, undefined, clock);
+    const data = join(root, 'site', 'data');
+    const vital = join(data, 'vital.log');
+    await writeFile(vital, (await readFile(vital, 'utf8')).replace('"m/', '"n/'));
+    await rm(join(data, 'store'), { recursive: true });
+    const again = await open(join(root, 'site'));
+    const later = anInterval({ start: SPAN.end });
+    await again.buffer.keepIntervals([later]);
+    const waits = await again.buffer.queueMessage((id) => aMessage(id, [later]));
+    expect(again.held.hold(waits)).toMatchObject({ code: 'day-held' });
+    const heldThere = { what: 'held', because: 'damage', doubt: '1 lines of it are damaged' };
+    expect((await again.buffer.auditLog()).map(({ text }) => readAudit(text))).toMatchObject([heldThere]);
+    await again.close();
+    const done = await restore({ file, into: join(root, 'third'), vital }, clock);
+    expect(done).toMatchObject({ holdsDays: true, vitalDoubt: expect.stringContaining('since damage') });
+    const third = await open(join(root, 'third'));
+    expect((await third.buffer.outbox.heads()).map(({ message }) => message.id)).toContain(waits.id);
+    expect(third.held.hold(waits)).toMatchObject({ code: 'day-held' });
+    await third.close();
+  });
+
   it('goes on holding what waited for a person there: the backup brings the file of the held days', async () => {
     const state = await open(join(root, 'site'));
     await fill(state.buffer);

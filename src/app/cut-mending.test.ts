@@ -12,7 +12,7 @@ import {
 } from '../buffer/buffer.testkit.ts';
 import { type Buffer, type Damage, openBuffer } from '../buffer/index.ts';
 import { intervalKey } from '../buffer/keys.ts';
-import { HOUR_MS } from '../core/time.ts';
+import { HOUR_MS, isoUtc } from '../core/time.ts';
 import type { AppendLog } from '../machine/append-log.ts';
 import type { Folder } from '../machine/folder.ts';
 import type { LogFields } from '../machine/log.ts';
@@ -20,7 +20,8 @@ import { simClock } from '../sim/clock.ts';
 import { simFolder } from '../sim/folder.ts';
 import { createWorld } from '../sim/world.ts';
 import { aSite, SILENT } from './app.testkit.ts';
-import { readHeldDays } from './held.ts';
+import { readAudit } from './audit-texts.ts';
+import { heldSince, readHeldDays } from './held.ts';
 import { createMaintenance } from './maintenance.ts';
 import { openMemory, openMemoryAgain } from './memory.ts';
 import type { RepairCause } from './repair.ts';
@@ -169,7 +170,12 @@ it('the store is lost and the second copy damaged: days that are over wait for a
     { rows: new Map(), vital: damaged },
     (machine) => machine.start(),
     async (machine, writes) => {
-      await machine.start();
+      const { auditLog } = await machine.start();
+      const since = await heldSince(machine.folder, CLOCK.now());
+      const told = (await auditLog()).map(({ text }) => readAudit(text));
+      expect(told, `cut after ${writes} writes`).toContainEqual(
+        expect.objectContaining({ what: 'held', at: isoUtc(since?.at ?? 0) }),
+      );
       const held = await readHeldDays(machine.folder, 'Europe/Prague', CLOCK);
       const later = { id: '99999999999999', commodity: 'gas', day: '2026-03-28' } as const;
       expect(held.hold(later), `cut after ${writes} writes`).toMatchObject({ code: 'day-held' });

@@ -10,7 +10,7 @@ import type { Clock } from '../machine/clock.ts';
 import type { Folder } from '../machine/folder.ts';
 import type { Store } from '../machine/store.ts';
 import { chained } from './audit-chain.ts';
-import { type RestoredText, readAudit } from './audit-texts.ts';
+import { type HeldText, type RestoredText, readAudit } from './audit-texts.ts';
 import { holdDays } from './held.ts';
 
 /**
@@ -50,8 +50,8 @@ export interface WentOn {
  * Ids jump ahead of whatever was given out since, and the second copy begins anew. Without the old machine's own, whole, days that it may
  * have sent are held.
  *
- * So are they where the second copy is of a machine that held days itself, since a restore that the backup knows nothing of: it does
- * not know what the machine before it had sent, and the messages that waited there for a person would go out here.
+ * So are they where the second copy is of a machine that held days itself, since a restore or damage that the backup knows nothing of: it
+ * does not know what had been sent before, and the messages that waited there for a person would go out here.
  */
 export async function makeGoOn({
   store,
@@ -75,7 +75,7 @@ export async function makeGoOn({
     const lastId = lastInCommon(ofBackup, await messageIds(store));
     await holdDays(state, { because: 'restore', at, knownAt: Math.max(at, backupAt, last?.madeAt ?? 0), lastId });
   }
-  const vitalDoubt = said?.vitalDoubt ?? (heldThere && `its machine held days itself, restored on ${heldThere.at}`);
+  const vitalDoubt = said?.vitalDoubt ?? (heldThere && doubtOf(heldThere));
   const doubt = vitalDoubt === undefined ? {} : { vitalDoubt };
   if (said) await buffer.keepAudited([], (before) => chained(before, JSON.stringify({ ...said, ...doubt, holdsDays })));
   await buffer.setCursor('restored', 0);
@@ -88,14 +88,20 @@ export async function makeGoOn({
 
 const auditedSchema = z.object({ text: z.string() });
 
-/** The restore since which the machine of a second copy held days, where the store's own audit log does not tell of it. */
-async function holdUnknownTo(buffer: Buffer, vital: AppendLog): Promise<RestoredText | undefined> {
+function doubtOf({ what, at }: RestoredText | HeldText): string {
+  return what === 'restored'
+    ? `its machine held days itself, restored on ${at}`
+    : `its machine held days itself, since damage that was found on ${at}`;
+}
+
+/** Since when the machine of a second copy held days, and why, where the store's own audit log does not tell of it. */
+async function holdUnknownTo(buffer: Buffer, vital: AppendLog): Promise<RestoredText | HeldText | undefined> {
   const known = new Set((await buffer.auditLog()).map(({ text }) => text));
   for await (const line of vital.lines())
     for (const [key, payload] of readVitalLine(line)?.rows ?? []) {
       const entry = key.startsWith('a/') ? auditedSchema.safeParse(payload).data : undefined;
       const said = entry && !known.has(entry.text) ? readAudit(entry.text) : undefined;
-      if (said?.what === 'restored' && said.holdsDays) return said;
+      if (said?.what === 'held' || (said?.what === 'restored' && said.holdsDays)) return said;
     }
   return undefined;
 }

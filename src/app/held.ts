@@ -84,6 +84,12 @@ export async function holdDays(state: Folder, { because, at, knownAt = at, lastI
   await writeHeld(state, { because, restoredAt: at, knownAt, lastId: known, released: [] });
 }
 
+/** Why days are held, and since when; undefined where none are. @param now stands for a file that cannot be read */
+export async function heldSince(state: Folder, now: UtcMs): Promise<Pick<HoldOrder, 'because' | 'at'> | undefined> {
+  const held = await readHeld(state, now);
+  return held && { because: held.because ?? 'restore', at: held.restoredAt };
+}
+
 /**
  * To be called by every start of a gateway; the first one after a restore counts whose clock is not behind what is known. A file
  * that cannot be read is put aside, and another written that holds all that it can have held: gives why, to be told.

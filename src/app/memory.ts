@@ -10,6 +10,7 @@ import type { Log } from '../machine/log.ts';
 import type { Store } from '../machine/store.ts';
 import { lastMessageOf } from './go-on.ts';
 import { holdDays } from './held.ts';
+import { noteHeldDays } from './note-held-days.ts';
 import { planPoints } from './plan.ts';
 import { lookThrough, type RepairCause } from './repair.ts';
 import { BELIEVED } from './retention-clock.ts';
@@ -72,14 +73,18 @@ export async function openMemoryAgain(
   const { retention } = loaded.site.storage;
   const looked = cause && (await lookThrough({ buffer, points, retention }, folder, cause, clock.now(), log));
   const { copyDoubt } = buffer;
+  let restored: Restored | undefined;
   if (copyDoubt !== undefined) {
     const isLost = hasForgottenMessages(buffer, looked?.missing ?? []);
     log.error('second-copy-damaged', { doubt: copyDoubt });
-    const restored = await unlessFull(() => buffer.restoreVital(), log);
-    // Before the copy is written anew: nothing tells afterwards that it was not whole.
+    restored = await unlessFull(() => buffer.restoreVital(), log);
     if (isLost) await holdAfterDamage(parts, buffer, folder, copyDoubt);
-    if (restored) await renewCopy(buffer, restored, log);
   }
+  await unlessFull(async () => {
+    // Before the copy is written anew: nothing but the held days and their entry tells afterwards that it was not whole.
+    await noteHeldDays(buffer, folder, clock.now(), copyDoubt);
+    if (restored) await renewCopy(buffer, restored, log);
+  }, log);
   if (cause || copyDoubt !== undefined) await buffer.mended();
   return { buffer, ...(looked && { lastRepair: looked.report, damagedAtStart: looked.missing.length }) };
 }
@@ -112,10 +117,8 @@ export async function newestKnown(store: Store, buffer: Buffer, clock: Clock): P
 
 /** A second copy that is not whole is made anew from the store at once, after the store was given what is left of it. */
 async function renewCopy(buffer: Buffer, { messages, records }: Restored, log: Log): Promise<void> {
-  await unlessFull(async () => {
-    await buffer.compactVital(0);
-    log.warn('second-copy-written-anew', { messages, records });
-  }, log);
+  await buffer.compactVital(0);
+  log.warn('second-copy-written-anew', { messages, records });
 }
 
 /** A full disk must not keep the gateway from its meters; the next start tries again. */

@@ -70,6 +70,11 @@ function aboutOf(said: Said, zone: string, say: Say): string[] {
       return [`${said.file}: ${heatOf(said.days)}`];
     case 'site-file':
       return [`${said.file}: sha256 ${said.before?.slice(0, 12) ?? '-'} -> ${said.hash.slice(0, 12)}`];
+    case 'held':
+      return [
+        ...(said.doubt === undefined ? [] : [`vital.log: ${said.doubt}`]),
+        say`days that were over by then wait for a person`,
+      ];
     case 'restored':
       return restoredOf(said, zone, say);
     case 'command':
@@ -104,7 +109,7 @@ function restoredOf(
 }
 
 function reasonOf(said: Said): string {
-  if (said.what === 'heat' || said.what === 'restored' || said.what === 'site-file') return '';
+  if (said.what === 'heat' || said.what === 'restored' || said.what === 'held' || said.what === 'site-file') return '';
   if (said.what === 'substitute' || said.what === 'delivered' || said.what === 'released') return said.reason;
   return said.what === 'stranger' ? said.detail : [said.reason, said.detail].filter(Boolean).join(': ');
 }

@@ -100,6 +100,7 @@ export const CZECH_DESK: Translations = {
   released: 'uvolněno k odeslání',
   heat: 'spalné teplo',
   restored: 'obnoveno ze zálohy',
+  held: 'zadrženo pro poškození',
   'site-file': 'jiný soubor místa',
   '{0}, taken {1}': '{0}, pořízeno {1}',
   'days that were over by then wait for a person': 'dny, které tehdy již skončily, čekají na člověka',

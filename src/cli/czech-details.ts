@@ -83,6 +83,8 @@ export const DETAILS_CZECH: Translations = {
   'its last line is cut off': 'poslední řádek je uříznutý',
   'it ends where the backup was taken': 'končí tam, kde vznikla záloha',
   'its machine held days itself, restored on {0}': 'jeho stroj sám zadržoval dny od obnovy {0}',
+  'its machine held days itself, since damage that was found on {0}':
+    'jeho stroj sám zadržoval dny od poškození zjištěného {0}',
   '{0} is not empty; a restore needs a new folder': '{0} není prázdná; obnova potřebuje novou složku',
   '{0} has no device "{1}"; it has {2} (did you mean "{3}"?)': '{0} nemá zařízení "{1}"; má {2} (nemělo to být "{3}"?)',
   '{0} has no device "{1}"; it has {2}': '{0} nemá zařízení "{1}"; má {2}',
