@@ -61,8 +61,8 @@ export const KINDS: readonly Kind[] = [
     commodity: 'electricity',
     framing: 'modbus-rtu',
     hasSerial: false,
-    // Half a step of a single float beyond 262,144 kWh, which a year reaches, and the seven digits of its text.
-    resolution: 21,
+    // Beyond 262,144 kWh, which a year reaches, a single float and its shortest text are up to 28 Wh off (each Wh up to 340,000 kWh was tried).
+    resolution: 28,
     periodsKept: 0,
     exchanges: 3,
     fullPerHour: 45_000,
