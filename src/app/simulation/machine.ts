@@ -19,7 +19,7 @@ import { isState } from '../backup-config.ts';
 import { decodeRows, encodeRows } from '../backup-rows.ts';
 import type { Desk } from '../desk.ts';
 import { createGateway } from '../gateway.ts';
-import { makeGoOn } from '../go-on.ts';
+import { lastMessageOf, makeGoOn } from '../go-on.ts';
 import { noteStart, readHeldDays } from '../held.ts';
 import { type OpenedMemory, openMemory, openMemoryAgain } from '../memory.ts';
 import { readSerials } from '../serials.ts';
@@ -176,6 +176,8 @@ export async function restoreMachine(
 
 /** What only speaks for less than all that was sent is passed over here: a line that a power cut tore is whole in the next one. */
 async function isCopyTaken(store: Store, copy: AppendLog): Promise<boolean> {
+  // A real one says whose it is; the imagined one does not, and before its first message nothing else tells.
+  if ((await lastMessageOf(store)) === '') return true;
   try {
     await checkCopy(store, copy, 'vital.log');
     return true;
