@@ -1,7 +1,8 @@
 import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { type SmallDisk, smallDisk } from '../../test/kit/small-disk.ts';
 import { openLevelStore } from './store-level.ts';
 import { lookAtLevelStore } from './store-level-look.ts';
 
@@ -56,6 +57,26 @@ it('is refused while a process has the store open', async () => {
   await expect(lookAtLevelStore(folder)).rejects.toMatchObject({ failure: { code: 'store-locked' } });
   await store.close();
 });
+
+const disks = [1, 2].map(() => smallDisk(8));
+afterAll(() => {
+  for (const disk of disks) disk?.remove();
+});
+
+it.skipIf(disks.includes(undefined))(
+  'is not refused for a store on another disk whose files have the same numbers (skipped where this user may not mount one)',
+  async () => {
+    const [open, closed] = disks.map((disk) => join((disk as SmallDisk).folder, 'store')) as [string, string];
+    const other = await openLevelStore({ folder: open, create: true });
+    await (await openLevelStore({ folder: closed, create: true })).close();
+    expect((await stat(join(closed, 'LOCK'))).ino).toBe((await stat(join(open, 'LOCK'))).ino);
+    await expect(lookAtLevelStore(open)).rejects.toMatchObject({ failure: { code: 'store-locked' } });
+    const { store, release } = await lookAtLevelStore(closed);
+    await store.close();
+    await release();
+    await other.close();
+  },
+);
 
 it('tells of the store as it is, not of the place from which it is looked at', async () => {
   await rm(join(folder, 'CURRENT'));

@@ -83,8 +83,29 @@ export async function repairLevelStore(folder: string): Promise<void> {
  */
 export async function isTaken(folder: string): Promise<boolean> {
   const lock = await stat(join(folder, 'LOCK')).catch(() => undefined);
+  if (!lock) return false;
   const locks = await readFile('/proc/locks', 'utf8').catch(() => '');
-  return lock !== undefined && new RegExp(`:${lock.ino} `).test(locks);
+  // Files of different disks may have one number, as the first ones of two new disks have.
+  return new RegExp(` ${(await diskOf(folder)) ?? '[0-9a-f]+:[0-9a-f]+'}:${lock.ino} `).test(locks);
+}
+
+/**
+ * The disk of a folder as /proc/locks names it. `stat` tells another number on btrfs and overlays; and nobody may open LOCK for
+ * it: whoever closes a file lets go of all locks that his own process has on it.
+ */
+async function diskOf(folder: string): Promise<string | undefined> {
+  const handle = await open(folder, 'r').catch(() => undefined);
+  try {
+    const about = await readFile(`/proc/self/fdinfo/${handle?.fd}`, 'utf8');
+    const mount = /^mnt_id:\s+(\d+)$/m.exec(about)?.[1];
+    const mounts = await readFile('/proc/self/mountinfo', 'utf8');
+    const numbers = new RegExp(`^${mount} \\d+ (\\d+):(\\d+) `, 'm').exec(mounts)?.slice(1);
+    return numbers?.map((number) => Number(number).toString(16).padStart(2, '0')).join(':');
+  } catch {
+    return undefined;
+  } finally {
+    await handle?.close();
+  }
 }
 
 /** Whether a folder has files that can hold records. */

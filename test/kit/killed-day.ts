@@ -34,6 +34,7 @@ export async function expectAcceptedOnce(rehearsal: Rehearsal): Promise<void> {
     ['ledger', '--config', join(rehearsal.folder, 'site.yaml'), '--day', rehearsal.plan.day, '--json'],
     10_000,
   );
+  expect(ledger.status, ledger.stderr).toBe(0);
   const { points } = JSON.parse(ledger.stdout) as { points: Record<string, number>[] };
   expect(points).toHaveLength(all.length);
   for (const { expected, ...counts } of points)
