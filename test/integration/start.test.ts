@@ -192,7 +192,7 @@ describe('a store that is not as it should be stops the start', () => {
     await expect
       .poll(() => rehearsal.gatewayLog.map(({ event }) => event), { timeout: WITHIN_MS })
       .toContain('gateway-ready');
-    expectStopped(await start(site), 'store-locked', 31, 'state/store');
+    expectStopped(await start(site), 'store-locked', 31, 'state: a gateway or another command works in it');
     expect(rehearsal.gatewayLog.map(({ event }) => event)).not.toContain('gateway-stopped');
     await gateway.stop();
     expect(rehearsal.gatewayLog.map(({ event }) => event)).toContain('gateway-stopped');
