@@ -12,6 +12,7 @@ import {
 } from '../buffer/buffer.testkit.ts';
 import { type Buffer, type Damage, openBuffer } from '../buffer/index.ts';
 import { intervalKey } from '../buffer/keys.ts';
+import { OdecetError } from '../core/failure.ts';
 import { HOUR_MS, isoUtc } from '../core/time.ts';
 import type { AppendLog } from '../machine/append-log.ts';
 import type { Folder } from '../machine/folder.ts';
@@ -219,6 +220,26 @@ it('the scrubber finds a damaged interval: a report of the next start names it, 
   });
   expect(marked.length).toBeGreaterThan(0);
   expect(marked).not.toContain(cuts);
+});
+
+it('a full disk keeps nobody from the meters where the second copy is damaged, and the next start with room mends it', async () => {
+  const { rows, vital } = await aDay();
+  const damaged = vital.map((line, n) => (n === 5 ? line.replace('"', "'") : line));
+  const store = memoryStore(copyOf(rows));
+  const copy = Object.assign(memoryLog(), { kept: [...damaged] });
+  const full = { ...store, batch: () => Promise.reject(new OdecetError('store-full', 'no room')) };
+  const told: string[] = [];
+  const log = { ...SILENT, error: (event: string, _fields?: LogFields) => void told.push(event) };
+  const parts = { loaded, vital: copy, clock: CLOCK, log };
+  const folder = simFolder();
+  const { buffer } = await openMemoryAgain({ ...parts, store: full }, folder);
+  expect(await buffer.intervals(INTERVALS[0]!.point, INTERVALS[0]!.channel, INTERVALS[0]!)).toHaveLength(1);
+  expect(new Set(told)).toEqual(new Set(['second-copy-damaged', 'second-copy-waits']));
+
+  await openMemoryAgain({ ...parts, store }, folder);
+  told.length = 0;
+  await openMemoryAgain({ ...parts, store }, folder);
+  expect(told).toEqual([]);
 });
 
 it('what a start found damaged is counted, as what the scrubber finds is', async () => {

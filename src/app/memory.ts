@@ -84,8 +84,8 @@ export async function openMemoryAgain(
     // Before the copy is written anew: nothing but the held days and their entry tells afterwards that it was not whole.
     await noteHeldDays(buffer, folder, clock.now(), copyDoubt);
     if (restored) await renewCopy(buffer, restored, log);
+    if (cause || copyDoubt !== undefined) await buffer.mended();
   }, log);
-  if (cause || copyDoubt !== undefined) await buffer.mended();
   return { buffer, ...(looked && { lastRepair: looked.report, damagedAtStart: looked.missing.length }) };
 }
 
