@@ -10,7 +10,7 @@ import { createGunzip, createGzip } from 'node:zlib';
 import { z } from 'zod';
 import { OdecetError } from '../core/failure.ts';
 import { diskFault } from '../host/disk-fault.ts';
-import { syncFolder } from '../host/sync-folder.ts';
+import { syncPath } from '../host/sync-path.ts';
 
 /**
  * A backup is one file: parts, each a line of JSON with its name and length and then its bytes, the last one with the hash of
@@ -56,7 +56,7 @@ export async function writeBackupFile(
     else await writeEncrypted(out, parts, passphrase);
     await refuseTaken(file);
     await rename(unfinished, file);
-    await syncFolder(dirname(file));
+    await syncPath(dirname(file));
   } catch (cause) {
     await rm(unfinished, { force: true });
     throw diskFault(file, cause);

@@ -5,7 +5,7 @@ import { OdecetError } from '../core/failure.ts';
 import type { AppendLog } from '../machine/append-log.ts';
 import { diskFault } from './disk-fault.ts';
 import { makeFolder } from './make-folder.ts';
-import { syncFolder } from './sync-folder.ts';
+import { syncPath } from './sync-path.ts';
 
 /** Of what is copied at once. */
 const PART_BYTES = 64 * 1024;
@@ -110,7 +110,7 @@ class LogFile implements AppendLog {
     }
     await this.close();
     await rename(unfinished, this.#file);
-    await syncFolder(dirname(this.#file));
+    await syncPath(dirname(this.#file));
   }
 
   async size(): Promise<number> {
@@ -133,7 +133,7 @@ class LogFile implements AppendLog {
     if (this.#handle) return this.#handle;
     await makeFolder(dirname(this.#file));
     this.#handle = await open(this.#file, 'a');
-    await syncFolder(dirname(this.#file));
+    await syncPath(dirname(this.#file));
     return this.#handle;
   }
 

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { type Folder, pathParts } from '../machine/folder.ts';
 import { diskFault } from './disk-fault.ts';
 import { makeFolder } from './make-folder.ts';
-import { syncFolder } from './sync-folder.ts';
+import { syncPath } from './sync-path.ts';
 
 /** Half-written files bear this ending; a crash may leave one behind, nobody reads it. */
 const UNFINISHED = '.unfinished';
@@ -54,7 +54,7 @@ async function writeWhole(file: string, content: string | Uint8Array): Promise<v
     await rm(unfinished, { force: true });
     throw error;
   }
-  await syncFolder(folder);
+  await syncPath(folder);
   if (firstMade !== undefined) await syncNewFolders(dirname(firstMade), folder);
 }
 
@@ -70,7 +70,7 @@ async function syncedWrite(file: string, content: string | Uint8Array): Promise<
 
 /** A new folder is on the disk when the one above it says so. */
 async function syncNewFolders(top: string, folder: string): Promise<void> {
-  for (let each = folder; each !== top; each = dirname(each)) await syncFolder(dirname(each));
+  for (let each = folder; each !== top; each = dirname(each)) await syncPath(dirname(each));
 }
 
 async function unlessMissing<T>(path: string, work: () => Promise<T>, otherwise: T): Promise<T> {

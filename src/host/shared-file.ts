@@ -1,10 +1,11 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { type FileHandle, open, realpath, rename, rm, stat } from 'node:fs/promises';
+import { open, realpath, rename, rm, stat } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { dirname, resolve } from 'node:path';
 import { OdecetError } from '../core/failure.ts';
 import type { Millis } from '../core/time.ts';
 import { hostClock } from './clock.ts';
+import { syncPath } from './sync-path.ts';
 
 /** Files of the machine that several commands change at once, and that other programs read. */
 
@@ -71,19 +72,11 @@ export async function replaceFile(file: string, text: string, newMode = 0o644): 
       await handle.close();
     }
     await rename(unfinished, real);
-    await synced(await open(dirname(real), 'r'));
+    await syncPath(dirname(real));
   } catch (cause) {
     await rm(unfinished, { force: true });
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new OdecetError('store-io', `${file} cannot be replaced with its owner and mode kept: ${why}`, { cause });
-  }
-}
-
-async function synced(folder: FileHandle): Promise<void> {
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
   }
 }
 

@@ -4,6 +4,7 @@ import { ClassicLevel } from 'classic-level';
 import { OdecetError } from '../core/failure.ts';
 import { codeOf, openError } from './store-level-error.ts';
 import { damagedTables, removeTables } from './store-level-tables.ts';
+import { syncPath } from './sync-path.ts';
 
 /** A copy bears this ending until it is whole. */
 const UNFINISHED = '.unfinished';
@@ -28,7 +29,7 @@ export async function copyAside(folder: string, copy: string): Promise<void> {
       await rm(unfinished, { recursive: true, force: true });
       throw error;
     }
-    await sync(above);
+    await syncPath(above);
   } catch (error) {
     throw openError(folder, error);
   }
@@ -49,16 +50,7 @@ async function copySynced(from: string, to: string): Promise<void> {
     await rm(to, { force: true });
     return;
   }
-  await sync(to);
-}
-
-async function sync(path: string): Promise<void> {
-  const handle = await open(path, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
+  await syncPath(to);
 }
 
 /**

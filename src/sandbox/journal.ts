@@ -7,7 +7,7 @@ import { QUALITIES } from '../core/interval.ts';
 import { remembering } from '../core/remember.ts';
 import { isoUtc, MINUTE_MS, parseUtc, type UtcMs } from '../core/time.ts';
 import { makeFolder } from '../host/make-folder.ts';
-import { syncFolder } from '../host/sync-folder.ts';
+import { syncPath } from '../host/sync-path.ts';
 import { PROBLEM_CODES } from './market.ts';
 
 /**
@@ -86,7 +86,7 @@ export async function openJournal(folder: string): Promise<Journal> {
     const file = await open(path, 'a');
     await file.truncate(bytes);
     await file.sync();
-    await syncFolder(dirname(path));
+    await syncPath(dirname(path));
     return journalOn(file, entries, bytes);
   } catch (cause) {
     if (cause instanceof OdecetError) throw cause;
